@@ -1,0 +1,137 @@
+"""Checks of what a caller passes in: each names the argument, what came and what was expected.
+
+Everything above the kernels calls these, so that the kernels themselves need no checks and the same mistake gives
+the same sentence everywhere.
+"""
+
+import numbers
+import operator
+
+import numpy as np
+
+FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def describe(value):
+    """What came, in a few words: the shape and dtype of an array, the type and value of anything else."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def as_numeric(name, value):
+    """`value` as an ndarray of booleans, integers or floats of at most 64 bits, not copied where it is one already.
+
+    Raises
+    ------
+    TypeError
+        For ragged lists, strings, objects, complex numbers, long doubles and masked or sparse arrays.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name}: masked arrays are not supported; fill the masked values first")
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"{name}: expected an array of numbers, got {describe(value)} ({error})") from None
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise TypeError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
+    return array
+
+
+def float_dtype(dtype, name="dtype"):
+    """`dtype` as a NumPy dtype that the kernels are written for: float32 or float64."""
+    try:
+        result = np.dtype(dtype)
+    except TypeError:
+        result = None
+    if result not in FLOAT_DTYPES:
+        raise ValueError(f"{name}: expected float32 or float64, got {dtype!r}")
+    return result
+
+
+def common_dtype(**arrays):
+    """The dtype a call computes in: float32 where every array is float32 or half, float64 otherwise."""
+    narrow = (np.dtype(np.float16), np.dtype(np.float32))
+    kinds = [as_numeric(name, value).dtype.newbyteorder("=") for name, value in arrays.items()]
+    return np.dtype(np.float32 if all(kind in narrow for kind in kinds) else np.float64)
+
+
+def float_array(name, value, dtype, shape=None, ndim=None):
+    """`value` as a C-contiguous array of `dtype` in native byte order; copied only where it is not one already.
+
+    `shape` may hold None for "any size"; `ndim` asks for a number of axes alone.
+    """
+    array = as_numeric(name, value)
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name}: expected {ndim} axes, got shape {array.shape}")
+    if shape is not None:
+        fits = array.ndim == len(shape) and all(w is None or w == s for w, s in zip(shape, array.shape, strict=True))
+        if not fits:
+            wanted = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ("," * (len(shape) == 1)) + ")"
+            raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
+    # ascontiguousarray turns a 0-d array into a 1-d one, hence the `require`.
+    return np.require(array, dtype=dtype, requirements="CA")
+
+
+def class_labels(name, value, count, num_classes):
+    """`value` as a contiguous int64 array of `count` class labels, each in [0, num_classes).
+
+    Every call checks: the kernels index with the labels, and read foreign memory where one is out of range.
+    """
+    array = as_numeric(name, value)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: labels must be integers from 0 to {num_classes - 1}, got dtype {array.dtype}")
+    if array.shape != (count,):
+        raise ValueError(f"{name}: expected one label for each of the {count} rows, shape ({count},), got {array.shape}")
+    if count and (array.min() < 0 or array.max() >= num_classes):
+        row = int(np.flatnonzero((array < 0) | (array >= num_classes))[0])
+        raise ValueError(f"{name}: labels must be from 0 to {num_classes - 1}, got {array[row]} in row {row}")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def all_finite(name, array):
+    """Refuse an array that holds NaN or infinity, naming the first such row (first axis) and the place in it."""
+    if array.dtype.kind != "f":
+        return
+    rows = array.reshape(len(array), -1)
+    for start in range(0, len(rows), 1024):  # in slabs, so that the check of a large set needs little memory
+        finite = np.isfinite(rows[start : start + 1024])
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0] + (start, 0)
+            raise ValueError(f"{name}: row {row} holds {rows[row, column]} (column {column}); every value must be finite")
+
+
+def one_of(name, value, options):
+    """`value`, where it is one of `options`; the error lists them."""
+    if not any(value is option or value == option for option in options):
+        raise ValueError(f"{name}: expected one of {', '.join(map(repr, options))}, got {value!r}")
+    return value
+
+
+def number(name, value, low=-np.inf, high=np.inf, *, include_low=True, include_high=True):
+    """`value` as a Python float inside the interval."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.number)):
+        raise TypeError(f"{name}: expected a number, got {describe(value)}")
+    value = float(value)
+    above = value >= low if include_low else value > low
+    below = value <= high if include_high else value < high
+    if not (above and below):
+        interval = f"{'[' if include_low else '('}{low:g}, {high:g}{']' if include_high else ')'}"
+        raise ValueError(f"{name}: expected a number in {interval}, got {value:g}")
+    return value
+
+
+def integer(name, value, low=None, high=None):
+    """`value` as a Python int inside the closed interval."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: expected an integer, got {describe(value)}")
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {describe(value)}") from None
+    if low is not None and value < low:
+        raise ValueError(f"{name}: expected an integer of at least {low}, got {value}")
+    if high is not None and value > high:
+        raise ValueError(f"{name}: expected an integer of at most {high}, got {value}")
+    return value

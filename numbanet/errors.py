@@ -1,0 +1,13 @@
+"""The exceptions numbanet adds to Python's own; each is also the built-in a caller would expect to catch."""
+
+
+class DataError(ValueError):
+    """A data file or data set that cannot be used: missing, truncated, corrupt, or not what it claims to be."""
+
+
+class CheckpointError(ValueError):
+    """A saved model or training state that cannot be read: missing, corrupt, or written by something else."""
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss became NaN or infinite. The message names the step, the layer and the learning rate."""
