@@ -1,0 +1,83 @@
+"""The kernels: every operation as explicit loops, compiled by numba when first called.
+
+Each has a twin of the same name and signature in `numbanet.reference`, which says what it computes. Arrays are
+C-contiguous, of one floating dtype, and element-wise operations take them flat; nothing is checked here.
+"""
+
+from .activations import (
+    elu_backward,
+    elu_forward,
+    gelu_backward,
+    gelu_forward,
+    gelu_tanh_backward,
+    gelu_tanh_forward,
+    leaky_relu_backward,
+    leaky_relu_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    silu_backward,
+    silu_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from .affine import affine_backward, affine_forward, affine_relu_backward, affine_relu_forward
+from .dropout import dropout_backward, dropout_forward
+from .losses import (
+    binary_cross_entropy_loss,
+    l2_penalty,
+    softmax_forward,
+    softmax_loss,
+    squared_error_loss,
+    svm_loss,
+)
+from .normalization import (
+    batchnorm_backward,
+    batchnorm_forward,
+    batchnorm_inference,
+    layernorm_backward,
+    layernorm_forward,
+)
+from .updates import adam_update, momentum_update, nesterov_update, rmsprop_update, sgd_update
+
+__all__ = [
+    "adam_update",
+    "affine_backward",
+    "affine_forward",
+    "affine_relu_backward",
+    "affine_relu_forward",
+    "batchnorm_backward",
+    "batchnorm_forward",
+    "batchnorm_inference",
+    "binary_cross_entropy_loss",
+    "dropout_backward",
+    "dropout_forward",
+    "elu_backward",
+    "elu_forward",
+    "gelu_backward",
+    "gelu_forward",
+    "gelu_tanh_backward",
+    "gelu_tanh_forward",
+    "l2_penalty",
+    "layernorm_backward",
+    "layernorm_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "momentum_update",
+    "nesterov_update",
+    "relu_backward",
+    "relu_forward",
+    "rmsprop_update",
+    "sgd_update",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
+    "softmax_forward",
+    "softmax_loss",
+    "squared_error_loss",
+    "svm_loss",
+    "tanh_backward",
+    "tanh_forward",
+]

@@ -1,0 +1,129 @@
+"""The two decorators every kernel is compiled with, and where the machine code is kept.
+
+Numba's own cache looks at one source file at a time, so an edit in a helper leaves its callers' old machine code in
+use. Here the folder is named after a hash of the whole kernels package, so no edit can be served stale code.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import llvmlite
+import numba
+from numba.core import caching
+
+# "numpy": the default model puts a test for zero into every division, which stops vectorisation. No `fastmath`: it would
+# let the compiler reorder sums and drop NaN checks. Kernels ask for fused multiply-adds by name (`_math.fma`) and sum in
+# lanes (`_sums`), so that a result depends neither on the block an element falls into nor on the width of the vectors.
+OPTIONS = {"error_model": "numpy", "nogil": True}
+
+
+def cache_root():
+    """The folder that holds numbanet's compiled kernels; the variable NUMBANET_CACHE_DIR moves it."""
+    if explicit := os.environ.get("NUMBANET_CACHE_DIR"):
+        return Path(explicit).expanduser()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "numbanet"
+
+
+@functools.cache
+def cache_folder():
+    """The folder for exactly this source, numba and llvmlite, made where missing; None where none can be written.
+
+    Numba's index inside it tells CPUs and Python versions apart.
+    """
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    try:
+        folder = cache_root() / digest.hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder to expand ~ to
+        warnings.warn(
+            f"numbanet cannot keep its compiled kernels ({error}); they are compiled anew in every process. "
+            "Set NUMBANET_CACHE_DIR to a folder that can be written.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    return folder
+
+
+@contextlib.contextmanager
+def _locked(path):
+    """Hold an exclusive lock between processes, where the platform has one."""
+    with open(path, "a+b") as file:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield  # closing the file gives the lock back
+
+
+class _Locator(caching._CacheLocator):
+    def __init__(self, py_file, variant):
+        self._py_file = py_file  # numba names it when it warns that a function cannot be cached
+        self._variant = variant
+
+    def get_cache_path(self):
+        return str(cache_folder())
+
+    def get_source_stamp(self):
+        return "in the folder's name"
+
+    def get_disambiguator(self):
+        return self._variant
+
+
+class _Implementation(caching.CompileResultCacheImpl):
+    """Numba's, but for the place: it would look for a folder by itself, and knows nothing of variants."""
+
+    def __init__(self, py_func, variant):
+        self._lineno = py_func.__code__.co_firstlineno
+        self._locator = _Locator(py_func.__code__.co_filename, variant)
+        module = py_func.__module__.rpartition(".")[2]
+        self._filename_base = self.get_filename_base(f"{module}.{py_func.__qualname__}", getattr(sys, "abiflags", ""))
+
+
+class _Cache(caching.FunctionCache):
+    def __init__(self, py_func, variant):
+        self._impl_class = functools.partial(_Implementation, variant=variant)
+        super().__init__(py_func)
+
+    def save_overload(self, sig, data):
+        try:
+            # Two processes that save at once can leave one signature's code under another's name.
+            with _locked(os.path.join(self.cache_path, "lock")):
+                super().save_overload(sig, data)
+        except OSError as error:
+            self.disable()
+            warnings.warn(f"numbanet could not keep a compiled kernel: {error}", RuntimeWarning, stacklevel=2)
+
+
+def compiled(function, parallel=False):
+    """`function` compiled by numba at its first call, its `prange` honoured or read as a plain `range`."""
+    dispatcher = numba.njit(**OPTIONS, parallel=parallel)(function)
+    if cache_folder() is not None:
+        dispatcher._cache = _Cache(function, "parallel" if parallel else "serial")
+    return dispatcher
+
+
+def serial(function):
+    """Compile a piece of a kernel: a loop that runs on the thread that calls it."""
+    return compiled(function)

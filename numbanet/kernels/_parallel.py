@@ -1,0 +1,62 @@
+"""When an operation goes parallel, and the class that every kernel is.
+
+A kernel is written once, as loops with one or more `prange`, and compiled in two ways when first needed: serial, where
+`prange` is `range`, and parallel. Which one a call takes depends on its sizes, and never shows in its result: every
+element is computed by one thread, in one order, in blocks whose size does not depend on the number of threads.
+"""
+
+import functools
+
+from . import _threads
+from ._jit import compiled
+
+# Launching a parallel region costs 2 to 5 µs (omp), and a second thread saves half of the work at best.
+PARALLEL_ABOVE_NS = 10_000.0
+
+
+class Kernel:
+    """One operation. Calling it runs the variant that suits the sizes of its arguments.
+
+    Attributes
+    ----------
+    serial, parallel : numba dispatcher
+        The two compiled forms of the same loops.
+    py_func : function
+        The loops as written.
+    """
+
+    def __init__(self, function, nanoseconds):
+        functools.update_wrapper(self, function)
+        self.py_func = function
+        self.serial = compiled(function)
+        self.parallel = compiled(function, parallel=True)
+        self._nanoseconds = nanoseconds
+
+    def variant(self, *args):
+        """The compiled form that is faster for arguments of these sizes."""
+        if self._nanoseconds(*args) < PARALLEL_ABOVE_NS or _threads.get_num_threads() == 1:
+            return self.serial
+        _threads.apply()
+        return self.parallel
+
+    def __call__(self, *args):
+        return self.variant(*args)(*args)
+
+    def __repr__(self):
+        return f"<kernel {self.__name__}>"
+
+
+def kernel(nanoseconds):
+    """Make a function of explicit loops a `Kernel`.
+
+    Parameters
+    ----------
+    nanoseconds : float or callable
+        About how long one core takes: for each element of the largest array, or as a function of the kernel's
+        arguments that gives the whole. It decides between serial and parallel; half or twice the truth does no harm.
+    """
+    if callable(nanoseconds):
+        return lambda function: Kernel(function, nanoseconds)
+    return lambda function: Kernel(
+        function, lambda *args: nanoseconds * max(arg.size for arg in args if hasattr(arg, "size"))
+    )

@@ -1,0 +1,43 @@
+"""Small arrays on the stack, for what a kernel needs while it runs: no kernel allocates."""
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+
+def stack_array(shape, dtype=None):
+    """An intrinsic that gives a C-contiguous, uninitialised array of `shape`, of numba's `dtype` or its argument's.
+
+    It lives as long as the call of the function that it is used in, so it may be passed down but never returned.
+    """
+
+    @intrinsic
+    def scratch(typing_context, like):
+        array_type = types.Array(dtype or like.dtype, len(shape), "C")
+
+        def codegen(context, builder, signature, args):
+            element = context.get_data_type(array_type.dtype)
+            itemsize = context.get_abi_sizeof(element)
+            size = 1
+            strides = []
+            for length in reversed(shape):
+                strides.insert(0, size * itemsize)
+                size *= length
+            data = cgutils.alloca_once(builder, ir.ArrayType(element, size))
+            data.align = 64
+            intp = context.get_constant
+            array = arrayobj.make_array(array_type)(context, builder)
+            arrayobj.populate_array(
+                array,
+                data=builder.bitcast(data, element.as_pointer()),
+                shape=[intp(types.intp, length) for length in shape],
+                strides=[intp(types.intp, stride) for stride in strides],
+                itemsize=intp(types.intp, itemsize),
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return array_type(like), codegen
+
+    return scratch

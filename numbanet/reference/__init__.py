@@ -1,0 +1,84 @@
+"""The specification: every operation as the shortest correct NumPy.
+
+Each function takes its inputs first, then scalars, then the arrays it writes, and has a twin of the same name and
+signature in `numbanet.kernels`. Nothing is checked and nothing is returned but a loss. Arrays are C-contiguous and
+of one floating dtype.
+"""
+
+from .activations import (
+    elu_backward,
+    elu_forward,
+    gelu_backward,
+    gelu_forward,
+    gelu_tanh_backward,
+    gelu_tanh_forward,
+    leaky_relu_backward,
+    leaky_relu_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    silu_backward,
+    silu_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from .affine import affine_backward, affine_forward, affine_relu_backward, affine_relu_forward
+from .dropout import dropout_backward, dropout_forward
+from .losses import (
+    binary_cross_entropy_loss,
+    l2_penalty,
+    softmax_forward,
+    softmax_loss,
+    squared_error_loss,
+    svm_loss,
+)
+from .normalization import (
+    batchnorm_backward,
+    batchnorm_forward,
+    batchnorm_inference,
+    layernorm_backward,
+    layernorm_forward,
+)
+from .updates import adam_update, momentum_update, nesterov_update, rmsprop_update, sgd_update
+
+__all__ = [
+    "adam_update",
+    "affine_backward",
+    "affine_forward",
+    "affine_relu_backward",
+    "affine_relu_forward",
+    "batchnorm_backward",
+    "batchnorm_forward",
+    "batchnorm_inference",
+    "binary_cross_entropy_loss",
+    "dropout_backward",
+    "dropout_forward",
+    "elu_backward",
+    "elu_forward",
+    "gelu_backward",
+    "gelu_forward",
+    "gelu_tanh_backward",
+    "gelu_tanh_forward",
+    "l2_penalty",
+    "layernorm_backward",
+    "layernorm_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "momentum_update",
+    "nesterov_update",
+    "relu_backward",
+    "relu_forward",
+    "rmsprop_update",
+    "sgd_update",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
+    "softmax_forward",
+    "softmax_loss",
+    "squared_error_loss",
+    "svm_loss",
+    "tanh_backward",
+    "tanh_forward",
+]

@@ -1,0 +1,82 @@
+"""Inverted dropout with a mask that is computed from a counter, never stored: the specification.
+
+Elements are taken in runs of 256, row-major. Element i of run r uses word ``i div 64`` of the four random words
+``Philox4x32-10(counter=(64 r + i mod 64, 0, step), key=seed)``, so that forward and backward see the same mask whatever
+the number of threads, and any element's is known by itself.
+"""
+
+import numpy as np
+
+PHILOX_M0, PHILOX_M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+PHILOX_W0, PHILOX_W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+LOW_32 = np.uint64(0xFFFFFFFF)
+SHIFT_32 = np.uint64(32)
+RUN = 64
+
+
+def philox(words, key):
+    """Philox4x32-10: replace 128-bit counters by four random words each.
+
+    Parameters
+    ----------
+    words : ndarray of uint64, shape (4, K)
+        Column j is a counter before and its random words after, each below 2**32.
+    key : uint64
+
+    Notes
+    -----
+    Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3.3.
+    """
+    k0, k1 = key & LOW_32, key >> SHIFT_32
+    for _ in range(10):
+        c0, c1, c2, c3 = words
+        p0, p1 = c0 * PHILOX_M0, c2 * PHILOX_M1
+        words[...] = (p1 >> SHIFT_32) ^ c1 ^ k0, p1 & LOW_32, (p0 >> SHIFT_32) ^ c3 ^ k1, p0 & LOW_32
+        k0, k1 = (k0 + PHILOX_W0) & LOW_32, (k1 + PHILOX_W1) & LOW_32
+
+
+def _scaled_mask(size, key, keep_ratio, dtype):
+    """``1 / keep_ratio`` for each element that is kept, 0 for the others, flat."""
+    runs = -(-size // (4 * RUN))
+    seed, step = key
+    words = np.zeros((4, runs * RUN), np.uint64)
+    words[0] = np.arange(runs * RUN)
+    words[2], words[3] = step & LOW_32, step >> SHIFT_32
+    philox(words, seed)
+    in_order = words.reshape(4, runs, RUN).swapaxes(0, 1).reshape(-1)[:size]
+    return np.where(in_order < np.uint64(keep_ratio * 2.0**32), 1 / keep_ratio, 0).astype(dtype)
+
+
+def dropout_forward(x, key, keep_ratio, out):
+    """Inverted dropout: ``out = x * mask / keep_ratio``, each element kept with probability `keep_ratio`.
+
+    Parameters
+    ----------
+    x : ndarray, any shape, at most 2**34 elements
+    key : ndarray of uint64, shape (2,)
+        Seed and step: another seed for each layer, another step for each batch.
+    keep_ratio : float
+        In (0, 1]. PyTorch's ``p`` is the probability to drop, ``1 - keep_ratio``.
+    out : ndarray, the shape of `x`
+        Written. May be `x` itself.
+
+    Notes
+    -----
+    Source: CS231n notes, "Neural Networks Part 2", inverted dropout; Srivastava et al., JMLR 15 (2014), section 10.
+    """
+    out[...] = x * _scaled_mask(x.size, key, keep_ratio, x.dtype).reshape(x.shape)
+
+
+def dropout_backward(dout, key, keep_ratio, dx):
+    """Gradient of `dropout_forward`: ``dx = dout * mask / keep_ratio``, the mask computed anew from `key`.
+
+    Parameters
+    ----------
+    dout : ndarray, any shape
+    key : ndarray of uint64, shape (2,)
+        What the forward pass was given.
+    keep_ratio : float
+    dx : ndarray, the shape of `dout`
+        Written. May be `dout` itself.
+    """
+    dropout_forward(dout, key, keep_ratio, dx)

@@ -1,0 +1,88 @@
+"""Update rules, each one step on flat arrays: the specification.
+
+P parameters: `w`, `dw` and every piece of state have shape (P,) and one dtype. `w` and the state are updated.
+"""
+
+import numpy as np
+
+
+def sgd_update(w, dw, learning_rate):
+    """Gradient descent: ``w -= learning_rate * dw``."""
+    w -= np.asarray(learning_rate, w.dtype) * dw
+
+
+def momentum_update(w, dw, velocity, learning_rate, momentum):
+    """Momentum: ``v = momentum * v - learning_rate * dw; w += v``.
+
+    Source: CS231n notes, "Neural Networks Part 3". PyTorch's ``SGD`` keeps ``v = momentum * v + dw`` and multiplies by
+    the learning rate when it applies it: the same steps while the learning rate is constant.
+    """
+    velocity *= np.asarray(momentum, w.dtype)
+    velocity -= np.asarray(learning_rate, w.dtype) * dw
+    w += velocity
+
+
+def nesterov_update(w, dw, velocity, learning_rate, momentum):
+    """Nesterov momentum: ``v' = momentum * v - learning_rate * dw; w += momentum * v' - learning_rate * dw``.
+
+    Source: Bengio, Boulanger-Lewandowski and Pascanu, arXiv:1212.0901, section 3.5, eq. 7: the form in which `dw` is
+    taken at the parameters that are kept. CS231n's ``w += -momentum * v + (1 + momentum) * v'`` is the same.
+    """
+    mu, step = np.asarray(momentum, w.dtype), np.asarray(learning_rate, w.dtype) * dw
+    velocity *= mu
+    velocity -= step
+    w += mu * velocity - step
+
+
+def rmsprop_update(w, dw, s, learning_rate, decay_rate, epsilon, epsilon_inside_root):
+    """RMSProp: ``s = decay_rate * s + (1 - decay_rate) * dw²``, then one of the two published steps.
+
+    Parameters
+    ----------
+    w, dw, s : ndarray, shape (P,)
+    learning_rate, decay_rate, epsilon : float
+    epsilon_inside_root : bool
+        False: ``w -= learning_rate * dw / (√s + epsilon)``, as in CS231n ("Neural Networks Part 3") and PyTorch.
+        True: ``w -= learning_rate * dw / √(s + epsilon)``, as in TensorFlow's first RMSProp and in Graves,
+        arXiv:1308.0850, eq. 40 (there with the mean subtracted).
+    """
+    decay, eps = np.asarray(decay_rate, w.dtype), np.asarray(epsilon, w.dtype)
+    s *= decay
+    s += (1 - decay) * dw * dw
+    root = np.sqrt(s + eps) if epsilon_inside_root else np.sqrt(s) + eps
+    w -= np.asarray(learning_rate, w.dtype) * dw / root
+
+
+def adam_update(w, dw, m, v, learning_rate, beta1, beta2, epsilon, weight_decay, step, epsilon_inside_root):
+    """Adam: ``m = beta1 m + (1 - beta1) dw``, ``v = beta2 v + (1 - beta2) dw²``, then one of the two published steps.
+
+    Parameters
+    ----------
+    w, dw, m, v : ndarray, shape (P,)
+    learning_rate, beta1, beta2, epsilon : float
+    weight_decay : float
+        AdamW's decoupled decay, ``w -= learning_rate * weight_decay * w`` before the step; 0 is Adam.
+    step : int
+        Number of this step, from 1.
+    epsilon_inside_root : bool
+        False: with bias correction, epsilon outside the root, ``m̂ = m / (1 - beta1ᵗ)``, ``v̂ = v / (1 - beta2ᵗ)``,
+        ``w -= learning_rate * m̂ / (√v̂ + epsilon)``: algorithm 1 of the paper, CS231n and PyTorch.
+        True: without bias correction, epsilon inside the root, ``w -= learning_rate * m / √(v + epsilon)``.
+
+    Notes
+    -----
+    Source: Kingma and Ba, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter, arXiv:1711.05101, algorithm 2, with
+    the learning rate multiplying the decay as in PyTorch's ``AdamW``.
+    """
+    lr, b1, b2, eps = (np.asarray(a, w.dtype) for a in (learning_rate, beta1, beta2, epsilon))
+    m *= b1
+    m += (1 - b1) * dw
+    v *= b2
+    v += (1 - b2) * dw * dw
+    w -= np.asarray(learning_rate * weight_decay, w.dtype) * w
+    if epsilon_inside_root:
+        w -= lr * m / np.sqrt(v + eps)
+    else:
+        m_hat = m * np.asarray(1 / (1 - beta1**step), w.dtype)
+        v_hat = v * np.asarray(1 / (1 - beta2**step), w.dtype)
+        w -= lr * m_hat / (np.sqrt(v_hat) + eps)
