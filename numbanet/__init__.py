@@ -1,5 +1,62 @@
 """numbanet: small and mid-size neural networks, trained fast on laptop CPUs by readable numba kernels."""
 
+from . import initializers, kernels, optim, reference
 from ._version import __version__
+from .errors import CheckpointError, DataError, TrainingDiverged
+from .kernels import get_num_threads, set_num_threads
+from .layers import ELU, GELU, Affine, BatchNorm, Dropout, Layer, LayerNorm, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
+from .models import FullyConnectedNet, Sequential, TwoLayerNet, load_model
+from .solver import Solver
 
-__all__ = ["__version__"]
+__all__ = [
+    "ELU",
+    "GELU",
+    "Affine",
+    "BatchNorm",
+    "CheckpointError",
+    "DataError",
+    "Dropout",
+    "FullyConnectedNet",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Solver",
+    "Tanh",
+    "TrainingDiverged",
+    "TwoLayerNet",
+    "__version__",
+    "data",
+    "functional",
+    "get_num_threads",
+    "initializers",
+    "kernels",
+    "load",
+    "optim",
+    "reference",
+    "set_num_threads",
+]
+
+
+def load(path, ops=None):
+    """Read a network that `Sequential.save` or ``numbanet train`` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+    ops : module, optional
+        `numbanet.kernels` (the default) or `numbanet.reference`.
+
+    Returns
+    -------
+    Sequential
+
+    Raises
+    ------
+    CheckpointError
+        Where the file is missing, damaged or something else.
+    """
+    return load_model(path, ops)[0]

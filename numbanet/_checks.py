@@ -83,7 +83,9 @@ def class_labels(name, value, count, num_classes):
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: labels must be integers from 0 to {num_classes - 1}, got dtype {array.dtype}")
     if array.shape != (count,):
-        raise ValueError(f"{name}: expected one label for each of the {count} rows, shape ({count},), got {array.shape}")
+        raise ValueError(
+            f"{name}: expected one label for each of the {count} rows, shape ({count},), got {array.shape}"
+        )
     if count and (array.min() < 0 or array.max() >= num_classes):
         row = int(np.flatnonzero((array < 0) | (array >= num_classes))[0])
         raise ValueError(f"{name}: labels must be from 0 to {num_classes - 1}, got {array[row]} in row {row}")
@@ -99,7 +101,9 @@ def all_finite(name, array):
         finite = np.isfinite(rows[start : start + 1024])
         if not finite.all():
             row, column = np.argwhere(~finite)[0] + (start, 0)
-            raise ValueError(f"{name}: row {row} holds {rows[row, column]} (column {column}); every value must be finite")
+            raise ValueError(
+                f"{name}: row {row} holds {rows[row, column]} (column {column}); every value must be finite"
+            )
 
 
 def one_of(name, value, options):

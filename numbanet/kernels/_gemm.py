@@ -17,7 +17,8 @@ square = stack_array((SIDE, SIDE))
 
 @serial
 def add_product(a, b, c, first, width):
-    """``c[:, first : first + width] += a b[:, :width]``, with a (N, K) of any strides; b (K, ...) and c are C-contiguous.
+    """``c[:, first : first + width] += a b[:, :width]``, with a (N, K) of any strides; b (K, ...) and c are
+    C-contiguous.
 
     The columns come as numbers because rows must be seen to be contiguous: a slice of c would hide that, and the inner
     loop would not be vectorised (measured: 7 instead of 40 GFLOP/s).

@@ -17,9 +17,10 @@ import llvmlite
 import numba
 from numba.core import caching
 
-# "numpy": the default model puts a test for zero into every division, which stops vectorisation. No `fastmath`: it would
-# let the compiler reorder sums and drop NaN checks. Kernels ask for fused multiply-adds by name (`_math.fma`) and sum in
-# lanes (`_sums`), so that a result depends neither on the block an element falls into nor on the width of the vectors.
+# "numpy": the default model puts a test for zero into every division, which stops vectorisation. No `fastmath`: it
+# would let the compiler reorder sums and drop NaN checks. Kernels ask for fused multiply-adds by name (`_math.fma`) and
+# sum in lanes (`_sums`), so that a result depends neither on the block an element falls into nor on the width of the
+# vectors.
 OPTIONS = {"error_model": "numpy", "nogil": True}
 
 

@@ -20,7 +20,9 @@ def _affinity():
 def _cgroup_quota():
     """CPUs this process may use by its control group, rounded down but at least 1; None where nothing limits it."""
     try:
-        own = next(line.split("::", 1)[1] for line in Path("/proc/self/cgroup").read_text().splitlines() if "::" in line)
+        own = next(
+            line.split("::", 1)[1] for line in Path("/proc/self/cgroup").read_text().splitlines() if "::" in line
+        )
     except (OSError, StopIteration):
         own = "/"
     group = CGROUP / own.strip("/")

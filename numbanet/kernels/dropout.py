@@ -1,8 +1,8 @@
 """Inverted dropout, its mask computed from a counter.
 
 Parallel over runs of WORDS * RUN elements; each run writes its own. Element i of a run uses word ``i div RUN`` of the
-run's counter ``i mod RUN``, so that every loop goes along contiguous words. 32-bit words are kept in 64-bit integers and masked: numba widens uint32 arithmetic to 64 bits
-anyway, silently.
+run's counter ``i mod RUN``, so that every loop goes along contiguous words. 32-bit words are kept in 64-bit integers
+and masked: numba widens uint32 arithmetic to 64 bits anyway, silently.
 """
 
 import numpy as np

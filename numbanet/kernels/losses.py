@@ -1,7 +1,7 @@
 """Losses, each with its gradient in one pass, and the L2 penalty.
 
-N examples, C classes, M outputs. Parallel over at most BLOCKS blocks of rows, cut by the shape alone; each writes its rows
-of the gradient and its own partial sum, in float64, and the partial sums are added in order.
+N examples, C classes, M outputs. Parallel over at most BLOCKS blocks of rows, cut by the shape alone; each writes its
+rows of the gradient and its own partial sum, in float64, and the partial sums are added in order.
 """
 
 import math

@@ -1,0 +1,64 @@
+"""Named pieces of one flat array."""
+
+import difflib
+import math
+from collections.abc import MutableMapping
+
+import numpy as np
+
+from ._checks import as_numeric
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+class NamedViews(MutableMapping):
+    """Names for the pieces of one flat array.
+
+    Reading gives a live view: writing into it changes the flat array. Assigning copies values in; the names and shapes
+    are fixed.
+    """
+
+    def __init__(self, shapes, dtype):
+        unit = ALIGNMENT // np.dtype(dtype).itemsize
+        starts, size = {}, 0
+        for name, shape in shapes.items():
+            starts[name] = size
+            size += -(-math.prod(shape) // unit) * unit
+        raw = np.zeros(size * np.dtype(dtype).itemsize + ALIGNMENT, np.uint8)
+        offset = -raw.ctypes.data % ALIGNMENT
+        self.flat = raw[offset : offset + size * np.dtype(dtype).itemsize].view(dtype)
+        self._views = {
+            name: self.flat[starts[name] : starts[name] + math.prod(shape)].reshape(shape)
+            for name, shape in shapes.items()
+        }
+
+    def __getitem__(self, name):
+        try:
+            return self._views[name]
+        except KeyError:
+            close = difflib.get_close_matches(str(name), self._views, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(self._views) or 'none'}"
+            raise KeyError(f"no parameter {name!r}{hint}") from None
+
+    def __setitem__(self, name, value):
+        view = self[name]
+        value = as_numeric(name, value)
+        if value.shape != view.shape:
+            raise ValueError(f"{name}: expected shape {view.shape}, got {value.shape}")
+        view[...] = value
+
+    def __delitem__(self, name):
+        raise TypeError(f"{name}: the names of a network's parameters are fixed")
+
+    def __iter__(self):
+        return iter(self._views)
+
+    def __len__(self):
+        return len(self._views)
+
+    def __repr__(self):
+        return "{" + ", ".join(f"{name!r}: {view.shape}" for name, view in self._views.items()) + "}"
+
+    def copy(self):
+        """A dict of copies."""
+        return {name: view.copy() for name, view in self._views.items()}

@@ -1,0 +1,102 @@
+"""Initial values of parameters.
+
+An initializer is a function of ``(rng, shape, fan_in, fan_out)`` that returns a float64 array; layers take one, or the
+name of one. For an affine layer's weights (D, M), fan_in is D and fan_out is M. Values are drawn in float64 whatever
+the network's dtype, so that one seed gives the same network in float32 and float64.
+"""
+
+import math
+
+import numpy as np
+
+from ._checks import number, one_of
+
+
+def zeros(rng, shape, fan_in, fan_out):
+    """All zero: the usual choice for biases."""
+    return np.zeros(shape)
+
+
+def ones(rng, shape, fan_in, fan_out):
+    """All one: the usual choice for the scale of a normalisation."""
+    return np.ones(shape)
+
+
+def normal(weight_scale):
+    """An initializer: Gaussian with mean 0 and standard deviation `weight_scale`, as in CS231n assignment 2."""
+    scale = number("weight_scale", weight_scale, 0, include_high=False, high=np.inf)
+
+    def initializer(rng, shape, fan_in, fan_out):
+        return scale * rng.standard_normal(shape)
+
+    return initializer
+
+
+def _gaussian(variance):
+    return lambda rng, shape, fan_in, fan_out: math.sqrt(variance(fan_in, fan_out)) * rng.standard_normal(shape)
+
+
+def _uniform(variance):
+    def initializer(rng, shape, fan_in, fan_out):
+        bound = math.sqrt(3 * variance(fan_in, fan_out))  # the variance of U(-a, a) is a²/3
+        return rng.uniform(-bound, bound, shape)
+
+    return initializer
+
+
+def _he(fan_in, fan_out):
+    return 2 / fan_in
+
+
+def _xavier(fan_in, fan_out):
+    return 2 / (fan_in + fan_out)
+
+
+# Glorot and Bengio, AISTATS 2010, eq. 12 and 16: variance 2 / (fan_in + fan_out), for tanh and sigmoid.
+xavier_normal = _gaussian(_xavier)
+xavier_uniform = _uniform(_xavier)
+# He, Zhang, Ren and Sun, arXiv:1502.01852, eq. 10: variance 2 / fan_in, for ReLU.
+he_normal = _gaussian(_he)
+he_uniform = _uniform(_he)
+
+
+def orthogonal(rng, shape, fan_in, fan_out):
+    """A matrix with orthonormal rows or columns, whichever are fewer.
+
+    Source: Saxe, McClelland and Ganguli, arXiv:1312.6120. The signs of R's diagonal make the draw uniform (Mezzadri,
+    arXiv:math-ph/0609050, section 5).
+    """
+    rows, columns = shape[0], math.prod(shape[1:])
+    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    q *= np.where(np.diag(r) < 0, -1, 1)
+    return (q if rows >= columns else q.T).reshape(shape)
+
+
+BY_NAME = {
+    "zeros": zeros,
+    "ones": ones,
+    "he_normal": he_normal,
+    "he_uniform": he_uniform,
+    "kaiming_normal": he_normal,
+    "kaiming_uniform": he_uniform,
+    "xavier_normal": xavier_normal,
+    "xavier_uniform": xavier_uniform,
+    "glorot_normal": xavier_normal,
+    "glorot_uniform": xavier_uniform,
+    "orthogonal": orthogonal,
+}
+
+
+def get(initializer):
+    """The function for a name, or the function itself; a number is the standard deviation of a Gaussian.
+
+    Raises
+    ------
+    ValueError
+        For a name that is not known; the message lists those that are.
+    """
+    if callable(initializer):
+        return initializer
+    if isinstance(initializer, str):
+        return BY_NAME[one_of("initializer", initializer, BY_NAME)]
+    return normal(initializer)

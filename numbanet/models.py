@@ -1,0 +1,378 @@
+"""Networks: a list of layers, their parameters in one flat array, and what a user does with them."""
+
+import math
+from collections import OrderedDict
+
+import numpy as np
+
+from . import checkpoint, kernels
+from ._checks import as_numeric, describe, float_dtype, integer, number, one_of
+from ._views import NamedViews
+from .errors import CheckpointError
+from .layers import ACTIVATIONS, LAYERS, NORMALIZATIONS, Affine, Dropout, Layer
+from .objectives import OBJECTIVES
+from .program import Program
+from .program import describe as describe_layer
+
+INFERENCE_BATCH = 512  # rows that go through the network together
+KEPT_PROGRAMS = 8  # batch sizes for which the buffers are kept
+
+
+class Sequential:
+    """A network: layers one after the other.
+
+    Parameters
+    ----------
+    layers : list of Layer
+    input_shape : tuple of int
+        Shape of one example, such as ``(784,)`` or ``(3, 32, 32)``.
+    loss : {"softmax", "svm", "squared_error", "binary_cross_entropy"}
+    reg : float
+        Strength of the L2 penalty on weights: the loss gains ``reg/2 Σ W²``.
+    dtype : float32 or float64
+    seed : int, optional
+        Of the initial weights and the dropout masks; None takes one from the operating system. Kept as `seed`.
+    ops : module, optional
+        `numbanet.kernels` (the default) or `numbanet.reference`.
+
+    Attributes
+    ----------
+    params : mapping of name to ndarray
+        Live views of one flat array, `params.flat`. Weights are W1, b1, W2, ... and scales and shifts of normalisation
+        layers gamma1, beta1, ..., each counted by itself in the order of the layers.
+    state : mapping of name to ndarray
+        Running averages, named likewise.
+    fixed_dropout : bool
+        Whether every training pass draws the same dropout masks, as gradient checks need. False.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where a layer cannot take what the one before it gives; the message names the layer and the shape.
+    """
+
+    def __init__(self, layers, input_shape, *, loss="softmax", reg=0.0, dtype=np.float32, seed=None, ops=None):
+        self.layers = self._checked_layers(layers)
+        self.input_shape = self._checked_shape(input_shape)
+        self.loss_name = one_of("loss", loss, OBJECTIVES)
+        self.objective = OBJECTIVES[loss]
+        self.dtype = float_dtype(dtype)
+        self.ops = self._checked_ops(kernels if ops is None else ops)
+        self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else integer("seed", seed, 0, 2**63)
+        self.fixed_dropout = False
+        self._programs = OrderedDict()
+        self.reg = reg
+        self._declare()
+        self._initialize()
+
+    @staticmethod
+    def _checked_layers(layers):
+        layers = list(layers)
+        if not layers:
+            raise ValueError("layers: a network needs at least one layer")
+        for index, layer in enumerate(layers):
+            if isinstance(layer, type) and issubclass(layer, Layer):
+                raise TypeError(f"layers[{index}]: expected a layer, got the class; write {layer.__name__}(...)")
+            if not isinstance(layer, Layer):
+                raise TypeError(f"layers[{index}]: expected a layer, got {describe(layer)}")
+        return tuple(layers)
+
+    @staticmethod
+    def _checked_shape(input_shape):
+        shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+        if not shape:
+            raise ValueError("input_shape: expected the shape of one example, such as (784,), got ()")
+        return tuple(integer("input_shape", side, 1) for side in shape)
+
+    @staticmethod
+    def _checked_ops(ops):
+        if not hasattr(ops, "affine_forward"):
+            raise TypeError(f"ops: expected numbanet.kernels or numbanet.reference, got {describe(ops)}")
+        return ops
+
+    def _declare(self):
+        """Walk the shapes through the layers, and name and lay out every array."""
+        counts, shape = {}, self.input_shape
+        self.names, self._variables = {}, {}  # (layer index, local name) -> full name; full name -> Variable
+        self._layer_parameters = [[] for _ in self.layers]
+        shapes, state_shapes = {}, {}
+        for index, layer in enumerate(self.layers):
+            try:
+                declared = [(v, shapes) for v in layer.parameters(shape)]
+                declared += [(v, state_shapes) for v in layer.state(shape)]
+                shape = layer.output_shape(shape)
+            except ValueError as error:
+                raise ValueError(f"{describe_layer(index, layer)}: {error}") from None
+            for variable, where in declared:
+                counts[variable.name] = counts.get(variable.name, 0) + 1
+                full = f"{variable.name}{counts[variable.name]}"
+                self.names[index, variable.name], self._variables[full] = full, variable
+                where[full] = variable.shape
+                if where is shapes:
+                    self._layer_parameters[index].append(full)
+        if len(shape) != 1:
+            raise ValueError(f"the last layer must give a flat output, (C,), got {shape}")
+        self.output_size = shape[0]
+        self.params, self.grads = NamedViews(shapes, self.dtype), NamedViews(shapes, self.dtype)
+        self.state = NamedViews(state_shapes, self.dtype)
+
+    def _initialize(self):
+        rng = np.random.default_rng(self.seed)
+        for views in (self.params, self.state):
+            for name, view in views.items():
+                variable = self._variables[name]
+                view[...] = variable.initializer(rng, variable.shape, *variable.fans)
+        self.random_keys = np.zeros((len(self.layers), 2), np.uint64)  # of each layer: seed and step
+        self.random_keys[:, 0] = rng.integers(2**63, size=len(self.layers), dtype=np.uint64)
+
+    # What a Program asks.
+
+    def parameter_names(self, index):
+        """Full names of the parameters of layer `index`."""
+        return self._layer_parameters[index]
+
+    def learns(self, index):
+        """Whether layer `index` has parameters."""
+        return bool(self._layer_parameters[index])
+
+    def decaying(self):
+        """(layer index, local name) of each parameter that the L2 penalty applies to; none where `reg` is 0."""
+        return [key for key, full in self.names.items() if self._variables[full].decays] if self.reg else []
+
+    # What a user calls.
+
+    @property
+    def reg(self):
+        return self._reg
+
+    @reg.setter
+    def reg(self, value):
+        self._reg = number("reg", value, 0, include_high=False)
+        self._programs.clear()  # they hold the old value
+
+    @property
+    def num_parameters(self):
+        """Number of values that are learnt."""
+        return sum(view.size for view in self.params.values())
+
+    def loss(self, X, y=None):
+        """Scores in inference, or loss and gradients in training.
+
+        Parameters
+        ----------
+        X : array-like, shape (N, ...)
+            Examples of `input_shape`; a network with a flat input takes any number of trailing axes.
+        y : array-like, optional
+            Labels (N,) for softmax and SVM; targets (N, M), or (N,) where M is 1, for the others.
+
+        Returns
+        -------
+        scores : ndarray, shape (N, C)
+            Where `y` is None: batch normalisation uses its running averages, dropout passes everything.
+        loss, grads : float and dict of ndarray
+            Otherwise; `grads` has the keys of `params`. Running averages and dropout steps move on.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For shapes, dtypes or labels that do not fit.
+        """
+        X = self.check_examples("X", X)
+        if y is None:
+            return self._scores(X)
+        loss = self.train_batch(X, self.check_targets("y", y, len(X)))
+        return loss, self.grads.copy()
+
+    def train_batch(self, X, y, rows=None):
+        """Loss of one batch in training; the gradients go into `grads`, where the next call overwrites them.
+
+        For training loops: `X` and `y` must have passed `check_examples` and `check_targets`. `rows` picks examples.
+        """
+        program = self._program(len(X) if rows is None else len(rows), training=True)
+        if rows is None:
+            program.x[...] = X.reshape(program.x.shape)
+            program.y[...] = y
+        else:
+            program.x[...] = X[rows].reshape(program.x.shape)
+            program.y[...] = y[rows]
+        return program.step()
+
+    def predict(self, X):
+        """Class labels (N,) for softmax and SVM, 0 or 1 for binary cross-entropy, values for squared error."""
+        return self.objective.predict(self.loss(X))
+
+    def predict_proba(self, X):
+        """Class probabilities, shape (N, C); ValueError where the loss has none."""
+        return self.objective.probabilities(self.loss(X), self.ops)
+
+    def score(self, X, y):
+        """Accuracy for classes, the coefficient of determination R² for squared error; 1 is perfect."""
+        X = self.check_examples("X", X)
+        y = self.check_targets("y", y, len(X))
+        scores = self._scores(X)
+        if self.objective.classifies:
+            prediction = self.objective.predict(scores)
+            return float(np.mean(prediction == y.reshape(prediction.shape)))
+        total = np.square(y - y.mean(axis=0)).sum(dtype=np.float64)
+        residual = np.square(y - scores).sum(dtype=np.float64)
+        return float(1 - residual / total) if total else float(residual == 0)
+
+    def check_examples(self, name, X):
+        """`X` as numbers of a shape that this network takes; the values are not looked at."""
+        X = as_numeric(name, X)
+        size = math.prod(self.input_shape)
+        flat = len(self.input_shape) == 1 or X.ndim == 2
+        fits = X.ndim >= 2 and (X.shape[1:] == self.input_shape or (flat and math.prod(X.shape[1:]) == size))
+        if not fits:
+            wanted = ", ".join(map(str, ("N", *self.input_shape)))
+            raise ValueError(
+                f"{name}: {describe_layer(0, self.layers[0])}, takes examples of shape ({wanted}), got {X.shape}"
+            )
+        if len(X) == 0:
+            raise ValueError(f"{name}: expected at least one example, got shape {X.shape}")
+        return X
+
+    def check_targets(self, name, y, count):
+        """`y` as the loss takes it, for `count` examples."""
+        return self.objective.check_targets(name, y, count, self.output_size, self.dtype)
+
+    def first_non_finite(self):
+        """Where NaN or infinity first shows in the training pass that was run last, in words."""
+        training = [program for program in self._programs.values() if program.training]
+        return training[-1].first_non_finite() if training else "nothing has been run"
+
+    def save(self, path, extra=None, extra_arrays=None):
+        """Write the network to one file, an npz archive without pickle, that `load_model` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+        extra : dict, optional
+            What else belongs to the network, as JSON can hold it.
+        extra_arrays : dict of ndarray, optional
+
+        Raises
+        ------
+        OSError
+            Where the file cannot be written; one that was there is left as it was.
+        """
+        arrays = checkpoint.network_arrays(self)
+        arrays.update((f"extra/{name}", array) for name, array in (extra_arrays or {}).items())
+        checkpoint.save(path, "model", {"model": checkpoint.describe_model(self), "extra": extra or {}}, arrays)
+
+    def __repr__(self):
+        lines = [f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.loss_name!r}"]
+        shape = self.input_shape
+        for index, layer in enumerate(self.layers):
+            shape, before = layer.output_shape(shape), shape
+            named = ", ".join(f"{name} {self.params[name].shape}" for name in self.parameter_names(index))
+            lines.append(f"  {index + 1:2d}  {layer!r:40s} {before} -> {shape}  {named}".rstrip())
+        return "\n".join(lines)
+
+    def _scores(self, X):
+        """Scores of any number of rows, in a fixed amount of memory besides the result."""
+        scores = np.empty((len(X), self.output_size), self.dtype)
+        # The next power of two, so that few sizes of buffers serve any number of rows; rows do not see each other.
+        program = self._program(min(INFERENCE_BATCH, 1 << (len(X) - 1).bit_length()), training=False)
+        for start in range(0, len(X), program.batch):
+            rows = X[start : start + program.batch]
+            program.x[: len(rows)] = rows.reshape(len(rows), -1)
+            program.infer()
+            scores[start : start + len(rows)] = program.scores[: len(rows)]
+        return scores
+
+    def _program(self, batch, training):
+        key = (batch, training, kernels.get_num_threads())
+        if key not in self._programs:
+            self._programs[key] = Program(self, batch, training)
+            if len(self._programs) > KEPT_PROGRAMS:
+                self._programs.popitem(last=False)
+        self._programs.move_to_end(key)
+        return self._programs[key]
+
+
+class FullyConnectedNet(Sequential):
+    """``{affine - [batch/layer norm] - activation - [dropout]} × L - affine``, the network of CS231n assignment 2.
+
+    Parameters
+    ----------
+    hidden_dims : list of int
+        Width of each hidden layer.
+    input_dim, num_classes : int
+        Number of features and of scores.
+    normalization : {None, "batchnorm", "layernorm"}
+    dropout_keep_ratio : float
+        Probability to keep a value, in (0, 1]; 1 is no dropout.
+    reg : float
+        Strength of the L2 penalty on the weights.
+    weight_scale : float
+        Standard deviation of the initial weights; `weight_init` takes its place where given.
+    activation : str
+        One of "relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu".
+    weight_init : str or callable, optional
+        See `numbanet.initializers`.
+    loss, dtype, seed, ops
+        See `Sequential`.
+    """
+
+    def __init__(
+        self,
+        hidden_dims,
+        input_dim=3 * 32 * 32,
+        num_classes=10,
+        *,
+        normalization=None,
+        dropout_keep_ratio=1.0,
+        reg=0.0,
+        weight_scale=1e-2,
+        activation="relu",
+        weight_init=None,
+        loss="softmax",
+        dtype=np.float32,
+        seed=None,
+        ops=None,
+    ):
+        one_of("normalization", normalization, (None, *NORMALIZATIONS))
+        one_of("activation", activation, ACTIVATIONS)
+        number("dropout_keep_ratio", dropout_keep_ratio, 0, 1, include_low=False)
+        initial = number("weight_scale", weight_scale, 0, include_high=False) if weight_init is None else weight_init
+        layers = []
+        for width in hidden_dims:
+            layers.append(Affine(integer("hidden_dims", width, 1), initial))
+            if normalization:
+                layers.append(NORMALIZATIONS[normalization]())
+            layers.append(ACTIVATIONS[activation]())
+            if dropout_keep_ratio < 1:
+                layers.append(Dropout(float(dropout_keep_ratio)))
+        layers.append(Affine(integer("num_classes", num_classes, 1), initial))
+        input_dim = integer("input_dim", input_dim, 1)
+        super().__init__(layers, (input_dim,), loss=loss, reg=reg, dtype=dtype, seed=seed, ops=ops)
+
+
+class TwoLayerNet(FullyConnectedNet):
+    """``affine - ReLU - affine``: the two-layer network of CS231n assignment 2."""
+
+    def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, *, weight_scale=1e-3, **options):
+        super().__init__([hidden_dim], input_dim, num_classes, weight_scale=weight_scale, **options)
+
+
+def load_model(path, ops=None):
+    """Read what `Sequential.save` wrote: (network, extra, dict of extra arrays).
+
+    The network is a `Sequential` with the layers and values of the one that was saved.
+
+    Raises
+    ------
+    CheckpointError
+        Where the file is missing, damaged, or something else.
+    """
+    header, arrays = checkpoint.load(path, "model")
+    try:
+        description, extra = header["model"], header["extra"]
+        layers = [LAYERS[entry.pop("type")](**entry) for entry in description.pop("layers")]
+        model = Sequential(layers, description.pop("input_shape"), ops=ops, **description)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged header ({error!r})") from None
+    checkpoint.fill(checkpoint.network_arrays(model), arrays, path)
+    prefix = "extra/"
+    return model, extra, {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}

@@ -1,0 +1,172 @@
+"""Update rules: one table, and the two ways of using it.
+
+`Optimizer` keeps a network's state in flat arrays and updates all its parameters in one call. The functions `sgd`,
+`sgd_momentum`, `nesterov`, `rmsprop`, `adam` and `adamw` update one array at a time and keep their state in a
+dictionary, as in CS231n: ``next_w, config = adam(w, dw, config)``.
+"""
+
+import difflib
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import kernels
+from ._checks import describe, float_array, number
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One update rule.
+
+    Attributes
+    ----------
+    operation : str
+        Its name in the operation namespaces.
+    state : tuple of str
+        Names of the arrays it keeps, of the parameters' shape, in the order of the operation's arguments.
+    options : dict
+        Its options and their defaults.
+    scalars : tuple of str
+        What the operation takes after the arrays: options, and ``t``, the number of the step.
+    """
+
+    operation: str
+    state: tuple
+    options: dict
+    scalars: tuple
+
+
+_ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "epsilon_inside_root": False}
+_ADAM_SCALARS = ("learning_rate", "beta1", "beta2", "epsilon", "weight_decay", "t", "epsilon_inside_root")
+_MOMENTUM = {"learning_rate": 1e-2, "momentum": 0.9}
+
+RULES = {
+    "sgd": Rule("sgd_update", (), {"learning_rate": 1e-2}, ("learning_rate",)),
+    "sgd_momentum": Rule("momentum_update", ("velocity",), _MOMENTUM, ("learning_rate", "momentum")),
+    "nesterov": Rule("nesterov_update", ("velocity",), _MOMENTUM, ("learning_rate", "momentum")),
+    "rmsprop": Rule(
+        "rmsprop_update",
+        ("cache",),
+        {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": False},
+        ("learning_rate", "decay_rate", "epsilon", "epsilon_inside_root"),
+    ),
+    "adam": Rule("adam_update", ("m", "v"), {**_ADAM, "weight_decay": 0.0}, _ADAM_SCALARS),
+    "adamw": Rule("adam_update", ("m", "v"), {**_ADAM, "weight_decay": 1e-2}, _ADAM_SCALARS),
+}
+_BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")
+
+
+def get_rule(name):
+    """The `Rule` of that name; ValueError, listing the rules, where there is none."""
+    if name not in RULES:
+        close = difflib.get_close_matches(str(name), RULES, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"update_rule: expected one of {', '.join(map(repr, RULES))}, got {name!r}{hint}")
+    return RULES[name]
+
+
+def check_options(name, given):
+    """The rule's options, defaults filled in; TypeError or ValueError where one is unknown or out of range."""
+    options = dict(get_rule(name).options)
+    for key, value in given.items():
+        if key not in options:
+            raise ValueError(f"optim_config: {name!r} has the options {', '.join(options)}, got {key!r}")
+        if key == "epsilon_inside_root":
+            if not isinstance(value, (bool, np.bool_)):
+                raise TypeError(f"optim_config: {key} is True or False, got {describe(value)}")
+            options[key] = bool(value)
+        else:
+            options[key] = number(
+                f"optim_config: {key}", value, 0, 1 if key in _BELOW_ONE else np.inf, include_high=False
+            )
+    return options
+
+
+class Optimizer:
+    """An update rule and its state for a flat array of parameters.
+
+    Parameters
+    ----------
+    name : str
+        One of `RULES`.
+    size : int
+        Number of parameters.
+    dtype : float32 or float64
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+    **options
+        The rule's own, such as ``learning_rate``; see `RULES`.
+
+    Attributes
+    ----------
+    options : dict
+        May be changed between steps.
+    state : dict of ndarray
+    t : int
+        Number of steps taken.
+    """
+
+    def __init__(self, name, size, dtype=np.float32, ops=kernels, **options):
+        self.name, self.rule, self.options = name, get_rule(name), check_options(name, options)
+        self.state = {key: np.zeros(size, dtype) for key in self.rule.state}
+        self.t = 0
+        self._operation = getattr(ops, self.rule.operation)
+
+    def update(self, w, dw):
+        """One step, in place: `w` and `dw` are flat arrays of `size` elements."""
+        self.t += 1
+        values = {**self.options, "t": self.t}
+        self._operation(w, dw, *self.state.values(), *(values[key] for key in self.rule.scalars))
+
+
+def _function(name):
+    rule = RULES[name]
+
+    def update(w, dw, config=None):
+        dtype = np.float32 if np.asarray(w).dtype in (np.float16, np.float32) else np.float64
+        w = float_array("w", w, dtype)
+        dw = float_array("dw", dw, dtype, shape=w.shape)
+        config = {} if config is None else config
+        for key, default in rule.options.items():
+            config.setdefault(key, default)
+        options = check_options(name, {key: config[key] for key in rule.options})
+        arrays = [
+            float_array(key, config.get(key, np.zeros_like(w)), dtype, shape=w.shape).copy() for key in rule.state
+        ]
+        options["t"] = config.get("t", 0) + 1
+        next_w = w.copy()
+        flat = [array.reshape(-1) for array in (next_w, dw, *arrays)]
+        getattr(kernels, rule.operation)(*flat, *(options[key] for key in rule.scalars))
+        config.update(zip(rule.state, arrays, strict=True))
+        if "t" in rule.scalars:
+            config["t"] = options["t"]
+        return next_w, config
+
+    update.__name__ = update.__qualname__ = name
+    update.__doc__ = f"""One step of {name!r} on one array: ``(w, dw, config) -> (next_w, config)``.
+
+    Parameters
+    ----------
+    w, dw : ndarray, any one shape
+        A parameter and its gradient; neither is changed.
+    config : dict, optional
+        Options (defaults: {", ".join(f"{key}={value}" for key, value in rule.options.items())}), and the state between
+        steps ({", ".join(rule.state) or "none"}); filled in and updated. Keys as in CS231n assignment 2.
+
+    Returns
+    -------
+    next_w : ndarray
+    config : dict
+        The one passed in, or a new one.
+
+    See `numbanet.reference.{rule.operation}` for the formula and its source.
+    """
+    return update
+
+
+sgd = _function("sgd")
+sgd_momentum = _function("sgd_momentum")
+nesterov = _function("nesterov")
+rmsprop = _function("rmsprop")
+adam = _function("adam")
+adamw = _function("adamw")
