@@ -3,7 +3,7 @@
 from . import initializers, kernels, optim, reference
 from ._version import __version__
 from .errors import CheckpointError, DataError, TrainingDiverged
-from .kernels import get_num_threads, set_num_threads
+from .kernels._threads import get_num_threads, set_num_threads
 from .layers import ELU, GELU, Affine, BatchNorm, Dropout, Layer, LayerNorm, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
 from .models import FullyConnectedNet, Sequential, TwoLayerNet, load_model
 from .solver import Solver

@@ -63,8 +63,8 @@ def load(path, kind):
 
 
 def describe_model(model):
-    """What it takes to build a network again, besides its arrays; initializers are left out, since values are
-    stored.""" layers = [
+    """What it takes to build a network again, besides its arrays; initializers are left out: values are stored."""
+    layers = [
         {"type": type(layer).__name__, **{k: v for k, v in dataclasses.asdict(layer).items() if k != "weight_init"}}
         for layer in model.layers
     ]

@@ -9,6 +9,7 @@ from . import checkpoint, kernels
 from ._checks import as_numeric, describe, float_dtype, integer, number, one_of
 from ._views import NamedViews
 from .errors import CheckpointError
+from .kernels._threads import get_num_threads
 from .layers import ACTIVATIONS, LAYERS, NORMALIZATIONS, Affine, Dropout, Layer
 from .objectives import OBJECTIVES
 from .program import Program
@@ -282,7 +283,7 @@ class Sequential:
         return scores
 
     def _program(self, batch, training):
-        key = (batch, training, kernels.get_num_threads())
+        key = (batch, training, get_num_threads())
         if key not in self._programs:
             self._programs[key] = Program(self, batch, training)
             if len(self._programs) > KEPT_PROGRAMS:

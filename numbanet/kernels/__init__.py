@@ -4,7 +4,6 @@ Each has a twin of the same name and signature in `numbanet.reference`, which sa
 C-contiguous, of one floating dtype, and element-wise operations take them flat; nothing is checked here.
 """
 
-from ._threads import choice, get_num_threads, set_num_threads, threading_layer
 from .activations import (
     elu_backward,
     elu_forward,

@@ -1,0 +1,255 @@
+"""A set of examples with labels, how to split it, and how to standardise it."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from numbanet._checks import all_finite, as_numeric, class_labels, describe, float_array, float_dtype, integer, number
+
+STORED_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
+MAX_CLASSES = 100_000
+
+
+@dataclass(eq=False)
+class Dataset:
+    """Examples, and where they are known their labels and names.
+
+    Attributes
+    ----------
+    X : ndarray of shape (N, *input_shape), uint8, float32 or float64
+        At least one example; floats are finite.
+    y : int64 ndarray of shape (N,), or None
+        The class of each example, from 0 to ``num_classes - 1``.
+    class_names : tuple of str, or None
+        One name for each class. Where `y` comes without names, its numbers become the names.
+    feature_names : tuple of str, or None
+        The columns of a table, in the order of the last axis of `X`.
+    target_name : str, or None
+        The column that `y` was.
+    name : str
+        Where the set came from.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything that does not fit the above; the message names the attribute, and the row where one is at fault.
+    """
+
+    X: np.ndarray
+    y: np.ndarray | None = None
+    class_names: tuple | None = None
+    feature_names: tuple | None = None
+    target_name: str | None = None
+    name: str = ""
+
+    def __post_init__(self):
+        if not isinstance(self.X, np.ndarray) or self.X.dtype not in STORED_DTYPES:
+            raise TypeError(f"X: expected an array of uint8, float32 or float64, got {describe(self.X)}")
+        if self.X.ndim < 2 or self.X.size == 0:
+            raise ValueError(f"X: expected at least one row of at least one value, got shape {self.X.shape}")
+        all_finite("X", self.X)
+        self.class_names = _names("class_names", self.class_names)
+        if self.y is not None:
+            self.y = class_labels("y", self.y, len(self), self.num_classes or MAX_CLASSES)
+            if self.class_names is None:
+                self.class_names = tuple(map(str, range(int(self.y.max()) + 1)))
+        self.feature_names = _names("feature_names", self.feature_names)
+        if self.feature_names is not None and self.input_shape != (len(self.feature_names),):
+            raise ValueError(f"feature_names: {len(self.feature_names)} names for examples of shape {self.input_shape}")
+
+    def __len__(self):
+        return len(self.X)
+
+    @property
+    def input_shape(self):
+        """The shape of one example."""
+        return self.X.shape[1:]
+
+    @property
+    def num_classes(self):
+        """The number of classes; None for a set without labels."""
+        return None if self.class_names is None else len(self.class_names)
+
+    def take(self, indices):
+        """The rows at `indices` (an integer array, or a boolean one of N values) as a new Dataset of copies."""
+        indices = np.asarray(indices)
+        y = None if self.y is None else self.y[indices]
+        return Dataset(self.X[indices], y, self.class_names, self.feature_names, self.target_name, self.name)
+
+
+def _names(name, value):
+    """`value` as a tuple of strings, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, (tuple, list)) or not value or not all(isinstance(item, str) for item in value):
+        raise TypeError(f"{name}: expected a tuple of at least one string, got {describe(value)}")
+    return tuple(value)
+
+
+def split(dataset, fraction, seed, stratify=True):
+    """Part a data set in two at random, by default keeping the proportions of the classes.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    fraction : float
+        The part held out, between 0 and 1.
+    seed : int
+        The same seed gives the same split.
+    stratify : bool, default True
+        Hold out the same fraction of every class, as near as whole rows allow. Every class keeps at least one row in
+        the first part. Data without labels are split without regard to class.
+
+    Returns
+    -------
+    rest, held_out : Dataset
+        Rows in their original order. ``held_out`` has ``round(fraction * N)`` rows, fewer only where classes would
+        otherwise lose their last row.
+
+    Raises
+    ------
+    ValueError
+        For a fraction outside (0, 1), a negative seed, or where one of the parts would be empty.
+    """
+    fraction = number("fraction", fraction, 0, 1, include_low=False, include_high=False)
+    rng = np.random.default_rng(integer("seed", seed, low=0))
+    if stratify and dataset.y is not None:
+        groups = [np.flatnonzero(dataset.y == label) for label in np.unique(dataset.y)]
+    else:
+        groups = [np.arange(len(dataset))]
+    sizes = np.array([len(group) for group in groups])
+    # Whole rows first, then one more for the groups that the rounding down cost most.
+    shares = fraction * sizes
+    counts = np.minimum(shares.astype(np.int64), sizes - 1)
+    missing = round(fraction * len(dataset)) - counts.sum()
+    open_groups = [group for group in np.argsort(counts - shares, kind="stable") if counts[group] < sizes[group] - 1]
+    counts[open_groups[:missing]] += 1
+    if counts.sum() == 0:
+        raise ValueError(
+            f"fraction: too few rows to hold out {fraction:g} of them: {len(dataset)} in {len(groups)} class(es), "
+            f"each of which keeps at least one"
+        )
+    held = np.zeros(len(dataset), dtype=bool)
+    for group, count in zip(groups, counts, strict=True):
+        held[rng.permutation(group)[:count]] = True
+    return dataset.take(~held), dataset.take(held)
+
+
+@dataclass(eq=False)
+class Standardizer:
+    """``(X - mean) / scale``, with the mean and the scale learned from training data.
+
+    Attributes
+    ----------
+    mean : float64 ndarray of the shape of one example
+    scale : float64 ndarray of the same shape, or of shape ()
+        Finite and above zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that are not numbers, do not fit together, are not finite, or a scale that is not above zero.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def __post_init__(self):
+        self.mean = float_array("mean", self.mean, np.float64)
+        self.scale = float_array("scale", self.scale, np.float64)
+        if self.scale.shape not in ((), self.mean.shape):
+            raise ValueError(f"scale: expected shape () or {self.mean.shape}, that of the mean; got {self.scale.shape}")
+        if not np.isfinite(self.mean).all():
+            raise ValueError("mean: every value must be finite")
+        if not (np.isfinite(self.scale) & (self.scale > 0)).all():
+            raise ValueError("scale: every value must be finite and above zero")
+
+    @classmethod
+    def fit(cls, X):
+        """Learn the mean and the scale of `X`.
+
+        Pictures (uint8, or more than two axes) get a mean for each pixel and one standard deviation for all: the root
+        of the mean square of what remains when the mean is taken away. Tables get a mean and a standard deviation for
+        each column. What never varies has scale 1. The sums are float64, taken over a few rows at a time.
+
+        Parameters
+        ----------
+        X : ndarray of shape (N, *shape), numeric
+
+        Returns
+        -------
+        Standardizer
+
+        Raises
+        ------
+        TypeError, ValueError
+            For arrays without rows, that are not numeric, or that hold NaN or infinity (the message names the row).
+        """
+        X = as_numeric("X", X)
+        if X.ndim < 2 or X.size == 0:
+            raise ValueError(f"X: expected at least one row of at least one value, got shape {X.shape}")
+        all_finite("X", X)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below, by name
+            mean = sum(part.sum(axis=0, dtype=np.float64) for part in _slabs(X)) / len(X)
+            # Rounding could leave a constant value a hair off its mean, and so a tiny scale that blows it up.
+            mean = np.where(X.min(axis=0) == X.max(axis=0), X[0], mean)
+            squares = sum(np.square(part - mean).sum(axis=0) for part in _slabs(X))
+            variance = squares.mean() / len(X) if X.ndim > 2 or X.dtype == np.uint8 else squares / len(X)
+        if not np.isfinite(variance).all():
+            raise ValueError("X: the values are too large for their standard deviation to be computed")
+        scale = np.sqrt(variance)
+        return cls(mean, np.where(scale == 0, 1.0, scale))
+
+    def apply(self, X, dtype=np.float32):
+        """Standardise examples of the shape that was fitted.
+
+        Parameters
+        ----------
+        X : ndarray of shape (N, *mean.shape), numeric
+        dtype : float32 (default) or float64
+
+        Returns
+        -------
+        ndarray of the shape of `X` and of `dtype`
+            A new array; computed in float64, a few rows at a time.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For examples of another shape, NaN or infinity in `X`, or a result too large for `dtype`.
+        """
+        X = as_numeric("X", X)
+        if X.ndim == 0 or X.shape[1:] != self.mean.shape:
+            wanted = ", ".join(map(str, ("N", *self.mean.shape)))
+            raise ValueError(f"X: expected shape ({wanted}), as in the data this was fitted on; got {X.shape}")
+        out = np.empty(X.shape, dtype=float_dtype(dtype))
+        if not out.size:
+            return out
+        all_finite("X", X)
+        with np.errstate(over="ignore"):  # refused below, by row
+            for source, target in zip(_slabs(X), _slabs(out), strict=True):
+                part = source - self.mean
+                part /= self.scale
+                target[...] = part
+        if X.dtype != np.uint8:
+            all_finite("standardised X", out)
+        return out
+
+    def to_arrays(self):
+        """The two arrays as ``{"mean": ..., "scale": ...}``, for saving."""
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """The inverse of `to_arrays`; ValueError where an array is missing or not usable."""
+        missing = [name for name in ("mean", "scale") if name not in arrays]
+        if missing:
+            raise ValueError(f"arrays: expected mean and scale, missing {' and '.join(missing)}")
+        return cls(arrays["mean"], arrays["scale"])
+
+
+def _slabs(X):
+    """Views of a few rows each, small enough that a float64 copy of one stays in the cache."""
+    rows = max(1, 65536 // math.prod(X.shape[1:]))
+    return (X[start : start + rows] for start in range(0, len(X), rows))
