@@ -1,7 +1,7 @@
 """Small arrays on the stack, for what a kernel needs while it runs: no kernel allocates."""
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
@@ -24,13 +24,16 @@ def stack_array(shape, dtype=None):
             for length in reversed(shape):
                 strides.insert(0, size * itemsize)
                 size *= length
-            data = cgutils.alloca_once(builder, ir.ArrayType(element, size))
+            # In the entry block, so that a loop does not take a new piece each time round. Not `cgutils.alloca_once`,
+            # which would also fill it with zeros, in code that takes LLVM 16 s to compile for a square of 64 KiB.
+            with builder.goto_entry_block():
+                data = builder.alloca(element, ir.Constant(ir.IntType(32), size))
             data.align = 64
             intp = context.get_constant
             array = arrayobj.make_array(array_type)(context, builder)
             arrayobj.populate_array(
                 array,
-                data=builder.bitcast(data, element.as_pointer()),
+                data=data,
                 shape=[intp(types.intp, length) for length in shape],
                 strides=[intp(types.intp, stride) for stride in strides],
                 itemsize=intp(types.intp, itemsize),
