@@ -129,8 +129,6 @@ class _Array:
     def fill(self, content, dtype, shape, order):
         if not isinstance(dtype, _Dtype) or not isinstance(content, (bytes, bytearray)):
             raise pickle.UnpicklingError("it holds an array whose values are not numbers")
-        if not all(type(size) is int and size >= 0 for size in shape):
-            raise pickle.UnpicklingError(f"it holds an array of shape {shape}")
         expected = math.prod(shape) * dtype.dtype.itemsize
         if len(content) != expected:
             raise pickle.UnpicklingError(

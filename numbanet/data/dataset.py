@@ -119,9 +119,9 @@ def split(dataset, fraction, seed, stratify=True):
     else:
         groups = [np.arange(len(dataset))]
     sizes = np.array([len(group) for group in groups])
-    # Whole rows first, then one more for the groups that the rounding down cost most.
+    # Rounded down, which leaves at least one row of each; then one more of the groups that the rounding cost most.
     shares = fraction * sizes
-    counts = np.minimum(shares.astype(np.int64), sizes - 1)
+    counts = shares.astype(np.int64)
     missing = round(fraction * len(dataset)) - counts.sum()
     open_groups = [group for group in np.argsort(counts - shares, kind="stable") if counts[group] < sizes[group] - 1]
     counts[open_groups[:missing]] += 1

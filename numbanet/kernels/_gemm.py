@@ -1,61 +1,103 @@
-"""Matrix products as explicit loops: the engine room of the affine kernels.
+"""Matrix products: the blocking round the register tile.
 
-Every element of a product is summed in the order of k, whatever the block it falls into, so that results depend
-neither on the number of threads nor on the width of the CPU's vectors.
+A product is cut into pieces of ROWS rows by one strip of columns, as wide as the tile; a piece is one unit of parallel
+work. For each DEPTH of k, the strip's part of b is packed into a panel on the stack, where it stays in the L1 cache
+while the tiles go down the rows of a, which are read in place. Packing takes b by its strides, so b and its transpose
+are the same to it; so are a and its transpose.
+
+Every element is one chain of fused multiply-adds in the order of k, whatever piece and tile it falls into, so that
+results depend neither on the number of threads nor on the width of the CPU's vectors.
 """
 
 from ._jit import serial
-from ._math import fma
 from ._scratch import stack_array
+from ._tile import TILE_ROWS, VECTOR_BYTES, tile
 
-ROWS = 8  # of the result, in one piece of parallel work
-DEPTH = 64  # of a slab of b that stays in the L1 or L2 cache while the rows of a pass over it
-SIDE = 128  # of a square of b that is turned over: 64 KiB in float32
+ROWS = 128
+DEPTH = 256
+STRIP_BYTES = 2 * VECTOR_BYTES
 
-square = stack_array((SIDE, SIDE))
+panel_array = stack_array(lambda itemsize: (DEPTH, STRIP_BYTES // itemsize))
+edge_array = stack_array(lambda itemsize: (TILE_ROWS, STRIP_BYTES // itemsize))
+tile_8, tile_4, tile_2, tile_1 = tile(8, 2), tile(4, 2), tile(2, 2), tile(1, 2)
 
 
 @serial
-def add_product(a, b, c, first, width):
-    """``c[:, first : first + width] += a b[:, :width]``, with a (N, K) of any strides; b (K, ...) and c are
-    C-contiguous.
+def strip_width(c):
+    """Columns in one strip of c."""
+    return STRIP_BYTES // c.itemsize
 
-    The columns come as numbers because rows must be seen to be contiguous: a slice of c would hide that, and the inner
-    loop would not be vectorised (measured: 7 instead of 40 GFLOP/s).
-    """
+
+@serial
+def pieces(c):
+    """Number of pieces that c is cut into."""
+    width = strip_width(c)
+    return ((c.shape[0] + ROWS - 1) // ROWS) * ((c.shape[1] + width - 1) // width)
+
+
+@serial
+def piece_bounds(c, index):
+    """Rows start to stop and columns start to stop of piece `index`; neighbours share rows."""
+    width = strip_width(c)
+    strips = (c.shape[1] + width - 1) // width
+    row, column = index // strips * ROWS, index % strips * width
+    return row, min(row + ROWS, c.shape[0]), column, min(column + width, c.shape[1])
+
+
+@serial
+def _pack(b, panel):
+    """Copy b (K, columns) into panel (K, strip), along whichever axis of b is the contiguous one."""
+    depth, columns = b.shape
+    if columns < panel.shape[1]:
+        panel[:depth] = 0
+    if b.strides[0] >= b.strides[1]:
+        for k in range(depth):
+            for j in range(columns):
+                panel[k, j] = b[k, j]
+    else:
+        for j in range(columns):
+            for k in range(depth):
+                panel[k, j] = b[k, j]
+
+
+@serial
+def _add_tiles(a, panel, c, j):
+    """``c[:, j : j + strip] += a panel``, in tiles of as many rows as there are."""
+    n = a.shape[0]
+    i = 0
+    if TILE_ROWS == 8:
+        while i + 8 <= n:
+            tile_8(a, panel, c, i, j)
+            i += 8
+    while i + 4 <= n:
+        tile_4(a, panel, c, i, j)
+        i += 4
+    if i + 2 <= n:
+        tile_2(a, panel, c, i, j)
+        i += 2
+    if i < n:
+        tile_1(a, panel, c, i, j)
+
+
+@serial
+def add_product(a, b, c, j):
+    """``c[:, j : j + width] += a b`` with a (N, K), b (K, width) of any strides, width at most a strip's."""
+    panel, edge = panel_array(c), edge_array(c)
     n, depth = a.shape
+    width = b.shape[1]
     for k0 in range(0, depth, DEPTH):
         k1 = min(k0 + DEPTH, depth)
-        fours = k1 - (k1 - k0) % 4
-        for i in range(n):
-            row = c[i, first : first + width]
-            # Four rows of b to one pass over a row of c: a load and a store of c for every four multiply-adds.
-            for k in range(k0, fours, 4):
-                a0, a1, a2, a3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
-                for j in range(width):
-                    row[j] = fma(a3, b[k + 3, j], fma(a2, b[k + 2, j], fma(a1, b[k + 1, j], fma(a0, b[k, j], row[j]))))
-            for k in range(fours, k1):
-                a0 = a[i, k]
-                for j in range(width):
-                    row[j] = fma(a0, b[k, j], row[j])
-
-
-@serial
-def product_transposed(a, b, c, first, width):
-    """Columns first to first + width of ``c = a bᵀ``, with a (N, K), b (M, K) and c (N, M); width is at most SIDE.
-
-    Squares of b are turned over on the stack, so that the inner loop runs along contiguous rows as in `add_product`
-    instead of summing along k, which keeps the order of k and still fills the vectors.
-    """
-    n, depth = a.shape
-    turned = square(b)
-    for i in range(n):
-        row = c[i, first : first + width]
-        for j in range(width):
-            row[j] = 0
-    for k0 in range(0, depth, SIDE):
-        k1 = min(k0 + SIDE, depth)
-        for j in range(width):
-            for k in range(k1 - k0):
-                turned[k, j] = b[first + j, k0 + k]
-        add_product(a[:, k0:k1], turned, c, first, width)
+        _pack(b[k0:k1], panel)
+        a_part, panel_part = a[:, k0:k1], panel[: k1 - k0]
+        if width == panel.shape[1]:
+            _add_tiles(a_part, panel_part, c, j)
+        else:  # a tile would reach beyond c: it works on a copy
+            for i0 in range(0, n, TILE_ROWS):
+                rows = min(TILE_ROWS, n - i0)
+                for i in range(rows):
+                    for column in range(width):
+                        edge[i, column] = c[i0 + i, j + column]
+                _add_tiles(a_part[i0 : i0 + rows], panel_part, edge, 0)
+                for i in range(rows):
+                    for column in range(width):
+                        c[i0 + i, j + column] = edge[i, column]

@@ -1,12 +1,26 @@
-"""Scalar arithmetic that the compiler is told exactly."""
+"""Arithmetic that the compiler is told exactly."""
 
-from numba.core import types
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 
 def _has_fma(codegen):
     triple, _, features = codegen.magic_tuple()
     return "+fma" in features.split(",") or triple.startswith(("aarch64", "arm64"))
+
+
+def fused_multiply_add(context, builder, a, b, c):
+    """Emit ``a * b + c`` for scalars or vectors, rounded once where the CPU does that in one instruction."""
+    if not _has_fma(context.codegen()):
+        return builder.fadd(builder.fmul(a, b), c)
+    kind = a.type
+    width = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
+    scalar = kind.element if width else kind
+    name = f"llvm.fma.{width}{'f32' if isinstance(scalar, ir.FloatType) else 'f64'}"
+    return builder.call(
+        cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name), [a, b, c]
+    )
 
 
 @intrinsic
@@ -20,9 +34,6 @@ def fma(typing_context, a, b, c):
         return None
 
     def codegen(context, builder, signature, args):
-        if _has_fma(context.codegen()):
-            return builder.fma(*args)
-        x, y, z = args
-        return builder.fadd(builder.fmul(x, y), z)
+        return fused_multiply_add(context, builder, *args)
 
     return a(a, b, c), codegen

@@ -9,19 +9,23 @@ from numba.np import arrayobj
 def stack_array(shape, dtype=None):
     """An intrinsic that gives a C-contiguous, uninitialised array of `shape`, of numba's `dtype` or its argument's.
 
+    `shape` may also be a function of the size of an element in bytes.
+
     It lives as long as the call of the function that it is used in, so it may be passed down but never returned.
     """
 
     @intrinsic
     def scratch(typing_context, like):
-        array_type = types.Array(dtype or like.dtype, len(shape), "C")
+        element_type = dtype or like.dtype
+        lengths = shape(element_type.bitwidth // 8) if callable(shape) else shape
+        array_type = types.Array(element_type, len(lengths), "C")
 
         def codegen(context, builder, signature, args):
             element = context.get_data_type(array_type.dtype)
             itemsize = context.get_abi_sizeof(element)
             size = 1
             strides = []
-            for length in reversed(shape):
+            for length in reversed(lengths):
                 strides.insert(0, size * itemsize)
                 size *= length
             # In the entry block, so that a loop does not take a new piece each time round. Not `cgutils.alloca_once`,
@@ -34,7 +38,7 @@ def stack_array(shape, dtype=None):
             arrayobj.populate_array(
                 array,
                 data=data,
-                shape=[intp(types.intp, length) for length in shape],
+                shape=[intp(types.intp, length) for length in lengths],
                 strides=[intp(types.intp, stride) for stride in strides],
                 itemsize=intp(types.intp, itemsize),
                 meminfo=None,

@@ -1,0 +1,98 @@
+"""Damaged files of every format: cut short anywhere, and with bytes changed. Each is read or refused by a DataError."""
+
+import gzip
+import pickle
+
+import numpy as np
+import pytest
+from test_data_cifar import pictures_of, python2_batch
+from test_data_idx import idx_bytes
+
+from numbanet.data import load_csv, load_npy, load_npz, read_batch, read_idx
+from numbanet.data.cifar import _read_binary
+from numbanet.errors import DataError
+
+PIXELS, LABELS = pictures_of(0, 1)
+X = np.arange(6, dtype=np.float32).reshape(3, 2)
+
+
+def npz_bytes(path, save):
+    save(path, X=X, y=np.array(["a", "b", "a"]))
+    return path.read_bytes()
+
+
+def npy_bytes(path):
+    np.save(path, X)
+    return path.read_bytes()
+
+
+FORMATS = {
+    "idx": (read_idx, lambda path: idx_bytes(X)),
+    "idx-zipped": (read_idx, lambda path: gzip.compress(idx_bytes(X), mtime=0)),
+    "pickle-python-2": (read_batch, lambda path: python2_batch(PIXELS, LABELS.tolist())),
+    "pickle-2": (read_batch, lambda path: pickle.dumps({"data": PIXELS, "labels": LABELS.tolist()}, protocol=2)),
+    "pickle-5": (read_batch, lambda path: pickle.dumps({"labels": LABELS, "data": PIXELS}, protocol=5)),
+    "binary": (_read_binary, lambda path: bytes(3073)),
+    "npy": (load_npy, npy_bytes),
+    "npz": (load_npz, lambda path: npz_bytes(path, np.savez)),
+    "npz-compressed": (load_npz, lambda path: npz_bytes(path, np.savez_compressed)),
+    "csv": (load_csv, lambda path: 'u,"v ä",k\r\n1,2.5,a\r\n3,-4e1,b\r\n"5",6,a\r\n'.encode()),
+}
+
+
+@pytest.fixture(params=FORMATS)
+def sample(request, tmp_path):
+    """The reader of a format, a path for its files and the bytes of a good one."""
+    read, make = FORMATS[request.param]
+    path = tmp_path / "file.npz"  # NumPy appends endings to other names
+    content = make(tmp_path / ("file.npy" if read is load_npy else "file.npz"))
+    path.write_bytes(content)
+    read(path)
+    return read, path, content
+
+
+def refused(read, path, content):
+    path.write_bytes(content)
+    try:
+        read(path)
+    except DataError as error:
+        message = str(error)
+    else:
+        return False
+    assert str(path) in message
+    return True
+
+
+def structure_of(content):
+    """The offsets of the first and the last bytes, which hold the structure; between them lie pixels, if anything."""
+    return sorted({*range(min(400, len(content))), *range(max(0, len(content) - 400), len(content))})
+
+
+def test_cut_short(sample):
+    read, path, content = sample
+    sizes = sorted({*structure_of(content), *range(0, len(content), 37)})
+    accepted = [size for size in sizes if not refused(read, path, content[:size])]
+    # Text has no end mark: a table may be cut after a row, or inside its last label or before its last line break.
+    assert not accepted or read is load_csv
+    assert len(accepted) < 10
+
+
+def test_changed_bytes(sample):
+    read, path, content = sample
+    rng = np.random.default_rng(7)
+    structure = structure_of(content)
+    count = 0
+    for _ in range(1500):
+        damaged = bytearray(content)
+        for position in rng.choice(structure, rng.integers(1, 4)):
+            damaged[position] = rng.integers(256)
+        count += refused(read, path, bytes(damaged))
+    assert count > (0 if read is _read_binary else 100)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 5000])
+def test_bytes_of_no_format(tmp_path, size):
+    noise = np.random.default_rng(size).integers(0, 256, size, dtype=np.uint8).tobytes()
+    for read, _ in FORMATS.values():
+        assert refused(read, tmp_path / "noise", noise)
+        assert refused(read, tmp_path / "zipped-noise", gzip.compress(noise))
