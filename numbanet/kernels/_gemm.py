@@ -11,15 +11,14 @@ results depend neither on the number of threads nor on the width of the CPU's ve
 
 from ._jit import serial
 from ._scratch import stack_array
-from ._tile import TILE_ROWS, VECTOR_BYTES, tile
+from ._tile import STRIP_BYTES, TILE_ROWS, tile
 
 ROWS = 128
 DEPTH = 256
-STRIP_BYTES = 2 * VECTOR_BYTES
 
 panel_array = stack_array(lambda itemsize: (DEPTH, STRIP_BYTES // itemsize))
 edge_array = stack_array(lambda itemsize: (TILE_ROWS, STRIP_BYTES // itemsize))
-tile_8, tile_4, tile_2, tile_1 = tile(8, 2), tile(4, 2), tile(2, 2), tile(1, 2)
+tile_8, tile_4, tile_2, tile_1 = tile(8), tile(4), tile(2), tile(1)
 
 
 @serial

@@ -1,8 +1,10 @@
-"""The register tile: a few rows times one or two vectors of columns, accumulated over k without leaving the registers.
+"""The register tile: a few rows times two vectors of columns, accumulated over k without leaving the registers.
 
 It is written as LLVM vector instructions, because no loop that numba compiles keeps a block of accumulators in
 registers.
 """
+
+import platform
 
 from llvmlite import binding, ir
 from numba.core import types
@@ -21,15 +23,17 @@ def _vector_bytes():
 
 
 VECTOR_BYTES = _vector_bytes()
-# Accumulators, two vectors for each row, take at most 16 of 32 registers (AVX-512, NEON) or 12 of 16 (AVX2).
-TILE_ROWS = 4 if VECTOR_BYTES == 32 else 8
+VECTORS = 2
+STRIP_BYTES = VECTORS * VECTOR_BYTES  # columns of a tile
+# Two vectors of sums for each row: 16 of the 32 registers that AVX-512 and NEON have, 8 of the 16 of AVX2 and SSE.
+TILE_ROWS = 8 if VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64") else 4
 
 
-def tile(rows, vectors):
-    """An intrinsic ``(a, panel, c, i, j)``: ``c[i : i + rows, j : j + width] += a[i : i + rows] @ panel[:, :width]``.
+def tile(rows):
+    """An intrinsic ``(a, panel, c, i, j)``: ``c[i : i + rows, j : j + strip] += a[i : i + rows] @ panel``.
 
-    `width` is `vectors` times the number of elements in a vector; a (N, K) may have any strides, the rows of panel
-    (K, ...) and c (N, M) are contiguous. Every element of c is one chain of fused multiply-adds in the order of k.
+    a (N, K) may have any strides; the rows of panel (K, strip) and c (N, M) are contiguous. Every element of c is one
+    chain of fused multiply-adds in the order of k.
     """
 
     @intrinsic
@@ -62,7 +66,7 @@ def tile(rows, vectors):
                 ]
 
             def vectors_from(pointer):
-                return [moved(pointer, constant(v * VECTOR_BYTES), vector) for v in range(vectors)]
+                return [moved(pointer, constant(v * VECTOR_BYTES), vector) for v in range(VECTORS)]
 
             def spread(scalar):
                 """A vector with `scalar` in every lane."""
@@ -90,7 +94,7 @@ def tile(rows, vectors):
             after = []
             for r in range(rows):
                 x = spread(builder.load(moved(a_rows[r], builder.mul(k, a_step), element)))
-                after += [fused_multiply_add(context, builder, x, b[v], sums[r * vectors + v]) for v in range(vectors)]
+                after += [fused_multiply_add(context, builder, x, b[v], sums[r * VECTORS + v]) for v in range(VECTORS)]
             following = builder.add(k, constant(1))
             k.add_incoming(constant(0), entry)
             k.add_incoming(following, loop)
