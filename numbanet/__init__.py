@@ -1,6 +1,6 @@
 """numbanet: small and mid-size neural networks, trained fast on laptop CPUs by readable numba kernels."""
 
-from . import initializers, kernels, optim, reference
+from . import data, functional, initializers, kernels, optim, reference, testing
 from ._version import __version__
 from .errors import CheckpointError, DataError, TrainingDiverged
 from .kernels._threads import get_num_threads, set_num_threads
@@ -38,6 +38,7 @@ __all__ = [
     "optim",
     "reference",
     "set_num_threads",
+    "testing",
 ]
 
 

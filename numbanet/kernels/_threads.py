@@ -1,5 +1,6 @@
 """How many threads the parallel kernels use, and why."""
 
+import operator
 import os
 from pathlib import Path
 
@@ -88,8 +89,9 @@ def set_num_threads(count):
     global _chosen
     limit = numba.config.NUMBA_NUM_THREADS
     if count is not None:
-        if isinstance(count, bool) or not isinstance(count, int):
+        if isinstance(count, bool) or not hasattr(count, "__index__"):
             raise TypeError(f"count: expected a whole number of threads, got {count!r}")
+        count = operator.index(count)
         if not 1 <= count <= limit:
             raise ValueError(f"count: expected 1 to {limit} threads (NUMBA_NUM_THREADS), got {count}")
     _chosen = count

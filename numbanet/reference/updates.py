@@ -46,9 +46,9 @@ def rmsprop_update(w, dw, s, learning_rate, decay_rate, epsilon, epsilon_inside_
         True: ``w -= learning_rate * dw / √(s + epsilon)``, as in TensorFlow's first RMSProp and in Graves,
         arXiv:1308.0850, eq. 40 (there with the mean subtracted).
     """
-    decay, eps = np.asarray(decay_rate, w.dtype), np.asarray(epsilon, w.dtype)
-    s *= decay
-    s += (1 - decay) * dw * dw
+    eps = np.asarray(epsilon, w.dtype)
+    s *= np.asarray(decay_rate, w.dtype)
+    s += np.asarray(1 - decay_rate, w.dtype) * dw * dw
     root = np.sqrt(s + eps) if epsilon_inside_root else np.sqrt(s) + eps
     w -= np.asarray(learning_rate, w.dtype) * dw / root
 
@@ -74,11 +74,11 @@ def adam_update(w, dw, m, v, learning_rate, beta1, beta2, epsilon, weight_decay,
     Source: Kingma and Ba, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter, arXiv:1711.05101, algorithm 2, with
     the learning rate multiplying the decay as in PyTorch's ``AdamW``.
     """
-    lr, b1, b2, eps = (np.asarray(a, w.dtype) for a in (learning_rate, beta1, beta2, epsilon))
-    m *= b1
-    m += (1 - b1) * dw
-    v *= b2
-    v += (1 - b2) * dw * dw
+    lr, eps = np.asarray(learning_rate, w.dtype), np.asarray(epsilon, w.dtype)
+    m *= np.asarray(beta1, w.dtype)
+    m += np.asarray(1 - beta1, w.dtype) * dw
+    v *= np.asarray(beta2, w.dtype)
+    v += np.asarray(1 - beta2, w.dtype) * dw * dw
     w -= np.asarray(learning_rate * weight_decay, w.dtype) * w
     if epsilon_inside_root:
         w -= lr * m / np.sqrt(v + eps)

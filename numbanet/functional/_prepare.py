@@ -1,0 +1,109 @@
+"""What the functions of this package share: preparing what a caller passes in, and what backward is handed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._checks import common_dtype, describe, float_array, number
+
+
+@dataclass(frozen=True, eq=False)
+class Cache:
+    """What a forward function hands to its backward function.
+
+    It holds the caller's own arrays where these needed no conversion: change them in place only after backward.
+
+    Attributes
+    ----------
+    operation : str
+        Name of the backward operation.
+    ops : module
+        The namespace that it is taken from.
+    x_shape, out_shape : tuple of int
+        Shapes of the input and the output, and so of their gradients.
+    dtype : dtype
+        What forward computed in, and backward will.
+    arguments : tuple
+        What the backward operation takes between the gradient and its outputs.
+    """
+
+    operation: str
+    ops: object
+    x_shape: tuple
+    out_shape: tuple
+    dtype: np.dtype
+    arguments: tuple
+
+    def run(self, dout, *outputs):
+        """Run the backward operation."""
+        run(self.ops, self.operation, dout, *self.arguments, *outputs)
+
+
+def run(ops, operation, *arguments):
+    """Run an operation of the namespace `ops`."""
+    if not hasattr(ops, operation):
+        raise TypeError(f"ops: expected numbanet.kernels or numbanet.reference, got {describe(ops)}")
+    return getattr(ops, operation)(*arguments)
+
+
+def open_cache(operation, dout, cache):
+    """The gradient `dout` as the backward `operation` takes it, after a look at the cache."""
+    if not isinstance(cache, Cache):
+        raise TypeError(f"cache: expected what the forward function returned, got {describe(cache)}")
+    if cache.operation != operation:
+        raise TypeError(f"cache: {operation} was given the cache of another function, for {cache.operation}")
+    return array("dout", dout, cache.dtype, cache.out_shape)
+
+
+def array(name, value, dtype, shape=None, ndim=None):
+    """`value` as an operation takes it: C-contiguous, of `dtype`, with at least one element, and writeable.
+
+    Operations do not write into it, but to numba a read-only array is another type, compiled for again.
+    """
+    prepared = float_array(name, value, dtype, shape, ndim)
+    if not prepared.size:
+        raise ValueError(f"{name}: expected at least one element, got shape {prepared.shape}")
+    return np.require(prepared, requirements="CW")
+
+
+def same_shape(**arrays):
+    """The arrays as an operation takes them, in their common dtype, each of the shape of the first."""
+    dtype = common_dtype(**arrays)
+    shape = np.shape(next(iter(arrays.values())))
+    return [array(name, value, dtype, shape) for name, value in arrays.items()]
+
+
+def element_wise(ops, operation, x, *scalars):
+    """`x` as it went in and what comes out of a forward operation that works element by element."""
+    (x,) = same_shape(x=x)
+    out = np.empty_like(x)
+    run(ops, operation, x.reshape(-1), *scalars, out.reshape(-1))
+    return x, out
+
+
+def element_wise_backward(operation, dout, cache):
+    """The input gradient of an operation that works element by element."""
+    dout = open_cache(operation, dout, cache)
+    dx = np.empty_like(dout)
+    cache.run(dout.reshape(-1), dx.reshape(-1))
+    return dx
+
+
+def rows(x):
+    """A view of shape (N, D): all axes but the first as one."""
+    return x.reshape(len(x), -1)
+
+
+def fraction(name, value):
+    """`value` as a float from 0 to 1."""
+    return number(name, value, 0, 1)
+
+
+def non_negative(name, value):
+    """`value` as a finite float of at least 0."""
+    return number(name, value, 0, include_high=False)
+
+
+def positive(name, value):
+    """`value` as a finite float above 0."""
+    return number(name, value, 0, include_low=False, include_high=False)

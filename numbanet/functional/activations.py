@@ -1,0 +1,163 @@
+"""Activation functions, element by element, on arrays of any shape."""
+
+from .. import kernels
+from ._prepare import Cache, element_wise, element_wise_backward, fraction, non_negative
+
+_FORWARD = """
+
+    Parameters
+    ----------
+    x : array_like, any shape, not empty{parameter}
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    out : ndarray, the shape of `x`
+        float32 where `x` is float32 or half, float64 otherwise. NaN stays NaN.
+    cache : Cache
+        For `{backward}`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an `x` that is empty or not of real numbers, and a parameter out of range; the message names the argument.
+
+    See `numbanet.reference.{forward}` for the source.
+    """
+
+_BACKWARD = """
+
+    Parameters
+    ----------
+    dout : array_like, the shape of the forward pass's `x`
+    cache : Cache
+        What `{forward}` returned.
+
+    Returns
+    -------
+    dx : ndarray
+        Of the shape of `x` and the dtype of the forward pass.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a `dout` that is not of real numbers or of another shape, and for the cache of another function.
+
+    See `numbanet.reference.{backward}` for the formula.
+    """
+
+
+def _documented(parameter=""):
+    """Add to a one-line docstring what all activations have in common."""
+
+    def decorate(function):
+        name, _, direction = function.__name__.rpartition("_")
+        common = _FORWARD if direction == "forward" else _BACKWARD
+        names = {"forward": f"{name}_forward", "backward": f"{name}_backward"}
+        function.__doc__ = f"{function.__doc__}{common.format(parameter=parameter, **names)}"
+        return function
+
+    return decorate
+
+
+def _forward(name, ops, x, *scalars, backward_takes_output=False):
+    x, out = element_wise(ops, f"{name}_forward", x, *scalars)
+    seen = (out if backward_takes_output else x).reshape(-1)
+    return out, Cache(f"{name}_backward", ops, x.shape, x.shape, x.dtype, (seen, *scalars))
+
+
+@_documented()
+def relu_forward(x, *, ops=kernels):
+    """Rectified linear unit: ``out = max(x, 0)``."""
+    return _forward("relu", ops, x)
+
+
+@_documented()
+def relu_backward(dout, cache):
+    """Gradient of `relu_forward`; 0 at 0."""
+    return element_wise_backward("relu_backward", dout, cache)
+
+
+@_documented("\n    negative_slope : float, from 0 to 1")
+def leaky_relu_forward(x, *, negative_slope=0.01, ops=kernels):
+    """Leaky ReLU: ``out = x`` where ``x > 0``, ``negative_slope * x`` elsewhere."""
+    return _forward("leaky_relu", ops, x, fraction("negative_slope", negative_slope))
+
+
+@_documented()
+def leaky_relu_backward(dout, cache):
+    """Gradient of `leaky_relu_forward`."""
+    return element_wise_backward("leaky_relu_backward", dout, cache)
+
+
+@_documented("\n    alpha : float, finite and not negative")
+def elu_forward(x, *, alpha=1.0, ops=kernels):
+    """Exponential linear unit: ``out = x`` where ``x > 0``, ``alpha * (exp(x) - 1)`` elsewhere."""
+    return _forward("elu", ops, x, non_negative("alpha", alpha), backward_takes_output=True)
+
+
+@_documented()
+def elu_backward(dout, cache):
+    """Gradient of `elu_forward`."""
+    return element_wise_backward("elu_backward", dout, cache)
+
+
+@_documented()
+def sigmoid_forward(x, *, ops=kernels):
+    """Logistic function: ``out = 1 / (1 + exp(-x))``; nothing overflows."""
+    return _forward("sigmoid", ops, x, backward_takes_output=True)
+
+
+@_documented()
+def sigmoid_backward(dout, cache):
+    """Gradient of `sigmoid_forward`."""
+    return element_wise_backward("sigmoid_backward", dout, cache)
+
+
+@_documented()
+def tanh_forward(x, *, ops=kernels):
+    """Hyperbolic tangent: ``out = tanh(x)``."""
+    return _forward("tanh", ops, x, backward_takes_output=True)
+
+
+@_documented()
+def tanh_backward(dout, cache):
+    """Gradient of `tanh_forward`."""
+    return element_wise_backward("tanh_backward", dout, cache)
+
+
+@_documented()
+def gelu_forward(x, *, ops=kernels):
+    """Gaussian error linear unit, exact: ``out = x Φ(x)``, with Φ the normal distribution function."""
+    return _forward("gelu", ops, x)
+
+
+@_documented()
+def gelu_backward(dout, cache):
+    """Gradient of `gelu_forward`."""
+    return element_wise_backward("gelu_backward", dout, cache)
+
+
+@_documented()
+def gelu_tanh_forward(x, *, ops=kernels):
+    """GELU's tanh approximation, PyTorch's ``approximate="tanh"``."""
+    return _forward("gelu_tanh", ops, x)
+
+
+@_documented()
+def gelu_tanh_backward(dout, cache):
+    """Gradient of `gelu_tanh_forward`."""
+    return element_wise_backward("gelu_tanh_backward", dout, cache)
+
+
+@_documented()
+def silu_forward(x, *, ops=kernels):
+    """Sigmoid linear unit, or swish: ``out = x * sigmoid(x)``."""
+    return _forward("silu", ops, x)
+
+
+@_documented()
+def silu_backward(dout, cache):
+    """Gradient of `silu_forward`."""
+    return element_wise_backward("silu_backward", dout, cache)

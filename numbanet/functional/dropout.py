@@ -1,0 +1,65 @@
+"""Inverted dropout, on arrays of any shape."""
+
+import numpy as np
+
+from .. import kernels
+from .._checks import integer, number
+from ._prepare import Cache, element_wise, element_wise_backward
+
+
+def dropout_forward(x, *, keep_ratio, seed, step=0, ops=kernels):
+    """Keep each element with probability `keep_ratio` and divide it by that; set the others to 0.
+
+    Parameters
+    ----------
+    x : array_like, any shape, not empty
+    keep_ratio : float, above 0, up to 1
+        PyTorch's ``p`` is one minus this.
+    seed, step : int, from 0 to 2**64 - 1
+        The mask depends on them and on the size of `x` alone: equal ones give equal masks. A network takes another
+        seed for each layer and another step for each batch.
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    out : ndarray, the shape of `x`
+        float32 where `x` is float32 or half, float64 otherwise.
+    cache : Cache
+        For `dropout_backward`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an `x` that is empty or not of real numbers, and a number out of range.
+
+    See `numbanet.reference.dropout_forward` for the source.
+    """
+    keep_ratio = number("keep_ratio", keep_ratio, 0, 1, include_low=False)
+    key = np.array([integer("seed", seed, 0, 2**64 - 1), integer("step", step, 0, 2**64 - 1)], np.uint64)
+    x, out = element_wise(ops, "dropout_forward", x, key, keep_ratio)
+    return out, Cache("dropout_backward", ops, x.shape, x.shape, x.dtype, (key, keep_ratio))
+
+
+def dropout_backward(dout, cache):
+    """Gradient of `dropout_forward`, through the same mask.
+
+    Parameters
+    ----------
+    dout : array_like, the shape of the forward pass's `x`
+    cache : Cache
+        What `dropout_forward` returned.
+
+    Returns
+    -------
+    dx : ndarray
+        Of the shape of `x` and the dtype of the forward pass.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a `dout` that is not of real numbers or of another shape, and for the cache of another function.
+
+    See `numbanet.reference.dropout_backward`.
+    """
+    return element_wise_backward("dropout_backward", dout, cache)

@@ -1,0 +1,181 @@
+"""Losses with their gradients, and the L2 penalty: N examples, C classes."""
+
+import numpy as np
+
+from .. import kernels
+from .._checks import class_labels, common_dtype
+from ._prepare import array, non_negative, rows, run, same_shape
+
+
+def softmax_forward(scores, *, ops=kernels):
+    """Class probabilities of scores, each row shifted by its maximum so that nothing overflows.
+
+    Parameters
+    ----------
+    scores : array_like, shape (N, C)
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    probabilities : ndarray, shape (N, C)
+        float32 where `scores` is float32 or half, float64 otherwise; rows add up to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For scores that are not of real numbers, are empty, or have another number of axes.
+
+    See `numbanet.reference.softmax_forward` for the source.
+    """
+    scores = _scores(scores)
+    probabilities = np.empty_like(scores)
+    run(ops, "softmax_forward", scores, probabilities)
+    return probabilities
+
+
+def softmax_loss(scores, y, *, ops=kernels):
+    """Mean cross-entropy of the softmax of the scores, and its gradient. PyTorch's ``cross_entropy``.
+
+    Parameters
+    ----------
+    scores : array_like, shape (N, C)
+    y : array_like of integers, shape (N,)
+        Class labels from 0 to C - 1.
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    loss : float
+    dscores : ndarray, shape (N, C)
+        float32 where `scores` is float32 or half, float64 otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For scores that are not of real numbers, are empty, or have another number of axes; for labels that are not
+        integers, not one for each row, or out of range: the message names the row.
+
+    See `numbanet.reference.softmax_loss` for the source.
+    """
+    return _classification("softmax_loss", ops, scores, y)
+
+
+def svm_loss(scores, y, *, ops=kernels):
+    """Mean multi-class hinge loss with margin 1, summed over the classes, and its gradient.
+
+    Parameters, returns and errors are those of `softmax_loss`. See `numbanet.reference.svm_loss` for the source.
+    """
+    return _classification("svm_loss", ops, scores, y)
+
+
+def squared_error_loss(pred, target, *, ops=kernels):
+    """Mean squared error over all elements, and its gradient. PyTorch's ``mse_loss``.
+
+    Parameters
+    ----------
+    pred : array_like, any shape with at least one axis
+    target : array_like, the shape of `pred`
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    loss : float
+    dpred : ndarray, the shape of `pred`
+        float32 where both arrays are float32 or half, float64 otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that are not of real numbers, are empty, or differ in shape: nothing is broadcast.
+
+    See `numbanet.reference.squared_error_loss` for the source.
+    """
+    return _per_element("squared_error_loss", ops, *_each("pred", pred, target))
+
+
+def binary_cross_entropy_loss(logits, target, *, ops=kernels):
+    """Mean binary cross-entropy on logits, and its gradient. PyTorch's ``binary_cross_entropy_with_logits``.
+
+    Parameters
+    ----------
+    logits : array_like, any shape with at least one axis
+    target : array_like, the shape of `logits`
+        Probabilities from 0 to 1.
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    loss : float
+    dlogits : ndarray, the shape of `logits`
+        float32 where both arrays are float32 or half, float64 otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that are not of real numbers, are empty, or differ in shape; for targets outside of [0, 1].
+
+    See `numbanet.reference.binary_cross_entropy_loss` for the source.
+    """
+    logits, target = _each("logits", logits, target)
+    if not (target.min() >= 0 and target.max() <= 1):  # NaN is outside too
+        raise ValueError(f"target: expected values from 0 to 1, got {target.min():g} to {target.max():g}")
+    return _per_element("binary_cross_entropy_loss", ops, logits, target)
+
+
+def l2_penalty(w, *, reg, ops=kernels):
+    """L2 regularisation, ``reg/2 Σ w²``, and its gradient ``reg * w``.
+
+    Parameters
+    ----------
+    w : array_like, any shape, not empty
+    reg : float
+        Finite and not negative.
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    penalty : float
+    dw : ndarray, the shape of `w`
+        float32 where `w` is float32 or half, float64 otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a `w` that is empty or not of real numbers, and a `reg` out of range.
+
+    See `numbanet.reference.l2_penalty` for the source.
+    """
+    (w,) = same_shape(w=w)
+    dw = np.zeros_like(w)
+    penalty = run(ops, "l2_penalty", w.reshape(-1), non_negative("reg", reg), dw.reshape(-1))
+    return penalty, dw
+
+
+def _scores(scores):
+    return array("scores", scores, common_dtype(scores=scores), ndim=2)
+
+
+def _classification(operation, ops, scores, y):
+    scores = _scores(scores)
+    y = class_labels("y", y, *scores.shape)
+    dscores = np.empty_like(scores)
+    return run(ops, operation, scores, y, dscores), dscores
+
+
+def _each(name, values, target):
+    """Values and a target for each of them, as they came in shape."""
+    values, target = same_shape(**{name: values, "target": target})
+    if values.ndim == 0:
+        raise ValueError(f"{name}: expected a value for each example, got a single number")
+    return values, target
+
+
+def _per_element(operation, ops, values, target):
+    gradient = np.empty_like(values)
+    # One value for each example is (N,) to a user and (N, 1) to the operations.
+    return run(ops, operation, rows(values), rows(target), rows(gradient)), gradient

@@ -1,0 +1,191 @@
+"""Batch and layer normalisation: N examples, D features."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import kernels
+from .._checks import common_dtype
+from ._prepare import Cache, array, fraction, open_cache, positive, run
+
+
+@dataclass(frozen=True, eq=False)
+class BatchnormCache(Cache):
+    """A cache that also carries the new running averages.
+
+    Attributes
+    ----------
+    running_mean, running_var : ndarray, shape (D,)
+        For the next call, and for `batchnorm_inference`.
+    """
+
+    running_mean: np.ndarray
+    running_var: np.ndarray
+
+
+def batchnorm_forward(x, gamma, beta, *, running_mean=None, running_var=None, momentum=0.9, eps=1e-5, ops=kernels):
+    """Normalise each feature over the batch, then scale and shift: ``out = gamma (x - mean) / √(var + eps) + beta``.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, D)
+        At least two examples.
+    gamma, beta : array_like, shape (D,)
+    running_mean, running_var : array_like, shape (D,), optional
+        The averages so far; by default 0 and 1. They are left as they are: the new ones are in the cache.
+    momentum : float, from 0 to 1
+        What the averages keep: ``running = momentum * running + (1 - momentum) * batch``. PyTorch's is one minus this.
+    eps : float, above 0
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    out : ndarray, shape (N, D)
+        float32 where all arrays are float32 or half, float64 otherwise.
+    cache : BatchnormCache
+        For `batchnorm_backward`; ``cache.running_mean`` and ``cache.running_var`` are the new averages.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that are not of real numbers, are empty or do not fit each other, for a batch of one, and for a
+        number out of range; the message names the argument.
+
+    Examples
+    --------
+    ::
+
+        out, cache = batchnorm_forward(x, gamma, beta, running_mean=mean, running_var=var)
+        mean, var = cache.running_mean, cache.running_var
+
+    See `numbanet.reference.batchnorm_forward` for the source.
+    """
+    momentum, eps = fraction("momentum", momentum), positive("eps", eps)
+    averages = {"running_mean": running_mean, "running_var": running_var}
+    given = {name: value for name, value in averages.items() if value is not None}
+    x, features = _prepared(x, {"gamma": gamma, "beta": beta, **given})
+    if len(x) == 1:
+        raise ValueError("x: batch normalisation in training needs at least two examples, got one")
+    gamma, beta = features["gamma"], features["beta"]
+    averages = (
+        features.get("running_mean", np.zeros_like(gamma)).copy(),
+        features.get("running_var", np.ones_like(gamma)).copy(),
+    )
+    out, mean, inv_std = np.empty_like(x), np.empty_like(gamma), np.empty_like(gamma)
+    run(ops, "batchnorm_forward", x, gamma, beta, momentum, eps, *averages, mean, inv_std, out)
+    arguments = x, gamma, mean, inv_std
+    return out, BatchnormCache("batchnorm_backward", ops, x.shape, x.shape, x.dtype, arguments, *averages)
+
+
+def batchnorm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5, ops=kernels):
+    """Normalise by the running averages: ``out = gamma (x - running_mean) / √(running_var + eps) + beta``.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, D)
+    gamma, beta, running_mean, running_var : array_like, shape (D,)
+    eps : float, above 0
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    out : ndarray, shape (N, D)
+        float32 where all arrays are float32 or half, float64 otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that are not of real numbers, are empty or do not fit each other, and an `eps` out of range.
+
+    See `numbanet.reference.batchnorm_inference`.
+    """
+    eps = positive("eps", eps)
+    features = {"gamma": gamma, "beta": beta, "running_mean": running_mean, "running_var": running_var}
+    x, features = _prepared(x, features)
+    out = np.empty_like(x)
+    run(ops, "batchnorm_inference", x, *features.values(), eps, out)
+    return out
+
+
+def batchnorm_backward(dout, cache):
+    """Gradients of `batchnorm_forward`.
+
+    Parameters
+    ----------
+    dout : array_like, shape (N, D)
+    cache : BatchnormCache
+        What `batchnorm_forward` returned.
+
+    Returns
+    -------
+    dx : ndarray, shape (N, D)
+    dgamma, dbeta : ndarray, shape (D,)
+        All of the dtype of the forward pass.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a `dout` that is not of real numbers or of another shape, and for the cache of another function.
+
+    See `numbanet.reference.batchnorm_backward` for the formulas.
+    """
+    return _backward("batchnorm_backward", dout, cache)
+
+
+def layernorm_forward(x, gamma, beta, *, eps=1e-5, ops=kernels):
+    """Normalise each example over its features, then scale and shift: ``out = gamma (x - mean) / √(var + eps) + beta``.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, D)
+    gamma, beta : array_like, shape (D,)
+    eps : float, above 0
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    out : ndarray, shape (N, D)
+        float32 where all arrays are float32 or half, float64 otherwise.
+    cache : Cache
+        For `layernorm_backward`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that are not of real numbers, are empty or do not fit each other, and an `eps` out of range.
+
+    See `numbanet.reference.layernorm_forward` for the source.
+    """
+    eps = positive("eps", eps)
+    x, features = _prepared(x, {"gamma": gamma, "beta": beta})
+    gamma, beta = features.values()
+    out, mean, inv_std = np.empty_like(x), np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
+    run(ops, "layernorm_forward", x, gamma, beta, eps, mean, inv_std, out)
+    return out, Cache("layernorm_backward", ops, x.shape, x.shape, x.dtype, (x, gamma, mean, inv_std))
+
+
+def layernorm_backward(dout, cache):
+    """Gradients of `layernorm_forward`: dx, dgamma, dbeta.
+
+    Parameters, returns and errors are those of `batchnorm_backward`. See `numbanet.reference.layernorm_backward` for
+    the formulas.
+    """
+    return _backward("layernorm_backward", dout, cache)
+
+
+def _prepared(x, features):
+    """The examples, and a dict of arrays with one value for each feature, as the operations take them."""
+    dtype = common_dtype(x=x, **features)
+    x = array("x", x, dtype, ndim=2)
+    return x, {name: array(name, value, dtype, x.shape[1:]) for name, value in features.items()}
+
+
+def _backward(operation, dout, cache):
+    dout = open_cache(operation, dout, cache)
+    gamma = cache.arguments[1]
+    dx, dgamma, dbeta = np.empty_like(dout), np.empty_like(gamma), np.empty_like(gamma)
+    cache.run(dout, dx, dgamma, dbeta)
+    return dx, dgamma, dbeta

@@ -1,0 +1,153 @@
+"""Update rules, each one step on arrays of any one shape; new arrays are returned.
+
+Every function takes a parameter `w`, its gradient `dw` and the rule's state, array_like and of one shape, and returns
+the new parameter and the new state: float32 where all arrays are float32 or half, float64 otherwise. A rule's state
+starts at zero. TypeError or ValueError, naming the argument, for arrays that are not of real numbers, are empty or
+differ in shape, and for numbers out of range. `ops` is `numbanet.kernels` or `numbanet.reference`; the formulas and
+their sources are there.
+"""
+
+from .. import kernels
+from .._checks import integer, number, one_of
+from ._prepare import fraction, non_negative, run, same_shape
+
+
+def sgd_update(w, dw, *, learning_rate, ops=kernels):
+    """Gradient descent.
+
+    Parameters
+    ----------
+    w, dw : array_like, any one shape
+    learning_rate : float
+        Finite and not negative.
+
+    Returns
+    -------
+    w : ndarray
+
+    Dtypes, errors and `ops`: see `numbanet.functional.updates`; the source: `numbanet.reference.sgd_update`.
+    """
+    (w,) = _step(ops, "sgd_update", {"w": w, "dw": dw}, non_negative("learning_rate", learning_rate))
+    return w
+
+
+def momentum_update(w, dw, velocity, *, learning_rate, momentum=0.9, ops=kernels):
+    """Gradient descent with momentum: ``velocity = momentum * velocity - learning_rate * dw``, ``w += velocity``.
+
+    Parameters
+    ----------
+    w, dw, velocity : array_like, any one shape
+    learning_rate : float
+        Finite and not negative.
+    momentum : float, from 0 to 1
+
+    Returns
+    -------
+    w, velocity : ndarray
+
+    Dtypes, errors and `ops`: see `numbanet.functional.updates`; the source: `numbanet.reference.momentum_update`.
+    """
+    return _momentum("momentum_update", ops, w, dw, velocity, learning_rate, momentum)
+
+
+def nesterov_update(w, dw, velocity, *, learning_rate, momentum=0.9, ops=kernels):
+    """Gradient descent with Nesterov's momentum.
+
+    Parameters and returns are those of `momentum_update`; the source: `numbanet.reference.nesterov_update`.
+    """
+    return _momentum("nesterov_update", ops, w, dw, velocity, learning_rate, momentum)
+
+
+def rmsprop_update(w, dw, s, *, learning_rate, decay_rate=0.99, epsilon=1e-8, epsilon_inside_root=False, ops=kernels):
+    """RMSProp: the gradient divided by the root of a running average of its square.
+
+    Parameters
+    ----------
+    w, dw, s : array_like, any one shape
+    learning_rate, epsilon : float
+        Finite and not negative.
+    decay_rate : float, from 0 to 1
+    epsilon_inside_root : bool
+        Which of the two published forms: ``√(s + epsilon)``, or ``√s + epsilon`` as in PyTorch.
+
+    Returns
+    -------
+    w, s : ndarray
+
+    Dtypes, errors and `ops`: see `numbanet.functional.updates`; the source: `numbanet.reference.rmsprop_update`.
+    """
+    return _step(
+        ops,
+        "rmsprop_update",
+        {"w": w, "dw": dw, "s": s},
+        non_negative("learning_rate", learning_rate),
+        fraction("decay_rate", decay_rate),
+        non_negative("epsilon", epsilon),
+        _flag("epsilon_inside_root", epsilon_inside_root),
+    )
+
+
+def adam_update(
+    w,
+    dw,
+    m,
+    v,
+    *,
+    step,
+    learning_rate=1e-3,
+    beta1=0.9,
+    beta2=0.999,
+    epsilon=1e-8,
+    weight_decay=0.0,
+    epsilon_inside_root=False,
+    ops=kernels,
+):
+    """Adam, and with `weight_decay` AdamW.
+
+    Parameters
+    ----------
+    w, dw, m, v : array_like, any one shape
+    step : int
+        Number of this step, from 1.
+    learning_rate, epsilon, weight_decay : float
+        Finite and not negative.
+    beta1, beta2 : float, from 0 to below 1
+    epsilon_inside_root : bool
+        False: bias correction, and ``√v + epsilon``, as in PyTorch. True: none, and ``√(v + epsilon)``.
+
+    Returns
+    -------
+    w, m, v : ndarray
+
+    Dtypes, errors and `ops`: see `numbanet.functional.updates`; the source: `numbanet.reference.adam_update`.
+    """
+    return _step(
+        ops,
+        "adam_update",
+        {"w": w, "dw": dw, "m": m, "v": v},
+        non_negative("learning_rate", learning_rate),
+        number("beta1", beta1, 0, 1, include_high=False),
+        number("beta2", beta2, 0, 1, include_high=False),
+        non_negative("epsilon", epsilon),
+        non_negative("weight_decay", weight_decay),
+        integer("step", step, 1, 2**63 - 1),
+        _flag("epsilon_inside_root", epsilon_inside_root),
+    )
+
+
+def _momentum(operation, ops, w, dw, velocity, learning_rate, momentum):
+    scalars = non_negative("learning_rate", learning_rate), fraction("momentum", momentum)
+    return _step(ops, operation, {"w": w, "dw": dw, "velocity": velocity}, *scalars)
+
+
+def _step(ops, operation, arrays, *scalars):
+    """Run an update on copies; gives those that it changed: all but the second, the gradient."""
+    w, dw, *state = same_shape(**arrays)
+    changed = tuple(array.copy() for array in (w, *state))
+    new_w, *new_state = (array.reshape(-1) for array in changed)
+    run(ops, operation, new_w, dw.reshape(-1), *new_state, *scalars)
+    return changed
+
+
+def _flag(name, value):
+    return bool(one_of(name, value, (False, True)))

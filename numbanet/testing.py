@@ -1,0 +1,342 @@
+"""Tools for testing kernels: a fast function against its plain twin, and a gradient against differences.
+
+numbanet's own kernels are tested with them (``tests/test_kernels.py``, ``tests/test_gradients.py``), and so can yours.
+"""
+
+import contextlib
+import difflib
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from . import kernels, reference
+from ._checks import one_of
+from ._compare import magnitude, place, require_close
+from .kernels import _threads
+from .kernels._parallel import Kernel
+
+__all__ = ["Case", "Report", "check_gradients", "check_pair", "numerical_gradient"]
+
+LAYOUTS = ("C", "F", "strided")
+SPECIAL = {"nan": (np.nan, np.nan), "inf": (np.inf, -np.inf)}
+
+# What surrounds an array in memory: NaN shows in the results where it is read, but an output has a number around it,
+# since NaN plus something would be NaN still.
+AROUND_INPUT, AROUND_OUTPUT = np.nan, -123.25
+# What an output holds before the call: two things, so that an element that neither function writes differs too.
+STALE_REFERENCE, STALE_KERNEL = 77.0, np.nan
+
+
+@dataclass(frozen=True)
+class Case:
+    """One set of arguments to run a pair of functions on.
+
+    Attributes
+    ----------
+    name : str
+        What the failure message calls it.
+    build : callable
+        ``build(rng, dtype)`` gives a dict of all arguments by name, in the order of the signature. Arrays are copied
+        for each call; an array under two names stays one. Anything but an array is passed as it is.
+    outputs : sequence of str
+        Arguments that are written in full, whatever they held.
+    updated : sequence of str
+        Arguments that are read and changed, like running averages.
+    terms : int, optional
+        How many numbers are added up into one element of a result, for the tolerance: 1 for element-wise functions. By
+        default the longest axis of the inputs.
+    """
+
+    name: str
+    build: Callable
+    outputs: Sequence[str] = ()
+    updated: Sequence[str] = ()
+    terms: int | None = None
+
+
+class Report(NamedTuple):
+    """What `check_pair` did: the number of arrays compared, and the largest error as a fraction of what was allowed."""
+
+    operation: str
+    comparisons: int
+    worst: float
+
+
+def check_pair(
+    pair,
+    cases,
+    *,
+    dtypes=(np.float32, np.float64),
+    layouts=None,
+    special=(None, "nan", "inf"),
+    threads=(1, "all"),
+    rtol=None,
+    atol=None,
+    seed=0,
+):
+    """Run a kernel and its reference on equal arguments and compare everything they write and return.
+
+    Every combination of case, dtype, layout, special value and thread count is run. Besides the values, it checks that
+    every thread count gives the same bits, that inputs are left alone, that outputs are written in full, that results
+    have the same shape and dtype, and that nothing is written next to an array.
+
+    Parameters
+    ----------
+    pair : str or tuple of two callables
+        The name of an operation, looked up in `numbanet.reference` and `numbanet.kernels`, or your own
+        ``(reference, kernel)``; both are called with the same positional arguments. A numbanet kernel is run in its
+        serial form as well.
+    cases : iterable of Case
+    dtypes : sequence of floating dtypes
+        What `build` is called with.
+    layouts : sequence of {"C", "F", "strided"}, optional
+        Memory layouts of the inputs; "strided" is every other element of a larger array, the last axis backwards.
+        Outputs are C-contiguous. By default "C" for an operation of numbanet, which promises no other, else all.
+    special : sequence of {None, "nan", "inf"}
+        None: as built. "nan", "inf": NaN, or both infinities, in one floating input at a time.
+    threads : sequence of int or "all"
+        Thread counts for numba; "all" is `numbanet.get_num_threads` by default.
+    rtol, atol : float, optional
+        A result may differ by ``atol + rtol * abs(reference)``. By default `rtol` is four roundings times the root of
+        the case's `terms`, and `atol` is `rtol` times the largest finite number among the inputs and the result.
+    seed : int
+        Seeds the generator that each case is built from.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    AssertionError
+        Where they differ; the message names operation, case, dtype, layout, special value, threads, result and index.
+    ValueError, TypeError
+        For an unknown operation, nothing to run, or a case that does not describe its arguments.
+    """
+    operation, plain, kernel = _resolve(pair)
+    layouts = layouts or (("C",) if isinstance(pair, str) else LAYOUTS)
+    for layout, kind in itertools.product(layouts, special):
+        one_of("layouts", layout, LAYOUTS)
+        one_of("special", kind, (None, *SPECIAL))
+    cases = list(cases)
+    if not (cases and dtypes and special and threads):
+        raise ValueError(f"{operation}: nothing to compare; cases, dtypes, special and threads need an entry each")
+    comparisons, worst = 0, 0.0
+    for case, dtype, layout, kind in itertools.product(cases, dtypes, layouts, special):
+        for note, arguments in _with_special(case, _build(case, dtype, seed), kind, seed):
+            context = f"{operation}: case {case.name!r}, {np.dtype(dtype)}, layout {layout}, special {note}"
+            expected = _run(plain, case, arguments, layout, STALE_REFERENCE, f"{context}, reference")
+            relative, scale = _tolerance(case, arguments, dtype, rtol)
+            first = None
+            for form, count, function in _forms(kernel, threads):
+                where = f"{context}, {form}"
+                with _using_threads(count):
+                    results = _run(function, case, arguments, layout, STALE_KERNEL, where)
+                if results.keys() != expected.keys():
+                    raise AssertionError(f"{where}: gives {', '.join(results)}, reference {', '.join(expected)}")
+                for name, want in expected.items():
+                    absolute = relative * max(scale, magnitude(want)) if atol is None else atol
+                    allowed = absolute + relative * np.abs(want)
+                    what = f"{where}: {name}"
+                    error = require_close(what, results[name], want, allowed, ("kernel", "reference"))
+                    if first is not None:
+                        require_close(f"{what}, bits", results[name], first[name], None, (form, "first form"))
+                    worst = max(worst, np.max(error / np.where(allowed > 0, allowed, np.inf), initial=0.0))
+                    comparisons += 1
+                first = first or results
+    return Report(operation, comparisons, float(worst))
+
+
+def numerical_gradient(f, x, dout=None, h=1e-5):
+    """Gradient of ``sum(f(x) * dout)`` with respect to `x`, by centred differences.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x)`` gives an array or a number. It is called twice per element with `x` itself, changed in that element.
+    x : ndarray of float64, any shape and layout
+        Bit for bit the same afterwards.
+    dout : array_like, optional
+        Weights of the elements of ``f(x)``; by default all 1.
+    h : float
+        Step for elements of magnitude up to 1, and a fraction of larger ones.
+
+    Returns
+    -------
+    ndarray of float64, the shape of `x`
+
+    Raises
+    ------
+    TypeError
+        Where `x` is not an array of float64: differences of float32 are mostly rounding error.
+    """
+    _require_float64("x", x)
+    weights = 1.0 if dout is None else np.asarray(dout)
+    gradient = np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        value = x[index]
+        high, low = (value + sign * h * max(1.0, abs(value)) for sign in (1, -1))
+        try:
+            x[index] = high
+            above = np.array(f(x), dtype=np.float64)  # a copy: f may write the same array again
+            x[index] = low
+            below = np.asarray(f(x), dtype=np.float64)
+        finally:
+            x[index] = value
+        gradient[index] = np.sum((above - below) * weights) / (high - low)
+    return gradient
+
+
+def check_gradients(forward, backward, inputs, *, wrt=None, h=1e-5, rtol=1e-6, atol=1e-8, seed=0):
+    """Compare a function's gradients with centred differences.
+
+    Parameters
+    ----------
+    forward : callable
+        ``forward(**inputs)`` gives an array or a number.
+    backward : callable
+        ``backward(dout, **inputs)`` gives a dict of gradients by the names of the inputs; `dout`, of the shape of the
+        result of `forward`, is the gradient with respect to it and drawn at random.
+    inputs : dict
+        Arrays and anything else that both take, left unchanged. Keep away from kinks, such as a ReLU's 0.
+    wrt : sequence of str, optional
+        The inputs to check; by default all that `backward` gives.
+    h : float
+        Step of the differences, as for `numerical_gradient`.
+    rtol, atol : float
+        A gradient may differ by ``atol + rtol * abs(differences)``.
+    seed : int
+        For `dout`.
+
+    Returns
+    -------
+    dict of str to float
+        The largest absolute error for each input.
+
+    Raises
+    ------
+    AssertionError
+        Where they differ; the message names the input, the worst index and both values.
+    TypeError
+        Where an input to check is not an array of float64.
+    ValueError
+        Where an input in `wrt` has no gradient, or a gradient no input.
+    """
+    inputs = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in inputs.items()}
+    dout = np.random.default_rng(seed).standard_normal(np.shape(forward(**inputs)))
+    analytic = {name: np.array(gradient) for name, gradient in backward(dout, **inputs).items()}
+    errors = {}
+    for name in wrt or analytic:
+        if name not in inputs or name not in analytic:
+            raise ValueError(f"{name}: inputs are {', '.join(inputs)}; backward gives {', '.join(analytic)}")
+        _require_float64(name, inputs[name])
+        numeric = numerical_gradient(lambda x, name=name: forward(**{**inputs, name: x}), inputs[name], dout, h)
+        allowed = atol + rtol * np.abs(numeric)
+        error = require_close(f"gradient of {name}", analytic[name], numeric, allowed, ("analytic", "numeric"))
+        errors[name] = float(np.max(error, initial=0.0))
+    return errors
+
+
+def _require_float64(name, x):
+    if not (isinstance(x, np.ndarray) and x.dtype == np.float64):
+        got = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise TypeError(f"{name}: differences need an array of float64, got {got}; convert it first")
+
+
+def _resolve(pair):
+    """Name, reference and kernel."""
+    if isinstance(pair, str):
+        if pair not in reference.__all__:
+            close = difflib.get_close_matches(pair, reference.__all__) or reference.__all__
+            raise ValueError(f"pair: no operation {pair!r}; did you mean {', '.join(close)}?")
+        return pair, getattr(reference, pair), getattr(kernels, pair)
+    if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(callable, pair))):
+        raise TypeError(f"pair: expected the name of an operation or (reference, kernel), got {pair!r}")
+    return getattr(pair[1], "__name__", repr(pair[1])), *pair
+
+
+def _build(case, dtype, seed):
+    if not isinstance(case, Case):
+        raise TypeError(f"cases: expected numbanet.testing.Case, got {case!r}")
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"dtypes: expected floating dtypes, got {dtype!r}")
+    arguments = case.build(np.random.default_rng(seed), np.dtype(dtype))
+    for name in (*case.outputs, *case.updated):
+        if not isinstance(arguments.get(name), np.ndarray):
+            raise ValueError(f"case {case.name!r}: output {name!r} is none of its arrays: {', '.join(arguments)}")
+    return arguments
+
+
+def _with_special(case, arguments, kind, seed):
+    """The arguments as they are, or with special values in one floating input at a time."""
+    if kind is None:
+        yield "none", arguments
+        return
+    rng = np.random.default_rng(seed)
+    for name, value in arguments.items():
+        if name not in case.outputs and isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
+            marked = value.copy()
+            marked.flat[[rng.integers(value.size), -1]] = SPECIAL[kind]  # the last: ragged ends are where it goes wrong
+            yield f"{kind} in {name}", {key: marked if other is value else other for key, other in arguments.items()}
+
+
+def _forms(kernel, threads):
+    """Everything that must give the same bits, as (description, thread count, function)."""
+    if isinstance(kernel, Kernel):
+        yield "serial", 1, kernel.serial
+        kernel = kernel.parallel
+    for count in threads:
+        yield f"threads {count}", None if count == "all" else count, kernel
+
+
+@contextlib.contextmanager
+def _using_threads(count):
+    before = _threads._chosen
+    try:
+        _threads.set_num_threads(count)
+        _threads.apply()
+        yield
+    finally:
+        _threads.set_num_threads(before)
+        _threads.apply()
+
+
+def _run(function, case, arguments, layout, stale, where):
+    """Call `function` on copies of the arguments; gives what it wrote and returned, by name."""
+    changed = {id(arguments[name]): name for name in (*case.outputs, *case.updated)}
+    read = {id(value) for name, value in arguments.items() if name not in case.outputs}
+    placed = {}  # by identity, so that an output that is also an input stays so
+    for value in arguments.values():
+        if isinstance(value, np.ndarray) and id(value) not in placed:
+            around = AROUND_OUTPUT if id(value) in changed else AROUND_INPUT
+            around = around if value.dtype.kind == "f" else 1
+            view, buffer = place(value, "C" if id(value) in changed else layout, around)
+            if id(value) not in read:
+                view[...] = stale if value.dtype.kind == "f" else 1
+            placed[id(value)] = view, buffer, around
+    with np.errstate(all="ignore"):
+        returned = function(*(placed[id(v)][0] if id(v) in placed else v for v in arguments.values()))
+    results = {name: placed[key][0].copy() for key, name in changed.items()}
+    returned = returned if isinstance(returned, tuple) else () if returned is None else (returned,)
+    results.update((f"returned[{i}]", np.array(value)) for i, value in enumerate(returned))
+    for name, value in arguments.items():
+        if id(value) in placed:
+            view, buffer, around = placed.pop(id(value))
+            if id(value) not in changed and view.tobytes() != value.tobytes():
+                raise AssertionError(f"{where}: input {name!r} was modified")
+            view[...] = around
+            if buffer.tobytes() != np.full_like(buffer, around).tobytes():
+                raise AssertionError(f"{where}: wrote outside of {name!r}, next to it in memory")
+    return results
+
+
+def _tolerance(case, arguments, dtype, rtol):
+    """The relative tolerance, and the largest finite number that goes in."""
+    inputs = [a for name, a in arguments.items() if isinstance(a, np.ndarray) and name not in case.outputs]
+    terms = case.terms or max((max(a.shape, default=1) for a in inputs), default=1)
+    scale = max((magnitude(a) for a in inputs if a.dtype.kind == "f"), default=0.0)
+    return 4 * np.finfo(dtype).eps * math.sqrt(terms) if rtol is None else rtol, scale

@@ -1,0 +1,189 @@
+"""What every operation is tested on: one entry per operation, each axis of another size.
+
+An entry says for each argument, in the order of the signature, how to make it: a string of axes is a normally
+distributed array of that shape, a function builds something else, and anything else is passed as it is. "0" is an axis
+without elements.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from numbanet.testing import Case
+
+
+def between(low, high, axes):
+    return lambda rng, dtype, size: rng.uniform(low, high, [size[axis] for axis in axes]).astype(dtype)
+
+
+def labels(rng, dtype, size):
+    return rng.integers(size["C"], size=size["N"])
+
+
+def key(rng, dtype, size):
+    return rng.integers(2**64, size=2, dtype=np.uint64)
+
+
+def _make(maker, rng, dtype, size):
+    if isinstance(maker, str):
+        return rng.standard_normal([size[axis] for axis in maker]).astype(dtype)
+    return maker(rng, dtype, size) if callable(maker) else maker
+
+
+def cases(sizes, outputs, updated="", *, terms="", note="", **makers):
+    """A case for each of the sizes; `terms` are the axes that are summed over."""
+
+    def case(size):
+        def build(rng, dtype):
+            return {name: _make(maker, rng, dtype, {**size, "0": 0}) for name, maker in makers.items()}
+
+        name = note + " ".join(f"{axis}={length}" for axis, length in size.items())
+        return Case(name, build, outputs.split(), updated.split(), max((size[axis] for axis in terms), default=1))
+
+    return [case(size) for size in sizes]
+
+
+def sharing(case, output, source):
+    """`case` with an output that is one of the inputs itself."""
+
+    def build(rng, dtype):
+        arguments = case.build(rng, dtype)
+        return {**arguments, output: arguments[source]}
+
+    return replace(case, name=f"{case.name}, {output} is {source}", build=build)
+
+
+def call(operation, *inputs, **shapes):
+    """Call with new arrays of these shapes as the outputs, which come last; gives them and the loss, by name."""
+    outputs = {name: np.full(shape, np.nan, inputs[0].dtype) for name, shape in shapes.items()}
+    return {"loss": operation(*inputs, *outputs.values()), **outputs}
+
+
+def sizes(axes, *rows):
+    return [dict(zip(axes, row, strict=True)) for row in rows]
+
+
+# Ones, primes, one more and one less than the kernels' blocks (8, 16, 64, 128, 256), several blocks, a single example.
+FLAT = sizes("P", (1,), (7,), (15,), (17,), (63,), (65,), (127,), (129,), (255,), (257,), (1023,), (4099,))
+AFFINE = [
+    *sizes("NDM", (1, 1, 1), (2, 3, 5), (1, 137, 10), (8, 16, 64), (7, 15, 63), (9, 17, 65), (16, 127, 8)),
+    *sizes("NDM", (15, 129, 64), (63, 7, 17), (129, 64, 127), (64, 300, 10), (131, 137, 71)),
+]
+SCORES = [
+    *sizes("NC", (1, 1), (1, 10), (2, 3), (7, 5), (8, 16), (9, 15), (63, 10), (64, 17), (65, 1), (129, 2)),
+    *sizes("NC", (300, 10), (131, 71)),
+]
+TARGETS = sizes("NM", *(tuple(size.values()) for size in SCORES))
+ROWS = [
+    *sizes("ND", (1, 1), (1, 5), (2, 3), (7, 63), (8, 64), (9, 65), (16, 1), (64, 300), (129, 16), (131, 137)),
+]
+
+MOMENTUM = {"w": "P", "dw": "P", "velocity": "P", "learning_rate": 0.05, "momentum": 0.9}
+SECOND_MOMENT = between(0.01, 2, "P")
+
+
+def affine_backward(shapes, dx, note=""):
+    arrays = {"dout": "NM", "x": "ND", "w": "DM", "dx": dx, "dw": "DM", "db": "M"}
+    return cases(shapes, "dx dw db", terms="NM", note=note, **arrays)
+
+
+def affine_relu_backward(shapes, dx, note=""):
+    arrays = {"dout": "NM", "x": "ND", "w": "DM", "out": "NM", "dz": "NM", "dx": dx, "dw": "DM", "db": "M"}
+    return cases(shapes, "dz dx dw db", terms="NM", note=note, **arrays)
+
+
+def normalization_backward(statistics):
+    arrays = {"dout": "ND", "x": "ND", "gamma": "D", "mean": statistics, "inv_std": between(0.5, 2, statistics)}
+    return cases(ROWS, "dx dgamma dbeta", terms="ND", **arrays, dx="ND", dgamma="D", dbeta="D")
+
+
+def rmsprop(inside):
+    scalars = {"learning_rate": 0.05, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": inside}
+    return cases(FLAT, "", "w s", note=f"inside={inside} ", w="P", dw="P", s=SECOND_MOMENT, **scalars)
+
+
+def adam(inside, weight_decay, step):
+    arrays = {"w": "P", "dw": "P", "m": "P", "v": SECOND_MOMENT}
+    scalars = {"learning_rate": 0.05, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": weight_decay}
+    note = f"inside={inside} step={step} "
+    return cases(FLAT, "", "w m v", note=note, **arrays, **scalars, step=step, epsilon_inside_root=inside)
+
+
+CASES = {
+    "relu_forward": cases(FLAT, "out", x="P", out="P"),
+    "relu_backward": cases(FLAT, "dx", dout="P", x="P", dx="P"),
+    "leaky_relu_forward": cases(FLAT, "out", x="P", negative_slope=0.1, out="P"),
+    "leaky_relu_backward": cases(FLAT, "dx", dout="P", x="P", negative_slope=0.1, dx="P"),
+    "elu_forward": cases(FLAT, "out", x="P", alpha=1.3, out="P"),
+    "elu_backward": cases(FLAT, "dx", dout="P", out="P", alpha=1.3, dx="P"),
+    "sigmoid_forward": cases(FLAT, "out", x="P", out="P"),
+    "sigmoid_backward": cases(FLAT, "dx", dout="P", out="P", dx="P"),
+    "tanh_forward": cases(FLAT, "out", x="P", out="P"),
+    "tanh_backward": cases(FLAT, "dx", dout="P", out="P", dx="P"),
+    "gelu_forward": cases(FLAT, "out", x="P", out="P"),
+    "gelu_backward": cases(FLAT, "dx", dout="P", x="P", dx="P"),
+    "gelu_tanh_forward": cases(FLAT, "out", x="P", out="P"),
+    "gelu_tanh_backward": cases(FLAT, "dx", dout="P", x="P", dx="P"),
+    "silu_forward": cases(FLAT, "out", x="P", out="P"),
+    "silu_backward": cases(FLAT, "dx", dout="P", x="P", dx="P"),
+    "affine_forward": cases(AFFINE, "out", terms="D", x="ND", w="DM", b="M", out="NM"),
+    "affine_backward": affine_backward(AFFINE, "ND") + affine_backward(AFFINE[1:6], "0D", "no dx "),
+    "affine_relu_forward": cases(AFFINE, "out", terms="D", x="ND", w="DM", b="M", out="NM"),
+    "affine_relu_backward": affine_relu_backward(AFFINE, "ND") + affine_relu_backward(AFFINE[1:6], "0D", "no dx "),
+    "dropout_forward": cases(FLAT, "out", x="P", key=key, keep_ratio=0.7, out="P"),
+    "dropout_backward": cases(FLAT, "dx", dout="P", key=key, keep_ratio=0.7, dx="P"),
+    "softmax_forward": cases(SCORES, "out", terms="C", scores="NC", out="NC"),
+    "softmax_loss": cases(SCORES, "dscores", terms="C", scores="NC", y=labels, dscores="NC"),
+    "svm_loss": cases(SCORES, "dscores", terms="C", scores="NC", y=labels, dscores="NC"),
+    "squared_error_loss": cases(TARGETS, "dpred", pred="NM", target="NM", dpred="NM"),
+    "binary_cross_entropy_loss": cases(TARGETS, "dlogits", logits="NM", target=between(0, 1, "NM"), dlogits="NM"),
+    "l2_penalty": cases(FLAT, "", "dw", w="P", reg=0.3, dw="P"),
+    "batchnorm_forward": cases(
+        ROWS,
+        "mean inv_std out",
+        "running_mean running_var",
+        terms="N",
+        **{"x": "ND", "gamma": "D", "beta": "D", "momentum": 0.9, "eps": 1e-5},
+        **{"running_mean": "D", "running_var": between(0.5, 2, "D"), "mean": "D", "inv_std": "D", "out": "ND"},
+    ),
+    "batchnorm_inference": cases(
+        ROWS,
+        "out",
+        **{"x": "ND", "gamma": "D", "beta": "D"},
+        **{"running_mean": "D", "running_var": between(0.5, 2, "D"), "eps": 1e-5, "out": "ND"},
+    ),
+    "batchnorm_backward": normalization_backward("D"),
+    "layernorm_forward": cases(
+        ROWS,
+        "mean inv_std out",
+        terms="D",
+        **{"x": "ND", "gamma": "D", "beta": "D", "eps": 1e-5, "mean": "N", "inv_std": "N", "out": "ND"},
+    ),
+    "layernorm_backward": normalization_backward("N"),
+    "sgd_update": cases(FLAT, "", "w", w="P", dw="P", learning_rate=0.05),
+    "momentum_update": cases(FLAT, "", "w velocity", **MOMENTUM),
+    "nesterov_update": cases(FLAT, "", "w velocity", **MOMENTUM),
+    "rmsprop_update": rmsprop(False) + rmsprop(True),
+    "adam_update": adam(False, 0.0, 1) + adam(True, 0.1, 10),
+}
+
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu")
+FROM_OUTPUT = ("elu", "sigmoid", "tanh")  # activations whose backward pass takes the output
+
+# Outputs that may be one of the inputs itself, as the references say: (operation, output, input).
+SHARED = [
+    *((f"{name}_forward", "out", "x") for name in ACTIVATIONS),
+    *((f"{name}_backward", "dx", "dout") for name in ACTIVATIONS),
+    *((f"{name}_backward", "dx", "out" if name in FROM_OUTPUT else "x") for name in ACTIVATIONS),
+    ("affine_relu_backward", "dz", "dout"),
+    ("dropout_forward", "out", "x"),
+    ("dropout_backward", "dx", "dout"),
+    ("softmax_forward", "out", "scores"),
+    ("softmax_loss", "dscores", "scores"),
+    ("svm_loss", "dscores", "scores"),
+    ("squared_error_loss", "dpred", "pred"),
+    ("binary_cross_entropy_loss", "dlogits", "logits"),
+    ("batchnorm_inference", "out", "x"),
+    ("batchnorm_backward", "dx", "dout"),
+    ("layernorm_backward", "dx", "dout"),
+]

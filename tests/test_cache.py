@@ -1,0 +1,78 @@
+"""Compiled kernels are kept between processes, never served after an edit, and done without where nothing can be kept.
+
+Each test compiles one small kernel in processes of its own, into folders of its own.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import numbanet
+
+PACKAGE = Path(numbanet.__file__).parent
+
+SCRIPT = """
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import numpy as np
+    from numbanet.kernels import relu_backward, relu_forward
+    x = np.array([-1.0, 2.0], np.float32)
+    relu_forward.serial(x, x)
+assert x.tolist() == [0, 2]
+for warning in caught:
+    print(warning.category.__name__, warning.message)
+"""
+
+
+def run(cache, package=PACKAGE):
+    """What a new process prints that runs one kernel."""
+    environment = {**os.environ, "NUMBANET_CACHE_DIR": str(cache), "PYTHONPATH": str(package.parent)}
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, env=environment, cwd=package.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def kept(cache):
+    """Files of the cache and when they were last written."""
+    return {path.relative_to(cache): path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the package, to edit."""
+    return Path(shutil.copytree(PACKAGE, tmp_path / "numbanet", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def test_a_second_process_compiles_nothing(tmp_path):
+    cache = tmp_path / "cache"
+    assert run(cache) == ""
+    first = kept(cache)
+    assert {path.suffix for path in first} == {"", ".nbi", ".nbc"}  # "": the lock
+    assert run(cache) == ""
+    assert kept(cache) == first
+
+
+def test_an_edit_in_any_file_of_the_kernels_is_never_served_old_code(tmp_path, copy):
+    cache = tmp_path / "cache"
+    run(cache, copy)
+    first = kept(cache)
+    with open(copy / "kernels" / "_gemm.py", "a") as helper:
+        helper.write("# another line\n")
+    run(cache, copy)
+    assert len(list(cache.iterdir())) == 2
+    assert {path: time for path, time in kept(cache).items() if path in first} == first
+
+
+def test_without_a_folder_to_write_kernels_run_with_one_warning(tmp_path):
+    (tmp_path / "file").write_text("")
+    # Below a file: root may write into any folder.
+    warnings = run(tmp_path / "file" / "cache").splitlines()
+    assert len(warnings) == 1
+    assert warnings[0].startswith("RuntimeWarning numbanet cannot keep its compiled kernels")
+    assert "Set NUMBANET_CACHE_DIR" in warnings[0]

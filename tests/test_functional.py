@@ -1,0 +1,261 @@
+"""numbanet.functional: right values for arrays of every kind, on both routes, and nothing passed in is changed."""
+
+import inspect
+import math
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from numbanet import functional as F
+from numbanet import kernels, reference
+from numbanet.testing import check_gradients
+
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu")
+
+
+def draw(*shape):
+    """Eighths from -2 to 2, which half floats hold exactly; not 0, where ReLUs have their kink."""
+    rng = np.random.default_rng(math.prod(shape))
+    return rng.choice(np.r_[-16:0, 1:17], size=shape) / 8
+
+
+def layer(name, *arrays, **options):
+    """Result and gradients of a pair of functions."""
+    out, cache = getattr(F, f"{name}_forward")(*arrays, **options)
+    gradients = getattr(F, f"{name}_backward")(np.linspace(-1, 1, out.size).reshape(out.shape), cache)
+    return [out, *(gradients if isinstance(gradients, tuple) else [gradients])]
+
+
+def batchnorm(*arrays, **options):
+    x, gamma, beta, mean, var = arrays
+    _, cache = F.batchnorm_forward(x, gamma, beta, running_mean=mean, running_var=var, **options)
+    averages = [cache.running_mean, cache.running_var]
+    return [*averages, *layer("batchnorm", x, gamma, beta, running_mean=mean, running_var=var, **options)]
+
+
+def one_shot(name, *arrays, **options):
+    result = getattr(F, name)(*arrays, **options)
+    return list(result) if isinstance(result, tuple) else [result]
+
+
+Y = np.array([0, 2, 1, 2, 0])
+PROBABILITIES = np.abs(draw(3, 5)).T / 2
+FEATURES = [draw(4), draw(4) + 1]
+AVERAGES = [draw(4), np.abs(draw(4))]
+STEP = {"learning_rate": 0.25}
+
+# For each function what to call, and its floating arrays.
+CALLS = {
+    **{name: (partial(layer, name), [draw(3, 4, 2)]) for name in ACTIVATIONS},
+    **{name: (partial(layer, name), [draw(5, 2, 3), draw(6, 4), draw(4)]) for name in ("affine", "affine_relu")},
+    "batchnorm": (batchnorm, [draw(6, 4), *FEATURES, *AVERAGES]),
+    "batchnorm_inference": (partial(one_shot, "batchnorm_inference"), [draw(6, 4), *FEATURES, *AVERAGES]),
+    "layernorm": (partial(layer, "layernorm"), [draw(6, 4), *FEATURES]),
+    "dropout": (partial(layer, "dropout", keep_ratio=0.7, seed=3, step=2), [draw(30, 4)]),
+    "softmax_forward": (partial(one_shot, "softmax_forward"), [draw(5, 3)]),
+    "softmax_loss": (partial(one_shot, "softmax_loss", y=Y), [draw(5, 3)]),
+    "svm_loss": (partial(one_shot, "svm_loss", y=Y), [draw(5, 3)]),
+    "squared_error_loss": (partial(one_shot, "squared_error_loss"), [draw(5, 3), PROBABILITIES]),
+    "binary_cross_entropy_loss": (partial(one_shot, "binary_cross_entropy_loss"), [draw(5, 3), PROBABILITIES]),
+    "l2_penalty": (partial(one_shot, "l2_penalty", reg=0.5), [draw(5, 3)]),
+    "sgd_update": (partial(one_shot, "sgd_update", **STEP), [draw(3, 4), draw(4, 3).T]),
+    **{
+        f"{rule}_update": (partial(one_shot, f"{rule}_update", **STEP), [draw(3, 4), draw(4, 3).T, np.abs(draw(3, 4))])
+        for rule in ("momentum", "nesterov", "rmsprop")
+    },
+    "adam_update": (
+        partial(one_shot, "adam_update", step=3, **STEP),
+        [draw(3, 4), draw(4, 3).T, draw(3, 4), np.abs(draw(3, 4))],
+    ),
+}
+EVERY = pytest.mark.parametrize("name", CALLS)
+
+
+def strided(array, step):
+    """The same values, in every other place of a larger array, backwards where `step` is negative."""
+    buffer = np.full([2 * size for size in array.shape], np.nan, array.dtype)
+    view = buffer[(slice(None, None, step),) * array.ndim]
+    view[...] = array
+    return view
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+KINDS = {
+    "F order": np.asfortranarray,
+    "every other": lambda a: strided(a, 2),
+    "backwards": lambda a: strided(a, -2),
+    "unaligned": lambda a: np.frombuffer(b"\0" + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape),
+    "read-only": read_only,
+    "other byte order": lambda a: a.astype(a.dtype.newbyteorder()),
+    "list": lambda a: a.tolist(),
+    "subclass": lambda a: a.view(np.memmap),
+    "half": lambda a: a.astype(np.float16),
+}
+
+
+def equal(got, want):
+    assert len(got) == len(want)
+    for a, b in zip(got, want, strict=True):
+        assert type(a) is type(b)
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+@EVERY
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_layout_and_dtype_gives_the_same_bits(name, kind):
+    call, arrays = CALLS[name]
+    dtype = np.float32 if kind == "half" else np.float64
+    equal(call(*map(KINDS[kind], arrays)), call(*(array.astype(dtype) for array in arrays)))
+
+
+@EVERY
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_both_routes_agree(name, dtype):
+    call, arrays = CALLS[name]
+    arrays = [array.astype(dtype) for array in arrays]
+    for got, want in zip(call(*arrays), call(*arrays, ops=reference), strict=True):
+        assert type(got) is type(want)
+        if isinstance(got, np.ndarray):
+            assert (got.shape, got.dtype) == (want.shape, dtype)
+        np.testing.assert_allclose(got, want, rtol=0, atol=64 * np.finfo(dtype).eps)
+
+
+@EVERY
+def test_one_wide_array_makes_the_call_wide(name):
+    call, arrays = CALLS[name]
+    for index in range(len(arrays)):
+        mixed = [a.astype(np.float64 if i == index else np.float32) for i, a in enumerate(arrays)]
+        equal(call(*mixed), call(*arrays))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int32, np.uint64])
+def test_integers_are_computed_with_as_float64(dtype):
+    x, w, b = (np.arange(size).reshape(shape) % 2 for size, shape in ((12, (2, 2, 3)), (24, (6, 4)), (4, 4)))
+    equal(layer("affine", *(a.astype(dtype) for a in (x, w, b))), layer("affine", *(a * 1.0 for a in (x, w, b))))
+    equal(layer("relu", x.astype(dtype)), layer("relu", x * 1.0))
+
+
+def test_broadcast_views():
+    x = np.broadcast_to(draw(1, 3), (4, 3))
+    w = np.broadcast_to(2.0, (3, 5))
+    b = np.broadcast_arrays(0.5, np.zeros(5))[0]
+    np.testing.assert_allclose(F.affine_forward(x, w, b)[0], x @ w + b)
+
+
+@EVERY
+def test_arguments_are_left_as_they_are(name):
+    call, arrays = CALLS[name]
+    for dtype in (np.float32, np.float64):
+        arrays = [array.astype(dtype) for array in arrays]
+        before = [array.tobytes() for array in arrays]
+        results = call(*arrays)
+        assert [array.tobytes() for array in arrays] == before
+        for result in results:
+            assert not any(np.shares_memory(result, array) for array in arrays)
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS, "affine", "affine_relu", "batchnorm", "layernorm", "dropout"])
+def test_backward_leaves_its_arguments_as_they_are(name):
+    arrays = CALLS[name][1][: 1 if name in ACTIVATIONS else 3]
+    options = {"keep_ratio": 0.7, "seed": 3} if name == "dropout" else {}
+    out, cache = getattr(F, f"{name}_forward")(*arrays, **options)
+    dout = draw(*out.shape)
+    first = getattr(F, f"{name}_backward")(dout, cache)
+    np.testing.assert_array_equal(dout, draw(*out.shape))
+    np.testing.assert_equal(getattr(F, f"{name}_backward")(dout, cache), first)  # a cache may be used again
+
+
+@EVERY
+def test_nan_travels_through(name):
+    call, arrays = CALLS[name]
+    arrays = [array.copy() for array in arrays]
+    arrays[0].flat[:] = np.nan
+    with np.errstate(invalid="ignore"):
+        assert all(np.isnan(results[0]).any() for results in (call(*arrays), call(*arrays, ops=reference)))
+
+
+def test_infinity_travels_through():
+    np.testing.assert_array_equal(F.relu_forward([np.inf, -np.inf])[0], [np.inf, 0])
+    np.testing.assert_array_equal(F.sigmoid_forward([np.inf, -np.inf])[0], [1, 0])
+
+
+def test_names_are_those_of_the_operations():
+    assert F.__all__ == kernels.__all__
+    for name in F.__all__:
+        function, operation = getattr(F, name), getattr(reference, name)
+        assert function.__module__.rpartition(".")[2] == operation.__module__.rpartition(".")[2]
+        parameters = inspect.signature(function).parameters
+        if name.endswith("_backward"):
+            assert list(parameters) == ["dout", "cache"]
+        else:
+            assert parameters["ops"].kind is inspect.Parameter.KEYWORD_ONLY
+            assert parameters["ops"].default is kernels
+        assert f"numbanet.reference.{name}`" in function.__doc__
+
+
+@EVERY
+def test_the_cache_remembers_the_namespace(name):
+    ran = []
+
+    def recording(operation):
+        def run(*arguments):
+            ran.append(operation)
+            return getattr(reference, operation)(*arguments)
+
+        return run
+
+    call, arrays = CALLS[name]
+    call(*arrays, ops=SimpleNamespace(**{operation: recording(operation) for operation in reference.__all__}))
+    expected = {name} if name in F.__all__ else {f"{name}_forward", f"{name}_backward"}
+    assert set(ran) == expected
+
+
+GRADIENTS = {
+    **{name: ("x", [draw(3, 4)], {}) for name in ACTIVATIONS},
+    "affine": ("x w b", [draw(5, 2, 3), draw(6, 4), draw(4)], {}),
+    "affine_relu": ("x w b", [draw(5, 2, 3) + 0.01, draw(6, 4), draw(4)], {}),
+    "batchnorm": ("x gamma beta", [draw(6, 4), draw(4), draw(4)], {}),
+    "layernorm": ("x gamma beta", [draw(6, 4), draw(4), draw(4)], {}),
+    "dropout": ("x", [draw(6, 4)], {"keep_ratio": 0.7, "seed": 5}),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients(name):
+    names, arrays, options = GRADIENTS[name]
+    names = names.split()
+
+    def forward(**inputs):
+        return getattr(F, f"{name}_forward")(**inputs, **options)[0]
+
+    def backward(dout, **inputs):
+        cache = getattr(F, f"{name}_forward")(**inputs, **options)[1]
+        gradients = getattr(F, f"{name}_backward")(dout, cache)
+        return dict(zip(names, gradients if isinstance(gradients, tuple) else [gradients], strict=True))
+
+    check_gradients(forward, backward, dict(zip(names, arrays, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "options"),
+    [
+        ("softmax_loss", [[0, 2, 1, 2, 0]], {}),
+        ("svm_loss", [[0, 2, 1, 2, 0]], {}),
+        ("squared_error_loss", [draw(3, 5).T], {}),
+        ("binary_cross_entropy_loss", [np.abs(draw(3, 5)).T / 2], {}),
+        ("l2_penalty", [], {"reg": 0.3}),
+    ],
+)
+def test_gradients_of_losses(name, others, options):
+    loss = getattr(F, name)
+    x = draw(5, 3) + np.linspace(0, 0.09, 15).reshape(5, 3)  # off the kinks of the hinge
+    check_gradients(
+        lambda x: loss(x, *others, **options)[0], lambda dout, x: {"x": dout * loss(x, *others, **options)[1]}, {"x": x}
+    )

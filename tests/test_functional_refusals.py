@@ -1,0 +1,212 @@
+"""numbanet.functional: what cannot be computed is refused by a sentence that names the argument."""
+
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+from numbanet import functional as F
+from numbanet import kernels
+
+X, W, B = np.ones((3, 4)), np.ones((4, 5)), np.ones(5)
+ROW, Y = np.ones(4), [0, 1, 3]
+
+# For each function its arrays by name, in order, and the keywords it needs.
+ARGUMENTS = {
+    "affine_forward": ({"x": X, "w": W, "b": B}, {}),
+    "affine_relu_forward": ({"x": X, "w": W, "b": B}, {}),
+    **{
+        f"{name}_forward": ({"x": X}, {})
+        for name in ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu")
+    },
+    "dropout_forward": ({"x": X}, {"keep_ratio": 0.5, "seed": 0}),
+    "batchnorm_forward": ({"x": X, "gamma": ROW, "beta": ROW}, {}),
+    "batchnorm_inference": ({"x": X, "gamma": ROW, "beta": ROW, "running_mean": ROW, "running_var": ROW}, {}),
+    "layernorm_forward": ({"x": X, "gamma": ROW, "beta": ROW}, {}),
+    "softmax_forward": ({"scores": X}, {}),
+    "softmax_loss": ({"scores": X}, {"y": Y}),
+    "svm_loss": ({"scores": X}, {"y": Y}),
+    "squared_error_loss": ({"pred": X, "target": X}, {}),
+    "binary_cross_entropy_loss": ({"logits": X, "target": X}, {}),
+    "l2_penalty": ({"w": X}, {"reg": 0.1}),
+    "sgd_update": ({"w": X, "dw": X}, {"learning_rate": 0.1}),
+    "momentum_update": ({"w": X, "dw": X, "velocity": X}, {"learning_rate": 0.1}),
+    "nesterov_update": ({"w": X, "dw": X, "velocity": X}, {"learning_rate": 0.1}),
+    "rmsprop_update": ({"w": X, "dw": X, "s": X}, {"learning_rate": 0.1}),
+    "adam_update": ({"w": X, "dw": X, "m": X, "v": X}, {"step": 1}),
+}
+EACH_ARRAY = [(name, argument) for name, (arrays, _) in ARGUMENTS.items() for argument in arrays]
+PAIRS = [name.removesuffix("_backward") for name in F.__all__ if name.endswith("_backward")]
+
+
+def call(name, **changed):
+    arrays, options = ARGUMENTS[name]
+    return getattr(F, name)(**{**arrays, **options, **changed})
+
+
+def test_every_function_is_here():
+    assert set(ARGUMENTS) | {f"{pair}_backward" for pair in PAIRS} == set(F.__all__)
+    for name in ARGUMENTS:
+        call(name)  # as it stands, none is refused
+
+
+@pytest.mark.parametrize(("name", "argument"), EACH_ARRAY)
+def test_what_is_not_an_array_of_real_numbers(name, argument):
+    good = ARGUMENTS[name][0][argument]
+    kinds = [
+        good.astype(complex),
+        good.astype(object),
+        good.astype(str),
+        good.astype("datetime64[s]"),
+        np.ma.masked_array(good, good > 0),
+        good.astype([("a", float)]),
+        [[1.0], [2.0, 3.0]],
+        "text",
+        None,
+        OrderedDict(a=1),
+    ]
+    if np.dtype(np.longdouble).itemsize > 8:
+        kinds.append(good.astype(np.longdouble))
+    for bad in kinds:
+        with pytest.raises(TypeError, match=rf"^{argument}: "):
+            call(name, **{argument: bad})
+
+
+@pytest.mark.parametrize(("name", "argument"), EACH_ARRAY)
+def test_shapes_that_do_not_fit(name, argument):
+    good = ARGUMENTS[name][0][argument]
+    first = next(iter(ARGUMENTS[name][0])) == argument
+    takes_any_shape = first and name.partition("_")[0] not in ("affine", "batchnorm", "layernorm", "softmax", "svm")
+    bad_shapes = [(0, *good.shape[1:]), (*good.shape[:-1], 0)]
+    if not takes_any_shape:
+        bad_shapes.append((5,) if good.ndim == 2 else (4, 1))
+    if not first:
+        bad_shapes += [(*good.shape[:-1], 7), (1, *good.shape), ()]
+    for shape in bad_shapes:
+        # One array's shape can be wrong only beside another's: the message names either, and what came.
+        with pytest.raises(ValueError, match=r"^\w+: (expected|batch|labels)"):
+            call(name, **{argument: np.ones(shape)})
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "message"),
+    [
+        ("affine_forward", {"w": np.ones((7, 5))}, r"w: expected shape \(4, any\), got \(7, 5\)"),
+        ("affine_forward", {"b": np.ones(4)}, r"b: expected shape \(5,\), got \(4,\)"),
+        ("affine_forward", {"x": np.ones(4)}, r"x: expected shape \(N, d1, \.\.\., dk\), got \(4,\)"),
+        ("affine_forward", {"x": np.ones((0, 4))}, r"x: expected at least one element, got shape \(0, 4\)"),
+        ("adam_update", {"v": np.ones((4, 3))}, r"v: expected shape \(3, 4\), got \(4, 3\)"),
+        ("squared_error_loss", {"target": np.ones(3)}, r"target: expected shape \(3, 4\), got \(3,\)"),
+        ("squared_error_loss", {"pred": 1.0, "target": 1.0}, "pred: expected a value for each example"),
+        ("binary_cross_entropy_loss", {"logits": 1.0, "target": 1.0}, "logits: expected a value for each example"),
+        ("binary_cross_entropy_loss", {"target": X * 1.5}, "target: expected values from 0 to 1, got 1.5 to 1.5"),
+        ("binary_cross_entropy_loss", {"target": X * np.nan}, "target: expected values from 0 to 1, got nan"),
+        ("softmax_loss", {"scores": np.ones((3, 4, 1))}, r"scores: expected 2 axes, got shape \(3, 4, 1\)"),
+        ("batchnorm_forward", {"x": X[:1]}, "x: batch normalisation in training needs at least two examples"),
+        ("batchnorm_forward", {"running_mean": B}, r"running_mean: expected shape \(4,\), got \(5,\)"),
+        ("batchnorm_forward", {"running_var": B}, r"running_var: expected shape \(4,\), got \(5,\)"),
+    ],
+)
+def test_messages(name, changed, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        call(name, **changed)
+
+
+@pytest.mark.parametrize("name", ["softmax_loss", "svm_loss"])
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        ([0, 1, 4], ValueError, "from 0 to 3, got 4 in row 2"),
+        ([0, -1, 2], ValueError, "from 0 to 3, got -1 in row 1"),
+        ([0, 1], ValueError, "one label for each of the 3 rows"),
+        ([[0], [1], [2]], ValueError, "one label for each of the 3 rows"),
+        ([0.0, 1.0, 2.0], TypeError, "integers"),
+        ([True, False, True], TypeError, "integers"),
+        (np.array([0, 1, 2**63], np.uint64), ValueError, "got 9223372036854775808 in row 2"),
+    ],
+)
+def test_labels(name, y, error, message):
+    with pytest.raises(error, match=f"^y: .*{message}"):
+        call(name, y=y)
+
+
+NEGATIVE, NOT_FINITE = -0.1, [np.nan, np.inf, -np.inf]
+NUMBERS = [
+    ("leaky_relu_forward", "negative_slope", [NEGATIVE, 1.1, *NOT_FINITE]),
+    ("elu_forward", "alpha", [NEGATIVE, *NOT_FINITE]),
+    ("dropout_forward", "keep_ratio", [0, NEGATIVE, 1.1, *NOT_FINITE]),
+    ("dropout_forward", "seed", [-1, 2**64]),
+    ("dropout_forward", "step", [-1, 2**64]),
+    ("batchnorm_forward", "momentum", [NEGATIVE, 1.1, *NOT_FINITE]),
+    ("batchnorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
+    ("batchnorm_inference", "eps", [0, NEGATIVE, *NOT_FINITE]),
+    ("layernorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
+    ("l2_penalty", "reg", [NEGATIVE, *NOT_FINITE]),
+    *((name, "learning_rate", [NEGATIVE, *NOT_FINITE]) for name in ARGUMENTS if name.endswith("_update")),
+    ("momentum_update", "momentum", [NEGATIVE, 1.1, *NOT_FINITE]),
+    ("nesterov_update", "momentum", [NEGATIVE, 1.1, *NOT_FINITE]),
+    ("rmsprop_update", "decay_rate", [NEGATIVE, 1.1, *NOT_FINITE]),
+    ("rmsprop_update", "epsilon", [NEGATIVE, *NOT_FINITE]),
+    ("adam_update", "beta1", [NEGATIVE, 1, *NOT_FINITE]),
+    ("adam_update", "beta2", [NEGATIVE, 1, *NOT_FINITE]),
+    ("adam_update", "epsilon", [NEGATIVE, *NOT_FINITE]),
+    ("adam_update", "weight_decay", [NEGATIVE, *NOT_FINITE]),
+    ("adam_update", "step", [0, -1, 2**63]),
+]
+
+
+@pytest.mark.parametrize(("name", "argument", "values"), NUMBERS)
+def test_numbers_out_of_range(name, argument, values):
+    for value in values:
+        with pytest.raises(ValueError, match=f"^{argument}: "):
+            call(name, **{argument: value})
+    for value in ("0.5", None, True, [0.5], 1j):
+        with pytest.raises(TypeError, match=f"^{argument}: "):
+            call(name, **{argument: value})
+
+
+@pytest.mark.parametrize("name", ["rmsprop_update", "adam_update"])
+def test_epsilon_inside_root_is_a_flag(name):
+    for value in ("yes", None, 2, np.ones(2)):
+        with pytest.raises(ValueError, match="^epsilon_inside_root: expected one of False, True"):
+            call(name, epsilon_inside_root=value)
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_namespaces(name):
+    for ops in (None, "reference", np):
+        with pytest.raises(TypeError, match="^ops: expected numbanet.kernels or numbanet.reference"):
+            call(name, ops=ops)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_backward_checks_gradient_and_cache(pair):
+    backward = getattr(F, f"{pair}_backward")
+    out, cache = call(f"{pair}_forward")
+    for bad in (out[:2], out[0], out[None], 1.0, out.T, np.ones((0, 4))):
+        with pytest.raises(ValueError, match="^dout: expected shape"):
+            backward(bad, cache)
+    for bad in (out.astype(complex), None, "text", np.ma.masked_array(out)):
+        with pytest.raises(TypeError, match="^dout: "):
+            backward(bad, cache)
+    for bad in (None, (X, W, B), kernels):
+        with pytest.raises(TypeError, match="^cache: expected what the forward function returned"):
+            backward(out, bad)
+    for other in PAIRS:
+        if other != pair:
+            with pytest.raises(TypeError, match=f"^cache: {pair}_backward was given the cache of another function"):
+                backward(out, call(f"{other}_forward")[1])
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_gradient_of_any_layout_and_dtype(pair):
+    backward = getattr(F, f"{pair}_backward")
+    out, cache = call(f"{pair}_forward", x=X.astype(np.float32) / 2)
+    dout = np.arange(out.size).reshape(out.shape)
+    expected = backward(dout.astype(cache.dtype), cache)
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    assert all(gradient.dtype == cache.dtype for gradient in expected)
+    for other in (dout, dout.tolist(), dout[::-1].copy()[::-1], dout.astype(">f8"), np.asfortranarray(dout * 1.0)):
+        gradients = backward(other, cache)
+        for got, want in zip(gradients if isinstance(gradients, tuple) else (gradients,), expected, strict=True):
+            np.testing.assert_array_equal(got, want, strict=True)

@@ -1,0 +1,110 @@
+"""Every backward kernel and every loss's gradient against centred differences of its forward kernel, in float64."""
+
+import numpy as np
+import pytest
+from cases import ACTIVATIONS, FROM_OUTPUT, call
+
+from numbanet import kernels
+from numbanet.testing import check_gradients
+
+KEY = np.array([5, 2], np.uint64)
+
+
+def draw(*shapes):
+    """Normally distributed, but no closer to 0 than 0.1: that is where ReLUs have their kink."""
+    rng = np.random.default_rng(0)
+    arrays = (rng.standard_normal(shape) for shape in shapes)
+    return [np.where(np.abs(a) < 0.1, 0.1, a) for a in arrays]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation(name):
+    scalars = {"leaky_relu": [0.1], "elu": [1.3]}.get(name, [])
+
+    def forward(x):
+        return call(getattr(kernels, f"{name}_forward"), x, *scalars, out=x.shape)["out"]
+
+    def backward(dout, x):
+        source = forward(x) if name in FROM_OUTPUT else x
+        return {"x": call(getattr(kernels, f"{name}_backward"), dout, source, *scalars, dx=x.shape)["dx"]}
+
+    (x,) = draw(19)
+    check_gradients(forward, backward, {"x": 2 * x})
+
+
+def test_affine():
+    def forward(x, w, b):
+        return call(kernels.affine_forward, x, w, b, out=(5, 3))["out"]
+
+    def backward(dout, x, w, b):
+        gradients = call(kernels.affine_backward, dout, x, w, dx=x.shape, dw=w.shape, db=b.shape)
+        return {"x": gradients["dx"], "w": gradients["dw"], "b": gradients["db"]}
+
+    check_gradients(forward, backward, dict(zip("xwb", draw((5, 7), (7, 3), 3), strict=True)))
+
+
+def test_affine_relu():
+    def forward(x, w, b):
+        return call(kernels.affine_relu_forward, x, w, b, out=(5, 3))["out"]
+
+    def backward(dout, x, w, b):
+        out = forward(x, w, b)
+        assert 0 < np.mean(out == 0) < 1  # both sides of the kink
+        shapes = {"dz": out.shape, "dx": x.shape, "dw": w.shape, "db": b.shape}
+        gradients = call(kernels.affine_relu_backward, dout, x, w, out, **shapes)
+        return {"x": gradients["dx"], "w": gradients["dw"], "b": gradients["db"]}
+
+    check_gradients(forward, backward, dict(zip("xwb", draw((5, 7), (7, 3), 3), strict=True)))
+
+
+def test_dropout():
+    def forward(x):
+        return call(kernels.dropout_forward, x, KEY, 0.6, out=x.shape)["out"]
+
+    def backward(dout, x):
+        return {"x": call(kernels.dropout_backward, dout, KEY, 0.6, dx=x.shape)["dx"]}
+
+    check_gradients(forward, backward, {"x": draw(67)[0]})
+
+
+@pytest.mark.parametrize("kind", ["batchnorm", "layernorm"])
+def test_normalization(kind):
+    def normalize(x, gamma, beta):
+        statistics = 6 if kind == "batchnorm" else 5
+        running = [0.9, 1e-3, np.zeros(6), np.ones(6)] if kind == "batchnorm" else [1e-3]
+        shapes = {"mean": statistics, "inv_std": statistics, "out": x.shape}
+        return call(getattr(kernels, f"{kind}_forward"), x, gamma, beta, *running, **shapes)
+
+    def forward(x, gamma, beta):
+        return normalize(x, gamma, beta)["out"]
+
+    def backward(dout, x, gamma, beta):
+        kept = normalize(x, gamma, beta)
+        arrays = dout, x, gamma, kept["mean"], kept["inv_std"]
+        gradients = call(getattr(kernels, f"{kind}_backward"), *arrays, dx=x.shape, dgamma=6, dbeta=6)
+        return {"x": gradients["dx"], "gamma": gradients["dgamma"], "beta": gradients["dbeta"]}
+
+    check_gradients(forward, backward, dict(zip(["x", "gamma", "beta"], draw((5, 6), 6, 6), strict=True)))
+
+
+@pytest.mark.parametrize("name", ["softmax_loss", "svm_loss", "squared_error_loss", "binary_cross_entropy_loss"])
+def test_loss(name):
+    scores, target = draw((5, 4), (5, 4))
+    target = np.arange(5) % 4 if name in ("softmax_loss", "svm_loss") else np.abs(target) / 4
+
+    def loss(scores):
+        return call(getattr(kernels, name), scores, target, dscores=scores.shape)["loss"]
+
+    def backward(dout, scores):
+        return {"scores": dout * call(getattr(kernels, name), scores, target, dscores=scores.shape)["dscores"]}
+
+    check_gradients(loss, backward, {"scores": scores})
+
+
+def test_l2_penalty():
+    def backward(dout, w):
+        dw = np.zeros_like(w)
+        kernels.l2_penalty(w, 0.3, dw)
+        return {"w": dout * dw}
+
+    check_gradients(lambda w: kernels.l2_penalty(w, 0.3, np.zeros_like(w)), backward, {"w": draw(67)[0]})

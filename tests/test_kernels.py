@@ -1,0 +1,265 @@
+"""Every kernel against its reference, and what a reference cannot show: limits, streams of bits, other libraries."""
+
+import numpy as np
+import pytest
+from cases import ACTIVATIONS, CASES, FROM_OUTPUT, SHARED, call, sharing
+
+from numbanet import kernels, reference
+from numbanet.testing import check_pair
+
+BOTH = pytest.mark.parametrize("ops", [reference, kernels], ids=["reference", "kernels"])
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+# An infinite inv_std, which no batch gives: the kernel takes it out of a sum whose terms have both signs.
+SPECIAL = {"layernorm_backward": (None, "nan")}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_kernel_agrees_with_its_reference(name):
+    check_pair(name, CASES[name], special=SPECIAL.get(name, (None, "nan", "inf")))
+
+
+@pytest.mark.parametrize(("name", "output", "source"), SHARED)
+def test_output_may_be_an_input(name, output, source):
+    check_pair(name, [sharing(case, output, source) for case in CASES[name][::4]], special=(None,))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_many_draws(name):
+    for seed in range(1, 4):
+        check_pair(name, CASES[name], seed=seed, special=SPECIAL.get(name, (None, "nan", "inf")))
+
+
+@pytest.mark.parametrize("name", ["affine_forward", "affine_relu_forward"])
+def test_an_example_gives_the_same_bits_in_any_batch(name):
+    operation, rng = getattr(kernels, name), np.random.default_rng(0)
+    x, w, b = (rng.standard_normal(shape).astype(np.float32) for shape in [(131, 137), (137, 71), 71])
+    whole = call(operation, x, w, b, out=(131, 71))["out"]
+    for n in (0, 7, 8, 130):
+        assert call(operation, x[n : n + 1], w, b, out=(1, 71))["out"].tobytes() == whole[n].tobytes()
+
+
+def exact_softmax_loss(scores, y):
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    onehot = np.arange(scores.shape[1]) == y[:, None]
+    return -log_p[onehot].mean(), (np.exp(log_p) - onehot) / len(y)
+
+
+def exact_svm_loss(scores, y):
+    onehot = np.arange(scores.shape[1]) == y[:, None]
+    margins = np.where(onehot, 0, np.maximum(scores - scores[onehot][:, None] + 1, 0))
+    violated = (margins > 0).astype(scores.dtype)
+    return margins.sum() / len(y), (violated - onehot * violated.sum(axis=1, keepdims=True)) / len(y)
+
+
+def exact_squared_error_loss(pred, target):
+    return np.square(pred - target).mean(), 2 * (pred - target) / pred.size
+
+
+def exact_binary_cross_entropy_loss(logits, target):
+    return (np.logaddexp(0, logits) - logits * target).mean(), (1 / (1 + np.exp(-logits)) - target) / logits.size
+
+
+@BOTH
+@DTYPES
+@pytest.mark.parametrize(
+    "exact",
+    [exact_softmax_loss, exact_svm_loss, exact_squared_error_loss, exact_binary_cross_entropy_loss],
+    ids=lambda exact: exact.__name__.removeprefix("exact_"),
+)
+def test_losses_are_stable_for_scores_of_ten_thousand(exact, dtype, ops):
+    name = exact.__name__.removeprefix("exact_")
+    rng = np.random.default_rng(0)
+    scores = rng.choice([-1e4, -88, -1, 0, 1, 88, 1e4], size=(37, 5)).astype(dtype)
+    target = rng.integers(5, size=37) if name in ("softmax_loss", "svm_loss") else rng.random((37, 5)).astype(dtype)
+    with np.errstate(all="raise", under="ignore"):
+        loss, dscores = call(getattr(ops, name), scores, target, dscores=scores.shape).values()
+    wide = target if target.dtype == np.int64 else target.astype(np.longdouble)
+    expected_loss, expected = exact(scores.astype(np.longdouble), wide)
+    eps = float(np.finfo(dtype).eps)
+    assert loss == pytest.approx(float(expected_loss), rel=8 * eps)
+    np.testing.assert_allclose(
+        dscores, expected.astype(np.float64), rtol=8 * eps, atol=8 * eps * np.abs(expected).max()
+    )
+
+
+@DTYPES
+@pytest.mark.parametrize("name", ["softmax_loss", "svm_loss"])
+def test_gradient_of_a_shift_is_zero(name, dtype):
+    """Adding a number to all scores of an example changes neither loss, so each row of the gradient adds up to 0."""
+    rng = np.random.default_rng(0)
+    scores, y = rng.standard_normal((131, 10)).astype(dtype), rng.integers(10, size=131)
+    dscores = call(getattr(kernels, name), scores, y, dscores=scores.shape)["dscores"]
+    np.testing.assert_allclose(dscores.sum(axis=1, dtype=np.float64), 0, atol=10 * np.finfo(dtype).eps / 131)
+    assert np.abs(dscores).max() > 1e-3
+
+
+PHILOX = [  # Random123, kat_vectors, philox4x32 with 10 rounds: counter, key, words
+    ("00000000 00000000 00000000 00000000", "00000000 00000000", "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+    ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff", "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+    ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0", "d16cfe09 94fdcceb 5001e420 24126ea1"),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("counter", "key", "expected"), PHILOX)
+def test_philox_known_answers(counter, key, expected, ops):
+    counter, key, expected = ([int(word, 16) for word in text.split()] for text in (counter, key, expected))
+    words = np.zeros((4, kernels.dropout.RUN), np.uint64)
+    words[:, 5] = counter
+    ops.dropout.philox(words, np.uint64(key[0] | key[1] << 32))
+    assert words[:, 5].tolist() == expected
+
+
+def mask(seed, step, size=100_000, keep_ratio=0.7):
+    key = np.array([seed, step], np.uint64)
+    return call(kernels.dropout_forward, np.ones(size, np.float32), key, keep_ratio, out=size)["out"]
+
+
+def test_mask_keeps_the_wanted_fraction_and_scales_it():
+    for keep_ratio in (0.1, 0.5, 0.9):
+        values, counts = np.unique(mask(3, 0, keep_ratio=keep_ratio), return_counts=True)
+        assert values.tolist() == [0, np.float32(1 / keep_ratio)]
+        deviation = np.sqrt(keep_ratio * (1 - keep_ratio) / 100_000)
+        assert abs(counts[1] / 100_000 - keep_ratio) < 4 * deviation
+    assert (mask(3, 0, keep_ratio=1.0) == 1).all()
+
+
+def test_masks_of_other_seeds_steps_and_places_are_independent():
+    first = mask(0, 0) > 0
+    others = [mask(1, 0), mask(0, 1), mask(2**32, 0), mask(0, 2**32)]
+    for other in [*others, *(np.roll(first, shift) for shift in (1, 64, 256))]:
+        # Both keep an element with probability 0.49: the fraction is off by less than four deviations.
+        assert abs(np.mean(first & (other > 0)) - 0.49) < 4 * np.sqrt(0.49 * 0.51 / 100_000)
+
+
+def test_forward_and_backward_drop_the_same_and_any_prefix_too():
+    key, ones = np.array([7, 9], np.uint64), np.ones(1000)
+    forward = call(kernels.dropout_forward, ones, key, 0.5, out=1000)["out"]
+    backward = call(kernels.dropout_backward, ones, key, 0.5, dx=1000)["dx"]
+    part = call(kernels.dropout_forward, ones[:333], key, 0.5, out=333)["out"]
+    assert (forward == backward).all()
+    assert (forward[:333] == part).all()
+    assert set(forward) == {0.0, 2.0}
+
+
+@pytest.fixture(scope="session")
+def torch():
+    return pytest.importorskip("torch")
+
+
+def draw(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape) for shape in shapes]
+
+
+def torch_gradients(torch, function, dout, *arrays):
+    """Result and gradients of a torch function, as arrays."""
+    leaves = [torch.tensor(array, requires_grad=True) for array in arrays]
+    result = function(*leaves)
+    result.backward(torch.tensor(dout))
+    return [result.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)]
+
+
+def assert_all_close(got, expected):
+    for ours, theirs in zip(got, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+TORCH_ACTIVATIONS = {
+    "relu": lambda f, x: f.relu(x),
+    "leaky_relu": lambda f, x: f.leaky_relu(x, 0.1),
+    "elu": lambda f, x: f.elu(x, 1.3),
+    "sigmoid": lambda f, x: f.sigmoid(x),
+    "tanh": lambda f, x: f.tanh(x),
+    "gelu": lambda f, x: f.gelu(x),
+    "gelu_tanh": lambda f, x: f.gelu(x, approximate="tanh"),
+    "silu": lambda f, x: f.silu(x),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_is_that_of_torch(name, torch):
+    x, dout = draw(257, 257)
+    x[:5] = 0, -30, 30, -1e-9, 1e-9
+    scalars = {"leaky_relu": [0.1], "elu": [1.3]}.get(name, [])
+    out = call(getattr(kernels, f"{name}_forward"), x, *scalars, out=257)["out"]
+    source = out if name in FROM_OUTPUT else x
+    dx = call(getattr(kernels, f"{name}_backward"), dout, source, *scalars, dx=257)["dx"]
+    expected = torch_gradients(torch, lambda x: TORCH_ACTIVATIONS[name](torch.nn.functional, x), dout, x)
+    assert_all_close([out, dx], expected)
+
+
+def test_losses_are_those_of_torch(torch):
+    f = torch.nn.functional
+    scores, target = draw((13, 7), (13, 7))
+    y = np.arange(13) % 7
+    labels, t, p = torch.tensor(y), torch.tensor(target), torch.tensor(np.abs(target) / 5)
+    for operation, ours, theirs in [
+        (kernels.softmax_loss, y, lambda s: f.cross_entropy(s, labels)),
+        (kernels.svm_loss, y, lambda s: 7 * f.multi_margin_loss(s, labels)),
+        (kernels.squared_error_loss, target, lambda s: f.mse_loss(s, t)),
+        (kernels.binary_cross_entropy_loss, p.numpy(), lambda s: f.binary_cross_entropy_with_logits(s, p)),
+    ]:
+        got = call(operation, scores, ours, dscores=scores.shape).values()
+        assert_all_close(got, torch_gradients(torch, theirs, 1.0, scores))
+
+
+def test_batchnorm_is_that_of_torch(torch):
+    x, dout, gamma, beta, mean = draw((13, 7), (13, 7), 7, 7, 7)
+    running = [mean, np.abs(mean)]
+    theirs = [torch.tensor(a) for a in running]
+    ours = call(kernels.batchnorm_forward, x, gamma, beta, 0.9, 1e-5, *running, mean=7, inv_std=7, out=x.shape)
+    gradients = call(
+        kernels.batchnorm_backward, dout, x, gamma, ours["mean"], ours["inv_std"], dx=x.shape, dgamma=7, dbeta=7
+    )
+
+    def forward(x, gamma, beta):
+        return torch.nn.functional.batch_norm(x, *theirs, gamma, beta, training=True, momentum=0.1, eps=1e-5)
+
+    got = [ours["out"], *list(gradients.values())[1:]]
+    assert_all_close(got, torch_gradients(torch, forward, dout, x, gamma, beta))
+    unbiased = theirs[1].numpy() - 0.1 * x.var(axis=0) / 12  # torch's running variance is divided by N - 1
+    assert_all_close(running, [theirs[0].numpy(), unbiased])
+    out = call(kernels.batchnorm_inference, x, gamma, beta, *running, 1e-5, out=x.shape)["out"]
+    tensors = [torch.tensor(a) for a in (x, *running, gamma, beta)]
+    assert_all_close([out], [torch.nn.functional.batch_norm(*tensors, training=False, eps=1e-5).numpy()])
+
+
+def test_layernorm_is_that_of_torch(torch):
+    x, dout, gamma, beta = draw((13, 7), (13, 7), 7, 7)
+    ours = call(kernels.layernorm_forward, x, gamma, beta, 1e-5, mean=13, inv_std=13, out=x.shape)
+    gradients = call(
+        kernels.layernorm_backward, dout, x, gamma, ours["mean"], ours["inv_std"], dx=x.shape, dgamma=7, dbeta=7
+    )
+    theirs = torch_gradients(torch, lambda x, g, b: torch.nn.functional.layer_norm(x, (7,), g, b), dout, x, gamma, beta)
+    assert_all_close([ours["out"], *list(gradients.values())[1:]], theirs)
+
+
+ADAM = {"betas": (0.9, 0.999), "eps": 1e-8}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options", "operation", "state", "scalars"),
+    [
+        ("SGD", {}, kernels.sgd_update, 0, lambda step: []),
+        ("SGD", {"momentum": 0.9}, kernels.momentum_update, 1, lambda step: [0.9]),
+        ("SGD", {"momentum": 0.9, "nesterov": True}, kernels.nesterov_update, 1, lambda step: [0.9]),
+        ("RMSprop", {"alpha": 0.99, "eps": 1e-8}, kernels.rmsprop_update, 1, lambda step: [0.99, 1e-8, False]),
+        ("Adam", ADAM, kernels.adam_update, 2, lambda step: [0.9, 0.999, 1e-8, 0.0, step, False]),
+        ("AdamW", {**ADAM, "weight_decay": 0.1}, kernels.adam_update, 2, lambda t: [0.9, 0.999, 1e-8, 0.1, t, False]),
+    ],
+)
+def test_steps_are_those_of_torch(optimizer, options, operation, state, scalars, torch):
+    """Ten steps down a bowl of unequal curvature, gradients taken where each walk has come to."""
+    w, curvature = draw(65, 65)
+    theirs = torch.nn.Parameter(torch.tensor(w))
+    walk = getattr(torch.optim, optimizer)([theirs], lr=0.05, **options)
+    moments = [np.zeros(65) for _ in range(state)]
+    for step in range(1, 11):
+        theirs.grad = torch.tensor(curvature**2) * theirs.detach()
+        walk.step()
+        operation(w, curvature**2 * w, *moments, 0.05, *scalars(step))
+    assert_all_close([w], [theirs.detach().numpy()])
