@@ -6,6 +6,7 @@ the same sentence everywhere.
 
 import numbers
 import operator
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def as_numeric(name, value):
         raise TypeError(f"{name}: masked arrays are not supported; fill the masked values first")
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a torch tensor that requires gradients
         raise TypeError(f"{name}: expected an array of numbers, got {describe(value)} ({error})") from None
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
@@ -42,12 +43,12 @@ def as_numeric(name, value):
 def float_dtype(dtype, name="dtype"):
     """`dtype` as a NumPy dtype that the kernels are written for: float32 or float64."""
     try:
-        result = np.dtype(dtype)
+        # NumPy reads None as float64.
+        if dtype is not None and np.dtype(dtype) in FLOAT_DTYPES:
+            return np.dtype(dtype)
     except TypeError:
-        result = None
-    if result not in FLOAT_DTYPES:
-        raise ValueError(f"{name}: expected float32 or float64, got {dtype!r}")
-    return result
+        pass
+    raise ValueError(f"{name}: expected float32 or float64, got {dtype!r}")
 
 
 def common_dtype(**arrays):
@@ -92,32 +93,43 @@ def class_labels(name, value, count, num_classes):
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def all_finite(name, array):
-    """Refuse an array that holds NaN or infinity, naming the first such row (first axis) and the place in it."""
+def all_finite(name, array, dtype=None):
+    """Refuse an array that holds NaN or infinity, naming the first such row (first axis) and the place in it.
+
+    With `dtype`, also what becomes infinite when it is cast to it.
+    """
     if array.dtype.kind != "f":
         return
-    rows = array.reshape(len(array), -1)
-    for start in range(0, len(rows), 1024):  # in slabs, so that the check of a large set needs little memory
-        finite = np.isfinite(rows[start : start + 1024])
+    for start in range(0, len(array), 1024):  # in slabs, so that the check of a large set needs little memory
+        rows = array[start : start + 1024]
+        rows = rows.reshape(len(rows), -1)
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(rows.astype(dtype or rows.dtype, copy=False))
         if not finite.all():
-            row, column = np.argwhere(~finite)[0] + (start, 0)
-            raise ValueError(
-                f"{name}: row {row} holds {rows[row, column]} (column {column}); every value must be finite"
-            )
+            row, column = np.argwhere(~finite)[0]
+            value = rows[row, column]
+            where = f"{name}: row {start + row} holds {value} (column {column})"
+            if np.isfinite(value):
+                raise ValueError(f"{where}, which {np.dtype(dtype)} cannot hold")
+            raise ValueError(f"{where}; every value must be finite")
 
 
 def one_of(name, value, options):
     """`value`, where it is one of `options`; the error lists them."""
-    if not any(value is option or value == option for option in options):
+    if isinstance(value, np.ndarray) or not any(value is option or value == option for option in options):
         raise ValueError(f"{name}: expected one of {', '.join(map(repr, options))}, got {value!r}")
     return value
 
 
 def number(name, value, low=-np.inf, high=np.inf, *, include_low=True, include_high=True):
     """`value` as a Python float inside the interval."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.number)):
+    # NumPy's floats and integers count as Real, its booleans do not.
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a number, got {describe(value)}")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:
+        raise ValueError(f"{name}: expected a number that a float can hold, got {describe(value)}") from None
     above = value >= low if include_low else value > low
     below = value <= high if include_high else value < high
     if not (above and below):
@@ -138,4 +150,18 @@ def integer(name, value, low=None, high=None):
         raise ValueError(f"{name}: expected an integer of at least {low}, got {value}")
     if high is not None and value > high:
         raise ValueError(f"{name}: expected an integer of at most {high}, got {value}")
+    return value
+
+
+def sequence(name, value, of):
+    """`value` as a list; `of` says in the message what it should hold."""
+    if isinstance(value, (str, bytes)) or not np.iterable(value):
+        raise TypeError(f"{name}: expected a list of {of}, got {describe(value)}")
+    return list(value)
+
+
+def mapping(name, value, of):
+    """`value`, where it is a dict or the like; `of` says in the message what it should hold."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name}: expected a dict of {of}, got {describe(value)}")
     return value

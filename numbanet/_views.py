@@ -36,8 +36,9 @@ class NamedViews(MutableMapping):
         try:
             return self._views[name]
         except KeyError:
-            close = difflib.get_close_matches(str(name), self._views, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(self._views) or 'none'}"
+            lower = {known.lower(): known for known in self._views}
+            close = difflib.get_close_matches(str(name).lower(), lower, 1)
+            hint = f"; did you mean {lower[close[0]]!r}?" if close else f"; there are {', '.join(self._views) or 'none'}"
             raise KeyError(f"no parameter {name!r}{hint}") from None
 
     def __setitem__(self, name, value):
@@ -59,6 +60,16 @@ class NamedViews(MutableMapping):
     def __repr__(self):
         return "{" + ", ".join(f"{name!r}: {view.shape}" for name, view in self._views.items()) + "}"
 
+    def __reduce__(self):  # for copy and pickle: the copy's views are of the copy's flat array
+        shapes = {name: view.shape for name, view in self._views.items()}
+        return _rebuilt, (shapes, self.flat.dtype, self.flat.copy())
+
     def copy(self):
         """A dict of copies."""
         return {name: view.copy() for name, view in self._views.items()}
+
+
+def _rebuilt(shapes, dtype, flat):
+    views = NamedViews(shapes, dtype)
+    views.flat[...] = flat
+    return views

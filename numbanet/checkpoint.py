@@ -7,14 +7,15 @@ file under the name, and never destroys the one that was there.
 import dataclasses
 import json
 import os
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from . import optim
+from ._checks import float_array, integer, number
 from ._version import __version__
 from .errors import CheckpointError
+from .layers import LAYERS
 
 HEADER = "numbanet"
 
@@ -29,13 +30,28 @@ def save(path, kind, header, arrays):
     """
     path = Path(path)
     text = json.dumps({"kind": kind, "version": __version__, **header})
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.hasobject:
+            raise TypeError(f"{name}: arrays of objects cannot be saved without pickle")
+    temporary = _temporary(path)
     try:
         with open(temporary, "wb") as file:
             np.savez(file, **{HEADER: np.array(text)}, **arrays)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path):
+    """OSError, at once, where `save` could not write there."""
+    temporary = _temporary(Path(path))
+    with open(temporary, "wb"):
+        pass
+    temporary.unlink()
+
+
+def _temporary(path):
+    return path.with_name(f"{path.name}.{os.getpid()}.tmp")
 
 
 def load(path, kind):
@@ -46,15 +62,19 @@ def load(path, kind):
     CheckpointError
         Where the file is missing, damaged, or something else.
     """
+    path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, since np.load leaves a damaged archive open.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            if damaged := archive.zip.testzip():  # an array that claims to be shorter is not read, nor summed, in full
+                raise ValueError(f"the checksum of {damaged} is wrong")
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop(HEADER)))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
     except KeyError:
         raise CheckpointError(f"{path}: not a file written by numbanet") from None
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # whatever zipfile, NumPy and json make of damage: a dozen types, MemoryError among them
         raise CheckpointError(f"{path}: not a file written by numbanet, or damaged ({error})") from None
     if not isinstance(header, dict) or header.get("kind") != kind:
         found = header.get("kind") if isinstance(header, dict) else header
@@ -63,7 +83,16 @@ def load(path, kind):
 
 
 def describe_model(model):
-    """What it takes to build a network again, besides its arrays; initializers are left out: values are stored."""
+    """What it takes to build a network again, besides its arrays; initializers are left out: values are stored.
+
+    Raises
+    ------
+    TypeError
+        For layers that are not numbanet's own, which no file can describe.
+    """
+    for layer in model.layers:
+        if LAYERS.get(type(layer).__name__) is not type(layer):
+            raise TypeError(f"only numbanet's own layers can be saved, and {layer!r} is not one")
     layers = [
         {"type": type(layer).__name__, **{k: v for k, v in dataclasses.asdict(layer).items() if k != "weight_init"}}
         for layer in model.layers
@@ -88,12 +117,17 @@ def network_arrays(model):
 
 def fill(targets, arrays, path):
     """Copy the arrays of a file into those of the same names, all of which must be there; nothing is left half done."""
+    check_arrays(targets, arrays, path)
+    for name, target in targets.items():
+        target[...] = arrays[name]
+
+
+def check_arrays(targets, arrays, path):
+    """Ask that the arrays of a file have the names, shapes and dtypes of `targets`."""
     for name, target in targets.items():
         if name not in arrays or arrays[name].shape != target.shape or arrays[name].dtype != target.dtype:
             found = "nothing" if name not in arrays else f"{arrays[name].dtype} of shape {arrays[name].shape}"
             raise CheckpointError(f"{path}: {name}: expected {target.dtype} of shape {target.shape}, found {found}")
-    for name, target in targets.items():
-        target[...] = arrays[name]
 
 
 def _solver_identity(solver):
@@ -115,7 +149,6 @@ def save_solver(path, solver):
     header = {
         "identity": _solver_identity(solver),
         "iteration": solver.iteration,
-        "epoch": solver.epoch,
         "best_val_acc": solver.best_val_acc,
         "best_epoch": solver._best_epoch,
         "options": optimizer.options,
@@ -134,26 +167,52 @@ def restore_solver(path, solver):
     """Take up a state of training; see `numbanet.Solver.restore`."""
     optimizer = _optimizer(solver)
     header, arrays = load(path, "state of training")
-    identity = _solver_identity(solver)
-    for name, value in identity.items():
-        saved = header.get("identity", {}).get(name)
-        if saved != value:
-            raise CheckpointError(f"{path}: saved with {name} {saved}, but the solver has {value}")
+    # All is read and checked before anything of it is taken up.
+    try:
+        for name, value in _solver_identity(solver).items():
+            if header["identity"][name] != value:
+                raise CheckpointError(
+                    f"{path}: saved with {name} {header['identity'][name]}, but the solver has {value}"
+                )
+        iteration, t = integer("iteration", header["iteration"], 0), integer("t", header["t"], 0)
+        best_epoch = integer("best_epoch", header["best_epoch"], 0)
+        best_val_acc = number("best_val_acc", header["best_val_acc"])
+        options = optim.check_options(solver.update_rule, header["options"])
+        rng = np.random.default_rng(0)
+        rng.bit_generator.state = header["rng"]
+        histories = {name: float_array(name, arrays[name], np.float64, ndim=1).tolist() for name in _HISTORIES}
+        permutation = arrays["permutation"]
+        if len(histories["loss_history"]) != iteration:
+            raise ValueError(f"{iteration} steps, and {len(histories['loss_history'])} losses")
+        order = np.arange(len(solver.X_train))
+        if permutation.dtype.kind != "i" or not np.array_equal(np.sort(permutation), order):
+            raise ValueError("the order of the examples is not a permutation")
+    except CheckpointError:
+        raise
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged header ({error!r})") from None
+    best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
+    if best:
+        check_arrays(solver._network.snapshot(), best, path)
     targets = network_arrays(solver.model)
     targets.update((f"optimizer/{name}", array) for name, array in optimizer.state.items())
     fill(targets, arrays, path)
-    solver.iteration, solver.epoch = header["iteration"], header["epoch"]
-    solver.best_val_acc, solver._best_epoch = header["best_val_acc"], header["best_epoch"]
-    solver._best = {n.removeprefix("best/"): a for n, a in arrays.items() if n.startswith("best/")}
-    for name in _HISTORIES:
-        setattr(solver, name, arrays[name].tolist())
-    solver._permutation = arrays["permutation"]
-    solver._rng.bit_generator.state = header["rng"]
-    optimizer.options, optimizer.t = header["options"], header["t"]
+    solver.iteration = solver._measured = iteration
+    solver.best_val_acc, solver._best_epoch, solver._best = best_val_acc, best_epoch, best
+    for name, values in histories.items():
+        setattr(solver, name, values)
+    solver._permutation, solver._rng = permutation, rng
+    optimizer.options, optimizer.t = options, t
+
+
+def check_solver(solver):
+    """TypeError where the training of this solver cannot be saved."""
+    _optimizer(solver)
+    _solver_identity(solver)
 
 
 def _optimizer(solver):
-    optimizer = getattr(solver._trainer, "optimizer", None)
+    optimizer = getattr(solver._update, "optimizer", None)
     if optimizer is None:
         raise TypeError("only the training of numbanet's own networks with its own update rules can be saved")
     return optimizer

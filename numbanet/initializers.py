@@ -6,10 +6,11 @@ the network's dtype, so that one seed gives the same network in float32 and floa
 """
 
 import math
+import numbers
 
 import numpy as np
 
-from ._checks import number, one_of
+from ._checks import describe, number, one_of
 
 
 def zeros(rng, shape, fan_in, fan_out):
@@ -24,7 +25,7 @@ def ones(rng, shape, fan_in, fan_out):
 
 def normal(weight_scale):
     """An initializer: Gaussian with mean 0 and standard deviation `weight_scale`, as in CS231n assignment 2."""
-    scale = number("weight_scale", weight_scale, 0, include_high=False, high=np.inf)
+    scale = number("weight_scale", weight_scale, 0, include_high=False)
 
     def initializer(rng, shape, fan_in, fan_out):
         return scale * rng.standard_normal(shape)
@@ -87,16 +88,18 @@ BY_NAME = {
 }
 
 
-def get(initializer):
+def get(initializer, name="initializer"):
     """The function for a name, or the function itself; a number is the standard deviation of a Gaussian.
 
     Raises
     ------
-    ValueError
-        For a name that is not known; the message lists those that are.
+    TypeError, ValueError
+        For anything else, and for a name that is not known; the message lists those that are.
     """
-    if callable(initializer):
+    if callable(initializer) and not isinstance(initializer, type):
         return initializer
     if isinstance(initializer, str):
-        return BY_NAME[one_of("initializer", initializer, BY_NAME)]
-    return normal(initializer)
+        return BY_NAME[one_of(name, initializer, BY_NAME)]
+    if isinstance(initializer, bool) or not isinstance(initializer, numbers.Real):
+        raise TypeError(f"{name}: expected a name, a number or a function, got {describe(initializer)}")
+    return normal(number(name, initializer, 0, include_high=False))

@@ -67,6 +67,12 @@ class Layer:
         raise TypeError(f"{type(self).__name__} does not define lower(net, x)")
 
 
+def _set(layer, **values):
+    """Put checked values in the place of what the caller gave, in a layer that is being made."""
+    for name, value in values.items():
+        object.__setattr__(layer, name, value)
+
+
 @dataclass(frozen=True)
 class Affine(Layer):
     """Fully connected: ``x w + b``; an input with several axes is flattened.
@@ -85,8 +91,8 @@ class Affine(Layer):
     gradient_in_place = False
 
     def __post_init__(self):
-        integer("Affine: units", self.units, 1)
-        initializers.get(self.weight_init)
+        _set(self, units=integer("Affine: units", self.units, 1))
+        initializers.get(self.weight_init, "Affine: weight_init")
 
     def output_shape(self, input_shape):
         return (self.units,)
@@ -153,10 +159,10 @@ class LeakyReLU(_Activation):
     operation = "leaky_relu"
 
     def __post_init__(self):
-        number("LeakyReLU: negative_slope", self.negative_slope, 0, 1)
+        _set(self, negative_slope=number("LeakyReLU: negative_slope", self.negative_slope, 0, 1))
 
     def constants(self):
-        return (float(self.negative_slope),)
+        return (self.negative_slope,)
 
 
 @dataclass(frozen=True)
@@ -168,10 +174,10 @@ class ELU(_Activation):
     backward_takes_output = True
 
     def __post_init__(self):
-        number("ELU: alpha", self.alpha, 0, include_high=False)
+        _set(self, alpha=number("ELU: alpha", self.alpha, 0, include_high=False))
 
     def constants(self):
-        return (float(self.alpha),)
+        return (self.alpha,)
 
 
 @dataclass(frozen=True)
@@ -241,8 +247,8 @@ class BatchNorm(_Normalization):
     eps: float = 1e-5
 
     def __post_init__(self):
-        number("BatchNorm: momentum", self.momentum, 0, 1)
-        number("BatchNorm: eps", self.eps, 0, include_low=False, include_high=False)
+        _set(self, momentum=number("BatchNorm: momentum", self.momentum, 0, 1))
+        _set(self, eps=number("BatchNorm: eps", self.eps, 0, include_low=False, include_high=False))
 
     def state(self, input_shape):
         shape = self._features(input_shape)
@@ -256,13 +262,12 @@ class BatchNorm(_Normalization):
         running = net.state("running_mean"), net.state("running_var")
         out = net.buffer(x.shape[1])
         if not net.training:
-            net.forward("batchnorm_inference", x, gamma, beta, *running, float(self.eps), out)
+            net.forward("batchnorm_inference", x, gamma, beta, *running, self.eps, out)
             return out, None
         if len(x) < 2:
             raise ValueError("batch normalisation learns from two examples or more in a batch, got a batch of one")
         mean, inv_std = np.empty_like(gamma), np.empty_like(gamma)
-        scalars = float(self.momentum), float(self.eps)
-        net.forward("batchnorm_forward", x, gamma, beta, *scalars, *running, mean, inv_std, out)
+        net.forward("batchnorm_forward", x, gamma, beta, self.momentum, self.eps, *running, mean, inv_std, out)
         return out, lambda dout, dx: net.backward(
             "batchnorm_backward", dout, x, gamma, mean, inv_std, dx, dgamma, dbeta
         )
@@ -275,13 +280,13 @@ class LayerNorm(_Normalization):
     eps: float = 1e-5
 
     def __post_init__(self):
-        number("LayerNorm: eps", self.eps, 0, include_low=False, include_high=False)
+        _set(self, eps=number("LayerNorm: eps", self.eps, 0, include_low=False, include_high=False))
 
     def lower(self, net, x):
         (gamma, dgamma), (beta, dbeta) = net.parameter("gamma"), net.parameter("beta")
         out = net.buffer(x.shape[1])
         mean, inv_std = np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
-        net.forward("layernorm_forward", x, gamma, beta, float(self.eps), mean, inv_std, out)
+        net.forward("layernorm_forward", x, gamma, beta, self.eps, mean, inv_std, out)
         return out, lambda dout, dx: net.backward(
             "layernorm_backward", dout, x, gamma, mean, inv_std, dx, dgamma, dbeta
         )
@@ -297,14 +302,14 @@ class Dropout(Layer):
     keep_ratio: float
 
     def __post_init__(self):
-        number("Dropout: keep_ratio", self.keep_ratio, 0, 1, include_low=False)
+        _set(self, keep_ratio=number("Dropout: keep_ratio", self.keep_ratio, 0, 1, include_low=False))
 
     def lower(self, net, x):
         if not net.training or self.keep_ratio == 1:
             return x, None
-        out, key, keep_ratio = net.buffer(x.shape[1]), net.random_key(), float(self.keep_ratio)
-        net.forward("dropout_forward", x.reshape(-1), key, keep_ratio, out.reshape(-1))
-        return out, lambda dout, dx: net.backward("dropout_backward", dout.reshape(-1), key, keep_ratio, dx.reshape(-1))
+        out, key, keep = net.buffer(x.shape[1]), net.random_key(), self.keep_ratio
+        net.forward("dropout_forward", x.reshape(-1), key, keep, out.reshape(-1))
+        return out, lambda dout, dx: net.backward("dropout_backward", dout.reshape(-1), key, keep, dx.reshape(-1))
 
 
 ACTIVATIONS = {

@@ -1,12 +1,14 @@
 """Networks: a list of layers, their parameters in one flat array, and what a user does with them."""
 
+import importlib
 import math
+import numbers
 from collections import OrderedDict
 
 import numpy as np
 
 from . import checkpoint, kernels
-from ._checks import as_numeric, describe, float_dtype, integer, number, one_of
+from ._checks import as_numeric, describe, float_dtype, integer, mapping, number, one_of, sequence
 from ._views import NamedViews
 from .errors import CheckpointError
 from .kernels._threads import get_num_threads
@@ -68,7 +70,7 @@ class Sequential:
 
     @staticmethod
     def _checked_layers(layers):
-        layers = list(layers)
+        layers = sequence("layers", layers, "layers")
         if not layers:
             raise ValueError("layers: a network needs at least one layer")
         for index, layer in enumerate(layers):
@@ -80,40 +82,38 @@ class Sequential:
 
     @staticmethod
     def _checked_shape(input_shape):
-        shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+        if isinstance(input_shape, numbers.Integral):
+            input_shape = (input_shape,)
+        shape = sequence("input_shape", input_shape, "integers, such as (784,)")
         if not shape:
             raise ValueError("input_shape: expected the shape of one example, such as (784,), got ()")
         return tuple(integer("input_shape", side, 1) for side in shape)
 
     @staticmethod
     def _checked_ops(ops):
-        if not hasattr(ops, "affine_forward"):
+        if not hasattr(ops, "affine_forward") or not hasattr(ops, "l2_penalty"):
             raise TypeError(f"ops: expected numbanet.kernels or numbanet.reference, got {describe(ops)}")
         return ops
 
     def _declare(self):
         """Walk the shapes through the layers, and name and lay out every array."""
-        counts, shape = {}, self.input_shape
+        counts = {}
         self.names, self._variables = {}, {}  # (layer index, local name) -> full name; full name -> Variable
         self._layer_parameters = [[] for _ in self.layers]
         shapes, state_shapes = {}, {}
-        for index, layer in enumerate(self.layers):
-            try:
-                declared = [(v, shapes) for v in layer.parameters(shape)]
-                declared += [(v, state_shapes) for v in layer.state(shape)]
-                shape = layer.output_shape(shape)
-            except ValueError as error:
-                raise ValueError(f"{describe_layer(index, layer)}: {error}") from None
-            for variable, where in declared:
+        declared = list(_declared(self.layers, self.input_shape))
+        for index, (parameters, state, _) in enumerate(declared):
+            for variable, where in [*((v, shapes) for v in parameters), *((v, state_shapes) for v in state)]:
                 counts[variable.name] = counts.get(variable.name, 0) + 1
                 full = f"{variable.name}{counts[variable.name]}"
                 self.names[index, variable.name], self._variables[full] = full, variable
                 where[full] = variable.shape
                 if where is shapes:
                     self._layer_parameters[index].append(full)
-        if len(shape) != 1:
-            raise ValueError(f"the last layer must give a flat output, (C,), got {shape}")
-        self.output_size = shape[0]
+        last = declared[-1][2]
+        if len(last) != 1:
+            raise ValueError(f"{describe_layer(index, self.layers[index])}: must give a flat output, (C,), got {last}")
+        self.output_size = last[0]
         self.params, self.grads = NamedViews(shapes, self.dtype), NamedViews(shapes, self.dtype)
         self.state = NamedViews(state_shapes, self.dtype)
 
@@ -122,7 +122,10 @@ class Sequential:
         for views in (self.params, self.state):
             for name, view in views.items():
                 variable = self._variables[name]
-                view[...] = variable.initializer(rng, variable.shape, *variable.fans)
+                values = as_numeric(name, variable.initializer(rng, variable.shape, *variable.fans))
+                if values.shape != variable.shape:
+                    raise ValueError(f"{name}: its initializer gave shape {values.shape}, expected {variable.shape}")
+                view[...] = values
         self.random_keys = np.zeros((len(self.layers), 2), np.uint64)  # of each layer: seed and step
         self.random_keys[:, 0] = rng.integers(2**63, size=len(self.layers), dtype=np.uint64)
 
@@ -207,15 +210,22 @@ class Sequential:
         return self.objective.probabilities(self.loss(X), self.ops)
 
     def score(self, X, y):
-        """Accuracy for classes, the coefficient of determination R² for squared error; 1 is perfect."""
+        """Accuracy for classes, the coefficient of determination R² for squared error; 1 is perfect.
+
+        NaN where a score is NaN or infinite.
+        """
         X = self.check_examples("X", X)
         y = self.check_targets("y", y, len(X))
         scores = self._scores(X)
+        if not np.isfinite(scores).all():
+            return math.nan  # a network that has diverged has no accuracy, not a poor one
         if self.objective.classifies:
             prediction = self.objective.predict(scores)
             return float(np.mean(prediction == y.reshape(prediction.shape)))
-        total = np.square(y - y.mean(axis=0)).sum(dtype=np.float64)
-        residual = np.square(y - scores).sum(dtype=np.float64)
+        y, scores = y.astype(np.float64), scores.astype(np.float64)
+        total = np.square(y - y.mean(axis=0)).sum()
+        with np.errstate(over="ignore"):  # far off is minus infinity
+            residual = np.square(y - scores).sum()
         return float(1 - residual / total) if total else float(residual == 0)
 
     def check_examples(self, name, X):
@@ -269,6 +279,17 @@ class Sequential:
             named = ", ".join(f"{name} {self.params[name].shape}" for name in self.parameter_names(index))
             lines.append(f"  {index + 1:2d}  {layer!r:40s} {before} -> {shape}  {named}".rstrip())
         return "\n".join(lines)
+
+    def __getstate__(self):  # for copy and pickle: all but what can be made again
+        made_again = ("_programs", "names", "_variables", "_layer_parameters", "grads")
+        kept = {name: value for name, value in self.__dict__.items() if name not in made_again}
+        return {**kept, "ops": self.ops.__name__}
+
+    def __setstate__(self, kept):
+        params, state = kept["params"], kept["state"]
+        self.__dict__.update(kept, ops=importlib.import_module(kept["ops"]), _programs=OrderedDict())
+        self._declare()
+        self.params.flat[...], self.state.flat[...] = params.flat, state.flat
 
     def _scores(self, X):
         """Scores of any number of rows, in a fixed amount of memory besides the result."""
@@ -338,13 +359,13 @@ class FullyConnectedNet(Sequential):
         number("dropout_keep_ratio", dropout_keep_ratio, 0, 1, include_low=False)
         initial = number("weight_scale", weight_scale, 0, include_high=False) if weight_init is None else weight_init
         layers = []
-        for width in hidden_dims:
+        for width in sequence("hidden_dims", hidden_dims, "widths"):
             layers.append(Affine(integer("hidden_dims", width, 1), initial))
             if normalization:
                 layers.append(NORMALIZATIONS[normalization]())
             layers.append(ACTIVATIONS[activation]())
             if dropout_keep_ratio < 1:
-                layers.append(Dropout(float(dropout_keep_ratio)))
+                layers.append(Dropout(dropout_keep_ratio))
         layers.append(Affine(integer("num_classes", num_classes, 1), initial))
         input_dim = integer("input_dim", input_dim, 1)
         super().__init__(layers, (input_dim,), loss=loss, reg=reg, dtype=dtype, seed=seed, ops=ops)
@@ -357,6 +378,17 @@ class TwoLayerNet(FullyConnectedNet):
         super().__init__([hidden_dim], input_dim, num_classes, weight_scale=weight_scale, **options)
 
 
+def _declared(layers, shape):
+    """For each layer its parameters, its running averages, and the shape it gives."""
+    for index, layer in enumerate(layers):
+        try:
+            parameters, state = layer.parameters(shape), layer.state(shape)
+            shape = layer.output_shape(shape)
+        except ValueError as error:
+            raise ValueError(f"{describe_layer(index, layer)}: {error}") from None
+        yield parameters, state, shape
+
+
 def load_model(path, ops=None):
     """Read what `Sequential.save` wrote: (network, extra, dict of extra arrays).
 
@@ -367,11 +399,17 @@ def load_model(path, ops=None):
     CheckpointError
         Where the file is missing, damaged, or something else.
     """
+    ops = Sequential._checked_ops(kernels if ops is None else ops)
     header, arrays = checkpoint.load(path, "model")
     try:
-        description, extra = header["model"], header["extra"]
+        description, extra = header["model"], mapping("extra", header["extra"], "what was saved with the network")
         layers = [LAYERS[entry.pop("type")](**entry) for entry in description.pop("layers")]
-        model = Sequential(layers, description.pop("input_shape"), ops=ops, **description)
+        shape = Sequential._checked_shape(description.pop("input_shape"))
+        declared = sum(math.prod(v.shape) for p, s, _ in _declared(layers, shape) for v in (*p, *s))
+        stored = sum(array.size for name, array in arrays.items() if name.startswith(("param/", "state/")))
+        if declared != stored:  # asked before anything of the declared size is allocated
+            raise ValueError(f"the layers take {declared} values, and the file has {stored}")
+        model = Sequential(layers, shape, ops=ops, **description)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged header ({error!r})") from None
     checkpoint.fill(checkpoint.network_arrays(model), arrays, path)

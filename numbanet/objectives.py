@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._checks import class_labels, float_array
+from ._checks import as_numeric, class_labels, float_array
 
 
 class Objective:
@@ -49,7 +49,8 @@ class _PerOutput(Objective):
     per_output = True
 
     def check_targets(self, name, y, count, outputs, dtype):
-        shape = (count,) if np.ndim(y) == 1 and outputs == 1 else (count, outputs)
+        y = as_numeric(name, y)
+        shape = (count,) if y.ndim == 1 and outputs == 1 else (count, outputs)
         return float_array(name, y, dtype, shape=shape).reshape(count, outputs)
 
     @staticmethod

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import kernels
-from ._checks import describe, float_array, number
+from ._checks import common_dtype, describe, float_array, integer, mapping, number
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ _BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")
 
 def get_rule(name):
     """The `Rule` of that name; ValueError, listing the rules, where there is none."""
-    if name not in RULES:
+    if not isinstance(name, str) or name not in RULES:
         close = difflib.get_close_matches(str(name), RULES, 1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"update_rule: expected one of {', '.join(map(repr, RULES))}, got {name!r}{hint}")
@@ -68,6 +68,7 @@ def get_rule(name):
 def check_options(name, given):
     """The rule's options, defaults filled in; TypeError or ValueError where one is unknown or out of range."""
     options = dict(get_rule(name).options)
+    mapping("optim_config", given, f"options of {name!r}")
     for key, value in given.items():
         if key not in options:
             raise ValueError(f"optim_config: {name!r} has the options {', '.join(options)}, got {key!r}")
@@ -123,17 +124,18 @@ def _function(name):
     rule = RULES[name]
 
     def update(w, dw, config=None):
-        dtype = np.float32 if np.asarray(w).dtype in (np.float16, np.float32) else np.float64
+        dtype = common_dtype(w=w)
         w = float_array("w", w, dtype)
         dw = float_array("dw", dw, dtype, shape=w.shape)
-        config = {} if config is None else config
+        config = {} if config is None else mapping("config", config, "options and state")
         for key, default in rule.options.items():
             config.setdefault(key, default)
         options = check_options(name, {key: config[key] for key in rule.options})
         arrays = [
-            float_array(key, config.get(key, np.zeros_like(w)), dtype, shape=w.shape).copy() for key in rule.state
+            float_array(f"config: {key}", config.get(key, np.zeros_like(w)), dtype, shape=w.shape).copy()
+            for key in rule.state
         ]
-        options["t"] = config.get("t", 0) + 1
+        options["t"] = integer("config: t", config.get("t", 0), 0) + 1
         next_w = w.copy()
         flat = [array.reshape(-1) for array in (next_w, dw, *arrays)]
         getattr(kernels, rule.operation)(*flat, *(options[key] for key in rule.scalars))

@@ -4,13 +4,16 @@ A `Solver` trains numbanet's own networks by one update of one flat array per st
 and ``loss(X, y)``, or any other update rule, array by array, as the course's Solver does.
 """
 
+import contextlib
 import math
+import os
 import warnings
 
 import numpy as np
 
 from . import checkpoint, optim
-from ._checks import all_finite, as_numeric, describe, integer, number
+from ._checks import all_finite, as_numeric, describe, integer, mapping, number
+from ._interrupts import CtrlC
 from .errors import TrainingDiverged
 
 
@@ -36,14 +39,14 @@ class Solver:
     num_train_samples, num_val_samples : int or None
         How many examples the accuracies are measured on; None is all.
     patience : int, optional
-        Stop after that many epochs without a better validation accuracy.
+        Stop after that many epochs without a better validation accuracy; needs validation data.
     checkpoint_name : str, optional
         After each epoch the state of training is written to ``<checkpoint_name>_epoch_<n>.npz``, for `restore`.
     seed : int, optional
         Of the order of the examples; by default the model's own seed.
     on_step, on_epoch : callable, optional
-        Called with the solver after every step, and after every measurement of accuracy; training stops where one
-        returns True.
+        Called with the solver after every step, and after every measurement of accuracy, which comes first; training
+        stops where one returns True.
     print_every : int
     verbose : bool
         Print the loss every `print_every` steps and the accuracies after every epoch.
@@ -53,10 +56,11 @@ class Solver:
     loss_history : list of float
         One entry for each step, L2 penalty included.
     train_acc_history, val_acc_history : list of float
-        Accuracy (R² for squared error) after the first step and after each epoch.
+        Accuracy (R² for squared error) after the first step and after each epoch; NaN where scores are not finite.
     best_val_acc : float
     best_params : dict of ndarray
     epoch, iteration, num_iterations : int
+        Epochs and steps that are done, and steps to do in all.
     interrupted : bool
         Whether Ctrl-C ended the last `train`.
 
@@ -94,48 +98,74 @@ class Solver:
         self.num_train_samples = _optional_count("num_train_samples", num_train_samples)
         self.num_val_samples = _optional_count("num_val_samples", num_val_samples)
         self.patience = _optional_count("patience", patience)
-        self.checkpoint_name, self.on_step, self.on_epoch = checkpoint_name, on_step, on_epoch
+        self.on_step, self.on_epoch = _optional_callable("on_step", on_step), _optional_callable("on_epoch", on_epoch)
         self.print_every, self.verbose = integer("print_every", print_every, 1), verbose
-        self.update_rule, self.optim_config = update_rule, dict(optim_config or {})
-        self._trainer = _make_trainer(model, update_rule, self.optim_config)
+        self.update_rule = update_rule
+        self.optim_config = dict(mapping("optim_config", optim_config or {}, "options of the update rule"))
+        self._prepare()
         self._take_data(data)
+        if patience is not None and self.X_val is None:
+            raise ValueError("patience: needs X_val and y_val in data, to tell when to stop")
+        self.checkpoint_name = None if checkpoint_name is None else os.fspath(checkpoint_name)
+        if checkpoint_name is not None:
+            checkpoint.check_solver(self)
         if seed is None:
             seed = getattr(model, "seed", None)
         self._rng = np.random.default_rng(seed if seed is None else integer("seed", seed, 0))
         self._permutation = None
         self._reset()
 
+    def _prepare(self):
+        """Choose how the model is run and how its parameters are updated."""
+        model, rule = self.model, self.update_rule
+        if isinstance(model, type):
+            raise TypeError(f"model: expected a model, got the class; write {model.__name__}(...)")
+        own = hasattr(model, "train_batch")
+        self._network = _Network(model) if own else _OtherModel(model)
+        if isinstance(rule, str):
+            optim.check_options(rule, self.optim_config)
+            rule = rule if own else getattr(optim, rule)
+        elif not callable(rule):
+            raise TypeError(f"update_rule: expected a name or a function (w, dw, config), got {describe(rule)}")
+        self._update = (_FlatUpdate if isinstance(rule, str) else _NamedUpdate)(self._network, rule, self.optim_config)
+
     def _take_data(self, data):
+        mapping("data", data, "X_train, y_train and, optionally, X_val, y_val")
         known = ("X_train", "y_train", "X_val", "y_val")
         for name in known[:2]:
             if name not in data:
-                raise ValueError(
-                    f"data: expected {', '.join(known)}; {name} is missing among {', '.join(data) or 'nothing'}"
-                )
+                came = ", ".join(map(str, data)) or "nothing"
+                raise ValueError(f"data: expected {', '.join(known)}; {name} is missing among {came}")
         if ("X_val" in data) != ("y_val" in data):
             raise ValueError("data: X_val and y_val go together")
-        self.X_train, self.y_train = self._trainer.check("X_train", data["X_train"], "y_train", data["y_train"])
+        self.X_train, self.y_train = self._network.check("X_train", data["X_train"], "y_train", data["y_train"])
         self.X_val = self.y_val = None
         if "X_val" in data:
-            self.X_val, self.y_val = self._trainer.check("X_val", data["X_val"], "y_val", data["y_val"])
+            self.X_val, self.y_val = self._network.check("X_val", data["X_val"], "y_val", data["y_val"])
         self._batch = min(self.batch_size, len(self.X_train))
         self.iterations_per_epoch = len(self.X_train) // self._batch
 
     def _reset(self):
-        self.epoch = self.iteration = 0
+        self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_iterations = self.num_epochs * self.iterations_per_epoch
         self.best_val_acc, self._best, self._best_epoch = -math.inf, {}, 0
+        self._ctrl_c = CtrlC()
         self.loss_history, self.train_acc_history, self.val_acc_history = [], [], []
         self.interrupted = False
 
     @property
+    def epoch(self):
+        """Number of epochs that are done."""
+        return self.iteration // self.iterations_per_epoch
+
+    @property
     def learning_rate(self):
         """The learning rate of the next step. May be set, for a schedule of your own."""
-        return self._trainer.learning_rate
+        return self._update.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value):
-        self._trainer.learning_rate = number("learning_rate", value, 0, include_high=False)
+        self._update.learning_rate = number("learning_rate", value, 0, include_high=False)
 
     @property
     def best_params(self):
@@ -143,58 +173,72 @@ class Solver:
         return {name: value for name, value in self._best.items() if name in self.model.params}
 
     def train(self):
-        """Train for `num_epochs` epochs; called again, for as many more.
+        """Train for `num_epochs` epochs; called again, for as many more, where one that was begun counts.
 
         At the end the model has the parameters that did best on the validation data. Ctrl-C stops after the step that
-        is running, with a warning, and leaves the model likewise.
+        is running, with a warning, and leaves the model likewise; pressed again, it does not wait for the step, but
+        never leaves half an update.
 
         Raises
         ------
         TrainingDiverged
-            When the loss becomes NaN or infinite. The message names the step, the layer and the learning rate; the
-            model has the best parameters so far.
+            When the loss becomes NaN or infinite. The message names the step, the layer and the learning rate. The
+            model has the best parameters so far; without validation data, those of the last measurement.
+        OSError
+            Where a checkpoint cannot be written: before the first step, if that can be told by then.
         """
-        self.num_iterations = self.iteration + self.num_epochs * self.iterations_per_epoch
-        self.interrupted = False
-        initial = self._trainer.snapshot()
-        try:
-            while self.iteration < self.num_iterations:
-                if self._step():
-                    break
-        except KeyboardInterrupt:
-            self.interrupted = True
+        if self.checkpoint_name is not None:
+            checkpoint.check_writable(self._checkpoint_path(self.epoch + 1))
+        self.num_iterations = (self.epoch + self.num_epochs) * self.iterations_per_epoch
+        self._fallback = self._network.snapshot()
+        self.interrupted, self._ctrl_c = False, CtrlC()
+        with self._ctrl_c:
+            try:
+                while self.iteration < self.num_iterations and not self._step() and not self._ctrl_c.pressed:
+                    pass
+            except KeyboardInterrupt:  # raised by the user's own code, or by a second Ctrl-C
+                self.interrupted = True
+            except TrainingDiverged:
+                with self._ctrl_c.held():
+                    self._network.restore(self._best or self._fallback)
+                raise
+            self.interrupted = self.interrupted or self._ctrl_c.pressed
+            if self.iteration > self._measured:  # stopped within an epoch: what was learnt since counts too
+                with contextlib.suppress(KeyboardInterrupt):
+                    self._measure()
+            with self._ctrl_c.held():
+                self._network.restore(self._best)
+        if self.interrupted:
             warnings.warn(f"training interrupted at step {self.iteration} of {self.num_iterations}", stacklevel=2)
-            self._measure()  # what was learnt since the last epoch counts too
-        except TrainingDiverged:
-            self._trainer.restore(self._best or initial)
-            raise
-        self._trainer.restore(self._best)
 
     def _step(self):
         """One step and, where they are due, the measurements; True where training is to stop."""
         rows = self._next_rows()
-        loss = self._trainer.loss(self.X_train, self.y_train, rows)
+        loss = self._network.loss(self.X_train, self.y_train, rows)
         if not math.isfinite(loss):
             raise TrainingDiverged(
                 f"the loss became {loss} at step {self.iteration + 1} (epoch {self.epoch + 1}) with learning rate "
-                f"{self.learning_rate:g}; NaN or infinity first shows in {self._trainer.first_non_finite()}. "
+                f"{self.learning_rate:g}; NaN or infinity first shows in {self._network.first_non_finite()}. "
                 "A smaller learning rate, or inputs scaled to unit variance, usually helps"
             )
-        self._trainer.update()
-        self.iteration += 1
-        self.loss_history.append(loss)
+        with self._ctrl_c.held():
+            self._update.step()
+            self.iteration += 1
+            self.loss_history.append(loss)
+            epoch_ends = self.iteration % self.iterations_per_epoch == 0
+            if epoch_ends:
+                self._update.decay(self.lr_decay)
         if self.verbose and (self.iteration - 1) % self.print_every == 0:
             print(f"(Iteration {self.iteration} / {self.num_iterations}) loss: {loss:f}")
-        stop = bool(self.on_step and self.on_step(self))
-        epoch_ends = self.iteration % self.iterations_per_epoch == 0
-        if epoch_ends:
-            self.epoch += 1
-            self._trainer.learning_rate *= self.lr_decay
-        if epoch_ends or self.iteration == 1:
-            stop = self._measure() or stop
-            if epoch_ends and self.checkpoint_name:
-                self.save(f"{self.checkpoint_name}_epoch_{self.epoch}.npz")
+        stop = self._measure() if epoch_ends or self.iteration == 1 else False
+        if self.on_step and self.on_step(self):
+            stop = True
+        if epoch_ends and self.checkpoint_name is not None:
+            self.save(self._checkpoint_path(self.epoch))
         return stop
+
+    def _checkpoint_path(self, epoch):
+        return f"{self.checkpoint_name}_epoch_{epoch}.npz"
 
     def _next_rows(self):
         """Rows of the next batch: the epoch's permutation, piece by piece."""
@@ -206,15 +250,20 @@ class Solver:
     def _measure(self):
         """Accuracies, the best parameters, the report; True where training is to stop."""
         train_acc = self.check_accuracy(self.X_train, self.y_train, self.num_train_samples)
-        self.train_acc_history.append(train_acc)
         text = f"(Epoch {self.epoch} / {self.num_iterations // self.iterations_per_epoch}) train acc: {train_acc:f}"
+        val_acc = None
         if self.X_val is not None:
             val_acc = self.check_accuracy(self.X_val, self.y_val, self.num_val_samples)
-            self.val_acc_history.append(val_acc)
             text += f"; val_acc: {val_acc:f}"
-            if val_acc > self.best_val_acc:
-                self.best_val_acc, self._best_epoch = val_acc, self.epoch
-                self._best = self._trainer.snapshot()
+        with self._ctrl_c.held():
+            self._measured = self.iteration
+            self.train_acc_history.append(train_acc)
+            if val_acc is not None:
+                self.val_acc_history.append(val_acc)
+                if val_acc > self.best_val_acc:
+                    self.best_val_acc, self._best_epoch, self._best = val_acc, self.epoch, self._network.snapshot()
+            elif not math.isnan(train_acc):
+                self._fallback = self._network.snapshot()
         if self.verbose:
             print(text)
         stop = bool(self.on_epoch and self.on_epoch(self))
@@ -227,63 +276,57 @@ class Solver:
         """
         if num_samples is not None and len(X) > num_samples:
             rows = self._rng.choice(len(X), num_samples, replace=False)
-            X, y = X[rows], y[rows]
-        return self._trainer.score(X, y, batch_size)
+            X, y = np.asarray(X)[rows], np.asarray(y)[rows]
+        return self._network.score(X, y, batch_size)
 
     def save(self, path):
         """Write the state of training to one file, for `restore` to go on from as if nothing had happened.
 
-        Only for numbanet's own networks and update rules.
+        Only for numbanet's own networks, layers and update rules.
         """
         checkpoint.save_solver(path, self)
 
     def restore(self, path):
-        """Take up the state of training that `save` wrote; model, data and options must be the same as then."""
-        checkpoint.restore_solver(path, self)
+        """Take up the state of training that `save` wrote; model, data and options must be the same as then.
+
+        `train` then goes on for `num_epochs` epochs more, so give those that are left.
+
+        Raises
+        ------
+        CheckpointError
+            Where the file is missing, damaged or of another training; nothing has changed then.
+        """
+        with CtrlC() as ctrl_c, ctrl_c.held():
+            checkpoint.restore_solver(path, self)
+        if ctrl_c.pressed:
+            raise KeyboardInterrupt
 
 
 def _optional_count(name, value):
     return None if value is None else integer(name, value, 1)
 
 
-def _make_trainer(model, update_rule, config):
-    if isinstance(update_rule, str):
-        optim.get_rule(update_rule)
-        if hasattr(model, "train_batch"):
-            return FlatTrainer(model, update_rule, config)
-        update_rule = getattr(optim, update_rule)
-    elif not callable(update_rule):
-        raise TypeError(f"update_rule: expected a name or a function (w, dw, config), got {describe(update_rule)}")
-    return NamedTrainer(model, update_rule, config)
+def _optional_callable(name, value):
+    if value is not None and not callable(value):
+        raise TypeError(f"{name}: expected a function of the solver, got {describe(value)}")
+    return value
 
 
-class FlatTrainer:
-    """One of numbanet's networks with one of its rules: all parameters are updated as one array."""
+class _Network:
+    """What the Solver asks of one of numbanet's networks."""
 
-    def __init__(self, model, rule, config):
-        self.model = model
-        self.optimizer = optim.Optimizer(rule, model.params.flat.size, model.dtype, model.ops, **config)
-
-    @property
-    def learning_rate(self):
-        return self.optimizer.options["learning_rate"]
-
-    @learning_rate.setter
-    def learning_rate(self, value):
-        self.optimizer.options["learning_rate"] = value
+    def __init__(self, model):
+        self.model, self.params, self.grads = model, model.params, model.grads
 
     def check(self, x_name, X, y_name, y):
         X = self.model.check_examples(x_name, X)
         y = self.model.check_targets(y_name, y, len(X))
-        all_finite(x_name, X)
+        all_finite(x_name, X, self.model.dtype)
         all_finite(y_name, y)
         return X, y
 
     def loss(self, X, y, rows):
         return self.model.train_batch(X, y, rows)
-
-    def update(self):
-        self.optimizer.update(self.model.params.flat, self.model.grads.flat)
 
     def score(self, X, y, batch_size):
         return self.model.score(X, y)
@@ -299,67 +342,116 @@ class FlatTrainer:
             (self.model.params if name in self.model.params else self.model.state)[name] = value
 
 
-class NamedTrainer:
-    """Any model with `params` and `loss`, and any rule: parameter by parameter, as in the course."""
+class _OtherModel:
+    """The same of any object with `params` and ``loss(X, y)``, as in the course."""
 
-    def __init__(self, model, rule, config):
+    def __init__(self, model):
         for name in ("params", "loss"):
             if not hasattr(model, name):
                 raise TypeError(
                     f"model: expected an object with params and loss(X, y); {type(model).__name__} has no {name}"
                 )
-        self.model, self.rule = model, rule
-        self.configs = {name: dict(config) for name in model.params}
-        self._default_rate = config.get("learning_rate", math.nan)
-        self._grads = {}
+        mapping("model.params", model.params, "arrays")
+        self.model, self.grads = model, {}
 
     @property
-    def learning_rate(self):
-        rates = [config["learning_rate"] for config in self.configs.values() if "learning_rate" in config]
-        return rates[0] if rates else self._default_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value):
-        for config in self.configs.values():
-            if "learning_rate" in config:
-                config["learning_rate"] = value
+    def params(self):
+        return self.model.params
 
     def check(self, x_name, X, y_name, y):
         X, y = as_numeric(x_name, X), as_numeric(y_name, y)
-        if len(X) == 0:
-            raise ValueError(f"{x_name}: expected at least one example, got shape {X.shape}")
+        for name, array in ((x_name, X), (y_name, y)):
+            if array.ndim == 0 or len(array) == 0:
+                raise ValueError(f"{name}: expected at least one example, got shape {array.shape}")
         if len(X) != len(y):
             raise ValueError(f"{y_name}: expected one entry for each of the {len(X)} rows of {x_name}, got {len(y)}")
         all_finite(x_name, X)
+        all_finite(y_name, y)
         return X, y
 
     def loss(self, X, y, rows):
-        loss, self._grads = self.model.loss(X[rows], y[rows])
+        result = self.model.loss(X[rows], y[rows])
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(f"model: loss(X, y) must return (loss, grads), got {describe(result)}")
+        loss, self.grads = result
+        if missing := [name for name in self.params if name not in self.grads]:
+            raise ValueError(f"model: loss(X, y) gave no gradient for {', '.join(missing)}")
         return float(loss)
 
-    def update(self):
-        for name, w in self.model.params.items():
-            next_w, self.configs[name] = self.rule(w, self._grads[name], self.configs[name])
-            self.model.params[name] = next_w
-
     def score(self, X, y, batch_size):
-        if hasattr(self.model, "train_batch"):
-            return self.model.score(X, y)
         right = 0
         for start in range(0, len(X), batch_size):
-            scores = self.model.loss(X[start : start + batch_size])
+            scores = np.asarray(self.model.loss(X[start : start + batch_size]))
+            if not np.isfinite(scores).all():
+                return math.nan
             right += int(np.sum(np.argmax(scores, axis=1) == y[start : start + batch_size]))
         return right / len(X)
 
     def first_non_finite(self):
-        for name, w in self.model.params.items():
+        for name, w in self.params.items():
             if not np.isfinite(w).all():
                 return f"parameter {name}"
         return "the loss that the model returned"
 
     def snapshot(self):
-        return {name: w.copy() for name, w in self.model.params.items()}
+        return {name: w.copy() for name, w in self.params.items()}
 
     def restore(self, snapshot):
         for name, w in snapshot.items():
-            self.model.params[name] = w
+            self.params[name] = w.copy()
+
+
+class _FlatUpdate:
+    """One of numbanet's rules on one of its networks: all parameters are updated as one array."""
+
+    def __init__(self, network, rule, config):
+        self.params, self.grads, model = network.params.flat, network.grads.flat, network.model
+        self.optimizer = optim.Optimizer(rule, self.params.size, model.dtype, model.ops, **config)
+
+    @property
+    def learning_rate(self):
+        return self.optimizer.options["learning_rate"]
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self.optimizer.options["learning_rate"] = value
+
+    def decay(self, factor):
+        self.optimizer.options["learning_rate"] *= factor
+
+    def step(self):
+        self.optimizer.update(self.params, self.grads)
+
+
+class _NamedUpdate:
+    """Any rule, parameter by parameter, as in the course."""
+
+    def __init__(self, network, rule, config):
+        self.network, self.rule = network, rule
+        self.configs = {name: dict(config) for name in network.params}
+
+    @property
+    def learning_rate(self):
+        """NaN while there is none: a rule may fill in its default at the first step, or have no such option."""
+        return next(
+            (config["learning_rate"] for config in self.configs.values() if "learning_rate" in config), math.nan
+        )
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        for config in self.configs.values():
+            config["learning_rate"] = value
+
+    def decay(self, factor):
+        for config in self.configs.values():
+            if "learning_rate" in config:
+                config["learning_rate"] *= factor
+
+    def step(self):
+        params, grads, new = self.network.params, self.network.grads, {}
+        for name, w in params.items():
+            new[name] = self.rule(w, grads[name], dict(self.configs[name]))
+            if not (isinstance(new[name], tuple) and len(new[name]) == 2):
+                raise TypeError(f"update_rule: expected (next_w, config) from it, got {describe(new[name])}")
+        for name, (next_w, config) in new.items():  # a rule that failed halfway has changed nothing
+            params[name], self.configs[name] = next_w, config

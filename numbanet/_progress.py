@@ -1,0 +1,105 @@
+"""How a training that runs is shown: a bar by tqdm on a terminal, plain lines elsewhere and without tqdm."""
+
+import sys
+from time import perf_counter
+
+BAR_EVERY = 0.1  # seconds
+LINE_EVERY = 10.0
+
+
+def display(solver, stream=None):
+    """A `Bar` where `stream` (standard error by default) is a terminal and tqdm is installed, `Lines` elsewhere."""
+    stream = sys.stderr if stream is None else stream
+    if stream.isatty():
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            pass
+        else:
+            return Bar(solver, stream, tqdm)
+    return Lines(solver, stream)
+
+
+class _Display:
+    """What both share. `step` belongs in the Solver's `on_step`: it looks at the clock and mostly does nothing."""
+
+    interval = 0.0
+
+    def __init__(self, solver):
+        self.solver, self.first = solver, solver.iteration
+        self.started = self.shown = perf_counter()
+
+    def step(self):
+        solver, now = self.solver, perf_counter()
+        if solver.iteration % solver.iterations_per_epoch == 0 or now - self.shown >= self.interval:
+            self.shown = now
+            self.show()
+
+    def status(self):
+        """Loss, as the mean of the last steps, and the accuracies measured last."""
+        recent = self.solver.loss_history[-50:]
+        parts = [f"loss {sum(recent) / len(recent):.4f}", f"train {self.solver.train_acc_history[-1]:.2%}"]
+        if self.solver.val_acc_history:
+            parts.append(f"val {self.solver.val_acc_history[-1]:.2%}")
+        return "  ".join(parts)
+
+    def epoch(self):
+        """Epochs done out of those to do, with a decimal within one."""
+        solver = self.solver
+        done = f"{solver.iteration / solver.iterations_per_epoch:.1f}".removesuffix(".0")
+        return f"epoch {done}/{solver.num_iterations // solver.iterations_per_epoch}"
+
+    def close(self):
+        pass
+
+
+class Lines(_Display):
+    """A line after every epoch, and within one every few seconds."""
+
+    interval = LINE_EVERY
+
+    def __init__(self, solver, stream):
+        super().__init__(solver)
+        self.stream = stream
+
+    def show(self):
+        solver = self.solver
+        line = f"{self.epoch()}  {self.status()}"
+        if solver.iteration < solver.num_iterations and solver.iteration > self.first:
+            pace = (self.shown - self.started) / (solver.iteration - self.first)
+            line += f"  {clock(pace * (solver.num_iterations - solver.iteration))} left"
+        print(line, file=self.stream, flush=True)
+
+
+class Bar(_Display):
+    """One line that is drawn over and over."""
+
+    interval = BAR_EVERY
+
+    def __init__(self, solver, stream, tqdm):
+        super().__init__(solver)
+        self.bar = tqdm(
+            total=solver.num_iterations,
+            initial=solver.iteration,
+            file=stream,
+            mininterval=0,
+            miniters=1,
+            dynamic_ncols=True,
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
+        )
+
+    def show(self):
+        self.bar.set_description_str(self.epoch(), refresh=False)
+        self.bar.set_postfix_str(self.status(), refresh=False)
+        self.bar.update(self.solver.iteration - self.bar.n)
+
+    def close(self):
+        self.bar.close()
+
+
+def clock(seconds):
+    """A duration in words: 4.2 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,91 @@
+"""``numbanet predict`` and ``numbanet evaluate``: a trained network on new data."""
+
+import csv
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from .. import data
+from ._files import write_text
+from ._info import use_threads
+from ._trained import Trained, fingerprint
+
+MOST_COLUMNS = 20  # classes whose confusions fit on a terminal
+
+
+def predict(arguments):
+    """Print or write a label for every example; returns the exit status."""
+    use_threads(arguments.threads)
+    trained = Trained.load(arguments.model)
+    dataset = data.load_unlabelled(
+        arguments.data,
+        target=_target(arguments, trained),
+        num_features=trained.standardizer.mean.size,
+        feature_names=trained.feature_names,
+    )
+    X, model = trained.prepare(dataset, arguments.data), trained.model
+    if model.loss_name == "softmax":
+        probabilities = model.predict_proba(X)
+        chosen = probabilities.argmax(axis=1)
+        columns = ("label", "probability")
+        rows = ((trained.class_names[c], f"{p[c]:.6f}") for c, p in zip(chosen, probabilities, strict=True))
+    else:
+        columns = ("label",)
+        rows = ((trained.class_names[c],) for c in model.predict(X))
+    if arguments.output is None:
+        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
+    else:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+        write_text(arguments.output, text.getvalue())
+        print(f"{len(X):,} labels written to {arguments.output}")
+    return 0
+
+
+def evaluate(arguments):
+    """Print accuracy, loss and confusions; returns the exit status."""
+    use_threads(arguments.threads)
+    trained = Trained.load(arguments.model)
+    tabular = Path(arguments.data).suffix.lower() in (".csv", ".tsv")
+    training, test = data.load(arguments.data, target=_target(arguments, trained) if tabular else arguments.target)
+    dataset = training if test is None else test
+    y, model = trained.labels(dataset, arguments.data), trained.model
+    scores = model.loss(trained.prepare(dataset, arguments.data))
+    predicted = model.objective.predict(scores)
+    loss = getattr(model.ops, model.objective.operation)(scores, y, np.empty_like(scores))
+    right = int(np.sum(predicted == y))
+    print(f"accuracy  {right / len(y):.2%}  ({right:,} of {len(y):,} examples)")
+    print(f"loss      {loss:.4f}  ({model.loss_name})\n")
+    confusions = np.zeros((model.output_size, model.output_size), np.int64)
+    np.add.at(confusions, (y, predicted), 1)
+    print(_table(confusions, trained.class_names))
+    if test is None and fingerprint(dataset) == trained.about.get("fingerprint"):
+        print(
+            "numbanet: note: the network was trained on most of these data; how well it does on those that were held "
+            "out is in its run.json",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _target(arguments, trained):
+    return trained.target if arguments.target is None else arguments.target
+
+
+def _table(confusions, names):
+    """Accuracy of each class and, where they fit, how often each (row) was taken for each (column)."""
+    matrix = len(names) <= MOST_COLUMNS
+    width = max(5, len(str(confusions.max())))
+    label = max(5, *map(len, names))
+    lines = [f"{'class':{label}s}  accuracy"]
+    if matrix:
+        lines[0] += "   taken for" + "".join(f" {name[:width]:>{width}s}" for name in names)
+    for name, row in zip(names, confusions, strict=True):
+        accuracy = f"{row[len(lines) - 1] / row.sum():.2%}" if row.sum() else "-"
+        line = f"{name:{label}s}  {accuracy:>8s}"
+        if matrix:
+            line += " " * 12 + "".join(f" {count or '.':>{width}}" for count in row)
+        lines.append(line)
+    return "\n".join(lines)

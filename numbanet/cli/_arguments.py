@@ -1,0 +1,319 @@
+"""The options of every command, and the checks that they can have before any data are seen."""
+
+import argparse
+import difflib
+
+from .. import initializers
+from .._checks import integer, number
+from .._version import __version__
+from ..layers import ACTIVATIONS, NORMALIZATIONS
+from ..optim import RULES
+
+SOURCES = "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, FILE.csv or FILE.tsv"
+CLASSIFYING_LOSSES = ("softmax", "svm")
+
+
+class UsageError(Exception):
+    """The command line asks for something that does not exist."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options):
+        # An abbreviation that works today is an error once another option begins the same.
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message):
+        raise UsageError(message)
+
+
+def parse(argv=None):
+    """The arguments as a namespace whose `command` is a function of it; UsageError where they make no sense."""
+    parser, commands = _parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        options = [option for action in commands[arguments.name]._actions for option in action.option_strings]
+        close = [option for option in options if option.startswith(unknown[0])]
+        close = close or difflib.get_close_matches(unknown[0], options, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise UsageError(f"numbanet {arguments.name} has no option or argument {unknown[0]}{hint}")
+    return arguments
+
+
+def _parser():
+    parser = _Parser(
+        prog="numbanet",
+        description="Train small neural networks on this machine's CPU, and use them.",
+        epilog="example:\n  numbanet train\n  numbanet evaluate numbanet-runs/digits-1 new.csv\n\n"
+        "numbanet COMMAND --help lists the options of a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"numbanet {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", dest="name", required=True)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
+    _add_info(commands)
+    return parser, commands.choices
+
+
+def _add_command(commands, name, function, summary, example):
+    """A command; `function` is its module's, which is imported when it runs."""
+    parser = commands.add_parser(name, help=summary, description=f"{summary}.", epilog=f"example:\n  {example}")
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _train(arguments):
+    from ._train import train
+
+    return train(arguments)
+
+
+def _evaluate(arguments):
+    from ._apply import evaluate
+
+    return evaluate(arguments)
+
+
+def _predict(arguments):
+    from ._apply import predict
+
+    return predict(arguments)
+
+
+def _info(arguments):
+    from ._info import info
+
+    return info(arguments)
+
+
+def _add_train(commands):
+    parser = _add_command(
+        commands,
+        "train",
+        _train,
+        "Train a fully connected network",
+        "numbanet train --data table.csv --target species --hidden 64,32 --epochs 100 --patience 10",
+    )
+    group = parser.add_argument_group("data")
+    group.add_argument("--data", metavar="SOURCE", default="digits", help=f"{SOURCES}; default: %(default)s")
+    _add_target(group)
+    group.add_argument(
+        "--test-fraction",
+        type=_fraction,
+        metavar="F",
+        help="part of the data held out for the test at the end; default: 0.2. Not for data that come with a test part",
+    )
+    group.add_argument(
+        "--validation-fraction",
+        type=_fraction,
+        metavar="F",
+        default=0.1,
+        help="part of the training data that chooses the best epoch; default: %(default)s",
+    )
+
+    group = parser.add_argument_group("network")
+    group.add_argument(
+        "--hidden",
+        type=_widths,
+        metavar="N,N,...",
+        default=[256, 256],
+        help="widths of the hidden layers, or none for a linear classifier; default: 256,256",
+    )
+    group.add_argument(
+        "--normalization", choices=(*NORMALIZATIONS, "none"), default="batchnorm", help=_choices(NORMALIZATIONS, "none")
+    )
+    group.add_argument(
+        "--dropout-keep-ratio",
+        type=_keep_ratio,
+        metavar="P",
+        default=0.7,
+        help="probability that dropout keeps a value, 1 for no dropout; default: %(default)s. Where others say "
+        "dropout 0.3, this is 0.7",
+    )
+    group.add_argument("--activation", choices=ACTIVATIONS, default="relu", help=_choices(ACTIVATIONS))
+    group.add_argument(
+        "--weight-init",
+        type=_initializer,
+        metavar="INIT",
+        default="he_normal",
+        help=f"{', '.join(initializers.BY_NAME)}, or the standard deviation of a Gaussian; default: %(default)s",
+    )
+    group.add_argument("--loss", choices=CLASSIFYING_LOSSES, default="softmax", help=_choices(CLASSIFYING_LOSSES))
+    group.add_argument(
+        "--l2",
+        type=_at_least_zero,
+        metavar="C",
+        default=0.0,
+        help="L2 penalty, C/2 times the sum of squared weights; default: %(default)s",
+    )
+    group.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help=_choices(("float32", "float64"))
+    )
+
+    group = parser.add_argument_group("optimization")
+    group.add_argument("--optimizer", choices=RULES, default="adam", help=_choices(RULES))
+    for name, type_ in _RULE_OPTIONS.items():
+        option, text = f"--{name.replace('_', '-')}", _rule_help(name)
+        if type_ is bool:
+            group.add_argument(option, action="store_true", default=None, help=text)
+        else:
+            group.add_argument(option, type=type_, metavar="X", help=text)
+    group.add_argument(
+        "--lr-decay",
+        type=_above_zero,
+        metavar="X",
+        default=0.95,
+        help="factor for the learning rate after every epoch; default: %(default)s",
+    )
+    group.add_argument("--batch-size", type=_count, metavar="N", default=32, help="default: %(default)s")
+    group.add_argument("--epochs", type=_count, metavar="N", default=40, help="default: %(default)s")
+    group.add_argument(
+        "--patience",
+        type=_count,
+        metavar="N",
+        help="stop after N epochs without a better validation accuracy; default: go on to the end",
+    )
+
+    group = parser.add_argument_group("run")
+    group.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="N",
+        default=0,
+        help="of the split, the initial weights, dropout and the order of the examples; default: %(default)s",
+    )
+    group.add_argument(
+        "--output",
+        metavar="FOLDER",
+        help="for model.npz, history.csv and run.json; a run that is there already is never overwritten; "
+        "default: numbanet-runs/NAME-N, with the next free N",
+    )
+    _add_threads(group)
+    group.add_argument("--quiet", action="store_true", help="no progress, only the result")
+
+
+def _add_evaluate(commands):
+    parser = _add_command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "Measure a trained network on labelled data",
+        "numbanet evaluate numbanet-runs/digits-1 mnist:FOLDER",
+    )
+    _add_model(parser)
+    parser.add_argument("data", metavar="DATA", help=f"{SOURCES}; of data in two parts, the test part is taken")
+    _add_target(parser)
+    _add_threads(parser)
+
+
+def _add_predict(commands):
+    parser = _add_command(
+        commands,
+        "predict",
+        _predict,
+        "Label new data with a trained network",
+        "numbanet predict numbanet-runs/digits-1 new.npz --output labels.csv",
+    )
+    _add_model(parser)
+    parser.add_argument("data", metavar="DATA", help=f"{SOURCES}, or FILE.npy; labels in it are not looked at")
+    _add_target(parser)
+    parser.add_argument("--output", metavar="FILE.csv", help="where the labels go; default: standard output")
+    _add_threads(parser)
+
+
+def _add_info(commands):
+    _add_command(commands, "info", _info, "Print versions, CPU, threads and the cache of kernels", "numbanet info")
+
+
+def _add_model(parser):
+    parser.add_argument("model", metavar="MODEL", help="a model.npz that numbanet wrote, or the folder it is in")
+
+
+def _add_target(parser):
+    parser.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="the column of labels in a CSV or TSV file, by name or by index from 0, negative from the end; "
+        "default: the last, or for a trained network the one it was trained with",
+    )
+
+
+def _add_threads(parser):
+    parser.add_argument("--threads", type=_count, metavar="N", help="default: all that this process may use")
+
+
+def _choices(names, *more):
+    return f"{', '.join((*names, *more))}; default: %(default)s"
+
+
+def _checked(check, convert, *args, **options):
+    """A type for argparse: `convert` the text, then one of numbanet's own checks."""
+
+    def type_(text):
+        try:
+            value = convert(text)
+        except ValueError:
+            kind = "a whole number" if convert is int else "a number"
+            raise argparse.ArgumentTypeError(f"expected {kind}, got {text!r}") from None
+        try:
+            return check("", value, *args, **options)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix(": ")) from None  # argparse names the option
+
+    return type_
+
+
+_count = _checked(integer, int, 1)
+_seed = _checked(integer, int, 0, 2**63 - 1)
+_fraction = _checked(number, float, 0, 1, include_low=False, include_high=False)
+_keep_ratio = _checked(number, float, 0, 1, include_low=False)
+_below_one = _checked(number, float, 0, 1, include_high=False)
+_at_least_zero = _checked(number, float, 0, include_high=False)
+_above_zero = _checked(number, float, 0, include_low=False, include_high=False)
+
+_RULE_OPTIONS = {
+    "learning_rate": _at_least_zero,
+    "momentum": _below_one,
+    "decay_rate": _below_one,
+    "beta1": _below_one,
+    "beta2": _below_one,
+    "epsilon": _at_least_zero,
+    "epsilon_inside_root": bool,
+    "weight_decay": _at_least_zero,
+}
+
+
+def _rule_help(name):
+    """For which update rules an option is, and their defaults, out of their own table."""
+    rules = {}
+    for rule_name, rule in RULES.items():
+        if name in rule.options:
+            rules.setdefault(rule.options[name], []).append(rule_name)
+    if _RULE_OPTIONS[name] is bool:
+        return f"add epsilon under the square root instead of to it ({', '.join(sum(rules.values(), []))})"
+    return "default: " + "; ".join(f"{default:g} for {', '.join(names)}" for default, names in rules.items())
+
+
+def rule_options(arguments):
+    """Those options of the update rule that were given; UsageError where the rule has no such option."""
+    given = {name: value for name in _RULE_OPTIONS if (value := getattr(arguments, name)) is not None}
+    known = RULES[arguments.optimizer].options
+    for name in given:
+        if name not in known:
+            listed = ", ".join(f"--{option.replace('_', '-')}" for option in known)
+            raise UsageError(
+                f"--{name.replace('_', '-')} is not for --optimizer {arguments.optimizer}, which has {listed}"
+            )
+    return given
+
+
+def _widths(text):
+    return [] if text == "none" else [_count(width) for width in text.split(",")]
+
+
+def _initializer(text):
+    try:
+        return _at_least_zero(text) if text not in initializers.BY_NAME else text
+    except argparse.ArgumentTypeError:
+        known = ", ".join(initializers.BY_NAME)
+        raise argparse.ArgumentTypeError(f"expected one of {known}, or a number, got {text!r}") from None

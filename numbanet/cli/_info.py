@@ -1,0 +1,46 @@
+"""``numbanet info``, and what other commands ask about the machine."""
+
+import platform
+from importlib import metadata
+
+from .. import __version__
+from ..kernels import _jit, _machine, _threads
+from ._arguments import UsageError
+
+
+def info(arguments):
+    """Print what a report of a bug or of a speed should begin with; returns the exit status."""
+    folder = _jit.cache_folder()
+    files = [path for path in _jit.cache_root().rglob("*") if path.is_file()] if folder else []
+    size = sum(path.stat().st_size for path in files)
+    facts = {
+        **versions(),
+        "system": platform.platform(),
+        "CPU, to LLVM": _machine.cpu_name(),
+        "threads": "{} ({})".format(*_threads.choice()),
+        "threading layer": _threads.threading_layer(),
+        "kernel cache": f"{folder} ({_jit.cache_root()}: {size / 1e6:.1f} MB)" if folder else "none: cannot be written",
+    }
+    for name, fact in facts.items():
+        print(f"{name:16s} {fact}")
+    return 0
+
+
+def versions():
+    """Versions of everything that a result could depend on."""
+    found = {"numbanet": __version__, "python": platform.python_version()}
+    for package in ("numpy", "numba", "llvmlite", "tqdm"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def use_threads(count):
+    """Follow ``--threads``; UsageError where there are not so many."""
+    if count is not None:
+        try:
+            _threads.set_num_threads(count)
+        except ValueError as error:
+            raise UsageError(f"--threads: {str(error).removeprefix('count: ')}") from None

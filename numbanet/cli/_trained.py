@@ -1,0 +1,127 @@
+"""A network together with what it knows about data: how to standardise them, and the names of classes and features."""
+
+import math
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .. import data
+from ..errors import CheckpointError, DataError
+from ..models import Sequential, load_model
+from ._arguments import CLASSIFYING_LOSSES
+from ._files import MODEL
+
+
+@dataclass
+class Trained:
+    """What a model file of ``numbanet train`` holds.
+
+    Attributes
+    ----------
+    model : Sequential
+    standardizer : Standardizer
+    class_names : tuple of str
+    feature_names : tuple of str, or None
+    target : str or None
+        The column of labels in a table, as ``--target`` takes it.
+    about : dict
+        What else is known of the training, such as the fingerprint of its data.
+    """
+
+    model: Sequential
+    standardizer: data.Standardizer
+    class_names: tuple
+    feature_names: tuple | None = None
+    target: str | None = None
+    about: dict = field(default_factory=dict)
+
+    def save(self, path):
+        """Write it all to one file; see `Sequential.save`."""
+        names = {"class_names": self.class_names, "feature_names": self.feature_names, "target": self.target}
+        self.model.save(path, extra={**names, "about": self.about}, extra_arrays=self.standardizer.to_arrays())
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote; `path` may be the folder of a run. CheckpointError where it is something else."""
+        path = Path(path, MODEL) if Path(path).is_dir() else Path(path)
+        model, extra, arrays = load_model(path)
+        if model.loss_name not in CLASSIFYING_LOSSES:
+            raise CheckpointError(f"{path}: a network trained with {model.loss_name}, which does not tell classes")
+        try:
+            trained = cls(
+                model,
+                data.Standardizer.from_arrays(arrays),
+                _names(extra["class_names"]),
+                extra["feature_names"] and _names(extra["feature_names"]),
+                extra["target"],
+                dict(extra["about"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{path}: lacks what numbanet train stores with a network: standardisation and names ({error})"
+            ) from None
+        size = math.prod(trained.input_shape)
+        if len(trained.class_names) != model.output_size or size != math.prod(model.input_shape):
+            raise CheckpointError(
+                f"{path}: a network for {math.prod(model.input_shape)} features and {model.output_size} classes, "
+                f"stored with a standardisation of {size} and {len(trained.class_names)} names"
+            )
+        return trained
+
+    @property
+    def input_shape(self):
+        """Shape of one example before it is flattened."""
+        return self.standardizer.mean.shape
+
+    def prepare(self, dataset, source):
+        """The examples of a data set as the network takes them: columns in its order, standardised.
+
+        Raises
+        ------
+        DataError
+            Where the shape of the examples is another, or a column is missing.
+        """
+        X = dataset.X
+        if self.feature_names and dataset.feature_names and dataset.feature_names != self.feature_names:
+            missing = [name for name in self.feature_names if name not in dataset.feature_names]
+            if missing:
+                raise DataError(
+                    f"{source}: lacks the columns {', '.join(missing[:20])} that the network was trained on"
+                )
+            X = X[:, [dataset.feature_names.index(name) for name in self.feature_names]]
+        # Examples that lie flat may be those of any shape; other than that, axes could be in another order.
+        flat = 1 in (len(X.shape[1:]), len(self.input_shape)) and math.prod(X.shape[1:]) == math.prod(self.input_shape)
+        if X.shape[1:] != self.input_shape and not flat:
+            raise DataError(
+                f"{source}: holds examples of shape {X.shape[1:]}; the network was trained on {self.input_shape}"
+            )
+        return self.standardizer.apply(X.reshape(len(X), *self.input_shape), self.model.dtype)
+
+    def labels(self, dataset, source):
+        """The labels of a data set, numbered as the network's classes, which are matched by name."""
+        if dataset.y is None:
+            raise DataError(f"{source}: holds no labels")
+        numbers = {name: number for number, name in enumerate(self.class_names)}
+        used = np.unique(dataset.y)
+        unknown = [dataset.class_names[label] for label in used if dataset.class_names[label] not in numbers]
+        if unknown:
+            raise DataError(
+                f"{source}: labels {', '.join(unknown[:20])} are not among the classes that the network knows, "
+                f"{', '.join(self.class_names[:20])}"
+            )
+        matching = np.zeros(len(dataset.class_names), np.int64)
+        matching[used] = [numbers[dataset.class_names[label]] for label in used]
+        return matching[dataset.y]
+
+
+def fingerprint(dataset):
+    """A number that tells these examples from others."""
+    return zlib.crc32(np.ascontiguousarray(dataset.X))
+
+
+def _names(value):
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise TypeError(f"expected a list of names, got {value!r:.60}")
+    return tuple(value)

@@ -1,0 +1,553 @@
+"""Networks and states of training in files: what comes back, and that of a bad file comes a CheckpointError."""
+
+import io
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from nets import CourseModel, digits
+
+import numbanet
+from numbanet import (
+    ELU,
+    GELU,
+    Affine,
+    BatchNorm,
+    CheckpointError,
+    Dropout,
+    FullyConnectedNet,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    SiLU,
+    Solver,
+    Tanh,
+    load_model,
+)
+
+DATA = digits()
+X, Y = DATA["X_train"], DATA["y_train"]
+
+
+def every_layer(**options):
+    layers = [
+        Affine(9, "orthogonal"),
+        BatchNorm(momentum=0.8),
+        LeakyReLU(0.2),
+        Dropout(0.75),
+        Affine(np.int32(8)),
+        ELU(0.5),
+    ]
+    layers += [LayerNorm(eps=np.float32(1e-3)), Tanh(), Sigmoid(), GELU("tanh"), SiLU(), ReLU(), Affine(10)]
+    return Sequential(layers, (1, 8, 8), seed=4, reg=0.1, **options)
+
+
+def trained(**options):
+    net = FullyConnectedNet([5], 64, 10, normalization="batchnorm", dropout_keep_ratio=0.8, seed=0)
+    options = {"update_rule": "adam", "batch_size": 50, "num_epochs": 2, "verbose": False, **options}
+    solver = Solver(net, DATA, **options)
+    solver.train()
+    return solver
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "net.npz"
+    trained().model.save(path, {"note": "é", "classes": ["a", "b"]}, {"mean": np.arange(3.0)})
+    return path
+
+
+@pytest.fixture(scope="module")
+def state_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("state") / "state.npz"
+    trained().save(path)
+    return path
+
+
+def read(path):
+    """The members of an npz archive."""
+    with np.load(path) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def write(path, arrays, **changed):
+    np.savez(path, **{**arrays, **changed})
+    return path
+
+
+def header_of(arrays):
+    return json.loads(str(arrays["numbanet"]))
+
+
+# What comes back.
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_network_comes_back_the_same(dtype, tmp_path):
+    net = every_layer(dtype=dtype)
+    net.loss(X, Y)
+    net.save(tmp_path / "net.npz")
+    loaded = numbanet.load(tmp_path / "net.npz")
+    assert loaded.input_shape == (1, 8, 8)
+    assert loaded.dtype == dtype
+    assert loaded.reg == 0.1
+    assert loaded.seed == 4
+    assert [type(layer) for layer in loaded.layers] == [type(layer) for layer in net.layers]
+    assert loaded.layers[1] == net.layers[1]
+    np.testing.assert_array_equal(loaded.params.flat, net.params.flat)
+    np.testing.assert_array_equal(loaded.state.flat, net.state.flat)
+    np.testing.assert_array_equal(loaded.loss(X), net.loss(X))
+    assert loaded.loss(X, Y)[0] == net.loss(X, Y)[0]  # the dropout masks go on as they would have
+
+
+@pytest.mark.parametrize("loss", ["svm", "squared_error", "binary_cross_entropy"])
+def test_the_loss_comes_back(loss, tmp_path):
+    Sequential([Affine(2)], (3,), loss=loss).save(tmp_path / "net.npz")
+    assert numbanet.load(tmp_path / "net.npz", ops=numbanet.reference).loss_name == loss
+
+
+def test_what_else_was_saved_comes_back(model_file):
+    model, extra, arrays = load_model(model_file)
+    assert extra == {"note": "é", "classes": ["a", "b"]}
+    assert list(arrays) == ["mean"]
+    np.testing.assert_array_equal(arrays["mean"], [0, 1, 2])
+    assert model.params["W1"].flags.writeable
+
+
+def test_files_hold_no_pickle(model_file, state_file):
+    for path in (model_file, state_file):
+        with np.load(path, allow_pickle=False) as archive:
+            assert all(not archive[name].dtype.hasobject for name in archive.files)
+
+
+def test_a_network_can_be_saved_over_itself(tmp_path):
+    net = every_layer()
+    for _ in range(2):
+        net.save(tmp_path / "net.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["net.npz"]
+
+
+# What cannot be saved.
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(OSError, match="missing"):
+        every_layer().save(tmp_path / "missing" / "net.npz")
+    with pytest.raises(OSError, match="net.npz"):
+        every_layer().save(tmp_path / "net.npz" / "net.npz")
+
+
+def test_a_write_that_fails_leaves_the_file_that_was_there(model_file, tmp_path, monkeypatch):
+    path = tmp_path / "net.npz"
+    path.write_bytes(model_file.read_bytes())
+
+    def full(file, **arrays):
+        file.write(b"half a file")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="no space left"):
+        every_layer().save(path)
+    assert path.read_bytes() == model_file.read_bytes()
+    assert [each.name for each in tmp_path.iterdir()] == ["net.npz"]
+
+
+class Foreign(Layer):
+    pass
+
+
+def test_what_a_file_cannot_describe(tmp_path):
+    path = tmp_path / "net.npz"
+    net = Sequential([Affine(3), Foreign()], (4,))
+    with pytest.raises(TypeError, match="only numbanet's own layers can be saved, and .*Foreign.* is not one"):
+        net.save(path)
+    with pytest.raises(TypeError, match="extra/x: arrays of objects cannot be saved"):
+        every_layer().save(path, extra_arrays={"x": np.array([1, None])})
+    with pytest.raises(TypeError, match="JSON"):
+        every_layer().save(path, {"x": object()})
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("build", [lambda **o: Solver(CourseModel(), DATA, **o), None])
+def test_training_that_cannot_be_saved_says_so_before_it_runs(build, tmp_path):
+    if build is None:
+
+        def build(**options):
+            return Solver(every_layer(), DATA, update_rule=lambda w, dw, config: (w, config), **options)
+
+    with pytest.raises(TypeError, match="only the training of numbanet's own networks with its own update rules"):
+        build(checkpoint_name=tmp_path / "run")
+    with pytest.raises(TypeError, match="own update rules can be saved"):
+        build().save(tmp_path / "state.npz")
+    with pytest.raises(TypeError, match="own update rules can be saved"):
+        build().restore(tmp_path / "state.npz")
+    with pytest.raises(TypeError, match="own layers can be saved"):
+        Solver(Sequential([Affine(10), Foreign()], (64,)), DATA, checkpoint_name=tmp_path / "run")
+
+
+# Files that are something else.
+
+
+def assert_refused(path, message=None):
+    """Refused as a model and as a state of training, and the solver that was to take it up is as it was."""
+    with pytest.raises(CheckpointError, match=message) as caught:
+        numbanet.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert isinstance(caught.value, ValueError)
+    with pytest.raises(CheckpointError, match=message):
+        trained(num_epochs=0).restore(path)
+
+
+def contents():
+    buffer = io.BytesIO()
+    np.save(buffer, np.arange(3))
+    empty = io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    other_zip = io.BytesIO()
+    with zipfile.ZipFile(other_zip, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+        archive.writestr("numbanet.npy", b"not an array")
+    return {
+        "nothing": b"",
+        "text": b"hello",
+        "an array": buffer.getvalue(),
+        "a pickle": pickle.dumps({"W1": np.zeros(3)}),
+        "an empty zip": empty.getvalue(),
+        "a zip of text": other_zip.getvalue(),
+        "zeros": bytes(1000),
+        "a zip's first bytes": b"PK\x03\x04" + bytes(100),
+    }
+
+
+@pytest.mark.parametrize(("content"), contents().values(), ids=contents())
+def test_files_that_are_something_else(content, tmp_path):
+    path = tmp_path / "file.npz"
+    path.write_bytes(content)
+    assert_refused(path, "not a file written by numbanet")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    assert_refused(tmp_path / "missing.npz", "no such file")
+    assert_refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"W1": np.zeros(3)},
+        {"numbanet": np.zeros(3)},
+        {"numbanet": np.array("not json")},
+        {"numbanet": np.array("[1]")},
+        {"numbanet": np.array("3")},
+        {"numbanet": np.array("{}")},
+        {"numbanet": np.array("[" * 100_000)},
+        {"numbanet": np.array('{"kind": "model"')},
+        {"numbanet": np.array('{"kind": "model"}')},
+        {"numbanet": np.array('{"kind": "state of training"}')},
+    ],
+    ids=range(10),
+)
+def test_archives_that_are_something_else(arrays, tmp_path):
+    path = write(tmp_path / "file.npz", arrays)
+    assert_refused(path)
+
+
+def test_a_model_is_no_state_of_training_nor_the_other_way_round(model_file, state_file):
+    with pytest.raises(CheckpointError, match="expected a saved model, found 'state of training'"):
+        numbanet.load(state_file)
+    with pytest.raises(CheckpointError, match="expected a saved state of training, found 'model'"):
+        trained(num_epochs=0).restore(model_file)
+
+
+class Bomb:
+    def __reduce__(self):
+        return pytest.fail, ("unpickled",)
+
+
+def test_a_pickle_inside_is_not_opened(model_file, tmp_path):
+    for name in ("param/W1", "numbanet", "extra/mean"):
+        bomb = np.empty(1, object)
+        bomb[0] = Bomb()
+        path = write(tmp_path / "file.npz", read(model_file), **{name: bomb})
+        assert_refused(path, "not a file written by numbanet, or damaged")
+
+
+# Damage.
+
+
+def damaged_copies(path):
+    """The file cut at many places, and with single bits and bytes changed."""
+    whole = path.read_bytes()
+    for at in [*range(0, len(whole), max(1, len(whole) // 60)), len(whole) - 1]:
+        yield f"cut at {at}", whole[:at]
+    rng = np.random.default_rng(0)
+    for at in rng.integers(len(whole), size=150):
+        changed = bytearray(whole)
+        changed[at] ^= 1 << int(rng.integers(8))
+        yield f"a bit of byte {at}", bytes(changed)
+        changed[at] = int(rng.integers(256))
+        yield f"byte {at}", bytes(changed)
+    for at in rng.integers(len(whole) - 50, size=20):
+        changed = bytearray(whole)
+        changed[at : at + 50] = rng.bytes(50)
+        yield f"50 bytes at {at}", bytes(changed)
+
+
+@pytest.mark.parametrize("kind", ["model", "state"])
+def test_damage_is_noticed_or_harmless(kind, model_file, state_file, tmp_path):
+    original = model_file if kind == "model" else state_file
+    path, refused = tmp_path / "file.npz", 0
+    whole = load_model(original)[0] if kind == "model" else trained(num_epochs=0)
+    if kind == "state":
+        whole.restore(original)
+        target = trained(num_epochs=0)
+    for what, content in damaged_copies(original):
+        path.write_bytes(content)
+        try:
+            if kind == "model":
+                flat = load_model(path)[0].params.flat
+            else:
+                target.restore(path)
+                flat = target.model.params.flat
+                assert target.loss_history == whole.loss_history, what
+                assert target.iteration == whole.iteration, what
+        except CheckpointError:
+            refused += 1
+            continue
+        # Dates and the like, which say nothing about the contents.
+        np.testing.assert_array_equal(flat, (whole if kind == "model" else whole.model).params.flat, what)
+    assert refused > 150
+
+
+def corrupt_member(path, name, change):
+    """Change the raw bytes of one member, with a checksum that fits."""
+    with zipfile.ZipFile(path) as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    members[name] = change(members[name])
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, content in members.items():
+            archive.writestr(each, content)
+
+
+def says(claim):
+    """A change of a member: its npy header, kept at its length, claims something else."""
+
+    def change(raw):
+        header, data = raw[10:128], raw[128:]
+        assert header.startswith(b"{'descr': '<f4', 'fortran_order': False, 'shape': (64, 5), }")
+        return raw[:10] + claim.ljust(117).encode() + b"\n" + data
+
+    return change
+
+
+CLAIM = "{{'descr': {}, 'fortran_order': {}, 'shape': {}, }}".format
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: b"",
+        lambda raw: raw[:20],
+        lambda raw: raw[:-1],
+        says(CLAIM("'<f4'", False, "(64, 4)")),
+        says(CLAIM("'<f4'", False, "(64, -5)")),
+        says(CLAIM("'<f4'", False, "(64, 5, 10**12)")),
+        says(CLAIM("'<f4'", False, "(999999999999,)")),
+        says(CLAIM("'<f4'", False, "(99999999999999999999999,)")),
+        says(CLAIM("'<f4'", False, "64")),
+        says(CLAIM("'>f4'", False, "(64, 5)")),
+        says(CLAIM("'<i4'", False, "(64, 5)")),
+        says(CLAIM("'|O8'", False, "(64, 5)")),
+        says(CLAIM("'nonsense'", False, "(64, 5)")),
+        says(CLAIM("3", False, "(64, 5)")),
+        says(CLAIM("'<f4'", 2, "(64, 5)")),
+        says("{'shape': (64, 5)}"),
+        says("__import__('os')"),
+        says("[" * 100),
+    ],
+)
+def test_a_member_that_lies_about_itself(change, model_file, tmp_path):
+    path = tmp_path / "file.npz"
+    path.write_bytes(model_file.read_bytes())
+    before = path.read_bytes()
+    corrupt_member(path, "param/W1.npy", change)
+    assert path.read_bytes() != before
+    assert_refused(path)
+
+
+def put(*keys_and_value):
+    """A change of a header: the entry at a path of keys becomes a value."""
+    *keys, last, value = keys_and_value
+
+    def change(header):
+        for key in keys:
+            header = header[key]
+        header[last] = value
+
+    return change
+
+
+def drop(*keys):
+    def change(header):
+        for key in keys[:-1]:
+            header = header[key]
+        del header[keys[-1]]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("kind", "cake"),
+        put("model", None),
+        put("model", []),
+        drop("model"),
+        drop("extra"),
+        put("extra", [1]),
+        drop("model", "layers"),
+        put("model", "layers", []),
+        put("model", "layers", "Affine"),
+        put("model", "layers", 0, "Affine"),
+        put("model", "layers", 0, "type", "eval"),
+        put("model", "layers", 0, "type", ["Affine"]),
+        put("model", "layers", 0, "type", "Layer"),
+        drop("model", "layers", 0, "type"),
+        drop("model", "layers", 0, "units"),
+        put("model", "layers", 0, "units", 6),
+        put("model", "layers", 0, "units", -1),
+        put("model", "layers", 0, "units", 1e300),
+        put("model", "layers", 0, "units", 10**30),
+        put("model", "layers", 0, "units", 10**8),  # would take hours and gigabytes to set up
+        put("model", "layers", 0, "units", "5"),
+        put("model", "layers", 0, "units", None),
+        put("model", "layers", 0, "colour", "red"),
+        put("model", "layers", 1, "eps", float("nan")),
+        put("model", "layers", 1, "eps", 10**400),
+        put("model", "layers", 3, "keep_ratio", 0),
+        put("model", "input_shape", [65]),
+        put("model", "input_shape", []),
+        put("model", "input_shape", "64"),
+        put("model", "input_shape", None),
+        put("model", "input_shape", {"a": 64}),
+        put("model", "input_shape", [[64]]),
+        put("model", "loss", "hinge"),
+        put("model", "loss", None),
+        put("model", "reg", -1),
+        put("model", "reg", "0"),
+        put("model", "dtype", "float64"),
+        put("model", "dtype", "int8"),
+        put("model", "dtype", None),
+        put("model", "seed", -1),
+        put("model", "seed", 0.5),
+        put("model", "ops", "numbanet.reference"),
+        drop("model", "input_shape"),
+    ],
+)
+def test_headers_of_models_that_lie(change, model_file, tmp_path):
+    arrays = read(model_file)
+    header = header_of(arrays)
+    change(header)
+    path = write(tmp_path / "file.npz", arrays, numbanet=np.array(json.dumps(header)))
+    with pytest.raises(CheckpointError):
+        numbanet.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("identity", None),
+        put("identity", []),
+        drop("identity", "model"),
+        put("identity", "update_rule", "sgd"),
+        put("identity", "training examples", 199),
+        put("identity", "batch_size", 51),
+        put("identity", "model", "reg", 0.5),
+        put("iteration", -1),
+        put("iteration", 7),
+        put("iteration", "8"),
+        put("best_epoch", None),
+        put("best_val_acc", float("nan")),
+        put("best_val_acc", "1"),
+        put("t", 1.5),
+        drop("t"),
+        put("options", None),
+        put("options", {"colour": 1}),
+        put("options", "learning_rate", -1),
+        put("rng", None),
+        put("rng", {}),
+        put("rng", "bit_generator", "MT19937"),
+        put("rng", "state", "state", -1),
+        put("rng", "state", "state", "x"),
+        drop("rng", "state"),
+    ],
+)
+def test_headers_of_states_that_lie(change, state_file, tmp_path):
+    arrays = read(state_file)
+    header = header_of(arrays)
+    change(header)
+    path = write(tmp_path / "file.npz", arrays, numbanet=np.array(json.dumps(header)))
+    fresh = trained(num_epochs=0)
+    before = fresh.model.params.flat.copy(), fresh._rng.bit_generator.state
+    with pytest.raises(CheckpointError):
+        fresh.restore(path)
+    # Nothing of it has been taken up.
+    np.testing.assert_array_equal(fresh.model.params.flat, before[0])
+    assert fresh._rng.bit_generator.state == before[1]
+    assert fresh.iteration == fresh._update.optimizer.t == 0
+    assert fresh.loss_history == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("model", "param/W1", np.zeros((5, 64), np.float32)),
+        ("model", "param/W1", np.zeros((64, 5))),
+        ("model", "param/W1", np.array("x")),
+        ("model", "param/W1", None),
+        ("model", "state/running_mean1", None),
+        ("model", "random_keys", np.zeros((4, 2), np.int64)),
+        ("state", "param/b2", None),
+        ("state", "optimizer/m", np.zeros(3, np.float32)),
+        ("state", "optimizer/v", None),
+        ("state", "best/W1", np.zeros((64, 4), np.float32)),
+        ("state", "best/running_var1", None),
+        ("state", "permutation", np.zeros(200, np.int64)),
+        ("state", "permutation", np.arange(200.0)),
+        ("state", "permutation", np.arange(199)),
+        ("state", "permutation", np.int64(3)),
+        ("state", "permutation", None),
+        ("state", "loss_history", np.zeros(3)),
+        ("state", "loss_history", np.array(["a"] * 8)),
+        ("state", "val_acc_history", np.zeros((2, 2))),
+        ("state", "train_acc_history", None),
+    ],
+)
+def test_arrays_that_do_not_fit(kind, name, value, model_file, state_file, tmp_path):
+    arrays = read(model_file if kind == "model" else state_file)
+    del arrays[name]
+    if value is not None:
+        arrays[name] = value
+    path = write(tmp_path / "file.npz", arrays)
+    fresh = trained(num_epochs=0)
+    before = fresh.model.params.flat.copy()
+    with pytest.raises(CheckpointError):
+        numbanet.load(path) if kind == "model" else fresh.restore(path)
+    np.testing.assert_array_equal(fresh.model.params.flat, before)
+
+
+def test_a_wrong_ops_is_the_caller_s_mistake(model_file):
+    with pytest.raises(TypeError, match=r"ops: expected numbanet.kernels or numbanet.reference, got str 'kernels'"):
+        numbanet.load(model_file, ops="kernels")
+
+
+def test_a_state_of_another_training_names_what_differs(state_file):
+    with pytest.raises(CheckpointError, match="saved with batch_size 50, but the solver has 40"):
+        trained(num_epochs=0, batch_size=40).restore(state_file)
+    with pytest.raises(CheckpointError, match="saved with update_rule adam, but the solver has rmsprop"):
+        trained(num_epochs=0, update_rule="rmsprop").restore(state_file)

@@ -1,0 +1,321 @@
+"""numbanet.cs231n: what the notebooks rely on besides numbers, and refusals."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import numbanet
+from numbanet.cs231n import data_utils, gradient_check, layer_utils, layers, optim
+from numbanet.cs231n.classifiers import fc_net
+from numbanet.cs231n.classifiers.fc_net import FullyConnectedNet, TwoLayerNet
+from numbanet.cs231n.solver import Solver
+from numbanet.cs231n.vis_utils import visualize_grid
+from numbanet.errors import DataError
+
+
+def seeded(seed, function):
+    np.random.seed(seed)  # noqa: NPY002, as the notebooks do
+    return function()
+
+
+# Layers.
+
+
+@pytest.mark.parametrize("mode", ["training", "Train", None, 1])
+def test_other_modes_are_refused(mode):
+    x, row = np.ones((3, 4)), np.ones(4)
+    with pytest.raises(ValueError, match=r"^bn_param\['mode'\]: expected one of 'train', 'test', got"):
+        layers.batchnorm_forward(x, row, row, {"mode": mode})
+    with pytest.raises(ValueError, match=r"^dropout_param\['mode'\]: expected one of 'train', 'test', got"):
+        layers.dropout_forward(x, {"mode": mode, "p": 0.5})
+
+
+def test_parameters_that_are_missing_or_out_of_range():
+    x, row = np.ones((3, 4)), np.ones(4)
+    with pytest.raises(TypeError, match=r"^dropout_param\['p'\]: expected a number, got NoneType"):
+        layers.dropout_forward(x, {"mode": "train"})
+    with pytest.raises(ValueError, match=r"^dropout_param\['p'\]: expected a number in \(0, 1\], got 0"):
+        layers.dropout_forward(x, {"mode": "train", "p": 0})
+    with pytest.raises(ValueError, match=r"^eps: "):
+        layers.layernorm_forward(x, row, row, {"eps": 0})
+    with pytest.raises(ValueError, match="^x: batch normalisation in training needs at least two examples"):
+        layers.batchnorm_forward(x[:1], row, row, {"mode": "train"})
+    for call in (
+        lambda: layers.batchnorm_forward(x, row, row, "train"),
+        lambda: layers.layernorm_forward(x, row, row, None),
+        lambda: layers.dropout_forward(x, 0.5),
+    ):
+        with pytest.raises(TypeError, match="_param: expected a dict of options, got"):
+            call()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_dtypes(dtype):
+    x, row = np.arange(12).reshape(3, 4).astype(dtype), np.ones(4, dtype)
+    wide = np.float64 if dtype == np.float64 else np.float32
+    param = {"mode": "train"}
+    assert layers.batchnorm_forward(x, row, row, param)[0].dtype == wide
+    assert param["running_mean"].dtype == param["running_var"].dtype == wide
+    assert layers.batchnorm_forward(x, row, row, {"mode": "test"})[0].dtype == wide
+    for mode in ("train", "test"):
+        assert layers.dropout_forward(x, {"mode": mode, "p": 0.5})[0].dtype == dtype
+
+
+def test_batchnorm_takes_eps_and_momentum():
+    x, row = np.arange(12.0).reshape(3, 4), np.ones(4)
+    param = {"mode": "train", "eps": 2.0, "momentum": 0.25}
+    out, _ = layers.batchnorm_forward(x, row, 0 * row, param)
+    np.testing.assert_allclose(out, (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 2))
+    np.testing.assert_allclose(param["running_mean"], 0.75 * x.mean(axis=0))
+    np.testing.assert_allclose(param["running_var"], 0.75 * x.var(axis=0))
+    out, _ = layers.batchnorm_forward(x, row, 0 * row, {**param, "mode": "test"})
+    np.testing.assert_allclose(out, (x - param["running_mean"]) / np.sqrt(param["running_var"] + 2))
+
+
+def test_dropout_masks_follow_the_seed_or_numpys_state():
+    x = np.ones((50, 50))
+
+    def mask(**options):
+        return layers.dropout_forward(x, {"mode": "train", "p": 0.5, **options})[0]
+
+    np.testing.assert_array_equal(mask(seed=1), mask(seed=1))
+    np.testing.assert_array_equal(seeded(0, mask), seeded(0, mask))
+    for other in (mask(seed=2), mask(), mask(), seeded(0, mask), seeded(1, mask)):
+        assert 1000 < (mask(seed=1) != other).sum() < 1500
+
+
+def test_dropout_of_integers_is_not_rounded():
+    out, _ = layers.dropout_forward(np.arange(1, 100), {"mode": "train", "p": 0.7, "seed": 0})
+    assert set(np.flatnonzero(out) + 1) == set(np.round(out[out > 0] * 0.7).astype(int))
+    assert out.dtype == np.float64
+
+
+def test_dropout_in_testing_gives_copies():
+    x = np.ones(3)
+    out, cache = layers.dropout_forward(x, {"mode": "test", "p": 0.5})
+    assert not np.shares_memory(out, x)
+    assert not np.shares_memory(layers.dropout_backward(x, cache), x)
+
+
+def test_star_import_brings_the_layers_along():
+    names = {}
+    exec("from numbanet.cs231n.classifiers.fc_net import *", names)
+    for module in (layers, layer_utils):
+        for name in module.__all__:
+            assert names[name] is getattr(module, name)
+    assert names["FullyConnectedNet"] is FullyConnectedNet
+    assert names["TwoLayerNet"] is TwoLayerNet
+    assert set(names) == {*fc_net.__all__, "__builtins__"}
+
+
+# Networks and their training.
+
+
+@pytest.mark.parametrize("build", [lambda: FullyConnectedNet([7], 5, 3), lambda: TwoLayerNet(5, 7, 3)])
+def test_weights_follow_numpys_state(build):
+    first, again, other = seeded(0, build), seeded(0, build), seeded(1, build)
+    np.testing.assert_array_equal(first.params["W1"], again.params["W1"])
+    assert (first.params["W1"] != other.params["W1"]).all()
+    assert (build().params["W1"] != build().params["W1"]).all()
+
+
+def test_arguments_have_the_places_of_the_course():
+    model = FullyConnectedNet([7, 8], 5, 3, 0.5, "layernorm", 0.25, 1e-3, np.float64, 1)
+    kinds = [numbanet.Affine, numbanet.LayerNorm, numbanet.ReLU, numbanet.Dropout]
+    assert [type(layer) for layer in model.layers] == [*kinds, *kinds, numbanet.Affine]
+    assert model.layers[3].keep_ratio == 0.5
+    assert (model.input_shape, model.output_size, model.reg, model.dtype) == ((5,), 3, 0.25, np.float64)
+    assert 0 < np.abs(model.params["W1"]).max() < 1e-2
+    assert list(model.params) == ["W1", "b1", "gamma1", "beta1", "W2", "b2", "gamma2", "beta2", "W3", "b3"]
+    assert FullyConnectedNet([7]).params["W1"].shape == (3072, 7)
+    assert FullyConnectedNet([7]).dtype == np.float32
+    model = TwoLayerNet(5, 7, 3, 1e-4, 0.25)
+    assert (model.reg, model.dtype, model.params["W2"].shape) == (0.25, np.float64, (7, 3))
+
+
+def test_a_dropout_seed_fixes_the_masks():
+    X, y = np.random.default_rng(0).standard_normal((4, 5)), [0, 1, 2, 0]
+
+    def loss(model):
+        model.params["W1"], model.params["W2"] = np.ones((5, 40)) / 7, np.arange(120.0).reshape(40, 3) / 120
+        return model.loss(X, y)[0]
+
+    fixed = FullyConnectedNet([40], 5, 3, dropout_keep_ratio=0.5, dtype=np.float64, seed=1)
+    assert loss(fixed) == loss(fixed)
+    assert loss(fixed) == loss(FullyConnectedNet([40], 5, 3, dropout_keep_ratio=0.5, dtype=np.float64, seed=1))
+    assert loss(fixed) != loss(FullyConnectedNet([40], 5, 3, dropout_keep_ratio=0.5, dtype=np.float64, seed=2))
+    free = FullyConnectedNet([40], 5, 3, dropout_keep_ratio=0.5, dtype=np.float64)
+    assert loss(free) != loss(free)
+
+
+def blobs(count):
+    """Three clouds of points, far apart."""
+    rng = np.random.default_rng(0)
+    y = np.arange(count) % 3
+    return rng.standard_normal((count, 5)) + 4 * np.eye(5)[y], y
+
+
+def trained(update_rule="sgd_momentum", **options):
+    X, y = blobs(60)
+    data = {"X_train": X, "y_train": y, "X_val": X[:15], "y_val": y[:15]}
+    model = FullyConnectedNet([10], 5, 3, weight_scale=0.1, normalization="batchnorm")
+    options = {"optim_config": {"learning_rate": 0.05}, "num_epochs": 5, "batch_size": 20, "verbose": False, **options}
+    solver = Solver(model, data, update_rule=update_rule, **options)
+    solver.train()
+    return solver
+
+
+def test_solver_learns():
+    solver = seeded(0, trained)
+    assert len(solver.loss_history) == 15
+    assert len(solver.train_acc_history) == len(solver.val_acc_history) == 6
+    assert solver.best_val_acc == 1
+    assert solver.loss_history[-1] < solver.loss_history[0] / 2
+
+
+def test_training_follows_numpys_state():
+    first, again, other = seeded(0, trained), seeded(0, trained), seeded(1, trained)
+    assert first.loss_history == again.loss_history != other.loss_history
+
+
+def test_the_courses_update_rules_train_as_the_ones_of_the_same_name():
+    for rule in ("sgd", "sgd_momentum", "rmsprop", "adam"):
+        by_name, by_function = (
+            seeded(0, lambda r=rule: trained(r)),
+            seeded(0, lambda r=rule: trained(getattr(optim, r))),
+        )
+        np.testing.assert_allclose(by_name.loss_history, by_function.loss_history, rtol=1e-5)
+
+
+def test_solver_prints_as_the_course_does(capsys):
+    trained(num_epochs=1, verbose=True, print_every=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "(Iteration 1 / 3) loss",
+        "(Epoch 0 / 1) train acc",
+        "(Iteration 3 / 3) loss",
+        "(Epoch 1 / 1) train acc",
+    ]
+
+
+# Gradient checks.
+
+
+def test_numerical_gradient_prints_and_leaves_x_as_it_is(capsys):
+    x = np.array([[0.1, 0.2], [0.3, -40.0]])
+    before = x.copy()
+    gradient = gradient_check.eval_numerical_gradient(lambda x: (x**2).sum(), x)
+    np.testing.assert_allclose(gradient, 2 * x, rtol=1e-6)
+    np.testing.assert_array_equal(x, before)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{index} {gradient[index]}" for index in np.ndindex(2, 2)]
+    with pytest.raises(TypeError, match="float64"):
+        gradient_check.eval_numerical_gradient(lambda x: x.sum(), x.astype(np.float32))
+
+
+class Blob:
+    def __init__(self, vals):
+        self.vals, self.diffs = vals, np.arange(vals.size).reshape(vals.shape) + 1.0
+
+
+def test_numerical_gradients_of_blobs():
+    a, b, out = Blob(np.ones((2, 3))), Blob(np.full((2, 3), 2.0)), Blob(np.zeros((2, 3)))
+
+    def multiply(a, b, out):
+        out.vals[...] = a.vals * b.vals
+
+    class Net:
+        def forward(self):
+            multiply(a, b, out)
+
+    for gradients in (
+        gradient_check.eval_numerical_gradient_blobs(multiply, (a, b), out),
+        gradient_check.eval_numerical_gradient_net(Net(), (a, b), out),
+    ):
+        np.testing.assert_allclose(gradients, [out.diffs * b.vals, out.diffs * a.vals])
+
+
+def test_sparse_gradient_check(capsys):
+    x = np.array([[1.0, -2.0], [3.0, 0.0]])
+    gradient_check.grad_check_sparse(lambda x: (x**2).sum(), x, 2 * x, num_checks=30)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 30
+    assert {line.split()[1] for line in lines} <= {"2.000000", "-4.000000", "6.000000", "0.000000", "-0.000000"}
+    assert all(float(line.split()[-1]) < 1e-6 for line in lines)
+    gradient_check.grad_check_sparse(lambda x: (x**2).sum(), x[:1, :1], np.ones((1, 1)), num_checks=1)
+    assert capsys.readouterr().out == "numerical: 2.000000 analytic: 1.000000, relative error: 3.333333e-01\n"
+
+
+# Data and pictures.
+
+
+@pytest.fixture
+def cifar(tmp_path, monkeypatch):
+    """CIFAR-10 with four pictures in a batch, named by NUMBANET_DATA; the working directory is empty."""
+    folder = tmp_path / "data" / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    for number, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
+        pixels = np.random.default_rng(number).integers(256, size=(4, 3072), dtype=np.uint8)
+        content = {b"data": pixels, b"labels": [number, 1, 2, 9]}
+        (folder / name).write_bytes(pickle.dumps(content, protocol=2))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("NUMBANET_DATA", str(tmp_path / "data"))
+    return folder
+
+
+def test_cifar_batches_are_channels_last(cifar):
+    X, y = data_utils.load_CIFAR_batch(cifar / "data_batch_3")
+    pixels = np.random.default_rng(2).integers(256, size=(4, 3072), dtype=np.uint8)
+    assert (X.shape, X.dtype, y.tolist()) == ((4, 32, 32, 3), np.float64, [2, 1, 2, 9])
+    np.testing.assert_array_equal(X[1, 5, 7], pixels[1].reshape(3, 32, 32)[:, 5, 7])
+    Xtr, Ytr, Xte, Yte = data_utils.load_CIFAR10(str(cifar))
+    assert (Xtr.shape, Xte.shape, len(Ytr), Yte.tolist()) == ((20, 32, 32, 3), (4, 32, 32, 3), 20, [5, 1, 2, 9])
+    np.testing.assert_array_equal(Xtr[8:12], X)
+
+
+def test_get_cifar10_data(cifar):
+    raw = data_utils.get_CIFAR10_data(15, 4, 3, subtract_mean=False)
+    Xtr, Ytr, Xte, _ = data_utils.load_CIFAR10(cifar)
+    assert list(raw) == ["X_train", "y_train", "X_val", "y_val", "X_test", "y_test"]
+    np.testing.assert_array_equal(raw["X_train"], Xtr[:15].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(raw["X_val"], Xtr[15:19].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(raw["X_test"], Xte[:3].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(raw["y_val"], Ytr[15:19])
+    centred = data_utils.get_CIFAR10_data(15, 4, 3)
+    for name in ("X_train", "X_val", "X_test"):
+        np.testing.assert_allclose(centred[name], raw[name] - raw["X_train"].mean(axis=0))
+    with pytest.raises(ValueError, match="^num_training: expected an integer of at most 20, got 49000"):
+        data_utils.get_CIFAR10_data()
+
+
+def test_where_cifar_is_looked_for(cifar, monkeypatch, tmp_path):
+    sizes = {"num_training": 1, "num_validation": 1, "num_test": 1}
+    monkeypatch.setenv("NUMBANET_DATA", str(cifar))  # the folder itself
+    assert data_utils.get_CIFAR10_data(**sizes)["X_train"].shape == (1, 3, 32, 32)
+    monkeypatch.setenv("NUMBANET_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(
+        DataError, match=r"work.cs231n.datasets.cifar-10-batches-py nor .* NUMBANET_DATA, which is .*nowh"
+    ):
+        data_utils.get_CIFAR10_data(**sizes)
+    monkeypatch.delenv("NUMBANET_DATA")
+    with pytest.raises(DataError, match="NUMBANET_DATA, which is not set"):
+        data_utils.get_CIFAR10_data(**sizes)
+    course = tmp_path / "work" / "cs231n" / "datasets"
+    course.mkdir(parents=True)
+    cifar.rename(course / "cifar-10-batches-py")
+    assert data_utils.get_CIFAR10_data(**sizes)["X_test"].shape == (1, 3, 32, 32)
+
+
+def test_grid_of_pictures():
+    Xs = np.stack([np.full((2, 3, 1), 7.0), np.arange(6.0).reshape(2, 3, 1), -np.arange(6.0).reshape(2, 3, 1)])
+    grid = visualize_grid(Xs, ubound=10, padding=2)
+    expected = np.zeros((6, 8))
+    expected[:2, 5:] = [[0, 2, 4], [6, 8, 10]]
+    expected[4:, :3] = [[10, 8, 6], [4, 2, 0]]
+    np.testing.assert_allclose(grid, expected[:, :, None])
+    np.testing.assert_allclose(visualize_grid(Xs[1:2], padding=0)[:, :, 0], Xs[1, :, :, 0] * 51)
+    assert visualize_grid(np.zeros((5, 4, 4, 3))).shape == (14, 14, 3)
+    with pytest.raises(ValueError, match=r"^Xs: expected 4 axes, got shape \(2, 3, 1\)"):
+        visualize_grid(Xs[0])

@@ -1,0 +1,525 @@
+"""Networks: what they compute, on kernels and on the reference, and how they are used."""
+
+import copy
+import gc
+import itertools
+import math
+import pickle
+
+import numba
+import numpy as np
+import pytest
+from nets import digits
+from numba.core.runtime import _nrt_python, rtsys
+
+import numbanet
+from numbanet import (
+    Affine,
+    BatchNorm,
+    Dropout,
+    FullyConnectedNet,
+    LayerNorm,
+    ReLU,
+    Sequential,
+    TwoLayerNet,
+    initializers,
+)
+from numbanet.layers import ACTIVATIONS, NORMALIZATIONS
+from numbanet.objectives import OBJECTIVES
+from numbanet.optim import RULES, Optimizer
+
+DATA = digits()
+X, Y = DATA["X_train"], DATA["y_train"]
+
+
+@pytest.fixture
+def threads():
+    """`numbanet.set_num_threads`, undone afterwards."""
+    yield numbanet.set_num_threads
+    numbanet.set_num_threads(None)
+
+
+def targets(loss, outputs=10):
+    """Targets for a loss, from the digits' labels."""
+    if loss in ("softmax", "svm"):
+        return Y
+    return np.eye(10)[Y][:, :outputs]
+
+
+def trajectory(build, ops, rule="sgd", steps=10, loss="softmax", **options):
+    """The losses of ten training steps, and the network after them."""
+    net = build(ops=ops, loss=loss, dtype=np.float64, seed=3)
+    optimizer = Optimizer(rule, net.params.flat.size, np.float64, ops, **options)
+    losses, y = [], net.check_targets("y", targets(loss), len(X))
+    for step in range(steps):
+        rows = np.arange(step, len(X), 5)
+        losses.append(net.train_batch(X, y, rows))
+        optimizer.update(net.params.flat, net.grads.flat)
+    return losses, net
+
+
+def assert_same_trajectory(build, **options):
+    expected, plain = trajectory(build, numbanet.reference, **options)
+    got, fast = trajectory(build, numbanet.kernels, **options)
+    np.testing.assert_allclose(got, expected, rtol=1e-9)
+    # What is not learnt but kept must agree as well: inference runs on it.
+    np.testing.assert_allclose(fast.loss(X[:50]), plain.loss(X[:50]), rtol=1e-8, atol=1e-8)
+    assert len(set(got)) == len(got)
+
+
+# Kernels against the reference.
+
+
+ACTIVATION_LAYERS = [(name, ACTIVATIONS[name]()) for name in ACTIVATIONS]
+ACTIVATION_LAYERS += [("gelu_tanh", numbanet.GELU(approximate="tanh"))]
+
+
+@pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
+@pytest.mark.parametrize("activation", [layer for _, layer in ACTIVATION_LAYERS], ids=[n for n, _ in ACTIVATION_LAYERS])
+def test_kernels_and_reference_train_alike(activation, normalization):
+    norm = [NORMALIZATIONS[normalization]()] if normalization else []
+
+    def build(**options):
+        block = [*norm, activation, Dropout(0.8)]
+        return Sequential([Affine(19), *block, Affine(17), *block, Affine(10)], (64,), reg=0.01, **options)
+
+    assert_same_trajectory(build, learning_rate=0.1)
+
+
+def small(**options):
+    return FullyConnectedNet([19], 64, 10, dropout_keep_ratio=0.7, reg=0.01, weight_init="xavier_normal", **options)
+
+
+RULE_FORMS = [(rule, inside) for rule in RULES for inside in ([False, True] if rule[0] in "ra" else [None])]
+
+
+@pytest.mark.parametrize(("rule", "inside"), RULE_FORMS)
+def test_kernels_and_reference_update_alike(rule, inside):
+    options = {} if inside is None else {"epsilon_inside_root": inside}
+    assert_same_trajectory(small, rule=rule, learning_rate=0.01, **options)
+
+
+@pytest.mark.parametrize("loss", OBJECTIVES)
+def test_kernels_and_reference_agree_on_every_loss(loss):
+    assert_same_trajectory(small, loss=loss, rule="sgd_momentum", learning_rate=0.02)
+
+
+# The same bits on any number of threads.
+
+
+def wide(dtype, **options):
+    """Large enough for parallel kernels in every operation that has a choice."""
+    layers = [Affine(256), BatchNorm(), ReLU(), Dropout(0.5), Affine(128), ReLU(), LayerNorm(), Affine(10)]
+    return Sequential(layers, (64,), dtype=dtype, seed=5, reg=1e-3, **options)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_training_gives_the_same_bits_on_one_and_two_threads(threads, dtype):
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("needs two threads")
+    data = digits(600)
+    x, y = data["X_train"], data["y_train"]
+    runs, parallel = [], []
+    for count in (1, 2):
+        threads(count)
+        net = wide(dtype)
+        optimizer = Optimizer("adam", net.params.flat.size, dtype)
+        losses = []
+        for step in range(4):
+            losses.append(net.train_batch(x, y, np.random.default_rng(step).permutation(600)))
+            optimizer.update(net.params.flat, net.grads.flat)
+        runs.append((losses, net.params.flat.copy(), net.state.flat.copy(), net.loss(x)))
+        program = net._program(600, training=True)
+        operations = [function for function, _ in program._forward + program._backward]
+        operations.append(optimizer._operation.variant(*[net.params.flat] * 4, *[0.1] * 7))
+        parallel.append({function.__name__ for function in operations if function.targetoptions["parallel"]})
+    assert not parallel[0]
+    both = ("affine", "affine_relu", "batchnorm", "relu", "dropout", "layernorm")
+    assert parallel[1] == {f"{name}_{way}" for name in both for way in ("forward", "backward")} | {"adam_update"}
+    for one, two in zip(*runs, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+# Gradients of whole networks.
+
+
+@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
+def test_gradient_of_a_whole_network(normalization, loss):
+    net = FullyConnectedNet(
+        [11, 7],
+        64,
+        10,
+        normalization=normalization,
+        dropout_keep_ratio=0.7,
+        activation="tanh",  # without a kink that a difference could step over
+        weight_init="xavier_normal",
+        reg=0.1,
+        loss=loss,
+        dtype=np.float64,
+        seed=1,
+    )
+    net.fixed_dropout = True
+    x, y = X[:9], targets(loss)[:9]
+    _, grads = net.loss(x, y)
+    rng = np.random.default_rng(0)
+    for name, w in net.params.items():
+        for place in rng.integers(w.size, size=6):
+            at, h = np.unravel_index(place, w.shape), 1e-5
+            kept = w[at]
+            w[at] = kept + h
+            above = net.loss(x, y)[0]
+            w[at] = kept - h
+            below = net.loss(x, y)[0]
+            w[at] = kept
+            assert grads[name][at] == pytest.approx((above - below) / (2 * h), rel=1e-5, abs=1e-8), name
+
+
+def test_a_fused_relu_has_the_gradient_of_a_separate_one():
+    class Plain(ReLU):  # another type, so that nothing is fused with it
+        pass
+
+    def grads(activation):
+        net = Sequential([Affine(12), activation, Affine(10)], (64,), dtype=np.float64, seed=1)
+        return net.loss(X, Y)
+
+    (fused_loss, fused), (loss, separate) = grads(ReLU()), grads(Plain())
+    assert fused_loss == loss
+    for name in separate:
+        np.testing.assert_array_equal(fused[name], separate[name])
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [BatchNorm(), Affine(10)],  # the first layer that learns works in place
+        [ReLU(), Dropout(0.5), Affine(10)],  # what comes before it has no gradient to take
+        [Affine(12), Affine(10), LayerNorm()],
+        [Affine(10), ReLU()],
+    ],
+)
+def test_gradient_wherever_the_first_and_last_layers_that_learn_are(layers):
+    net = Sequential(layers, (64,), dtype=np.float64, seed=1)
+    net.fixed_dropout = True
+    x = X[:20] - 0.3
+    _, grads = net.loss(x, Y[:20])
+    for name, w in net.params.items():
+        direction = np.random.default_rng(0).standard_normal(w.shape)
+        kept, h, losses = w.copy(), 1e-6, []
+        for sign in (1, -1):
+            w[...] = kept + sign * h * direction
+            losses.append(net.loss(x, Y[:20])[0])
+        w[...] = kept
+        slope = (losses[0] - losses[1]) / (2 * h)
+        assert np.sum(grads[name] * direction) == pytest.approx(slope, rel=1e-5, abs=1e-8), name
+
+
+# loss(X, y) and loss(X).
+
+
+def test_loss_gives_a_float_and_gradients_that_stay():
+    net = small(dtype=np.float64, seed=0)
+    loss, grads = net.loss(X, Y)
+    assert type(loss) is float
+    assert list(grads) == list(net.params)
+    assert type(grads) is dict
+    kept = copy.deepcopy(grads)
+    net.loss(X[:50], Y[:50])
+    for name, grad in grads.items():
+        assert grad.shape == net.params[name].shape
+        np.testing.assert_array_equal(grad, kept[name])
+
+
+def test_first_loss_is_that_of_guessing():
+    net = FullyConnectedNet([20], 64, 10, weight_scale=1e-3, seed=0)
+    assert net.loss(X, Y)[0] == pytest.approx(math.log(10), abs=0.01)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_row_has_the_same_scores_in_any_company(dtype):
+    net = FullyConnectedNet([64], 64, 10, normalization="batchnorm", weight_init="he_normal", dtype=dtype, seed=0)
+    net.loss(X, Y)  # running averages that are not 0 and 1
+    many = np.resize(X, (1500, 64))
+    scores = net.loss(many)
+    assert scores.shape == (1500, 10)
+    assert scores.dtype == dtype
+    for count in (1, 2, 511, 512, 513):
+        np.testing.assert_array_equal(net.loss(many[:count]), scores[:count])
+    for row in range(0, 1500, 131):
+        np.testing.assert_array_equal(net.loss(many[row : row + 1])[0], scores[row])
+
+
+def test_inputs_of_any_layout_and_type_give_the_same_scores():
+    images = np.random.default_rng(0).integers(0, 256, (6, 3, 32, 32), dtype=np.uint8)
+    net = TwoLayerNet(seed=0, weight_scale=0.01)
+    expected = net.loss(images.astype(np.float32).reshape(6, 3072))
+    strided = np.zeros((12, 3, 32, 32), np.float32)
+    strided[::2] = images
+    variants = {
+        "uint8": images,
+        "float16": images.astype(np.float16),
+        "float64": images.astype(np.float64),
+        "F order": np.asfortranarray(images.astype(np.float32)),
+        "big-endian": images.astype(">f4"),
+        "strided": strided[::2],
+        "list": images.tolist(),
+        "read-only": np.frombuffer(images.tobytes(), np.uint8).reshape(images.shape),
+    }
+    for name, variant in variants.items():
+        np.testing.assert_array_equal(net.loss(variant), expected, err_msg=name)
+        np.testing.assert_array_equal(net.loss(variant, np.arange(6))[0], net.loss(images, np.arange(6))[0], name)
+
+
+def test_an_input_of_several_axes_may_come_flat():
+    net = Sequential([Affine(10)], (1, 8, 8), seed=0)
+    np.testing.assert_array_equal(net.loss(X.reshape(-1, 1, 8, 8)), net.loss(X))
+
+
+def test_predictions_and_scores():
+    net = small(seed=0)
+    scores = net.loss(X)
+    np.testing.assert_array_equal(net.predict(X), scores.argmax(axis=1))
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(net.predict_proba(X), exponentials / exponentials.sum(axis=1, keepdims=True), rtol=1e-5)
+    assert net.score(X, Y) == np.mean(net.predict(X) == Y)
+
+
+def test_predictions_of_the_other_losses():
+    binary = Sequential([Affine(1)], (64,), loss="binary_cross_entropy", seed=0)
+    logits = binary.loss(X)[:, 0]
+    even = (Y % 2 == 0).astype(int)
+    np.testing.assert_array_equal(binary.predict(X), logits > 0)
+    np.testing.assert_allclose(binary.predict_proba(X)[:, 0], 1 / (1 + np.exp(-logits)), rtol=1e-5)
+    assert binary.score(X, even) == np.mean((logits > 0) == even)
+
+    regression = Sequential([Affine(1)], (64,), loss="squared_error", dtype=np.float64, seed=0)
+    prediction = regression.predict(X)
+    np.testing.assert_array_equal(prediction, regression.loss(X)[:, 0])
+    expected = 1 - np.sum((Y - prediction) ** 2) / np.sum((Y - Y.mean()) ** 2)
+    assert regression.score(X, Y) == pytest.approx(expected)
+    assert regression.score(X, prediction) == 1
+
+    for loss in ("svm", "squared_error"):
+        with pytest.raises(ValueError, match="probabilities"):
+            Sequential([Affine(3)], (64,), loss=loss).predict_proba(X)
+
+
+def test_score_of_a_network_that_has_diverged_is_nan():
+    net = small(seed=0)
+    net.params["W1"][0, 0] = np.nan
+    assert math.isnan(net.score(X, Y))
+
+
+# Parameters.
+
+
+def test_parameters_are_live_views():
+    net = small(dtype=np.float64, seed=0)
+    before = net.loss(X)
+    net.params["b2"][3] += 1
+    after = net.loss(X)
+    np.testing.assert_allclose(after[:, 3], before[:, 3] + 1)
+    np.testing.assert_array_equal(np.delete(after, 3, axis=1), np.delete(before, 3, axis=1))
+    assert np.shares_memory(net.params["W1"], net.params.flat)
+
+
+def test_assigning_a_parameter_copies():
+    net = small(dtype=np.float64, seed=0)
+    view, new = net.params["W1"], np.ones((64, 19), np.float32)
+    net.params["W1"] = new
+    new[:] = 5
+    assert net.params["W1"] is view
+    assert (view == 1).all()
+    net.params["W1"] *= 2
+    assert (view == 2).all()
+
+
+def test_parameters_refuse_what_would_break_the_network():
+    params = small(seed=0).params
+    with pytest.raises(ValueError, match=r"W1: expected shape \(64, 19\), got \(19, 64\)"):
+        params["W1"] = np.zeros((19, 64))
+    with pytest.raises(ValueError, match=r"b1: expected shape \(19,\), got \(\)"):
+        params["b1"] = 0
+    with pytest.raises(KeyError, match="did you mean 'W2'"):
+        params["w2"]
+    with pytest.raises(KeyError, match="no parameter 'W9'"):
+        params["W9"] = np.zeros(1)
+    with pytest.raises(KeyError, match="there are W1, b1, W2, b2"):
+        params["nonsense"]
+    with pytest.raises(TypeError, match="b1: the names of a network's parameters are fixed"):
+        del params["b1"]
+    with pytest.raises(TypeError, match="fixed"):
+        params.pop("b1")
+    assert list(params) == ["W1", "b1", "W2", "b2"]
+
+
+@pytest.mark.parametrize(
+    ("normalization", "names"),
+    [
+        (None, "W1 b1 W2 b2 W3 b3"),
+        ("batchnorm", "W1 b1 gamma1 beta1 W2 b2 gamma2 beta2 W3 b3"),
+        ("layernorm", "W1 b1 gamma1 beta1 W2 b2 gamma2 beta2 W3 b3"),
+    ],
+)
+def test_names_and_shapes_are_the_course_s(normalization, names):
+    net = FullyConnectedNet([12, 11], 64, 10, normalization=normalization)
+    assert list(net.params) == names.split()
+    sides = [64, 12, 11, 10]
+    for index, (d, m) in enumerate(itertools.pairwise(sides), start=1):
+        assert net.params[f"W{index}"].shape == (d, m)
+        assert net.params[f"b{index}"].shape == (m,)
+    assert net.num_parameters == sum(view.size for view in net.params.values())
+    assert list(net.state) == (
+        ["running_mean1", "running_var1", "running_mean2", "running_var2"] * (normalization == "batchnorm")
+    )
+
+
+def test_each_name_is_counted_by_itself():
+    net = Sequential([BatchNorm(), Affine(5), ReLU(), Affine(4), LayerNorm(), Affine(3)], (6,))
+    assert list(net.params) == ["gamma1", "beta1", "W1", "b1", "W2", "b2", "gamma2", "beta2", "W3", "b3"]
+    assert list(net.state) == ["running_mean1", "running_var1"]
+
+
+def test_a_layer_may_stand_in_several_places():
+    layer, activation = Affine(8), ReLU()
+    net = Sequential([layer, activation, layer, activation], (8,), seed=0)
+    again = Sequential([layer, activation], (8,), seed=0)
+    assert list(net.params) == ["W1", "b1", "W2", "b2"]
+    net.params["W2"][...] = 0
+    assert net.params["W1"].any()
+    assert again.params["W1"].any()
+
+
+def test_repr_lists_layers_and_shapes():
+    text = repr(FullyConnectedNet([20], 64, 10, normalization="layernorm"))
+    assert "FullyConnectedNet: 1,550 parameters, float32, loss 'softmax'" in text
+    assert "W1 (64, 20), b1 (20,)" in text
+    assert "LayerNorm(eps=1e-05)" in text
+
+
+@pytest.mark.parametrize("make", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))], ids=["copy", "pickle"])
+def test_a_copy_is_a_network_of_its_own(make):
+    net = FullyConnectedNet([9], 64, 10, normalization="batchnorm", dropout_keep_ratio=0.5, reg=0.1, seed=1)
+    net.loss(X, Y)
+    other = make(net)
+    np.testing.assert_array_equal(other.loss(X), net.loss(X))
+    assert other.loss(X, Y)[0] == net.loss(X, Y)[0]  # running averages and dropout masks too
+    assert np.shares_memory(other.params["W1"], other.params.flat)
+    other.params["W1"] = np.zeros((64, 9))
+    assert net.params["W1"].any()
+
+
+# Options.
+
+
+def test_reg_takes_effect_when_set():
+    net = FullyConnectedNet([9], 64, 10, dtype=np.float64, seed=0)
+    plain, grads = net.loss(X, Y)
+    net.reg = 0.5
+    loss, penalised = net.loss(X, Y)
+    squares = sum(np.sum(net.params[name] ** 2) for name in ("W1", "W2"))
+    assert loss == pytest.approx(plain + 0.25 * squares)
+    np.testing.assert_allclose(penalised["W2"], grads["W2"] + 0.5 * net.params["W2"])
+    np.testing.assert_array_equal(penalised["b2"], grads["b2"])
+    net.reg = 0
+    assert net.loss(X, Y)[0] == plain
+
+
+def test_seeds():
+    def weights(**options):
+        return small(**options).params["W1"]
+
+    np.testing.assert_array_equal(weights(seed=1), weights(seed=1))
+    np.testing.assert_array_equal(weights(seed=1, dtype=np.float64).astype(np.float32), weights(seed=1))
+    assert (weights(seed=1) != weights(seed=2)).any()
+    assert (weights() != weights()).any()
+    unseeded = small()
+    np.testing.assert_array_equal(weights(seed=unseeded.seed), unseeded.params["W1"])
+
+
+def test_dropout_masks_move_on_with_training_only():
+    net = FullyConnectedNet([40], 64, 10, dropout_keep_ratio=0.5, weight_init="he_normal", dtype=np.float64, seed=1)
+    first, second = net.loss(X, Y)[0], net.loss(X, Y)[0]
+    assert first != second
+    net.fixed_dropout = True
+    third = net.loss(X, Y)[0]
+    assert third != second
+    assert net.loss(X, Y)[0] == third
+    np.testing.assert_array_equal(net.loss(X), net.loss(X))
+
+    again = FullyConnectedNet([40], 64, 10, dropout_keep_ratio=0.5, weight_init="he_normal", dtype=np.float64, seed=1)
+    assert again.loss(X, Y)[0] == first
+    again.loss(X)  # inference draws nothing
+    assert again.loss(X, Y)[0] == second
+
+
+def test_two_dropout_layers_draw_different_masks():
+    net = Sequential([Dropout(0.5), Dropout(0.5)], (64,), loss="squared_error", dtype=np.float64, seed=0)
+    kept = []
+    net.loss(np.ones((500, 64)), np.zeros((500, 64)))
+    program = net._program(500, training=True)
+    kept = np.count_nonzero(program.scores) / program.scores.size
+    assert kept == pytest.approx(0.25, abs=0.02)  # the same mask twice would keep half
+
+
+def test_running_averages_move_in_training_only():
+    net = FullyConnectedNet([12], 64, 10, normalization="batchnorm", dtype=np.float64, seed=0, weight_scale=0.1)
+    before = net.state.flat.copy()
+    net.loss(X)
+    net.score(X, Y)
+    np.testing.assert_array_equal(net.state.flat, before)
+    net.loss(X, Y)
+    hidden = X @ net.params["W1"]
+    np.testing.assert_allclose(net.state["running_mean1"], 0.1 * hidden.mean(axis=0))
+    # The biased variance, as in the course; see the reference.
+    np.testing.assert_allclose(net.state["running_var1"], 0.9 + 0.1 * hidden.var(axis=0))
+
+
+def test_weight_init_takes_the_place_of_weight_scale():
+    net = FullyConnectedNet([300], 64, 10, weight_init="he_normal", seed=0)
+    assert net.params["W1"].std() == pytest.approx(math.sqrt(2 / 64), rel=0.05)
+    assert FullyConnectedNet([300], 64, 10, weight_scale=0.3, seed=0).params["W1"].std() == pytest.approx(0.3, rel=0.05)
+    assert not FullyConnectedNet([300], 64, 10, weight_scale=0).params["W1"].any()
+    ramp = FullyConnectedNet([3], 4, 2, weight_init=lambda rng, shape, fan_in, fan_out: np.full(shape, fan_in))
+    assert (ramp.params["W1"] == 4).all()
+    assert (ramp.params["W2"] == 3).all()
+    named = FullyConnectedNet([3], 4, 2, weight_init=initializers.normal(0.1), seed=0)
+    assert 0 < abs(named.params["W1"]).max() < 1
+
+
+def test_buffers_are_kept_for_a_few_batch_sizes_only():
+    net = Sequential([Affine(10)], (64,), seed=0)
+    expected = [net.loss(X[:n], Y[:n])[0] for n in range(1, 30)]
+    assert len(net._programs) <= numbanet.models.KEPT_PROGRAMS
+    assert [net.loss(X[:n], Y[:n])[0] for n in range(1, 30)] == expected
+
+
+# Memory.
+
+
+def test_a_step_allocates_no_array_memory(threads):
+    threads(None)
+    net = wide(np.float32)
+    optimizer = Optimizer("adam", net.params.flat.size)
+    program = net._program(len(X), training=True)
+    program.x[...], program.y[...] = X, Y
+
+    def step():
+        program.step()
+        optimizer.update(net.params.flat, net.grads.flat)
+
+    step()  # compiles
+    bound = program._forward + program._backward + program._penalties + [(None, program._loss_arguments)]
+    passed = sum(isinstance(argument, np.ndarray) for _, arguments in bound for argument in arguments)
+    passed += 2 + len(optimizer.state)
+    gc.collect()
+    _nrt_python.memsys_enable_stats()
+    try:
+        before = rtsys.get_allocation_stats()
+        step()
+        after = rtsys.get_allocation_stats()
+        np.testing.assert_array_equal(before.free - before.alloc, after.free - after.alloc)
+    finally:
+        _nrt_python.memsys_disable_stats()
+    # Handing an array to compiled code takes one small record of it; an array made inside would come on top.
+    assert after.alloc - before.alloc == passed
