@@ -38,7 +38,9 @@ class NamedViews(MutableMapping):
         except KeyError:
             lower = {known.lower(): known for known in self._views}
             close = difflib.get_close_matches(str(name).lower(), lower, 1)
-            hint = f"; did you mean {lower[close[0]]!r}?" if close else f"; there are {', '.join(self._views) or 'none'}"
+            hint = (
+                f"; did you mean {lower[close[0]]!r}?" if close else f"; there are {', '.join(self._views) or 'none'}"
+            )
             raise KeyError(f"no parameter {name!r}{hint}") from None
 
     def __setitem__(self, name, value):

@@ -104,17 +104,13 @@ class Normalization(Operation):
         self.warm_up()
 
     def time_batchnorm_forward(self, implementation, size):
-        self.ops.batchnorm_forward(
-            self.x, self.gamma, self.beta, 0.9, 1e-5, *self.running, *self.columns, self.out
-        )
+        self.ops.batchnorm_forward(self.x, self.gamma, self.beta, 0.9, 1e-5, *self.running, *self.columns, self.out)
 
     def time_batchnorm_inference(self, implementation, size):
         self.ops.batchnorm_inference(self.x, self.gamma, self.beta, *self.running, 1e-5, self.out)
 
     def time_batchnorm_backward(self, implementation, size):
-        self.ops.batchnorm_backward(
-            self.dout, self.x, self.gamma, *self.columns, self.out, self.dgamma, self.dbeta
-        )
+        self.ops.batchnorm_backward(self.dout, self.x, self.gamma, *self.columns, self.out, self.dgamma, self.dbeta)
 
     def time_layernorm_forward(self, implementation, size):
         self.ops.layernorm_forward(self.x, self.gamma, self.beta, 1e-5, *self.rows, self.out)
