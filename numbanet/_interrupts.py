@@ -21,8 +21,7 @@ class CtrlC:
         # Only the main thread gets signals, and a handler of the application's own is left alone.
         main = threading.current_thread() is threading.main_thread()
         self._ours = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self._ours:
-            signal.signal(signal.SIGINT, self._note)
+        self._listen()
         return self
 
     def __exit__(self, *_):
@@ -33,12 +32,20 @@ class CtrlC:
     def held(self):
         """A block that no Ctrl-C interrupts."""
         self._held = True
+        if self.pressed:
+            self._listen()  # a second press has ended that
         try:
             yield
         finally:
             self._held = False
 
+    def _listen(self):
+        if self._ours:
+            signal.signal(signal.SIGINT, self._note)
+
     def _note(self, signum, frame):
         again, self.pressed = self.pressed, True
         if again and not self._held:
+            # First of all, for this may be raised in `__enter__` or `__exit__` themselves.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt

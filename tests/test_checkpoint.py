@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import zipfile
 
@@ -142,15 +143,17 @@ def test_a_folder_that_is_not_there(tmp_path):
         every_layer().save(tmp_path / "net.npz" / "net.npz")
 
 
-def test_a_write_that_fails_leaves_the_file_that_was_there(model_file, tmp_path, monkeypatch):
+@pytest.mark.parametrize("where", [(np, "savez"), (os, "replace")])
+def test_a_write_that_fails_leaves_the_file_that_was_there(where, model_file, tmp_path, monkeypatch):
     path = tmp_path / "net.npz"
     path.write_bytes(model_file.read_bytes())
 
-    def full(file, **arrays):
-        file.write(b"half a file")
+    def full(file, *_, **arrays):
+        if arrays:
+            file.write(b"half a file")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(*where, full)
     with pytest.raises(OSError, match="no space left"):
         every_layer().save(path)
     assert path.read_bytes() == model_file.read_bytes()
@@ -322,6 +325,14 @@ def test_damage_is_noticed_or_harmless(kind, model_file, state_file, tmp_path):
         # Dates and the like, which say nothing about the contents.
         np.testing.assert_array_equal(flat, (whole if kind == "model" else whole.model).params.flat, what)
     assert refused > 150
+
+
+def test_an_array_that_is_read_in_part_is_checked_in_full(model_file, tmp_path):
+    # A header that claims a shorter array: NumPy would stop reading before the archive's checksum is compared.
+    path, whole = tmp_path / "file.npz", model_file.read_bytes()
+    assert whole.count(b"'shape': (3,)") == 1  # extra/mean
+    path.write_bytes(whole.replace(b"'shape': (3,)", b"'shape': (2,)"))
+    assert_refused(path, "the checksum of extra/mean.npy is wrong")
 
 
 def corrupt_member(path, name, change):

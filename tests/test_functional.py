@@ -161,6 +161,11 @@ def test_arguments_are_left_as_they_are(name):
             assert not any(np.shares_memory(result, array) for array in arrays)
 
 
+def test_a_read_only_array_is_not_compiled_for_again():
+    F.relu_forward(read_only(draw(3, 4)))
+    assert all(array.mutable for signature in kernels.relu_forward.serial.signatures for array in signature)
+
+
 @pytest.mark.parametrize("name", [*ACTIVATIONS, "affine", "affine_relu", "batchnorm", "layernorm", "dropout"])
 def test_backward_leaves_its_arguments_as_they_are(name):
     arrays = CALLS[name][1][: 1 if name in ACTIVATIONS else 3]

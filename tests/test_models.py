@@ -407,6 +407,10 @@ def test_a_copy_is_a_network_of_its_own(make):
     assert np.shares_memory(other.params["W1"], other.params.flat)
     other.params["W1"] = np.zeros((64, 9))
     assert net.params["W1"].any()
+    views = make(net.params)
+    views["W1"][...] = 7
+    assert np.count_nonzero(views.flat == 7) == 64 * 9
+    assert (net.params["W1"] != 7).all()
 
 
 # Options.
@@ -435,6 +439,20 @@ def test_seeds():
     assert (weights() != weights()).any()
     unseeded = small()
     np.testing.assert_array_equal(weights(seed=unseeded.seed), unseeded.params["W1"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shifts_start_at_zero_and_scales_at_one(dtype):
+    net = FullyConnectedNet([9], 64, 10, normalization="batchnorm", dtype=dtype, seed=0)
+    for name, value in {"b1": 0, "b2": 0, "gamma1": 1, "beta1": 0}.items():
+        assert (net.params[name] == value).all()
+    assert (net.state["running_mean1"] == 0).all()
+    assert (net.state["running_var1"] == 1).all()
+
+
+def test_dropout_passes_everything_in_inference():
+    with_dropout, without = (FullyConnectedNet([40], 64, 10, dropout_keep_ratio=p, seed=1) for p in (0.5, 1))
+    np.testing.assert_array_equal(with_dropout.loss(X), without.loss(X))
 
 
 def test_dropout_masks_move_on_with_training_only():

@@ -1,7 +1,7 @@
 """The command line: ``numbanet train``, ``evaluate``, ``predict`` and ``info``.
 
 Exit statuses: 0; 1 for what failed; 2 for what cannot be asked for, a file that is not what it should be among it; 130
-after Ctrl-C; 141 where the reader of standard output went away, as with ``| head``.
+after Ctrl-C; 141 where the reader of the output went away, as with ``| head``.
 """
 
 import os
@@ -10,9 +10,8 @@ import traceback
 import warnings
 
 from ..errors import TrainingDiverged
-from ._arguments import UsageError, parse
-
-FAILURE, BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+from ._arguments import parse
+from ._status import BAD_INPUT, FAILURE, INTERRUPTED, PIPE_CLOSED, UsageError
 
 
 def main(argv=None):
@@ -23,20 +22,22 @@ def main(argv=None):
     argv : list of str, optional
         The arguments; by default those of the process.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the process
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     if hasattr(sys.stdout, "reconfigure"):  # a class name that the terminal cannot show is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             status = _run(argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
         return status
     except BrokenPipeError:
-        _drop_output()
+        _drop(sys.stdout, sys.stderr)
         return PIPE_CLOSED
-    except OSError as error:  # from the flush, such as a full disk
-        _drop_output()
+    except OSError as error:  # from the flush: a full disk
+        _drop(sys.stdout)
         return _report(error)
 
 
@@ -46,7 +47,7 @@ def _run(argv):
         return arguments.command(arguments)
     except BrokenPipeError:
         raise
-    except SystemExit as done:  # argparse, after --help and --version
+    except SystemExit as done:  # argparse after --help and --version, and the second Ctrl-C
         return done.code
     except KeyboardInterrupt:
         print("\nnumbanet: interrupted", file=sys.stderr)
@@ -60,13 +61,13 @@ def _report(error):
     if os.environ.get("NUMBANET_DEBUG"):
         traceback.print_exception(error)
     status, message = FAILURE, str(error)
-    if isinstance(error, UsageError):
-        status, message = BAD_INPUT, f"{message} (see numbanet --help)"
-    elif isinstance(error, ValueError):  # all that numbanet's own checks raise, DataError and CheckpointError among it
+    if isinstance(error, (UsageError, ValueError)):  # numbanet's own checks raise ValueError; DataError is one
         status = BAD_INPUT
     elif isinstance(error, MemoryError):
         message = f"not enough memory{f' ({message})' if message else ''}"
-    elif not isinstance(error, (OSError, TrainingDiverged)):
+    elif isinstance(error, OSError):
+        message = f"{error.filename}: {error.strerror}" if error.filename else message
+    elif not isinstance(error, TrainingDiverged):
         message = f"unexpected {type(error).__name__}: {message} (NUMBANET_DEBUG=1 shows where)"
     print(f"numbanet: error: {' '.join(message.split())}", file=sys.stderr)
     return status
@@ -76,6 +77,8 @@ def _show_warning(message, category, filename, lineno, file=None, line=None):
     print(f"numbanet: warning: {message}", file=sys.stderr)
 
 
-def _drop_output():
+def _drop(*streams):
     """Let what is still buffered go nowhere, so that Python does not fail once more on its way out."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with open(os.devnull, "wb") as nowhere:
+        for stream in streams:
+            os.dup2(nowhere.fileno(), stream.fileno())

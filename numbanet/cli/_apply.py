@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import data
-from ._files import write_text
+from ._files import check_writable, write_text
 from ._info import use_threads
 from ._trained import Trained, fingerprint
 
@@ -18,6 +18,8 @@ MOST_COLUMNS = 20  # classes whose confusions fit on a terminal
 def predict(arguments):
     """Print or write a label for every example; returns the exit status."""
     use_threads(arguments.threads)
+    if arguments.output is not None:
+        check_writable(arguments.output)
     trained = Trained.load(arguments.model)
     dataset = data.load_unlabelled(
         arguments.data,

@@ -8,13 +8,10 @@ from .._checks import integer, number
 from .._version import __version__
 from ..layers import ACTIVATIONS, NORMALIZATIONS
 from ..optim import RULES
+from ._status import UsageError
 
 SOURCES = "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, FILE.csv or FILE.tsv"
 CLASSIFYING_LOSSES = ("softmax", "svm")
-
-
-class UsageError(Exception):
-    """The command line asks for something that does not exist."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,7 +20,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def error(self, message):
-        raise UsageError(message)
+        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def parse(argv=None):

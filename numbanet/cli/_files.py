@@ -1,11 +1,12 @@
 """Where results go: a folder for each run, and text files that are whole or not there."""
 
 import contextlib
+import itertools
 import os
 from pathlib import Path
 
 from .. import checkpoint
-from ._arguments import UsageError
+from ._status import UsageError
 
 MODEL, HISTORY, RECORD = "model.npz", "history.csv", "run.json"
 
@@ -23,16 +24,17 @@ def run_folder(output, name):
     Raises
     ------
     UsageError
-        Where `output` holds a run already.
-    OSError
-        Where it cannot be written.
+        Where `output` holds a run already, or nothing can be written there.
     """
-    folder, made = _make(Path(output)) if output is not None else (_next_free(name), True)
+    try:
+        folder, made = _make(Path(output)) if output is not None else (_next_free(name), True)
+    except OSError as error:
+        raise UsageError(f"--output: cannot make the folder {error.filename}: {error.strerror}") from None
     held = [name for name in (MODEL, HISTORY, RECORD) if (folder / name).exists()]
     if held:
-        raise UsageError(f"--output {folder}: holds {', '.join(held)} of another run; choose another folder")
+        raise UsageError(f"--output: {folder} holds {', '.join(held)} of another run; choose another folder")
     try:
-        checkpoint.check_writable(folder / MODEL)
+        check_writable(folder / MODEL)
         yield folder
     finally:
         if made:
@@ -49,17 +51,23 @@ def _make(folder):
 
 
 def _next_free(name):
-    number = 1
-    while True:
+    """A folder of that name and the lowest number that was free, made in one go, so that no two runs share one."""
+    for number in itertools.count(1):
         folder = Path("numbanet-runs", f"{name}-{number}")
         try:
             folder.mkdir(parents=True)
-        except FileExistsError:
-            if not folder.parent.is_dir():
-                raise
-            number += 1
-        else:
             return folder
+        except FileExistsError:
+            if not folder.exists():  # something that is no folder has the name of the one above
+                raise
+
+
+def check_writable(path):
+    """UsageError where a file could not be written there."""
+    try:
+        checkpoint.check_writable(path)
+    except OSError as error:
+        raise UsageError(f"--output: cannot write {path}: {error.strerror}") from None
 
 
 def write_text(path, text):

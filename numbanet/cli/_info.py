@@ -5,7 +5,7 @@ from importlib import metadata
 
 from .. import __version__
 from ..kernels import _jit, _machine, _threads
-from ._arguments import UsageError
+from ._status import UsageError
 
 
 def info(arguments):

@@ -99,6 +99,10 @@ class Trained:
             )
         return self.standardizer.apply(X.reshape(len(X), *self.input_shape), self.model.dtype)
 
+    def predict(self, dataset, source):
+        """The number of the likeliest class of every example."""
+        return self.model.predict(self.prepare(dataset, source))
+
     def labels(self, dataset, source):
         """The labels of a data set, numbered as the network's classes, which are matched by name."""
         if dataset.y is None:

@@ -1,0 +1,7 @@
+"""How a command ends."""
+
+FAILURE, BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+
+
+class UsageError(Exception):
+    """The command line asks for something that does not exist or cannot be."""
