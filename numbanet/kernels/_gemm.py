@@ -1,102 +1,165 @@
 """Matrix products: the blocking round the register tile.
 
-A product is cut into pieces of ROWS rows by one strip of columns, as wide as the tile; a piece is one unit of parallel
-work. For each DEPTH of k, the strip's part of b is packed into a panel on the stack, where it stays in the L1 cache
-while the tiles go down the rows of a, which are read in place. Packing takes b by its strides, so b and its transpose
-are the same to it; so are a and its transpose.
+A product is cut into as many blocks of rows and columns as there are threads. Within a block, for each DEPTH of k and
+each strip of columns, as wide as the tile, that part of b is packed into a panel on the stack, and the tiles go down
+the rows of a, which are read in place by their strides, so that a and its transpose are the same to them.
 
-Every element is one chain of fused multiply-adds in the order of k, whatever piece and tile it falls into, so that
+Every element is one chain of fused multiply-adds in the order of k, whatever block and tile it falls into, so that
 results depend neither on the number of threads nor on the width of the CPU's vectors.
 """
 
+import numpy as np
+from numba import prange
+
 from ._jit import serial
+from ._parallel import kernel, workers
 from ._scratch import stack_array
-from ._tile import STRIP_BYTES, TILE_ROWS, tile
+from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, address, pack_columns, pack_rows, tile
 
-ROWS = 128
 DEPTH = 256
+HALF_ROWS = TILE_ROWS // 2
 
-panel_array = stack_array(lambda itemsize: (DEPTH, STRIP_BYTES // itemsize))
-edge_array = stack_array(lambda itemsize: (TILE_ROWS, STRIP_BYTES // itemsize))
-tile_8, tile_4, tile_2, tile_1 = tile(8), tile(4), tile(2), tile(1)
-
-
-@serial
-def strip_width(c):
-    """Columns in one strip of c."""
-    return STRIP_BYTES // c.itemsize
+panel_array = stack_array(lambda itemsize: (DEPTH, VECTORS * VECTOR_BYTES // itemsize))
+few_array = stack_array(lambda itemsize: (HALF_ROWS, VECTORS * VECTOR_BYTES // itemsize))
+tile_3, tile_2, tile_1 = (tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
+half_tile_3, half_tile_2, half_tile_1 = (tile(HALF_ROWS, vectors) for vectors in (3, 2, 1))
+pack_rows_3, pack_rows_2, pack_rows_1 = (pack_rows(vectors) for vectors in (3, 2, 1))
 
 
 @serial
-def pieces(c):
-    """Number of pieces that c is cut into."""
-    width = strip_width(c)
-    return ((c.shape[0] + ROWS - 1) // ROWS) * ((c.shape[1] + width - 1) // width)
+def lanes(c):
+    """Elements of c in one vector."""
+    return VECTOR_BYTES // c.itemsize
 
 
 @serial
-def piece_bounds(c, index):
-    """Rows start to stop and columns start to stop of piece `index`; neighbours share rows."""
-    width = strip_width(c)
-    strips = (c.shape[1] + width - 1) // width
-    row, column = index // strips * ROWS, index % strips * width
-    return row, min(row + ROWS, c.shape[0]), column, min(column + width, c.shape[1])
-
-
-@serial
-def _pack(b, panel):
-    """Copy b (K, columns) into panel (K, strip), along whichever axis of b is the contiguous one."""
-    depth, columns = b.shape
-    if columns < panel.shape[1]:
-        panel[:depth] = 0
-    if b.strides[0] >= b.strides[1]:
-        for k in range(depth):
-            for j in range(columns):
-                panel[k, j] = b[k, j]
+def _pack(b, panel, vectors):
+    """Copy b (K, width), of any strides, into panel (K, vectors), zeros where it is narrower."""
+    width = b.shape[1]
+    if b.strides[1] == b.itemsize:
+        if vectors == 3:
+            pack_rows_3(b, panel, width)
+        elif vectors == 2:
+            pack_rows_2(b, panel, width)
+        else:
+            pack_rows_1(b, panel, width)
     else:
-        for j in range(columns):
-            for k in range(depth):
-                panel[k, j] = b[k, j]
+        for vector in range(vectors):
+            pack_columns(b, panel, vector * lanes(panel), width)
 
 
 @serial
-def _add_tiles(a, panel, c, j):
-    """``c[:, j : j + strip] += a panel``, in tiles of as many rows as there are."""
+def _tiles(a, panel, vectors, start, start_step, c, j, width, floor):
+    """One strip: ``c[:, j : j + width] = max(start + a panel, floor)``."""
     n = a.shape[0]
     i = 0
-    if TILE_ROWS == 8:
-        while i + 8 <= n:
-            tile_8(a, panel, c, i, j)
-            i += 8
-    while i + 4 <= n:
-        tile_4(a, panel, c, i, j)
-        i += 4
-    if i + 2 <= n:
-        tile_2(a, panel, c, i, j)
-        i += 2
-    if i < n:
-        tile_1(a, panel, c, i, j)
+    while i < n:
+        if n - i > HALF_ROWS:
+            if vectors == 3:
+                tile_3(a, i, panel, start, start_step, c, j, width, floor)
+            elif vectors == 2:
+                tile_2(a, i, panel, start, start_step, c, j, width, floor)
+            else:
+                tile_1(a, i, panel, start, start_step, c, j, width, floor)
+        elif vectors == 3:
+            half_tile_3(a, i, panel, start, start_step, c, j, width, floor)
+        elif vectors == 2:
+            half_tile_2(a, i, panel, start, start_step, c, j, width, floor)
+        else:
+            half_tile_1(a, i, panel, start, start_step, c, j, width, floor)
+        i += TILE_ROWS
 
 
 @serial
-def add_product(a, b, c, j):
-    """``c[:, j : j + width] += a b`` with a (N, K), b (K, width) of any strides, width at most a strip's."""
-    panel, edge = panel_array(c), edge_array(c)
+def _strip_vectors(columns, c):
+    """Vectors of columns of the next strip, where `columns` are left: not 3 + 1, where 2 + 2 are more even."""
+    vectors = (columns + lanes(c) - 1) // lanes(c)
+    return 2 if vectors == 4 else min(vectors, VECTORS)
+
+
+@serial
+def _product_of_few_columns(a, b, bias, c, floor):
+    """`product` where c has so few columns that vectors go along its rows: by tiles of the transposed c."""
+    turned, panel, few = few_array(c), panel_array(c), b.shape[1]
     n, depth = a.shape
-    width = b.shape[1]
+    i = 0
+    while i < n:
+        vectors = _strip_vectors(n - i, c)
+        width = min(vectors * lanes(c), n - i)
+        for j in range(few):
+            for row in range(width):
+                turned[j, row] = bias[j] if bias.size else 0
+        for k0 in range(0, depth, DEPTH):
+            k1 = min(k0 + DEPTH, depth)
+            panel_part, b_part = panel[: k1 - k0], b[k0:k1].T
+            _pack(a[i : i + width, k0:k1].T, panel_part, vectors)
+            lower = floor if k1 == depth else c.dtype.type(-np.inf)
+            start = address(turned, 0, 0)
+            _tiles(b_part, panel_part, vectors, start, turned.strides[0], turned[:few], 0, width, lower)
+        for row in range(width):
+            for j in range(few):
+                c[i + row, j] = turned[j, row]
+        i += width
+
+
+@serial
+def product(a, b, bias, c, floor):
+    """``c = max(bias + a b, floor)`` with a (N, K), b (K, M) of any strides; the rows of c (N, M) are contiguous.
+
+    bias (M,) or empty, which counts as zero.
+    """
+    depth, m = b.shape
+    floor = c.dtype.type(floor)
+    if m <= HALF_ROWS and c.shape[0] >= 2 * lanes(c):
+        _product_of_few_columns(a, b, bias, c, floor)
+        return
+    panel = panel_array(c)
     for k0 in range(0, depth, DEPTH):
         k1 = min(k0 + DEPTH, depth)
-        _pack(b[k0:k1], panel)
         a_part, panel_part = a[:, k0:k1], panel[: k1 - k0]
-        if width == panel.shape[1]:
-            _add_tiles(a_part, panel_part, c, j)
-        else:  # a tile would reach beyond c: it works on a copy
-            for i0 in range(0, n, TILE_ROWS):
-                rows = min(TILE_ROWS, n - i0)
-                for i in range(rows):
-                    for column in range(width):
-                        edge[i, column] = c[i0 + i, j + column]
-                _add_tiles(a_part[i0 : i0 + rows], panel_part, edge, 0)
-                for i in range(rows):
-                    for column in range(width):
-                        c[i0 + i, j + column] = edge[i, column]
+        lower = floor if k1 == depth else c.dtype.type(-np.inf)
+        j = 0
+        while j < m:
+            vectors = _strip_vectors(m - j, c)
+            width = min(vectors * lanes(c), m - j)
+            _pack(b[k0:k1, j : j + width], panel_part, vectors)
+            if k0 > 0:
+                start, step = address(c, 0, j), c.strides[0]
+            else:
+                start, step = address(bias.reshape(1, bias.size), 0, j) if bias.size else 0, 0
+            _tiles(a_part, panel_part, vectors, start, step, c, j, width, lower)
+            j += width
+
+
+@serial
+def block_bounds(c, block, blocks):
+    """Rows start to stop and columns start to stop of one of `blocks` blocks of c, which are even in work.
+
+    Columns are cut between vectors and rows between tiles. Cuts between columns are preferred, since every block packs
+    the columns of b for itself.
+    """
+    if blocks == 1:
+        return 0, c.shape[0], 0, c.shape[1]
+    rows, vectors = (c.shape[0] + TILE_ROWS - 1) // TILE_ROWS, (c.shape[1] + lanes(c) - 1) // lanes(c)
+    across, least = 1, np.int64(2**62)
+    for cuts in range(1, blocks + 1):
+        if blocks % cuts == 0:
+            high, wide = (rows + blocks // cuts - 1) // (blocks // cuts), (vectors + cuts - 1) // cuts
+            cost = high * wide * TILE_ROWS + wide
+            if cost <= least:
+                across, least = cuts, cost
+    down = blocks // across
+    row, column = block // across, block % across
+    i0, i1 = rows * row // down * TILE_ROWS, rows * (row + 1) // down * TILE_ROWS
+    j0, j1 = vectors * column // across * lanes(c), vectors * (column + 1) // across * lanes(c)
+    return i0, min(i1, c.shape[0]), j0, min(j1, c.shape[1])
+
+
+@kernel(lambda a, b, out: 0.0088 * a.size * out.shape[1])
+def matmul(a, b, out):
+    """``out = a b`` with a (N, K), b (K, M) of any strides and out (N, M) C-contiguous."""
+    blocks = workers()
+    for block in prange(blocks):
+        i0, i1, j0, j1 = block_bounds(out, block, blocks)
+        if i0 < i1 and j0 < j1:
+            product(a[i0:i1], b[:, j0:j1], out[0, :0], out[i0:i1, j0:j1], -np.inf)

@@ -7,6 +7,10 @@ element is computed by one thread, in one order, in blocks whose size does not d
 
 import functools
 
+from llvmlite import ir
+from numba.core import cgutils, targetconfig, types
+from numba.extending import intrinsic
+
 from . import _threads
 from ._jit import compiled
 
@@ -60,3 +64,21 @@ def kernel(nanoseconds):
     return lambda function: Kernel(
         function, lambda *args: nanoseconds * max(arg.size for arg in args if hasattr(arg, "size"))
     )
+
+
+@intrinsic
+def workers(typing_context):
+    """Number of threads that this form of the kernel runs on; a constant 1 in the serial form.
+
+    For the kernel itself, outside its loops, where work is better cut into one even part for each thread.
+    """
+
+    def codegen(context, builder, signature, args):
+        count = context.get_value_type(types.intp)
+        if not targetconfig.ConfigStack.top_or_none().auto_parallel.enabled:
+            return ir.Constant(count, 1)
+        # Numba's own; the parallel loop sees to it that the library is loaded.
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(count, []), "get_num_threads")
+        return builder.call(function, [])
+
+    return types.intp(), codegen
