@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 
 import numpy as np
 
-from ._checks import as_numeric
+from ._checks import as_numeric, mapping
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
@@ -44,11 +44,23 @@ class NamedViews(MutableMapping):
             raise KeyError(f"no parameter {name!r}{hint}") from None
 
     def __setitem__(self, name, value):
-        view = self[name]
-        value = as_numeric(name, value)
+        self[name][...] = self._checked(name, value)
+
+    def assign(self, what, values):
+        """Copy in a value for every name, or none; `what` is how messages call the mapping."""
+        if set(mapping(what, values, "arrays")) != set(self):
+            wanted, came = (", ".join(map(str, names)) or "none" for names in (self, values))
+            raise ValueError(f"{what}: expected {wanted}, got {came}")
+        # Copies, since the values may be views of this very array under other names.
+        checked = {name: self._checked(name, values[name]).copy() for name in self}
+        for name, value in checked.items():
+            self[name][...] = value
+
+    def _checked(self, name, value):
+        view, value = self[name], as_numeric(name, value)
         if value.shape != view.shape:
             raise ValueError(f"{name}: expected shape {view.shape}, got {value.shape}")
-        view[...] = value
+        return value
 
     def __delitem__(self, name):
         raise TypeError(f"{name}: the names of a network's parameters are fixed")

@@ -114,8 +114,8 @@ class Sequential:
         if len(last) != 1:
             raise ValueError(f"{describe_layer(index, self.layers[index])}: must give a flat output, (C,), got {last}")
         self.output_size = last[0]
-        self.params, self.grads = NamedViews(shapes, self.dtype), NamedViews(shapes, self.dtype)
-        self.state = NamedViews(state_shapes, self.dtype)
+        self._params, self.grads = NamedViews(shapes, self.dtype), NamedViews(shapes, self.dtype)
+        self._state = NamedViews(state_shapes, self.dtype)
 
     def _initialize(self):
         rng = np.random.default_rng(self.seed)
@@ -144,6 +144,22 @@ class Sequential:
         return [key for key, full in self.names.items() if self._variables[full].decays] if self.reg else []
 
     # What a user calls.
+
+    @property
+    def params(self):
+        return self._params
+
+    @params.setter
+    def params(self, values):
+        self._params.assign("params", values)  # the operations are bound to the arrays that are there
+
+    @property
+    def state(self):
+        return self._state
+
+    @state.setter
+    def state(self, values):
+        self._state.assign("state", values)
 
     @property
     def reg(self):
@@ -286,7 +302,7 @@ class Sequential:
         return {**kept, "ops": self.ops.__name__}
 
     def __setstate__(self, kept):
-        params, state = kept["params"], kept["state"]
+        params, state = kept["_params"], kept["_state"]
         self.__dict__.update(kept, ops=importlib.import_module(kept["ops"]), _programs=OrderedDict())
         self._declare()
         self.params.flat[...], self.state.flat[...] = params.flat, state.flat

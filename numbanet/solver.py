@@ -106,6 +106,7 @@ class Solver:
         self._take_data(data)
         if patience is not None and self.X_val is None:
             raise ValueError("patience: needs X_val and y_val in data, to tell when to stop")
+        self._reset()
         self.checkpoint_name = None if checkpoint_name is None else os.fspath(checkpoint_name)
         if checkpoint_name is not None:
             checkpoint.check_solver(self)
@@ -113,10 +114,9 @@ class Solver:
             seed = getattr(model, "seed", None)
         self._rng = np.random.default_rng(seed if seed is None else integer("seed", seed, 0))
         self._permutation = None
-        self._reset()
 
     def _prepare(self):
-        """Choose how the model is run and how its parameters are updated."""
+        """Choose how the model is run, and check the update rule."""
         model, rule = self.model, self.update_rule
         if isinstance(model, type):
             raise TypeError(f"model: expected a model, got the class; write {model.__name__}(...)")
@@ -127,7 +127,7 @@ class Solver:
             rule = rule if own else getattr(optim, rule)
         elif not callable(rule):
             raise TypeError(f"update_rule: expected a name or a function (w, dw, config), got {describe(rule)}")
-        self._update = (_FlatUpdate if isinstance(rule, str) else _NamedUpdate)(self._network, rule, self.optim_config)
+        self._rule = rule
 
     def _take_data(self, data):
         mapping("data", data, "X_train, y_train and, optionally, X_val, y_val")
@@ -146,6 +146,9 @@ class Solver:
         self.iterations_per_epoch = len(self.X_train) // self._batch
 
     def _reset(self):
+        """Begin the books and the update rule's state anew; the model and the order of the examples go on."""
+        update = _FlatUpdate if isinstance(self._rule, str) else _NamedUpdate
+        self._update = update(self._network, self._rule, self.optim_config)
         self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_iterations = self.num_epochs * self.iterations_per_epoch
         self.best_val_acc, self._best, self._best_epoch = -math.inf, {}, 0

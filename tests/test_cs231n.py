@@ -1,5 +1,7 @@
 """numbanet.cs231n: what the notebooks rely on besides numbers, and refusals."""
 
+import importlib
+import inspect
 import pickle
 
 import numpy as np
@@ -107,6 +109,51 @@ def test_star_import_brings_the_layers_along():
     assert names["FullyConnectedNet"] is FullyConnectedNet
     assert names["TwoLayerNet"] is TwoLayerNet
     assert set(names) == {*fc_net.__all__, "__builtins__"}
+
+
+CACHE = ["dout", "cache"]
+SIGNATURES = {
+    "layers": {
+        **{f"{name}_backward": CACHE for name in ("affine", "relu", "batchnorm", "layernorm", "dropout")},
+        "batchnorm_backward_alt": CACHE,
+        "affine_forward": ["x", "w", "b"],
+        "relu_forward": ["x"],
+        "batchnorm_forward": ["x", "gamma", "beta", "bn_param"],
+        "layernorm_forward": ["x", "gamma", "beta", "ln_param"],
+        "dropout_forward": ["x", "dropout_param"],
+        "softmax_loss": ["x", "y"],
+        "svm_loss": ["x", "y"],
+    },
+    "layer_utils": {
+        "affine_relu_forward": ["x", "w", "b"],
+        "affine_relu_backward": CACHE,
+        "affine_bn_relu_forward": ["x", "w", "b", "gamma", "beta", "bn_param"],
+        "affine_bn_relu_backward": CACHE,
+    },
+    "optim": {name: ["w", "dw", "config"] for name in ("sgd", "sgd_momentum", "rmsprop", "adam")},
+    "gradient_check": {
+        "eval_numerical_gradient": ["f", "x", "verbose", "h"],
+        "eval_numerical_gradient_array": ["f", "x", "df", "h"],
+        "eval_numerical_gradient_blobs": ["f", "inputs", "output", "h"],
+        "eval_numerical_gradient_net": ["net", "inputs", "output", "h"],
+        "grad_check_sparse": ["f", "x", "analytic_grad", "num_checks", "h"],
+    },
+    "data_utils": {
+        "get_CIFAR10_data": ["num_training", "num_validation", "num_test", "subtract_mean"],
+        "load_CIFAR10": ["ROOT"],
+        "load_CIFAR_batch": ["filename"],
+    },
+    "vis_utils": {"visualize_grid": ["Xs", "ubound", "padding"]},
+}
+
+
+@pytest.mark.parametrize("module", SIGNATURES)
+def test_parameters_have_the_names_and_places_of_the_course(module):
+    functions = importlib.import_module(f"numbanet.cs231n.{module}")
+    assert sorted(functions.__all__) == sorted(SIGNATURES[module])
+    for name, expected in SIGNATURES[module].items():
+        parameters = inspect.signature(getattr(functions, name)).parameters.values()
+        assert [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD] == expected
 
 
 # Networks and their training.

@@ -334,6 +334,36 @@ def test_assigning_a_parameter_copies():
     assert (view == 2).all()
 
 
+def test_assigning_all_parameters_or_averages_copies_them_in():
+    net, other = (FullyConnectedNet([19], 64, 10, normalization="batchnorm", seed=seed) for seed in (0, 1))
+    other.loss(X, Y)
+    assert not np.array_equal(net.loss(X), other.loss(X))
+    params, state = net.params, net.state
+    net.params, net.state = dict(other.params), other.state.copy()
+    np.testing.assert_array_equal(net.loss(X), other.loss(X))
+    assert net.params is params
+    assert net.state is state
+    other.params["b1"][:] = 7
+    assert not np.array_equal(net.params["b1"], other.params["b1"])
+
+
+def test_all_parameters_are_assigned_or_none():
+    net = small(seed=0)
+    before = net.params.copy()
+    zeros = {name: np.zeros_like(view) for name, view in before.items()}
+    with pytest.raises(TypeError, match=r"^params: expected a dict of arrays, got list"):
+        net.params = list(zeros.values())
+    with pytest.raises(ValueError, match=r"^params: expected W1, b1, W2, b2, got W1, b1, W2$"):
+        net.params = {name: zeros[name] for name in ("W1", "b1", "W2")}
+    with pytest.raises(ValueError, match=r"^params: expected W1, b1, W2, b2, got W1, b1, W2, b2, W3$"):
+        net.params = {**zeros, "W3": np.zeros(3)}
+    with pytest.raises(ValueError, match=r"^b2: expected shape \(10,\), got \(3,\)"):
+        net.params = {**zeros, "b2": np.zeros(3)}
+    with pytest.raises(ValueError, match=r"^state: expected none, got running_mean1$"):
+        net.state = {"running_mean1": np.zeros(19)}
+    np.testing.assert_equal(net.params.copy(), before)
+
+
 def test_parameters_refuse_what_would_break_the_network():
     params = small(seed=0).params
     with pytest.raises(ValueError, match=r"W1: expected shape \(64, 19\), got \(19, 64\)"):

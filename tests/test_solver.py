@@ -210,6 +210,22 @@ def test_train_again_goes_on():
     assert trained._update.optimizer.t == 16
 
 
+@pytest.mark.parametrize("rule", ["adam", optim.adam], ids=["built in", "function"])
+def test_reset_starts_the_books_and_the_update_rule_again(rule):
+    options = {"update_rule": rule, "optim_config": {"learning_rate": 1e-2}, "lr_decay": 0.5, "num_epochs": 2}
+    again, fresh = solver(**options), solver(**options)
+    initial, order = again.model.params.copy(), again._rng.bit_generator.state
+    for trained in (again, fresh):
+        trained.train()
+    again.model.params = initial
+    again._reset()
+    again._rng.bit_generator.state = order
+    assert again.learning_rate == 1e-2
+    assert again.loss_history == []
+    again.train()
+    assert again.loss_history == fresh.loss_history
+
+
 def test_an_epoch_that_was_begun_is_finished_first():
     trained = solver(num_epochs=2, on_step=lambda s: s.iteration == 6)
     trained.train()

@@ -14,8 +14,6 @@ from numbanet.functional import (
     layernorm_backward,
     relu_backward,
     relu_forward,
-    softmax_loss,
-    svm_loss,
 )
 
 __all__ = [
@@ -137,6 +135,22 @@ def dropout_forward(x, dropout_param):
 def dropout_backward(dout, cache):
     """Gradient of `dropout_forward`; in testing, where `cache` is None, a copy of `dout`."""
     return as_numeric("dout", dout).copy() if cache is None else functional.dropout_backward(dout, cache)
+
+
+def softmax_loss(x, y):
+    """Mean cross-entropy of the softmax of the scores `x`, shape (N, C), and its gradient: loss, dx.
+
+    `y` holds the labels, shape (N,). Results and errors are those of `numbanet.functional.softmax_loss`.
+    """
+    return functional.softmax_loss(x, y)
+
+
+def svm_loss(x, y):
+    """Mean multi-class hinge loss of the scores `x`, shape (N, C), and its gradient: loss, dx.
+
+    `y` holds the labels, shape (N,). Results and errors are those of `numbanet.functional.svm_loss`.
+    """
+    return functional.svm_loss(x, y)
 
 
 def _mode(name, param):
