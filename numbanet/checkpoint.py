@@ -214,5 +214,8 @@ def check_solver(solver):
 def _optimizer(solver):
     optimizer = getattr(solver._update, "optimizer", None)
     if optimizer is None:
-        raise TypeError("only the training of numbanet's own networks with its own update rules can be saved")
+        raise TypeError(
+            "only the training of numbanet's own networks with its own update rules can be saved, "
+            f"not of {type(solver.model).__name__} by the rule {solver.update_rule!r}"
+        )
     return optimizer

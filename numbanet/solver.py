@@ -109,7 +109,10 @@ class Solver:
         self._reset()
         self.checkpoint_name = None if checkpoint_name is None else os.fspath(checkpoint_name)
         if checkpoint_name is not None:
-            checkpoint.check_solver(self)
+            try:
+                checkpoint.check_solver(self)
+            except TypeError as error:
+                raise TypeError(f"checkpoint_name: {error}") from None
         if seed is None:
             seed = getattr(model, "seed", None)
         self._rng = np.random.default_rng(seed if seed is None else integer("seed", seed, 0))
