@@ -116,6 +116,24 @@ def check_pair(
         Where they differ; the message names operation, case, dtype, layout, special value, threads, result and index.
     ValueError, TypeError
         For an unknown operation, nothing to run, or a case that does not describe its arguments.
+
+    Examples
+    --------
+    The name of an operation is enough where it is numbanet's own. A pair of your own, with a mistake:
+
+    >>> def double(x, out):
+    ...     out[...] = 2 * x
+    >>> def double_kernel(x, out):
+    ...     out[:] = x + x
+    ...     out[2] = 0
+    >>> def build(rng, dtype):
+    ...     return {"x": rng.standard_normal(5).astype(dtype), "out": np.empty(5, dtype)}
+    >>> case = Case("five", build, outputs=["out"], terms=1)
+    >>> check_pair((double, double), [case]).comparisons
+    36
+    >>> check_pair((double, double_kernel), [case])
+    Traceback (most recent call last):
+    AssertionError: double_kernel: case 'five', float32, layout C, special none, threads 1: out[2]: kernel 0.0, ...
     """
     operation, plain, kernel = _resolve(pair)
     layouts = layouts or (("C",) if isinstance(pair, str) else LAYOUTS)
@@ -225,6 +243,16 @@ def check_gradients(forward, backward, inputs, *, wrt=None, h=1e-5, rtol=1e-6, a
         Where an input to check is not an array of float64.
     ValueError
         Where an input in `wrt` has no gradient, or a gradient no input.
+
+    Examples
+    --------
+    >>> x = np.array([0.5, -1.0, 2.0])
+    >>> errors = check_gradients(lambda x: x**3, lambda dout, x: {"x": dout * 3 * x**2}, {"x": x})
+    >>> errors["x"] < 1e-8
+    True
+    >>> check_gradients(lambda x: x**3, lambda dout, x: {"x": dout * 3 * x}, {"x": x})
+    Traceback (most recent call last):
+    AssertionError: gradient of x[2]: analytic ..., numeric ..., error ..., allowed ...; 3 of 3 elements differ
     """
     inputs = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in inputs.items()}
     dout = np.random.default_rng(seed).standard_normal(np.shape(forward(**inputs)))

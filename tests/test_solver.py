@@ -1,10 +1,8 @@
 """Training: what a Solver does, in which order, and that it can be stopped and resumed at any point."""
 
-import ast
 import math
 import os
 import signal
-import subprocess
 import sys
 import threading
 import warnings
@@ -725,49 +723,3 @@ def test_training_in_another_thread():
     straight = solver()
     straight.train()
     assert_same_training(trained, straight)
-
-
-# Who may import whom.
-
-
-def imports(path):
-    """Full names of the modules that a file of the package imports, wherever in it."""
-    here = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = (
-                ".".join([*here[: len(here) - node.level], *filter(None, [node.module])]) if node.level else node.module
-            )
-            found.update(f"{base}.{alias.name}" for alias in node.names)
-    return found
-
-
-def test_nothing_above_the_kernels_imports_numba():
-    for path in PACKAGE.glob("*.py"):
-        guilty = {name for name in imports(path) if name.split(".")[0] in ("numba", "llvmlite")}
-        assert not guilty or path.stem in ("testing", "cli"), (
-            path,
-            guilty,
-        )  # a tool for kernels; what reports versions
-    for path in (PACKAGE / "reference").glob("*.py"):
-        allowed = ("numpy", "numbanet.reference", "math")
-        assert all(name.startswith(allowed) for name in imports(path)), path
-
-
-def test_solver_does_not_import_models():
-    assert "numbanet.optim" in imports(PACKAGE / "solver.py")
-    for name in ("solver", "optim", "checkpoint", "layers", "program", "_checks"):
-        assert not any(other.startswith("numbanet.models") for other in imports(PACKAGE / f"{name}.py"))
-
-
-def test_importing_compiles_nothing():
-    code = """
-import numbanet
-kernels = [getattr(numbanet.kernels, name) for name in numbanet.kernels.__all__]
-forms = [form for kernel in kernels for form in (kernel.serial, kernel.parallel)]
-assert forms and not any(form.signatures for form in forms)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,87 @@
+"""What the README and the documents tell a stranger to copy does what they say."""
+
+import contextlib
+import doctest
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import numbanet.testing
+from numbanet.cli._arguments import parse
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TESTING = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+
+
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def run(code, names=None):
+    """What the code prints, as lines; its names go into `names`."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {} if names is None else names)
+    return printed.getvalue().splitlines()
+
+
+def test_the_example_of_the_readme_trains(monkeypatch):
+    monkeypatch.setenv("NUMBANET_NUM_THREADS", "1")  # the same bits, and no waiting for a second core that is busy
+    (code,) = blocks(README, "python")
+    *progress, last = run(code)
+    accuracy, shape, *_ = last.split(" ", 1)
+    assert float(accuracy) > 0.95
+    assert shape.startswith("(64, 100) [")
+    assert progress[0].startswith("(Iteration 1 / 140) loss: ")
+
+
+COMMANDS = [
+    command
+    for block in blocks(README, "")
+    for line in block.splitlines()
+    for command in line.partition("#")[0].split("&&")
+    if command.split()[:1] == ["numbanet"]
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_of_the_readme_are_understood(command):
+    assert parse(shlex.split(command)[1:]).name in ("train", "evaluate", "predict", "info")
+
+
+def test_the_readme_shows_every_command():
+    assert {command.split()[1] for command in COMMANDS} == {"train", "evaluate", "predict", "info"}
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
+)
+def test_links_lead_somewhere(document):
+    path = ROOT / document
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+def test_the_examples_of_the_testing_guide():
+    serial = TESTING.replace("parallel=True, ", "")  # which compiles in a tenth of the time
+    names = {}
+    check, gradients = (run(code, names) for code in blocks(serial, "python"))
+    assert check[0].startswith("Report(operation='shrink_kernel', comparisons=108, worst=")
+    assert gradients[0].startswith("{'x': ")
+
+    kernel = serial[serial.index("@numba") : serial.index("def arguments")]
+    exec(kernel.replace("np.sign(x[i, j]) * ", ""), names)
+    with pytest.raises(AssertionError) as raised:
+        names["check_pair"]((names["shrink"], names["shrink_kernel"]), names["cases"][1:])
+    (shown,) = blocks(TESTING, "text")
+    assert str(raised.value) == shown.strip()
+
+
+def test_the_examples_in_docstrings():
+    failed, attempted = doctest.testmod(numbanet.testing, optionflags=doctest.ELLIPSIS)
+    assert attempted > 0
+    assert failed == 0
