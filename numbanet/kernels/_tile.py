@@ -10,142 +10,17 @@ branches from LLVM in their place.
 
 import platform
 
-from llvmlite import binding, ir
-from numba.core import cgutils, types
+from llvmlite import ir
+from numba.core import types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from ._math import fused_multiply_add
+from ._vectors import VECTOR_BYTES, Vectors
 
-
-def _vector_bytes():
-    """Width of this CPU's vectors. The machine code is kept for each CPU by itself, so this may be a constant in it."""
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 64
-    return 32 if features.get("avx") else 16
-
-
-VECTOR_BYTES = _vector_bytes()
 VECTORS = 3  # the most vectors of columns in a tile
 # The sums, the columns and one element of a fill 28 of the 32 registers of AVX-512 and NEON, the 16 of AVX2 and SSE.
 TILE_ROWS = 8 if VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64") else 4
-
-INT32 = ir.IntType(32)
-
-
-class _Emitter:
-    """Emits vector instructions for arrays of one dtype."""
-
-    def __init__(self, context, builder, dtype):
-        self.context, self.builder = context, builder
-        self.element = context.get_data_type(dtype)
-        self.itemsize = context.get_abi_sizeof(self.element)
-        self.lanes = VECTOR_BYTES // self.itemsize
-        self.vector = ir.VectorType(self.element, self.lanes)
-        self.mask = ir.VectorType(ir.IntType(1), self.lanes)
-        self.index = context.get_value_type(types.intp)
-
-    def constant(self, value):
-        return ir.Constant(self.index, value)
-
-    def array(self, kind, value):
-        """The data pointer and the strides of an array."""
-        struct = arrayobj.make_array(kind)(self.context, self.builder, value)
-        return struct.data, [self.builder.extract_value(struct.strides, axis) for axis in range(kind.ndim)]
-
-    def moved(self, pointer, *offsets):
-        """`pointer` moved by so many bytes."""
-        place = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
-        for offset in offsets:
-            place = self.builder.gep(place, [offset])
-        return self.builder.bitcast(place, self.element.as_pointer())
-
-    def kept(self, pointer):
-        """`pointer`, which LLVM must keep in a register: within a loop it would multiply row by stride each time."""
-        kind = ir.FunctionType(pointer.type, [pointer.type])
-        return self.builder.asm(kind, "", "=r,0", [pointer], False)
-
-    def elements(self, count):
-        """`count` elements in bytes."""
-        return self.builder.mul(count, self.constant(self.itemsize))
-
-    def spread(self, scalar):
-        """A vector with `scalar` in every lane."""
-        undefined, first = ir.Constant(self.vector, ir.Undefined), ir.Constant(INT32, 0)
-        lanes = ir.Constant(ir.VectorType(INT32, self.lanes), None)
-        return self.builder.shuffle_vector(self.builder.insert_element(undefined, scalar, first), undefined, lanes)
-
-    def first_lanes(self, count):
-        """The mask of the first `count` lanes; none where it is negative, all where it is large."""
-        undefined, first = ir.Constant(ir.VectorType(self.index, self.lanes), ir.Undefined), ir.Constant(INT32, 0)
-        zero = ir.Constant(ir.VectorType(INT32, self.lanes), None)
-        spread = self.builder.shuffle_vector(self.builder.insert_element(undefined, count, first), undefined, zero)
-        numbers = ir.Constant(spread.type, [self.constant(lane) for lane in range(self.lanes)])
-        return self.builder.icmp_signed("<", numbers, spread)
-
-    def _masked(self, name, result, arguments):
-        kind = ir.FunctionType(result, [argument.type for argument in arguments])
-        vector = f"v{self.lanes}{self.element.intrinsic_name}"
-        name = f"{name}.{vector}.p0{vector}"  # LLVM mends the name where its pointers have no type
-        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), arguments)
-
-    def load(self, pointer, mask=None):
-        """A vector; zero in the lanes that are masked out, which are not touched."""
-        pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
-        if mask is None:
-            return self.builder.load(pointer, align=self.itemsize)
-        arguments = [pointer, ir.Constant(INT32, self.itemsize), mask, ir.Constant(self.vector, None)]
-        return self._masked("llvm.masked.load", self.vector, arguments)
-
-    def store(self, value, pointer, mask=None):
-        """Write the lanes that are not masked out."""
-        pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
-        if mask is None:
-            self.builder.store(value, pointer, align=self.itemsize)
-        else:
-            arguments = [value, pointer, ir.Constant(INT32, self.itemsize), mask]
-            self._masked("llvm.masked.store", ir.VoidType(), arguments)
-
-    def loop(self, count, step, body, initial=()):
-        """``for i in range(0, count, step): carried = body(i, carried)``; gives what was carried out of it."""
-        builder = self.builder
-        entry, again = builder.block, builder.append_basic_block("loop")
-        done = builder.append_basic_block("done")
-        builder.cbranch(builder.icmp_signed(">", count, self.constant(0)), again, done)
-        builder.position_at_end(again)
-        i = builder.phi(self.index)
-        carried = [builder.phi(value.type) for value in initial]
-        latest = body(i, carried) or ()
-        following = builder.add(i, self.constant(step))
-        last = builder.block
-        for phi, first, after in zip([i, *carried], [self.constant(0), *initial], [following, *latest], strict=True):
-            phi.add_incoming(first, entry)
-            phi.add_incoming(after, last)
-        builder.cbranch(builder.icmp_signed("<", following, count), again, done)
-        builder.position_at_end(done)
-        results = [builder.phi(value.type) for value in initial]
-        for phi, first, after in zip(results, initial, latest, strict=True):
-            phi.add_incoming(first, entry)
-            phi.add_incoming(after, last)
-        return results
-
-    def transposed(self, rows):
-        """A square of as many vectors as lanes, turned round: squares of 1, then 2, 4, ... lanes change places."""
-        size = 1
-        while size < self.lanes:
-            turned = list(rows)
-            lanes = range(self.lanes)
-            low = [lane if not lane & size else self.lanes + lane - size for lane in lanes]
-            high = [lane + size if not lane & size else self.lanes + lane for lane in lanes]
-            kind = ir.VectorType(INT32, self.lanes)
-            for row in range(self.lanes):
-                if not row & size:
-                    a, b = rows[row], rows[row + size]
-                    turned[row] = self.builder.shuffle_vector(a, b, ir.Constant(kind, low))
-                    turned[row + size] = self.builder.shuffle_vector(a, b, ir.Constant(kind, high))
-            rows, size = turned, 2 * size
-        return rows
 
 
 @intrinsic
@@ -153,7 +28,7 @@ def address(typing_context, array, i, j):
     """The address of element (i, j), as an integer."""
 
     def codegen(context, builder, signature, args):
-        emit = _Emitter(context, builder, signature.args[0].dtype)
+        emit = Vectors(context, builder, signature.args[0].dtype)
         data, strides = emit.array(signature.args[0], args[0])
         place = emit.moved(data, *(builder.mul(i, stride) for i, stride in zip(args[1:], strides, strict=True)))
         return builder.ptrtoint(place, emit.index)
@@ -176,7 +51,7 @@ def tile(rows, vectors):
     @intrinsic
     def product(typing_context, a, i, panel, start, start_step, c, j, width, floor):
         def codegen(context, builder, signature, args):
-            emit = _Emitter(context, builder, signature.args[5].dtype)
+            emit = Vectors(context, builder, signature.args[5].dtype)
             a_data, (a_stride, a_step) = emit.array(signature.args[0], args[0])
             panel_data, (panel_stride, _) = emit.array(signature.args[2], args[2])
             c_data, (c_stride, _) = emit.array(signature.args[5], args[5])
@@ -241,7 +116,7 @@ def pack_rows(vectors):
     @intrinsic
     def pack(typing_context, b, panel, width):
         def codegen(context, builder, signature, args):
-            emit = _Emitter(context, builder, signature.args[1].dtype)
+            emit = Vectors(context, builder, signature.args[1].dtype)
             b_data, (b_stride, _) = emit.array(signature.args[0], args[0])
             panel_data, (panel_stride, _) = emit.array(signature.args[1], args[1])
             depth = builder.extract_value(arrayobj.make_array(signature.args[0])(context, builder, args[0]).shape, 0)
@@ -271,7 +146,7 @@ def pack_columns(typing_context, b, panel, j, width):
     """
 
     def codegen(context, builder, signature, args):
-        emit = _Emitter(context, builder, signature.args[1].dtype)
+        emit = Vectors(context, builder, signature.args[1].dtype)
         b_data, (_, b_step) = emit.array(signature.args[0], args[0])
         panel_data, (panel_stride, _) = emit.array(signature.args[1], args[1])
         j, width = args[2:]

@@ -1,86 +1,115 @@
 """Batch and layer normalisation.
 
-N examples, D features. Batch normalisation is parallel over blocks of features: each owns its columns, its statistics
-and its running averages, and reads the rows in order. Layer normalisation is parallel over examples; its parameter
-gradients are sums over the examples, so they go over blocks of features.
+N examples, D features. Batch normalisation is parallel over ranges of features, one for each thread, which owns their
+columns, statistics and running averages; sums over the examples go in order. Layer normalisation is parallel over
+ranges of examples; its parameter gradients are sums over the examples, so each thread has a range of features for them.
 """
 
 import math
 
-import numpy as np
 from numba import prange
 
+from ._columns import column_pass
 from ._jit import serial
-from ._parallel import kernel
-from ._sums import centred_dot, lane_sum
+from ._math import fused_multiply_add
+from ._parallel import kernel, workers
+from ._sums import centred_dot, lane_sum, lane_sums
 
-COLUMNS = 64  # features in one piece of parallel work: whole cache lines of every row
-ELEMENT_NS = 0.5
+# Nanoseconds an element takes on one core.
+FORWARD_NS, BACKWARD_NS = 0.09, 0.12
+TOGETHER = 16  # ranges are cut at multiples of this
+
+
+# What happens to one vector of columns in one row, and to one vector of a row.
+
+
+def _fma(emit, a, b, c):
+    return fused_multiply_add(emit.context, emit.builder, a, b, c)
+
+
+def _x_hat(emit, x, mean, inv_std):
+    return emit.builder.fmul(emit.builder.fsub(x, mean), inv_std)
+
+
+def _sum(emit, sums, reads, rows, columns, numbers):
+    return [emit.builder.fadd(sums[0], reads[0])], []
+
+
+def _centred_squares(emit, sums, reads, rows, columns, numbers):
+    centred = emit.builder.fsub(reads[0], columns[0])
+    return [_fma(emit, centred, centred, sums[0])], []
+
+
+def _scale_and_shift(emit, sums, reads, rows, columns, numbers):
+    """gamma x_hat + beta."""
+    gamma, beta, mean, inv_std = columns
+    return [], [_fma(emit, gamma, _x_hat(emit, reads[0], mean, inv_std), beta)]
+
+
+def _parameter_gradients(emit, sums, reads, rows, columns, numbers):
+    """dgamma += dout x_hat, dbeta += dout, with statistics by row or by column."""
+    (dout, x), (mean, inv_std) = reads, (*rows, *columns)
+    return [_fma(emit, dout, _x_hat(emit, x, mean, inv_std), sums[0]), emit.builder.fadd(sums[1], dout)], []
+
+
+def _batchnorm_input_gradient(emit, sums, reads, rows, columns, numbers):
+    """dx = gamma inv_std (dout - dbeta / N - x_hat dgamma / N)."""
+    builder, (dout, x), (gamma, mean, inv_std, dgamma, dbeta), (n,) = emit.builder, reads, columns, numbers
+    inner = builder.fsub(dout, builder.fdiv(dbeta, n))
+    inner = builder.fsub(inner, builder.fmul(_x_hat(emit, x, mean, inv_std), builder.fdiv(dgamma, n)))
+    return [], [builder.fmul(builder.fmul(gamma, inv_std), inner)]
+
+
+def _gradient_sums(emit, sums, gamma, dout, x, mean):
+    """Σ g and Σ g (x - mean), with g = gamma dout."""
+    g = emit.builder.fmul(gamma, dout)
+    return [emit.builder.fadd(sums[0], g), _fma(emit, g, emit.builder.fsub(x, mean), sums[1])]
+
+
+column_sums = column_pass(_sum, reads=1, sums=1)
+column_centred_squares = column_pass(_centred_squares, reads=1, columns=1, sums=1)
+scale_and_shift = column_pass(_scale_and_shift, reads=1, columns=4, writes=1)
+batchnorm_parameter_gradients = column_pass(_parameter_gradients, reads=2, columns=2, sums=2)
+batchnorm_input_gradient = column_pass(_batchnorm_input_gradient, reads=2, columns=5, numbers=1, writes=1)
+layernorm_parameter_gradients = column_pass(_parameter_gradients, reads=2, rows=2, sums=2)
+layernorm_gradient_sums = lane_sums(2, _gradient_sums)
 
 
 @serial
-def _batch_statistics(x, eps, momentum, running_mean, running_var, mean, inv_std, start, stop):
-    real = x.dtype.type
-    n = real(x.shape[0])
+def part(size, index, parts):
+    """One of `parts` even ranges of `size` things."""
+    units = (size + TOGETHER - 1) // TOGETHER
+    return slice(units * index // parts * TOGETHER, min(units * (index + 1) // parts * TOGETHER, size))
+
+
+@serial
+def _update_statistics(n, eps, momentum, running_mean, running_var, mean, inv_std):
+    """From the sum of squares, which comes in `inv_std`."""
+    real = mean.dtype.type
     keep, fresh = real(momentum), real(1) - real(momentum)
-    var = inv_std  # holds the variance until the last loop
-    for j in range(start, stop):
-        mean[j] = 0
-        var[j] = 0
-    for i in range(x.shape[0]):
-        for j in range(start, stop):
-            mean[j] += x[i, j]
-    for j in range(start, stop):
-        mean[j] /= n
-    for i in range(x.shape[0]):
-        for j in range(start, stop):
-            centred = x[i, j] - mean[j]
-            var[j] += centred * centred
-    for j in range(start, stop):
-        var[j] /= n
+    for j in range(mean.size):
+        var = inv_std[j] / n
         running_mean[j] = keep * running_mean[j] + fresh * mean[j]
-        running_var[j] = keep * running_var[j] + fresh * var[j]
-        inv_std[j] = real(1) / math.sqrt(var[j] + real(eps))
+        running_var[j] = keep * running_var[j] + fresh * var
+        inv_std[j] = real(1) / math.sqrt(var + real(eps))
 
 
-@serial
-def _normalize_columns(x, gamma, beta, mean, inv_std, out, start, stop):
-    for i in range(x.shape[0]):
-        for j in range(start, stop):
-            out[i, j] = gamma[j] * ((x[i, j] - mean[j]) * inv_std[j]) + beta[j]
-
-
-@serial
-def _sum_gradients(dout, x, mean, inv_std, dgamma, dbeta, start, stop):
-    """Parameter gradients of batch normalisation: sums over the rows, in order."""
-    for j in range(start, stop):
-        dgamma[j] = 0
-        dbeta[j] = 0
-    for i in range(x.shape[0]):
-        for j in range(start, stop):
-            dbeta[j] += dout[i, j]
-            dgamma[j] += dout[i, j] * ((x[i, j] - mean[j]) * inv_std[j])
-
-
-@serial
-def _batchnorm_input_gradient(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta, start, stop):
-    n = x.dtype.type(x.shape[0])
-    for i in range(x.shape[0]):
-        for j in range(start, stop):
-            x_hat = (x[i, j] - mean[j]) * inv_std[j]
-            dx[i, j] = gamma[j] * inv_std[j] * (dout[i, j] - dbeta[j] / n - x_hat * (dgamma[j] / n))
-
-
-@kernel(2 * ELEMENT_NS)
+@kernel(FORWARD_NS)
 def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, mean, inv_std, out):
-    d = mean.size
-    for block in prange((d + COLUMNS - 1) // COLUMNS):
-        start, stop = np.uint64(block * COLUMNS), np.uint64(min(block * COLUMNS + COLUMNS, d))
-        _batch_statistics(x, eps, momentum, running_mean, running_var, mean, inv_std, start, stop)
-        _normalize_columns(x, gamma, beta, mean, inv_std, out, start, stop)
+    n = x.dtype.type(len(x))
+    blocks = workers()
+    for block in prange(blocks):
+        columns = part(mean.size, block, blocks)
+        x_part, mean_part, inv_std_part = x[:, columns], mean[columns], inv_std[columns]
+        column_sums(x_part, mean_part)
+        for j in range(mean_part.size):
+            mean_part[j] /= n
+        column_centred_squares(x_part, mean_part, inv_std_part)
+        _update_statistics(n, eps, momentum, running_mean[columns], running_var[columns], mean_part, inv_std_part)
+        scale_and_shift(x_part, gamma[columns], beta[columns], mean_part, inv_std_part, out[:, columns])
 
 
-@kernel(ELEMENT_NS)
+@kernel(FORWARD_NS / 2)
 def batchnorm_inference(x, gamma, beta, running_mean, running_var, eps, out):
     real = x.dtype.type
     for i in prange(x.shape[0]):
@@ -89,16 +118,21 @@ def batchnorm_inference(x, gamma, beta, running_mean, running_var, eps, out):
             out[i, j] = gamma[j] * ((x[i, j] - running_mean[j]) * inv_std) + beta[j]
 
 
-@kernel(2 * ELEMENT_NS)
+@kernel(BACKWARD_NS)
 def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
-    d = mean.size
-    for block in prange((d + COLUMNS - 1) // COLUMNS):
-        start, stop = np.uint64(block * COLUMNS), np.uint64(min(block * COLUMNS + COLUMNS, d))
-        _sum_gradients(dout, x, mean, inv_std, dgamma, dbeta, start, stop)
-        _batchnorm_input_gradient(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta, start, stop)
+    n = x.dtype.type(len(x))
+    blocks = workers()
+    for block in prange(blocks):
+        columns = part(mean.size, block, blocks)
+        dout_part, x_part, mean_part, inv_std_part = dout[:, columns], x[:, columns], mean[columns], inv_std[columns]
+        dgamma_part, dbeta_part = dgamma[columns], dbeta[columns]
+        batchnorm_parameter_gradients(dout_part, x_part, mean_part, inv_std_part, dgamma_part, dbeta_part)
+        batchnorm_input_gradient(
+            dout_part, x_part, gamma[columns], mean_part, inv_std_part, dgamma_part, dbeta_part, n, dx[:, columns]
+        )
 
 
-@kernel(2 * ELEMENT_NS)
+@kernel(FORWARD_NS)
 def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
     real = x.dtype.type
     d = real(x.shape[1])
@@ -111,29 +145,22 @@ def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
 
 
 @serial
-def _sum_gradients_over_examples(dout, x, mean, inv_std, dgamma, dbeta, start, stop):
-    for j in range(start, stop):
-        dgamma[j] = 0
-        dbeta[j] = 0
-    for i in range(x.shape[0]):
-        for j in range(start, stop):
-            dbeta[j] += dout[i, j]
-            dgamma[j] += dout[i, j] * ((x[i, j] - mean[i]) * inv_std[i])
+def _layernorm_input_gradient(dout, x, gamma, mean, inv_std, dx):
+    """One row: dx = inv_std (g - mean(g) - x_hat mean(g x_hat)), with g = gamma dout."""
+    d = x.dtype.type(x.size)
+    sum_g, sum_g_centred = layernorm_gradient_sums(gamma, dout, x, mean)
+    mean_g, mean_g_x_hat = sum_g / d, sum_g_centred * inv_std / d
+    for j in range(x.size):
+        x_hat = (x[j] - mean) * inv_std
+        dx[j] = inv_std * (gamma[j] * dout[j] - mean_g - x_hat * mean_g_x_hat)
 
 
-@kernel(3 * ELEMENT_NS)
+@kernel(BACKWARD_NS)
 def layernorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
-    columns = gamma.size
-    for block in prange((columns + COLUMNS - 1) // COLUMNS):
-        start, stop = np.uint64(block * COLUMNS), np.uint64(min(block * COLUMNS + COLUMNS, columns))
-        _sum_gradients_over_examples(dout, x, mean, inv_std, dgamma, dbeta, start, stop)
-    d, zero = x.dtype.type(columns), x.dtype.type(0)
-    for i in prange(x.shape[0]):
-        g = dx[i]  # gamma * dout, until the last loop
-        for j in range(columns):
-            g[j] = gamma[j] * dout[i, j]
-        mean_g = lane_sum(g) / d
-        mean_g_x_hat = centred_dot(g, zero, x[i], mean[i]) * inv_std[i] / d
-        for j in range(columns):
-            x_hat = (x[i, j] - mean[i]) * inv_std[i]
-            dx[i, j] = inv_std[i] * (g[j] - mean_g - x_hat * mean_g_x_hat)
+    blocks = workers()
+    for block in prange(blocks):
+        columns = part(gamma.size, block, blocks)
+        layernorm_parameter_gradients(dout[:, columns], x[:, columns], mean, inv_std, dgamma[columns], dbeta[columns])
+        rows = part(len(x), block, blocks)
+        for i in range(rows.start, rows.stop):
+            _layernorm_input_gradient(dout[i], x[i], gamma, mean[i], inv_std[i], dx[i])

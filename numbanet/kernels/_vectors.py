@@ -1,0 +1,140 @@
+"""Vector instructions, for what no loop that numba compiles turns into them."""
+
+from llvmlite import binding, ir
+from numba.core import cgutils, types
+from numba.np import arrayobj
+
+INT32 = ir.IntType(32)
+
+
+def _vector_bytes():
+    """Width of this CPU's vectors. The machine code is kept for each CPU by itself, so this may be a constant in it."""
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 64
+    return 32 if features.get("avx") else 16
+
+
+VECTOR_BYTES = _vector_bytes()
+
+
+class Vectors:
+    """Emits vector instructions for arrays of one dtype.
+
+    Parameters
+    ----------
+    context, builder
+        Numba's, for the function that is being compiled.
+    dtype : numba type
+    lanes : int, optional
+        Elements of a vector. By default as many as the CPU's own vectors have; LLVM makes others from several of those.
+    """
+
+    def __init__(self, context, builder, dtype, lanes=None):
+        self.context, self.builder = context, builder
+        self.element = context.get_data_type(dtype)
+        self.itemsize = context.get_abi_sizeof(self.element)
+        self.lanes = lanes or VECTOR_BYTES // self.itemsize
+        self.vector = ir.VectorType(self.element, self.lanes)
+        self.index = context.get_value_type(types.intp)
+
+    def constant(self, value):
+        return ir.Constant(self.index, value)
+
+    def array(self, kind, value):
+        """The data pointer and the strides of an array."""
+        struct = arrayobj.make_array(kind)(self.context, self.builder, value)
+        return struct.data, [self.builder.extract_value(struct.strides, axis) for axis in range(kind.ndim)]
+
+    def moved(self, pointer, *offsets):
+        """`pointer` moved by so many bytes."""
+        place = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        for offset in offsets:
+            place = self.builder.gep(place, [offset])
+        return self.builder.bitcast(place, self.element.as_pointer())
+
+    def kept(self, pointer):
+        """`pointer`, which LLVM must keep in a register: within a loop it would multiply row by stride each time."""
+        kind = ir.FunctionType(pointer.type, [pointer.type])
+        return self.builder.asm(kind, "", "=r,0", [pointer], False)
+
+    def elements(self, count):
+        """`count` elements in bytes."""
+        return self.builder.mul(count, self.constant(self.itemsize))
+
+    def spread(self, scalar):
+        """A vector with `scalar` in every lane."""
+        undefined, first = ir.Constant(self.vector, ir.Undefined), ir.Constant(INT32, 0)
+        lanes = ir.Constant(ir.VectorType(INT32, self.lanes), None)
+        return self.builder.shuffle_vector(self.builder.insert_element(undefined, scalar, first), undefined, lanes)
+
+    def first_lanes(self, count):
+        """The mask of the first `count` lanes; none where it is negative, all where it is large."""
+        undefined, first = ir.Constant(ir.VectorType(self.index, self.lanes), ir.Undefined), ir.Constant(INT32, 0)
+        zero = ir.Constant(ir.VectorType(INT32, self.lanes), None)
+        spread = self.builder.shuffle_vector(self.builder.insert_element(undefined, count, first), undefined, zero)
+        numbers = ir.Constant(spread.type, [self.constant(lane) for lane in range(self.lanes)])
+        return self.builder.icmp_signed("<", numbers, spread)
+
+    def _masked(self, name, result, arguments):
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        vector = f"v{self.lanes}{self.element.intrinsic_name}"
+        name = f"{name}.{vector}.p0{vector}"  # LLVM mends the name where its pointers have no type
+        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), arguments)
+
+    def load(self, pointer, mask=None):
+        """A vector; zero in the lanes that are masked out, which are not touched."""
+        pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
+        if mask is None:
+            return self.builder.load(pointer, align=self.itemsize)
+        arguments = [pointer, ir.Constant(INT32, self.itemsize), mask, ir.Constant(self.vector, None)]
+        return self._masked("llvm.masked.load", self.vector, arguments)
+
+    def store(self, value, pointer, mask=None):
+        """Write the lanes that are not masked out."""
+        pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
+        if mask is None:
+            self.builder.store(value, pointer, align=self.itemsize)
+        else:
+            arguments = [value, pointer, ir.Constant(INT32, self.itemsize), mask]
+            self._masked("llvm.masked.store", ir.VoidType(), arguments)
+
+    def loop(self, count, step, body, initial=()):
+        """``for i in range(0, count, step): carried = body(i, carried)``; gives what was carried out of it."""
+        builder = self.builder
+        entry, again = builder.block, builder.append_basic_block("loop")
+        done = builder.append_basic_block("done")
+        builder.cbranch(builder.icmp_signed(">", count, self.constant(0)), again, done)
+        builder.position_at_end(again)
+        i = builder.phi(self.index)
+        carried = [builder.phi(value.type) for value in initial]
+        latest = body(i, carried) or ()
+        following = builder.add(i, self.constant(step))
+        last = builder.block
+        for phi, first, after in zip([i, *carried], [self.constant(0), *initial], [following, *latest], strict=True):
+            phi.add_incoming(first, entry)
+            phi.add_incoming(after, last)
+        builder.cbranch(builder.icmp_signed("<", following, count), again, done)
+        builder.position_at_end(done)
+        results = [builder.phi(value.type) for value in initial]
+        for phi, first, after in zip(results, initial, latest, strict=True):
+            phi.add_incoming(first, entry)
+            phi.add_incoming(after, last)
+        return results
+
+    def transposed(self, rows):
+        """A square of as many vectors as lanes, turned round: squares of 1, then 2, 4, ... lanes change places."""
+        size = 1
+        while size < self.lanes:
+            turned = list(rows)
+            lanes = range(self.lanes)
+            low = [lane if not lane & size else self.lanes + lane - size for lane in lanes]
+            high = [lane + size if not lane & size else self.lanes + lane for lane in lanes]
+            kind = ir.VectorType(INT32, self.lanes)
+            for row in range(self.lanes):
+                if not row & size:
+                    a, b = rows[row], rows[row + size]
+                    turned[row] = self.builder.shuffle_vector(a, b, ir.Constant(kind, low))
+                    turned[row + size] = self.builder.shuffle_vector(a, b, ir.Constant(kind, high))
+            rows, size = turned, 2 * size
+        return rows
