@@ -2,6 +2,7 @@
 
 from . import data, functional, initializers, kernels, optim, reference, testing
 from ._version import __version__
+from ._warmup import warmup
 from .errors import CheckpointError, DataError, TrainingDiverged
 from .kernels._threads import get_num_threads, set_num_threads
 from .layers import ELU, GELU, Affine, BatchNorm, Dropout, Layer, LayerNorm, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
@@ -39,6 +40,7 @@ __all__ = [
     "reference",
     "set_num_threads",
     "testing",
+    "warmup",
 ]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import numbanet
+from numbanet.kernels import _jit
 
 PACKAGE = Path(numbanet.__file__).parent
 
@@ -29,9 +30,9 @@ for warning in caught:
 """
 
 
-def run(cache, package=PACKAGE):
+def run(cache, package=PACKAGE, **environment):
     """What a new process prints that runs one kernel."""
-    environment = {**os.environ, "NUMBANET_CACHE_DIR": str(cache), "PYTHONPATH": str(package.parent)}
+    environment = {**os.environ, "NUMBANET_CACHE_DIR": str(cache), "PYTHONPATH": str(package.parent), **environment}
     command = [sys.executable, "-c", SCRIPT]
     done = subprocess.run(command, env=environment, cwd=package.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -76,3 +77,46 @@ def test_without_a_folder_to_write_kernels_run_with_one_warning(tmp_path):
     assert len(warnings) == 1
     assert warnings[0].startswith("RuntimeWarning numbanet cannot keep its compiled kernels")
     assert "Set NUMBANET_CACHE_DIR" in warnings[0]
+
+
+@pytest.mark.parametrize("name", ["NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_BOUNDSCHECK"])
+def test_settings_of_the_compiler_have_a_folder_of_their_own(monkeypatch, name):
+    before = _jit._digest()
+    monkeypatch.setenv(name, "1")
+    assert _jit._digest() != before
+
+
+def test_settings_of_the_threads_share_a_folder(monkeypatch):
+    before = _jit._digest()
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    assert _jit._digest() == before
+
+
+def test_another_cpu_has_a_folder_of_its_own(monkeypatch):
+    before = _jit._digest()
+    monkeypatch.setattr(_jit.binding, "get_host_cpu_name", lambda: "i486")
+    assert _jit._digest() != before
+
+
+def test_damaged_files_are_compiled_anew(tmp_path):
+    run(tmp_path)
+    files = [path for path in tmp_path.rglob("*.nb?")]
+    sizes = {path: path.stat().st_size for path in files}
+    for path in files:
+        path.write_bytes(path.read_bytes()[:100])
+    assert run(tmp_path) == ""
+    assert {path: path.stat().st_size for path in files} == sizes
+
+
+def test_folders_of_earlier_versions_go_when_long_unused(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBANET_CACHE_DIR", str(tmp_path))
+    day = 24 * 3600
+    names = [f"{number:016x}" for number in range(_jit.KEPT + 4)]
+    for days, name in enumerate([*names, "somebody's", "0123"]):  # the first were used last
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("")
+        used = _jit.time.time() - (days + 3) * day
+        os.utime(tmp_path / name, (used, used))
+    _jit._prune(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {*names[: _jit.KEPT + 1], "somebody's", "0123"}  # one more, used within the week

@@ -1,10 +1,14 @@
 """How many threads are used: the smallest of what the machine, the control group and the user allow."""
 
+import os
+import subprocess
+import sys
+
 import numba
 import numpy as np
 import pytest
 
-from numbanet.kernels import _threads, relu_forward
+from numbanet.kernels import _layer, _threads, relu_forward
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +30,7 @@ def machine(monkeypatch, tmp_path):
 def write(tmp_path):
     def write(path, text):
         path = tmp_path / "cgroup" / path
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
     return write
@@ -68,8 +72,8 @@ def test_set_num_threads_and_back():
 @pytest.mark.parametrize(
     ("count", "error", "message"),
     [
-        (0, ValueError, "expected 1 to 16 threads"),
-        (17, ValueError, "expected 1 to 16 threads"),
+        (0, ValueError, r"expected 1 to 8 threads \(CPUs this process may run on\), got 0"),
+        (9, ValueError, r"expected 1 to 8 threads \(CPUs this process may run on\), got 9"),
         (2.0, TypeError, "expected a whole number of threads, got 2.0"),
         ("2", TypeError, "expected a whole number of threads, got '2'"),
         (True, TypeError, "expected a whole number of threads, got True"),
@@ -100,12 +104,42 @@ def test_the_tightest_level_counts(write):
     assert _threads.get_num_threads() == 3
 
 
-def test_quota_of_version_1(write):
-    write("cpu/cpu.cfs_period_us", "50000\n")
-    write("cpu/cpu.cfs_quota_us", "-1\n")
+def test_more_threads_than_the_quota_are_refused(write):
+    write("a/b/cpu.max", "300000 100000")
+    with pytest.raises(ValueError, match=r"expected 1 to 3 threads \(control group's CPU quota\), got 4"):
+        _threads.set_num_threads(4)
+
+
+def test_more_threads_than_numba_has_are_refused(monkeypatch):
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)
+    with pytest.raises(ValueError, match=r"expected 1 to 2 threads \(NUMBA_NUM_THREADS\), got 3"):
+        _threads.set_num_threads(3)
+
+
+@pytest.fixture
+def version_1(tmp_path):
+    (tmp_path / "proc").write_text("3:memory:/else\n2:cpu,cpuacct:/a/b\n0::/\n")
+
+
+@pytest.mark.usefixtures("version_1")
+@pytest.mark.parametrize("folder", ["cpu,cpuacct/a/b", "cpu,cpuacct/a", "cpu,cpuacct"])
+def test_quota_of_version_1_at_any_level(write, folder):
+    write(f"{folder}/cpu.cfs_period_us", "50000\n")
+    write(f"{folder}/cpu.cfs_quota_us", "-1\n")
     assert _threads._cgroup_quota() is None
-    write("cpu/cpu.cfs_quota_us", "100000\n")
+    write(f"{folder}/cpu.cfs_quota_us", "100000\n")
     assert _threads._cgroup_quota() == 2
+
+
+def test_in_a_container_whose_group_goes_by_its_name_on_the_host(tmp_path, write):
+    (tmp_path / "proc").write_text("0::/system.slice/docker-1.scope\n")
+    write("cpu.max", "200000 100000")
+    assert _threads._cgroup_quota() == 2
+
+
+def test_without_control_groups(tmp_path):
+    (tmp_path / "proc").unlink()
+    assert _threads._cgroup_quota() is None
 
 
 def test_broken_quota_is_no_limit(write):
@@ -130,7 +164,7 @@ def test_one_thread_means_the_serial_form():
 
 
 def test_large_arrays_take_the_parallel_form(monkeypatch):
-    monkeypatch.setattr(_threads, "apply", lambda: None)  # would start numba's pool with more threads than it has
+    monkeypatch.setattr(_threads, "apply", lambda: "omp")  # would start numba's pool with more threads than it has
     x = np.zeros(1_000_000, np.float32)
     assert relu_forward.variant(x, x) is relu_forward.parallel
     assert relu_forward.variant(x[:10], x[:10]) is relu_forward.serial
@@ -145,3 +179,104 @@ def test_apply_sets_numbas_mask(monkeypatch):
         assert numba.get_num_threads() == 1
     finally:
         numba.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("layer", "parallel"), [("omp", True), ("tbb", True), ("workqueue", False)])
+def test_what_goes_parallel_depends_on_the_cost_of_a_launch(monkeypatch, layer, parallel):
+    monkeypatch.setattr(_threads, "apply", lambda: layer)
+    x = np.zeros(200_000, np.float32)  # a tenth of a millisecond, or a few
+    assert (relu_forward.variant(x, x) is not relu_forward.serial) == parallel
+
+
+def run(script, **environment):
+    """What a new process prints that runs `script`, on two threads at least."""
+    environment = {**os.environ, "NUMBA_NUM_THREADS": "2", **environment}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+SQUARES = """
+import numpy as np
+from numbanet.kernels import _threads, sgd_update
+_threads._affinity, _threads._cgroup_quota = (lambda: 2), (lambda: None)
+w, dw = np.zeros(5_000_000, np.float32), np.ones(5_000_000, np.float32)
+def step():
+    sgd_update(w, dw, 1.0)
+step()
+"""
+
+
+def test_a_forked_child_of_an_openmp_process_works_on_one_thread(monkeypatch):
+    monkeypatch.undo()
+    if sys.platform != "linux":
+        pytest.skip("only GNU's OpenMP ends forked children")
+    script = (
+        SQUARES
+        + """
+import os
+assert _threads.get_num_threads() == 2
+child = os.fork()
+step()
+if child == 0:
+    os._exit(0 if (w == -2).all() and _threads.choice()[0] == 1 else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert _threads.get_num_threads() == 2
+"""
+    )
+    run(script, NUMBA_THREADING_LAYER="omp")
+
+
+def test_calls_from_several_python_threads_on_the_work_queue(monkeypatch):
+    monkeypatch.undo()
+    script = (
+        SQUARES
+        + """
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(2) as pool:
+    def work(_):
+        a = np.zeros_like(w)
+        for _ in range(20):
+            sgd_update(a, dw, 1.0)
+        return (a == -20).all()
+    assert all(pool.map(work, range(4)))
+print(_threads.apply())
+"""
+    )
+    assert run(script, NUMBA_THREADING_LAYER="workqueue") == "workqueue\n"
+
+
+def test_tbb_is_loaded_from_where_pip_puts_it(monkeypatch, tmp_path):
+    class File(type(tmp_path)):
+        def locate(self):
+            return self
+
+    loaded = []
+    monkeypatch.undo()
+    monkeypatch.setattr(_layer.metadata, "files", lambda name: [File(tmp_path / "other"), File(tmp_path / "lib.so")])
+    monkeypatch.setattr(_layer, "TBB", {sys.platform: "lib.so"})
+    monkeypatch.setattr(_layer.ctypes, "CDLL", loaded.append)
+    _layer._load_tbb()
+    assert loaded == [str(tmp_path / "lib.so")]
+
+
+def test_the_slow_layer_is_said_once(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(_layer.numba, "threading_layer", lambda: "workqueue")
+    _layer.start.cache_clear()
+    with pytest.warns(RuntimeWarning, match="neither TBB nor OpenMP") as caught:
+        assert _layer.start() == _layer.start() == "workqueue"
+    assert len(caught) == 1
+    _layer.start.cache_clear()
+
+
+def test_how_long_openmp_waits_is_set_for_its_loading_alone(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    with _layer._short_waits():
+        assert os.environ["GOMP_SPINCOUNT"] == _layer.SPINS
+    assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    with _layer._short_waits():
+        assert "GOMP_SPINCOUNT" not in os.environ

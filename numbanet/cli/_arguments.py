@@ -48,6 +48,7 @@ def _parser():
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
+    _add_warmup(commands)
     _add_info(commands)
     return parser, commands.choices
 
@@ -75,6 +76,12 @@ def _predict(arguments):
     from ._apply import predict
 
     return predict(arguments)
+
+
+def _warmup(arguments):
+    from ._warmup import warmup
+
+    return warmup(arguments)
 
 
 def _info(arguments):
@@ -216,6 +223,25 @@ def _add_predict(commands):
     _add_target(parser)
     parser.add_argument("--output", metavar="FILE.csv", help="where the labels go; default: standard output")
     _add_threads(parser)
+
+
+def _add_warmup(commands):
+    parser = _add_command(
+        commands,
+        "warmup",
+        _warmup,
+        "Compile every kernel ahead of time, so that no training waits for it",
+        "numbanet warmup --dtype float64",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float64", "both"),
+        default="float32",
+        help=_choices(("float32", "float64", "both")),
+    )
+    parser.add_argument(
+        "--processes", type=_count, metavar="N", help="that compile side by side; default: one for each thread, up to 4"
+    )
 
 
 def _add_info(commands):

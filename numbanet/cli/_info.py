@@ -4,7 +4,7 @@ import platform
 from importlib import metadata
 
 from .. import __version__
-from ..kernels import _jit, _machine, _threads
+from ..kernels import _jit, _layer, _machine, _parallel, _threads
 from ._status import UsageError
 
 
@@ -13,12 +13,14 @@ def info(arguments):
     folder = _jit.cache_folder()
     files = [path for path in _jit.cache_root().rglob("*") if path.is_file()] if folder else []
     size = sum(path.stat().st_size for path in files)
+    layer = _layer.start()
     facts = {
         **versions(),
         "system": platform.platform(),
         "CPU, to LLVM": _machine.cpu_name(),
         "threads": "{} ({})".format(*_threads.choice()),
-        "threading layer": _threads.threading_layer(),
+        "threading layer": f"{layer} ({_layer.reason()})",
+        "in parallel": f"operations that take one core {_parallel.PARALLEL_ABOVE_NS[layer] / 1e3:.0f} µs or more",
         "kernel cache": f"{folder} ({_jit.cache_root()}: {size / 1e6:.1f} MB)" if folder else "none: cannot be written",
     }
     for name, fact in facts.items():

@@ -8,13 +8,17 @@ import contextlib
 import functools
 import hashlib
 import os
+import re
+import shutil
 import sys
 import tempfile
+import time
 import warnings
 from pathlib import Path
 
 import llvmlite
 import numba
+from llvmlite import binding
 from numba.core import caching
 
 # "numpy": the default model puts a test for zero into every division, which stops vectorisation. No `fastmath`: it
@@ -22,6 +26,15 @@ from numba.core import caching
 # sum in lanes (`_sums`), so that a result depends neither on the block an element falls into nor on the width of the
 # vectors.
 OPTIONS = {"error_model": "numpy", "nogil": True}
+
+KEPT, KEPT_SECONDS = 4, 7 * 24 * 3600  # folders of earlier versions
+NO_MATTER_TO_THE_CODE = {
+    "NUMBA_NUM_THREADS",
+    "NUMBA_THREADING_LAYER",
+    "NUMBA_THREADING_LAYER_PRIORITY",
+    "NUMBA_CACHE_DIR",
+    "NUMBA_DEBUG_CACHE",
+}
 
 
 def cache_root():
@@ -37,18 +50,42 @@ def cache_root():
     return Path(base).expanduser() / "numbanet"
 
 
-@functools.cache
-def cache_folder():
-    """The folder for exactly this source, numba and llvmlite, made where missing; None where none can be written.
+def _digest():
+    """A name for exactly this source, numba, llvmlite, CPU and settings of the compiler: whatever the code depends on.
 
-    Numba's index inside it tells CPUs and Python versions apart.
+    Numba's index inside the folder tells CPUs apart too, but by NUMBA_CPU_NAME where that is set, while the kernels'
+    own constants follow the CPU itself.
     """
-    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    cpu = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
+    settings = [
+        f"{name}={value}"
+        for name, value in sorted(os.environ.items())
+        if name.startswith("NUMBA_") and name not in NO_MATTER_TO_THE_CODE
+    ]
+    digest = hashlib.sha256(repr((numba.__version__, llvmlite.__version__, cpu, settings)).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _prune(root):
+    """Remove the folders of other versions, but for the `KEPT` used last and those used within `KEPT_SECONDS`."""
+    folders = [path for path in root.iterdir() if re.fullmatch("[0-9a-f]{16}", path.name) and path.is_dir()]
+    used = {path: path.stat().st_mtime for path in folders}  # every process that uses one writes to it
+    for path in sorted(folders, key=used.get, reverse=True)[KEPT:]:
+        if time.time() - used[path] > KEPT_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@functools.cache
+def cache_folder():
+    """The folder for exactly this code, made where missing; None, after a warning, where none can be written."""
     try:
-        folder = cache_root() / digest.hexdigest()[:16]
-        folder.mkdir(parents=True, exist_ok=True)
+        root = cache_root()
+        folder = root / _digest()
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _prune(root)
         tempfile.TemporaryFile(dir=folder).close()
     except (OSError, RuntimeError) as error:  # RuntimeError: no home folder to expand ~ to
         warnings.warn(
@@ -107,6 +144,21 @@ class _Cache(caching.FunctionCache):
         self._impl_class = functools.partial(_Implementation, variant=variant)
         super().__init__(py_func)
 
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a damaged file can raise anything; what is compiled now takes its place
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def holds(self, sig, target_context):
+        """Whether the folder has code for this signature."""
+        try:
+            return self._index_key(sig, target_context.codegen()) in self._cache_file._load_index()
+        except Exception:  # damaged, as above
+            return False
+
     def save_overload(self, sig, data):
         try:
             # Two processes that save at once can leave one signature's code under another's name.
@@ -123,6 +175,18 @@ def compiled(function, parallel=False):
     if cache_folder() is not None:
         dispatcher._cache = _Cache(function, "parallel" if parallel else "serial")
     return dispatcher
+
+
+def types_of(dispatcher, arguments):
+    """What a compiled function tells arguments apart by."""
+    return tuple(map(dispatcher.typeof_pyval, arguments))
+
+
+def is_ready(dispatcher, types):
+    """Whether a call with arguments of these types compiles nothing: it was compiled before, or is in the cache."""
+    if types in dispatcher.overloads:
+        return True
+    return isinstance(dispatcher._cache, _Cache) and dispatcher._cache.holds(types, dispatcher.targetctx)
 
 
 def serial(function):

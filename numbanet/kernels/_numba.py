@@ -1,14 +1,18 @@
 """The first import of numba, without scipy.
 
-Numba loads scipy, where that is installed, only to look at its version, and needs it for linear algebra alone, which it
-loads again when asked for. Whoever imports numbanet should not pay for that.
+Numba loads scipy, where that is installed, only to look at its version and to learn whether linear algebra can be had,
+which takes 0.15 s and loads it again when asked for some. Whoever imports numbanet should not pay for that.
 """
 
+import importlib.util
 import sys
 
 if "numba" not in sys.modules and "scipy" not in sys.modules:
     sys.modules["scipy"] = None  # an import of it fails, as where it is not installed
     try:
         import numba  # noqa: F401
+        from numba.np import arraymath
     finally:
         del sys.modules["scipy"]
+    # What it noted is for kernels of others, which may use linear algebra.
+    arraymath._HAVE_BLAS = importlib.util.find_spec("scipy") is not None

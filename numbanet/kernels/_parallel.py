@@ -6,16 +6,22 @@ element is computed by one thread, in one order, in blocks whose size does not d
 """
 
 import functools
+import threading
 
 from llvmlite import ir
 from numba.core import cgutils, targetconfig, types
 from numba.extending import intrinsic
 
-from . import _threads
+from . import _layer, _threads
 from ._jit import compiled
 
-# Launching a parallel region costs 2 to 5 µs (omp), and a second thread saves half of the work at best.
-PARALLEL_ABOVE_NS = 10_000.0
+# Work, on one core, above which a call goes parallel, for each threading layer. A second thread saves half of the work
+# at best, so it pays from twice the cost of starting a region, which is 2, 5 to 10 and 100 µs; another factor of two or
+# more allows for the error of the kernels' estimates.
+PARALLEL_ABOVE_NS = {"omp": 10_000.0, "tbb": 20_000.0, "workqueue": 400_000.0}
+SERIAL_BELOW_NS = min(PARALLEL_ABOVE_NS.values())  # whatever the layer, which then need not be started
+
+_turn = threading.Lock()
 
 
 class Kernel:
@@ -32,16 +38,41 @@ class Kernel:
     def __init__(self, function, nanoseconds):
         functools.update_wrapper(self, function)
         self.py_func = function
-        self.serial = compiled(function)
-        self.parallel = compiled(function, parallel=True)
         self._nanoseconds = nanoseconds
+
+    @functools.cached_property
+    def serial(self):
+        return compiled(self.py_func)
+
+    @functools.cached_property
+    def parallel(self):
+        _layer.start()  # else numba would, without looking for the best
+        return compiled(self.py_func, parallel=True)
+
+    @functools.cached_property
+    def parallel_in_turn(self):
+        """The parallel form for a layer that ends the process when two threads call at once: the second goes serial."""
+        parallel, serial = self.parallel, self.serial
+
+        def call(*args):
+            if not _turn.acquire(blocking=False):
+                return serial(*args)
+            try:
+                return parallel(*args)
+            finally:
+                _turn.release()
+
+        return call
 
     def variant(self, *args):
         """The compiled form that is faster for arguments of these sizes."""
-        if self._nanoseconds(*args) < PARALLEL_ABOVE_NS or _threads.get_num_threads() == 1:
+        nanoseconds = self._nanoseconds(*args)
+        if nanoseconds < SERIAL_BELOW_NS or _threads.get_num_threads() == 1:
             return self.serial
-        _threads.apply()
-        return self.parallel
+        layer = _threads.apply()
+        if nanoseconds < PARALLEL_ABOVE_NS[layer]:
+            return self.serial
+        return self.parallel_in_turn if layer == "workqueue" else self.parallel
 
     def __call__(self, *args):
         return self.variant(*args)(*args)

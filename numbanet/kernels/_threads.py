@@ -1,15 +1,19 @@
 """How many threads the parallel kernels use, and why."""
 
+import contextlib
 import operator
 import os
 from pathlib import Path
 
 import numba
 
+from . import _layer
+
 CGROUP = Path("/sys/fs/cgroup")
 VARIABLE = "NUMBANET_NUM_THREADS"
 
 _chosen = None  # what the user asked for; None: the machine decides
+_default = None  # what the machine decided
 
 
 def _affinity():
@@ -19,55 +23,70 @@ def _affinity():
 
 
 def _cgroup_quota():
-    """CPUs this process may use by its control group, rounded down but at least 1; None where nothing limits it."""
+    """CPUs this process may use by its control groups, rounded down but at least 1; None where nothing limits it."""
     try:
-        own = next(
-            line.split("::", 1)[1] for line in Path("/proc/self/cgroup").read_text().splitlines() if "::" in line
-        )
-    except (OSError, StopIteration):
-        own = "/"
-    group = CGROUP / own.strip("/")
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None  # no Linux
     quotas = []
-    for folder in (group, *group.parents):  # version 2: every level may set a limit
-        try:
-            quota, period = (folder / "cpu.max").read_text().split()
-            quotas.append(float(quota) / float(period))
-        except (OSError, ValueError):  # no such file, or "max": no limit
-            pass
-        if folder == CGROUP:
-            break
-    try:  # version 1
-        quota = float((CGROUP / "cpu" / "cpu.cfs_quota_us").read_text())
-        if quota > 0:
-            quotas.append(quota / float((CGROUP / "cpu" / "cpu.cfs_period_us").read_text()))
-    except (OSError, ValueError):
-        pass
+    for line in lines:  # hierarchy:controllers:path
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            root, read = CGROUP, _quota_2
+        elif "cpu" in controllers.split(","):
+            root, read = CGROUP / controllers, _quota_1
+        else:
+            continue
+        # Every level may set a limit. In a container `path` may be the host's name of what is mounted at `root`, and
+        # exist nowhere here; then the walk up finds the limits at `root`.
+        group = root / path.strip("/")
+        for folder in (group, *group.parents):
+            with contextlib.suppress(OSError, ValueError, ZeroDivisionError):  # no such file, or no limit
+                quotas.append(read(folder))
+            if folder == root:
+                break
     return max(1, int(min(quotas))) if quotas else None
 
 
-def _limits():
-    """What limits the threads, each as (count, reason)."""
+def _quota_2(folder):
+    quota, period = (folder / "cpu.max").read_text().split()
+    return float(quota) / float(period)  # ValueError for "max"
+
+
+def _quota_1(folder):
+    quota = float((folder / "cpu.cfs_quota_us").read_text())
+    if quota <= 0:
+        raise ValueError("no limit")
+    return quota / float((folder / "cpu.cfs_period_us").read_text())
+
+
+def _machine_limits():
+    """What limits the threads whatever the user wants, each as (count, reason)."""
     limits = [(_affinity(), "CPUs this process may run on"), (numba.config.NUMBA_NUM_THREADS, "NUMBA_NUM_THREADS")]
     if (quota := _cgroup_quota()) is not None:
         limits.append((quota, "control group's CPU quota"))
-    if text := os.environ.get(VARIABLE):
-        if not text.isdecimal() or int(text) < 1:
-            raise ValueError(f"{VARIABLE}: expected a whole number of at least 1, got {text!r}")
-        limits.append((int(text), VARIABLE))
     return limits
+
+
+def _least(limits):
+    return min(limits, key=lambda limit: limit[0])
 
 
 def choice():
     """The number of threads and the reason for it, as (count, text)."""
     global _default
+    if _layer.forked:
+        return 1, "forked from a process that had started OpenMP's threads, which do not survive that"
     if _chosen is not None:
         return _chosen, "numbanet.set_num_threads"
     if _default is None:
-        _default = min(_limits(), key=lambda limit: limit[0])
+        limits = _machine_limits()
+        if text := os.environ.get(VARIABLE):
+            if not text.isdecimal() or int(text) < 1:
+                raise ValueError(f"{VARIABLE}: expected a whole number of at least 1, got {text!r}")
+            limits.append((int(text), VARIABLE))
+        _default = _least(limits)
     return _default
-
-
-_default = None
 
 
 def get_num_threads():
@@ -84,27 +103,23 @@ def set_num_threads(count):
     Raises
     ------
     TypeError, ValueError
-        Where `count` is not a whole number from 1 to numba's own limit, NUMBA_NUM_THREADS.
+        Where `count` is not a whole number from 1 to what the machine has for this process: the CPUs that it may run
+        on, its control group's CPU quota and numba's own limit, NUMBA_NUM_THREADS, whichever is least.
     """
     global _chosen
-    limit = numba.config.NUMBA_NUM_THREADS
     if count is not None:
         if isinstance(count, bool) or not hasattr(count, "__index__"):
             raise TypeError(f"count: expected a whole number of threads, got {count!r}")
         count = operator.index(count)
+        limit, reason = _least(_machine_limits())
         if not 1 <= count <= limit:
-            raise ValueError(f"count: expected 1 to {limit} threads (NUMBA_NUM_THREADS), got {count}")
+            raise ValueError(f"count: expected 1 to {limit} threads ({reason}), got {count}")
     _chosen = count
 
 
 def apply():
-    """Make numba's pool use that number; only asked for before something parallel, since it starts the pool."""
-    count = get_num_threads()
+    """Start numba's threads and let the calling thread use that many of them; returns the layer's name."""
+    layer, count = _layer.start(), get_num_threads()
     if numba.get_num_threads() != count:
         numba.set_num_threads(count)
-
-
-def threading_layer():
-    """Name of numba's threading layer (omp, tbb or workqueue); starts the pool where it has not been."""
-    numba.get_num_threads()
-    return numba.threading_layer()
+    return layer

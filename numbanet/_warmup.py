@@ -1,0 +1,200 @@
+"""Compiling ahead of time every kernel that networks and optimizers run.
+
+What they run is not written down here: networks of all layers are lowered, and what they bind is noted.
+"""
+
+import contextlib
+import json
+import queue
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from . import kernels
+from ._checks import float_dtype, integer, sequence
+from .kernels import _jit
+from .kernels._threads import get_num_threads
+from .layers import ACTIVATIONS, GELU, NORMALIZATIONS, Affine, Dropout, ReLU
+from .models import Sequential
+from .objectives import OBJECTIVES
+from .optim import RULES, Optimizer
+from .program import Program
+
+MOST_PROCESSES = 4
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """What `warmup` did.
+
+    Attributes
+    ----------
+    compiled, ready : int
+        Kernels that were compiled, and those that needed it no more.
+    seconds : float
+    folder : Path or None
+        Where they are kept; None where nothing can be.
+    """
+
+    compiled: int
+    ready: int
+    seconds: float
+    folder: Path | None
+
+
+def warmup(dtypes=(np.float32,), processes=None, on_progress=None):
+    """Compile all kernels, serial and parallel, that training and using networks calls, but for those in the cache.
+
+    Without it, each is compiled when first called, once for each machine and version of numbanet.
+
+    Parameters
+    ----------
+    dtypes : sequence of dtypes
+        float32, float64 or both.
+    processes : int, optional
+        How many compile side by side; by default one for each thread, 4 at the most.
+    on_progress : callable, optional
+        Called as ``on_progress(done, total, name)`` at the start and after each kernel; `name` is the one done last.
+
+    Returns
+    -------
+    Warmup
+
+    Raises
+    ------
+    TypeError, ValueError
+        For other dtypes, or `processes` below 1.
+    """
+    dtypes = [float_dtype(dtype).name for dtype in sequence("dtypes", dtypes, "dtypes")]
+    threads = get_num_threads()
+    processes = min(threads, MOST_PROCESSES) if processes is None else integer("processes", processes, 1)
+    started = perf_counter()
+    every = [(dtype, name, form) for dtype in dtypes for name, form in _kernels(dtype, threads)]
+    jobs = [job for job in every if not _is_ready(job)]
+    folder = _jit.cache_folder()
+    report = on_progress or (lambda done, total, name: None)
+    report(0, len(jobs), "")
+    processes = min(processes, len(jobs)) if folder and sys.executable else 1
+    finished = _by_workers(jobs, processes) if processes > 1 else _one_by_one(jobs)
+    for done, (_, name, form) in enumerate(finished, 1):
+        report(done, len(jobs), f"{name}, {form}")
+    return Warmup(len(jobs), len(every) - len(jobs), perf_counter() - started, folder)
+
+
+class _Notes:
+    """In the place of a namespace of operations: notes what is called with what, and computes nothing."""
+
+    def __init__(self):
+        self.calls = {}  # operation -> list of argument lists
+
+    def __getattr__(self, name):
+        getattr(kernels, name)  # AttributeError where there is none
+        return _Noted(self.calls.setdefault(name, []))
+
+
+class _Noted:
+    """One operation of `_Notes`."""
+
+    def __init__(self, calls):
+        self._calls = calls
+
+    def __call__(self, *arguments):
+        self._calls.append(arguments)
+
+    def variant(self, *arguments):
+        self(*arguments)
+        return self
+
+
+def calls(dtype):
+    """Every operation that networks and optimizers of this dtype call, with arguments of each call that they make."""
+    notes = _Notes()
+    layers = [
+        *(Affine(2), ReLU()),  # together one operation
+        *(Affine(2), *(layer() for layer in (*NORMALIZATIONS.values(), *ACTIVATIONS.values()))),
+        *(GELU("tanh"), Dropout(0.5), Affine(2)),
+    ]
+    for loss, objective in OBJECTIVES.items():
+        net = Sequential(layers, (2,), loss=loss, reg=0.1, dtype=dtype, seed=0, ops=notes)
+        Program(net, 2, training=True)
+        scores = Program(net, 2, training=False).scores
+        with contextlib.suppress(ValueError):  # some have no probabilities
+            objective.probabilities(scores, notes)
+    flat = np.zeros(2, dtype)
+    for rule in RULES:
+        Optimizer(rule, flat.size, dtype, notes).update(flat, flat)
+    return notes.calls
+
+
+def _kernels(dtype, threads):
+    """(operation, form) of all that is needed, those that share their pieces side by side."""
+    forms = ("serial", "parallel") if threads > 1 else ("serial",)
+    return [(name, form) for name in calls(dtype) for form in forms]
+
+
+def _signatures(job):
+    """The dispatcher of a job, and the types of arguments to compile it for."""
+    dtype, name, form = job
+    dispatcher = getattr(getattr(kernels, name), form)
+    return dispatcher, {_jit.types_of(dispatcher, arguments) for arguments in calls(dtype)[name]}
+
+
+def _is_ready(job):
+    dispatcher, signatures = _signatures(job)
+    return all(_jit.is_ready(dispatcher, types) for types in signatures)
+
+
+def _one_by_one(jobs):
+    for job in jobs:
+        dispatcher, signatures = _signatures(job)
+        for types in signatures:
+            dispatcher.compile(types)
+        yield job
+
+
+def _by_workers(jobs, processes):
+    """Compile in processes of their own, into the cache; gives each job when it is done."""
+    waiting, finished = queue.SimpleQueue(), queue.SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+    command = [sys.executable, "-c", "from numbanet._warmup import _work; _work()"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    workers = [subprocess.Popen(command, **pipes) for _ in range(processes)]
+
+    def feed(worker):
+        with contextlib.suppress(queue.Empty):
+            while True:
+                job = waiting.get_nowait()
+                try:
+                    print(json.dumps(job), file=worker.stdin, flush=True)
+                    failed = not worker.stdout.readline()
+                except OSError:
+                    failed = True
+                finished.put(RuntimeError(f"a process that compiled {job[1]} ended early") if failed else job)
+                if failed:
+                    return
+
+    try:
+        for worker in workers:
+            threading.Thread(target=feed, args=(worker,), daemon=True).start()
+        for _ in jobs:
+            job = finished.get()
+            if isinstance(job, Exception):
+                raise job
+            yield job
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+
+
+def _work():
+    """What a worker does: a job for each line, and a line for each job."""
+    for line in sys.stdin:
+        for _ in _one_by_one([json.loads(line)]):
+            print("done", flush=True)
