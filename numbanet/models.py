@@ -11,7 +11,7 @@ from . import checkpoint, kernels
 from ._checks import as_numeric, describe, float_dtype, integer, mapping, number, one_of, sequence
 from ._views import NamedViews
 from .errors import CheckpointError
-from .kernels._threads import get_num_threads
+from .kernels import _threads
 from .layers import ACTIVATIONS, LAYERS, NORMALIZATIONS, Affine, Dropout, Layer
 from .objectives import OBJECTIVES
 from .program import Program
@@ -320,7 +320,7 @@ class Sequential:
         return scores
 
     def _program(self, batch, training):
-        key = (batch, training, get_num_threads())
+        key = (batch, training, _threads.in_force())
         if key not in self._programs:
             self._programs[key] = Program(self, batch, training)
             if len(self._programs) > KEPT_PROGRAMS:

@@ -115,7 +115,7 @@ def test_folders_of_earlier_versions_go_when_long_unused(tmp_path, monkeypatch):
     for days, name in enumerate([*names, "somebody's", "0123"]):  # the first were used last
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text("")
-        used = _jit.time.time() - (days + 3) * day
+        used = _jit.time.time() - (days + 2) * day
         os.utime(tmp_path / name, (used, used))
     _jit._prune(tmp_path)
     left = {path.name for path in tmp_path.iterdir()}

@@ -280,3 +280,24 @@ def test_how_long_openmp_waits_is_set_for_its_loading_alone(monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     with _layer._short_waits():
         assert "GOMP_SPINCOUNT" not in os.environ
+
+
+def test_the_number_holds_for_every_python_thread(monkeypatch):
+    monkeypatch.undo()
+    script = """
+import threading
+import numba
+import numbanet
+from numbanet.kernels import _threads
+_threads._affinity, _threads._cgroup_quota = (lambda: 2), (lambda: None)
+net = numbanet.Sequential([numbanet.Affine(2)], (3,), ops=numbanet.reference)
+_threads.apply()
+def work():
+    print(numba.get_num_threads())
+    net.predict([[1, 2, 3]])
+    print(numba.get_num_threads())
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+    assert run(script, NUMBA_NUM_THREADS="3").split() == ["3", "2"]

@@ -119,7 +119,17 @@ def set_num_threads(count):
 
 def apply():
     """Start numba's threads and let the calling thread use that many of them; returns the layer's name."""
-    layer, count = _layer.start(), get_num_threads()
-    if numba.get_num_threads() != count:
-        numba.set_num_threads(count)
+    layer = _layer.start()
+    in_force()
     return layer
+
+
+def in_force():
+    """Number of threads, as `get_num_threads`, and from now on what parallel kernels called by this thread use.
+
+    Numba keeps the number for each Python thread by itself, and gives a new one all that there are.
+    """
+    count = get_num_threads()
+    if _layer.is_started() and numba.get_num_threads() != count:
+        numba.set_num_threads(count)
+    return count
