@@ -279,7 +279,7 @@ def test_refuses_a_list_of_classes_that_is_not_text(tmp_path):
 def test_refuses_a_bad_list_of_classes(tmp_path, names):
     write_python_layout(tmp_path)
     write_pickle(tmp_path / "batches.meta", {"label_names": names})
-    with pytest.raises(DataError, match="batches.meta: expected the names of 10 classes"):
+    with pytest.raises(DataError, match="batches.meta: expected 10 names of classes"):
         load_cifar10(tmp_path)
 
 

@@ -233,15 +233,15 @@ def test_load_finds_each_source(tmp_path):
     (tmp_path / "a.csv").write_text("0,1,p\n2,3,q\n")
     (tmp_path / "a.TSV").write_text("c\tu\tv\np\t0\t1\nq\t2\t3\n")
     write_part(tmp_path, "t10k")
-    for spec, count in (
+    for source, count in (
         ("digits", 1797),
         (tmp_path / "a.npz", 6),
         (str(tmp_path / "a.csv"), 2),
         (f"mnist:{tmp_path}", 6),
     ):
-        train, test = load(spec)
+        train, test = load(source)
         assert (len(train), test) == (count, None)
-        unlabelled = load_unlabelled(spec, num_features=2)
+        unlabelled = load_unlabelled(source, num_features=2)
         np.testing.assert_array_equal(unlabelled.X, train.X)
         assert unlabelled.y is unlabelled.class_names is None
     assert load(tmp_path / "a.TSV", target="c")[0].target_name == "c"
@@ -251,25 +251,25 @@ def test_load_finds_each_source(tmp_path):
     assert len(load_unlabelled(f"mnist:{tmp_path}")) == 6
 
 
-@pytest.mark.parametrize("spec", ["", "mnist", "mnist:", "cifar10:", "data.txt", "digits ", "folder", "a.npy"])
-def test_load_lists_the_forms_it_knows(spec):
+@pytest.mark.parametrize("source", ["", "mnist", "mnist:", "cifar10:", "data.txt", "digits ", "folder", "a.npy"])
+def test_load_lists_the_forms_it_knows(source):
     with pytest.raises(
-        ValueError, match="spec: expected one of digits, mnist:FOLDER, cifar10:FOLDER, FILE.npz"
+        ValueError, match="source: expected one of digits, mnist:FOLDER, cifar10:FOLDER, FILE.npz"
     ) as info:
-        load(spec)
+        load(source)
     assert not isinstance(info.value, DataError)
 
 
-@pytest.mark.parametrize("spec", ["mnist:gone", "cifar10:gone", "gone.npz", "gone.csv", "gone.tsv"])
-def test_load_names_what_is_missing(tmp_path, monkeypatch, spec):
+@pytest.mark.parametrize("source", ["mnist:gone", "cifar10:gone", "gone.npz", "gone.csv", "gone.tsv"])
+def test_load_names_what_is_missing(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
     for function in (load, load_unlabelled):
         with pytest.raises(DataError, match="gone"):
-            function(spec)
+            function(source)
 
 
 def test_load_refuses_other_arguments(tmp_path):
-    with pytest.raises(TypeError, match="spec: expected a string or a path"):
+    with pytest.raises(TypeError, match="source: expected a string or a path"):
         load(3)
     with pytest.raises(ValueError, match="target: only a .csv or .tsv"):
         load("digits", target="class")

@@ -1,4 +1,4 @@
-"""What every reader of files shares: one way to turn a failure into a DataError that names the file."""
+"""What every reader of files shares: how a failure becomes a DataError that names the file."""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +16,22 @@ def reading(path, *failures):
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (OSError, *failures) as error:
-        raise DataError(f"{path}: cannot be read ({str(error) or type(error).__name__})") from error
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise DataError(f"{path}: cannot be read ({why})") from error
+
+
+@contextmanager
+def checking(where):
+    """Turn the refusal of what was read, a TypeError or ValueError, into a DataError that begins with `where`.
+
+    The checks begin their messages with the name of their argument, for which `where` stands in.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: {str(error).partition(': ')[2]}") from error
 
 
 def existing_folder(path):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from numbanet._checks import class_labels, describe
-from numbanet.data._files import existing_folder, reading
+from numbanet.data._files import checking, existing_folder, reading
 from numbanet.data._unpickle import load_pickle
 from numbanet.data.dataset import Dataset
 from numbanet.errors import DataError
@@ -91,7 +91,7 @@ def _read_binary(path):
 
 
 def _labels(path, values, count):
-    with reading(path, ValueError, TypeError):
+    with checking(f"{path}: labels"):
         return class_labels("labels", values, count, len(CLASS_NAMES))
 
 
@@ -132,7 +132,5 @@ def _class_names(root):
     else:
         return CLASS_NAMES
     if len(names) != len(CLASS_NAMES) or not all(isinstance(name, str) for name in names):
-        raise DataError(
-            f"{path}: expected the names of {len(CLASS_NAMES)} classes, found {len(names)} of something else"
-        )
+        raise DataError(f"{path}: expected {len(CLASS_NAMES)} names of classes, found {len(names)}: {names!r:.60}")
     return tuple(names)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from numbanet._checks import class_labels, describe
-from numbanet.data._files import existing_folder, reading
+from numbanet.data._files import checking, existing_folder, reading
 from numbanet.data.dataset import Dataset
 from numbanet.errors import DataError
 
@@ -110,9 +110,9 @@ def _load_part(folder, part):
         raise DataError(f"{pictures_path}: expected its labels beside it, found no {part}-labels-idx1-ubyte (or .gz)")
     if pictures_path is None:
         raise DataError(f"{labels_path}: expected its pictures beside it, found no {part}-images-idx3-ubyte (or .gz)")
-    pictures = _read_bytes(pictures_path, 3)
-    labels = _read_bytes(labels_path, 1)
-    with reading(labels_path, ValueError):
+    pictures = _read_bytes(pictures_path, 3, "pictures, three axes of uint8")
+    labels = _read_bytes(labels_path, 1, "labels, one axis of uint8")
+    with checking(labels_path):
         labels = class_labels("labels", labels, len(pictures), 10)
     return Dataset(pictures, labels, class_names=tuple("0123456789"), name=f"mnist {part}")
 
@@ -122,8 +122,8 @@ def _find(folder, stem, kind):
     return next((folder / name for name in names if Path(folder, name).exists()), None)
 
 
-def _read_bytes(path, ndim):
+def _read_bytes(path, ndim, expected):
     array = read_idx(path)
     if array.dtype != np.uint8 or array.ndim != ndim:
-        raise DataError(f"{path}: expected {ndim} axis/axes of uint8, found {describe(array)}")
+        raise DataError(f"{path}: expected {expected}; found {describe(array)}")
     return array

@@ -15,12 +15,12 @@ _FORMS |= {ending: f"FILE{ending}" for ending in (".npz", ".csv", ".tsv")}
 _UNLABELLED_FORMS = _FORMS | {".npy": "FILE.npy"}
 
 
-def load(spec, *, target=None):
+def load(source, *, target=None):
     """Load the data that a string names.
 
     Parameters
     ----------
-    spec : str or path
+    source : str or path
         ``digits``, ``mnist:FOLDER``, ``cifar10:FOLDER``, ``FILE.npz``, ``FILE.csv`` or ``FILE.tsv``.
     target : str or int, optional
         The column of labels in a CSV or TSV file, as in `load_csv`.
@@ -29,20 +29,20 @@ def load(spec, *, target=None):
     -------
     train : Dataset
     test : Dataset or None
-        None where the source has only one part, which then is ``train``, whatever it is called there.
+        None where it has only one part, which then is ``train``, whatever it is called there.
 
     Raises
     ------
     DataError
         For a file or folder that is missing or cannot be used.
     ValueError
-        For a `spec` of no known form, and for a `target` where there are no columns.
+        For a `source` of no known form, and for a `target` where there are no columns.
     """
-    kind, path = _parse(spec, _FORMS)
+    kind, path = _parse(source, _FORMS)
     if kind in (".csv", ".tsv"):
         return load_csv(path, target), None
     if target is not None:
-        raise ValueError(f"target: only a .csv or .tsv file has a target column, got {target!r} for {spec}")
+        raise ValueError(f"target: only a .csv or .tsv file has a target column, got {target!r} for {source}")
     if kind == "digits":
         return load_digits(), None
     if kind == "mnist":
@@ -53,12 +53,12 @@ def load(spec, *, target=None):
     return load_npz(path)
 
 
-def load_unlabelled(spec, *, target=None, num_features=None, feature_names=None):
+def load_unlabelled(source, *, target=None, num_features=None, feature_names=None):
     """Load examples for prediction, from any source of `load` or from ``FILE.npy``, without their labels.
 
     Parameters
     ----------
-    spec : str or path
+    source : str or path
         Of a source in two parts, the test part is taken.
     target, num_features, feature_names : optional
         What to make of the columns of a CSV or TSV file, as in `load_csv_unlabelled`; not used for other sources.
@@ -73,27 +73,27 @@ def load_unlabelled(spec, *, target=None, num_features=None, feature_names=None)
     DataError, ValueError
         As `load`.
     """
-    kind, path = _parse(spec, _UNLABELLED_FORMS)
+    kind, path = _parse(source, _UNLABELLED_FORMS)
     if kind in (".csv", ".tsv"):
         return load_csv_unlabelled(path, target, num_features, feature_names)
     if kind == ".npz":
         return load_npz_unlabelled(path)
     if kind == ".npy":
         return load_npy(path)
-    train, test = load(spec)
+    train, test = load(source)
     part = train if test is None else test
     return Dataset(part.X, name=part.name)
 
 
-def _parse(spec, forms):
+def _parse(source, forms):
     """The kind of a source, which is a key of `forms`, and the path of its file or folder."""
-    if not isinstance(spec, (str, os.PathLike)):
-        raise TypeError(f"spec: expected a string or a path, got {describe(spec)}")
-    path = os.fspath(spec)
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f"source: expected a string or a path, got {describe(source)}")
+    path = os.fspath(source)
     kind, colon, folder = path.partition(":")
     if colon and folder and kind in ("mnist", "cifar10"):
         return kind, folder
     kind = "digits" if path == "digits" else Path(path).suffix.lower()
     if kind not in forms:
-        raise ValueError(f"spec: expected one of {', '.join(forms.values())}; got {path!r}")
+        raise ValueError(f"source: expected one of {', '.join(forms.values())}; got {path!r}")
     return kind, path

@@ -10,7 +10,7 @@ import numpy as np
 
 from numbanet._checks import as_numeric
 from numbanet.data._delimited import layout_with, number, read_delimited, target_column
-from numbanet.data._files import reading
+from numbanet.data._files import checking, reading
 from numbanet.data.dataset import STORED_DTYPES, Dataset
 from numbanet.data.labels import encode_labels
 from numbanet.errors import DataError
@@ -121,11 +121,11 @@ def load_csv(path, target=None, has_target=True):
     fields = {"feature_names": layout.feature_names, "target_name": layout.target_name, "name": Path(path).stem}
     if labels is None:
         return Dataset(X, **fields)
-    with reading(path, ValueError):
+    where = f"{path}: {layout.column(layout.target)}"
+    with checking(where):
         y, class_names = encode_labels(_typed(labels))
     if len(class_names) < 2:
-        where = layout.column(layout.target)
-        raise DataError(f"{path}: {where}: expected at least two classes, found only {class_names[0]!r}")
+        raise DataError(f"{where}: expected at least two classes, found only {class_names[0]!r}")
     return Dataset(X, y, class_names, **fields)
 
 
@@ -237,14 +237,14 @@ def _part_names(arrays):
 def _dataset(path, arrays, names, class_names=None):
     """The Dataset of the arrays called `names`; there may be no second."""
     X, y = (arrays.get(name) for name in names)
-    with reading(f"{path}: {names[0]}", TypeError, ValueError):
+    with checking(f"{path}: {names[0]}"):
         X = as_numeric("X", X)
         native = X.dtype.newbyteorder("=")
         X = np.ascontiguousarray(X, dtype=native if native in STORED_DTYPES else np.float32)
         dataset = Dataset(X, name=Path(path).stem)
     if y is None:
         return dataset
-    with reading(f"{path}: {names[1]}", TypeError, ValueError):
+    with checking(f"{path}: {names[1]}"):
         column = y.ndim == 2 and y.shape[1] == 1
         y, class_names = encode_labels(y[:, 0] if column else y, class_names)
         return replace(dataset, y=y, class_names=class_names)
