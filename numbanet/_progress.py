@@ -1,5 +1,6 @@
 """How a training that runs is shown: a bar by tqdm on a terminal, plain lines elsewhere and without tqdm."""
 
+import os
 import sys
 from time import perf_counter
 
@@ -10,7 +11,7 @@ LINE_EVERY = 10.0
 def display(solver, stream=None):
     """A `Bar` where `stream` (standard error by default) is a terminal and tqdm is installed, `Lines` elsewhere."""
     stream = sys.stderr if stream is None else stream
-    if stream.isatty():
+    if stream.isatty() and os.get_terminal_size(stream.fileno()).columns:  # a width of 0 would show an empty bar
         try:
             from tqdm import tqdm
         except ImportError:

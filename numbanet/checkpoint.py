@@ -65,10 +65,15 @@ def load(path, kind):
     path = Path(path)
     try:
         # Opened here, since np.load leaves a damaged archive open.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            if damaged := archive.zip.testzip():  # an array that claims to be shorter is not read, nor summed, in full
-                raise ValueError(f"the checksum of {damaged} is wrong")
-            arrays = {name: archive[name] for name in archive.files}
+        with open(path, "rb") as file:
+            if file.read(2) != b"PK":  # NumPy would take it for a pickle, and say how to open it unsafely
+                raise ValueError("it is no .npz archive")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                # An array that claims to be shorter is not read, nor summed, in full.
+                if damaged := archive.zip.testzip():
+                    raise ValueError(f"the checksum of {damaged} is wrong")
+                arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop(HEADER)))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None

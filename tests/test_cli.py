@@ -1,18 +1,29 @@
 """The command line, run as a user runs it: exit statuses, files, messages, and never a traceback."""
 
 import csv
+import errno
+import fcntl
+import gzip
 import json
 import os
+import pickle
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from numbanet.cli import main
+from numbanet import cli
+from numbanet.cli import _watch, main
+from numbanet.models import load_model
 
-QUICK = ["--hidden", "16", "--epochs", "2", "--quiet"]
+QUICK = ["--hidden", "4", "--epochs", "2", "--quiet"]
+MODEL_FILES = ["history.csv", "model.npz", "run.json"]
 
 
 @pytest.fixture(scope="module")
@@ -22,81 +33,598 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def record(folder):
+    return json.loads(Path(folder, "run.json").read_text())
+
+
+def refused(arguments, capsys, status=2):
+    """The one line that refuses a command line."""
+    assert main(arguments) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("numbanet: error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+# Data of every kind: 60 examples, of two or ten classes.
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((60, 4))
+Y = (X[:, 0] > 0).astype(int)
+PICTURES = RNG.integers(0, 256, (60, 5, 4)).astype(np.uint8)
+DIGITS = (np.arange(60) % 10).astype(np.uint8)
+
+
+def table(X=X, y=Y, header="a,b,c,d,y", comma=","):
+    rows = [",".join(map(str, [*row, label])) for row, label in zip(X, y, strict=True)]
+    return "\n".join(([header] if header else []) + rows).replace(",", comma) + "\n"
+
+
+def replaced(array, place, value):
+    array = array.astype(float)
+    array[place] = value
+    return array
+
+
+def idx(array):
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def put(name, content):
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def put_mnist(pictures=None, labels=None, pack=bytes, ending=""):
+    put(f"mnist/t10k-images-idx3-ubyte{ending}", pack(idx(PICTURES)) if pictures is None else pictures)
+    put(f"mnist/t10k-labels-idx1-ubyte{ending}", pack(idx(DIGITS)) if labels is None else labels)
+
+
+def put_cifar(third=lambda content: content, binary=False):
+    """Six batches of 20 pictures; `third` says what becomes of one of them."""
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+        data, labels = RNG.integers(0, 256, (20, 3072)).astype(np.uint8), np.arange(20, dtype=np.uint8) % 10
+        if binary:
+            name, content = f"{name}.bin", np.column_stack([labels, data]).tobytes()
+        else:
+            content = pickle.dumps({b"data": data, b"labels": labels.tolist()}, protocol=2)
+        put(f"cifar/{name}", third(content) if "3" in name else content)
+
+
+def put_npz(**arrays):
+    np.savez("data.npz", **{"X": X, "y": Y, **arrays})
+
+
+SOURCES = {
+    "a folder of IDX files": (put_mnist, "mnist:mnist", (5, 4), 10),
+    "IDX files, gzipped": (lambda: put_mnist(pack=gzip.compress, ending=".gz"), "mnist:mnist", (5, 4), 10),
+    "CIFAR-10 as pickles": (put_cifar, "cifar10:cifar", (3, 32, 32), 10),
+    "CIFAR-10 in binary": (lambda: put_cifar(binary=True), "cifar10:cifar", (3, 32, 32), 10),
+    "an npz file": (put_npz, "data.npz", (4,), 2),
+    "an npz file in two parts": (
+        lambda: np.savez("data.npz", X_train=X, y_train=Y, X_test=X[:9], y_test=Y[:9]),
+        "data.npz",
+        (4,),
+        2,
+    ),
+    "a table": (lambda: put("data.csv", table()), "data.csv", (4,), 2),
+    "a table without a header": (lambda: put("data.csv", table(header=None)), "data.csv", (4,), 2),
+    "a table with tabs": (lambda: put("data.tsv", table(comma="\t")), "data.tsv", (4,), 2),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_source_trains_evaluates_and_predicts(kind, here, capsys):
+    make, source, shape, classes = SOURCES[kind]
+    make()
+    assert main(["train", "--data", source, *QUICK, "--output", "run"]) == 0
+    described = record("run")["data"]
+    assert (tuple(described["input_shape"]), len(described["class_names"])) == (shape, classes)
+    capsys.readouterr()
+    assert main(["evaluate", "run", source]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    assert main(["predict", "run", source]) == 0
+    assert capsys.readouterr().out.startswith("label,probability\n")
+
+
 def test_train_saves_model_history_and_record(run):
-    assert sorted(path.name for path in run.iterdir()) == ["history.csv", "model.npz", "run.json"]
-    assert len(list(csv.DictReader((run / "history.csv").read_text().splitlines()))) == 2
-    assert 0 <= json.loads((run / "run.json").read_text())["result"]["test_accuracy"] <= 1
+    assert sorted(path.name for path in run.iterdir()) == MODEL_FILES
+    rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
+    assert [int(row["epoch"]) for row in rows] == [1, 2]
+    assert list(rows[0]) == list(_watch.COLUMNS)
+    result = record(run)["result"]
+    assert result["ended"] == "complete"
+    assert 0 <= result["test_accuracy"] <= 1
 
 
 def test_the_defaults_reach_97_per_cent(tmp_path):
     assert main(["train", "--quiet", "--output", str(tmp_path / "run")]) == 0
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["result"]["test_accuracy"] >= 0.97
+    assert record(tmp_path / "run")["result"]["test_accuracy"] >= 0.97
 
 
-def test_evaluate_and_predict_use_the_saved_model(run, capsys):
-    assert main(["evaluate", str(run / "model.npz"), "digits"]) == 0
-    assert "accuracy" in capsys.readouterr().out
-    assert main(["predict", str(run / "model.npz"), "digits"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) >= 1797
-
-
-def test_train_on_a_table_with_class_names(tmp_path, capsys):
-    rng = np.random.default_rng(0)
-    rows = [f"{a:.3f},{b:.3f},{'up' if a > b else 'down'}" for a, b in rng.standard_normal((80, 2))]
-    table = tmp_path / "table.csv"
-    table.write_text("a,b,way\n" + "\n".join(rows) + "\n")
-    assert main(["train", "--data", str(table), *QUICK, "--output", str(tmp_path / "run")]) == 0
-    assert main(["predict", str(tmp_path / "run" / "model.npz"), str(table)]) == 0
-    assert {"up", "down"} & set(capsys.readouterr().out.replace(",", " ").split())
-
-
-def test_info_names_threads_and_cache(capsys):
-    assert main(["info"]) == 0
-    printed = capsys.readouterr().out
-    assert "threads" in printed
-    assert "kernel cache" in printed
+def test_the_result_names_accuracy_time_and_files(here, capsys):
+    assert main(["train", *QUICK]) == 0
+    out, err = capsys.readouterr()
+    for part in ("test accuracy ", "time ", "numbanet-runs/digits-1/model.npz", "numbanet-runs/digits-1/history.csv"):
+        assert part in out
+    assert err == ""
+    assert main(["train", *QUICK]) == 0
+    assert "numbanet-runs/digits-2/model.npz" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    "options",
     [
-        ["train", "--optimizer", "sdg"],
-        ["train", "--no-such-option"],
-        ["train", "--data", "table.xyz"],
-        ["train", "--data", "missing.csv"],
-        ["train", "--data", "mnist:/no/such/folder"],
-        ["evaluate", "missing.npz", "digits"],
-        ["nothing"],
+        "--hidden none",
+        "--hidden 8,6,4",
+        "--normalization layernorm",
+        "--normalization none --dropout-keep-ratio 1",
+        "--batch-size 1 --normalization layernorm --test-fraction 0.9",
+        "--batch-size 100000",
+        *(f"--activation {name}" for name in ("leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu")),
+        "--optimizer sgd --learning-rate 0.1",
+        "--optimizer sgd_momentum --momentum 0.8",
+        "--optimizer nesterov --momentum 0.8",
+        "--optimizer rmsprop --decay-rate 0.9 --epsilon 1e-6 --epsilon-inside-root",
+        "--optimizer adam --beta1 0.8 --beta2 0.99 --epsilon-inside-root",
+        "--optimizer adamw --weight-decay 0.1",
+        "--weight-init orthogonal",
+        "--weight-init 0.05",
+        "--loss svm --l2 0.01",
+        "--dtype float64 --lr-decay 0.5 --seed 7 --threads 1",
+        "--patience 1 --validation-fraction 0.3",
     ],
 )
-def test_bad_input_is_one_line_and_status_2(arguments, capsys):
-    assert main(arguments) == 2
-    assert "error" in capsys.readouterr().err
+def test_options_reach_the_training(options, here):
+    arguments = options.split()
+    assert main(["train", *QUICK, *arguments, "--output", "run"]) == 0
+    kept = record("run")
+    for option, value in zip(arguments, [*arguments[1:], "--"], strict=True):
+        if option.startswith("--"):
+            name = option[2:].replace("-", "_")
+            expected = True if value.startswith("--") else value
+            found = kept["optimizer_options"].get(name, kept["options"][name])
+            if name == "hidden":
+                found = ",".join(map(str, found)) or "none"
+            assert str(found) == str(expected) or float(found) == float(expected)
+    model, _, _ = load_model("run/model.npz")
+    assert model.dtype == kept["options"]["dtype"]
+    assert model.loss_name == kept["options"]["loss"]
 
 
-def test_a_damaged_model_is_named(run, tmp_path, capsys):
-    damaged = tmp_path / "model.npz"
-    damaged.write_bytes((run / "model.npz").read_bytes()[:500])
-    assert main(["predict", str(damaged), "digits"]) == 2
-    assert "model.npz" in capsys.readouterr().err
+def test_the_seed_decides_everything(here):
+    for name, seed in (("a", "3"), ("b", "3"), ("c", "4")):
+        assert main(["train", *QUICK, "--seed", seed, "--output", name]) == 0
+    a, b, c = (load_model(Path(name, "model.npz"))[0].params.flat for name in "abc")
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, c)
 
 
-def test_an_output_folder_that_cannot_be_made_is_found_first(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    assert main(["train", "--output", str(tmp_path / "file" / "run")]) != 0
-    assert "epoch" not in capsys.readouterr().err
+def test_patience_stops_early(here):
+    options = ["--normalization", "none", "--learning-rate", "0", "--epochs", "50", "--patience", "3"]
+    assert main(["train", *QUICK, *options, "--output", "run"]) == 0
+    assert record("run")["result"]["epochs"] == 3
 
 
-def test_divergence_stops_with_step_layer_and_learning_rate(tmp_path, capsys):
-    status = main(["train", *QUICK, "--learning-rate", "1e30", "--output", str(tmp_path / "run")])
+# What is shown while it works.
+
+
+def shown(width, monkeypatch, *options):
+    """What a training of two epochs writes to a terminal of that width."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, width, 0, 0))
+    with os.fdopen(slave, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert main(["train", "--hidden", "4", "--epochs", "2", "--output", "run", *options]) == 0
+        terminal.flush()
+        written = os.read(master, 1 << 16).decode()
+    os.close(master)
+    return written
+
+
+def test_a_terminal_gets_a_bar(here, monkeypatch):
+    pytest.importorskip("tqdm")
+    written = shown(120, monkeypatch)
+    assert "100%|" in written
+    assert all(part in written for part in ("epoch 2/2", "loss ", "train ", "val "))
+
+
+def test_a_terminal_without_tqdm_gets_lines(here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    written = shown(120, monkeypatch)
+    assert "%|" not in written
+    assert "epoch 2/2  loss" in written
+
+
+def test_a_terminal_that_has_no_width_gets_lines(here, monkeypatch):
+    assert "epoch 2/2  loss" in shown(0, monkeypatch)
+
+
+def test_quiet_shows_nothing(here, monkeypatch, capsys):
+    assert main(["train", *QUICK, "--output", "run"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_elsewhere_there_are_lines(here, capsys):
+    assert main(["train", "--hidden", "4", "--epochs", "2", "--output", "run"]) == 0
+    err = capsys.readouterr().err
+    assert "\r" not in err
+    for part in ("epoch 1/2  loss ", "train ", "val ", " s left", "epoch 2/2  loss "):
+        assert part in err
+
+
+def test_train_on_a_table_with_class_names(here, capsys):
+    put("table.csv", table(y=np.where(Y, "up", "down")))
+    assert main(["train", "--data", "table.csv", "--target", "y", *QUICK, "--output", "run"]) == 0
+    assert record("run")["data"]["class_names"] == ["down", "up"]
+    capsys.readouterr()
+    assert main(["predict", "run/model.npz", "table.csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert len(rows) == 60
+    assert {row["label"] for row in rows} <= {"up", "down"}
+
+
+def test_columns_are_matched_by_name(here, capsys):
+    put("table.csv", table())
+    assert main(["train", "--data", "table.csv", *QUICK, "--output", "run"]) == 0
+    capsys.readouterr()
+    printed = []
+    put("other.csv", table(X[:, ::-1], Y, "d,c,b,a,y"))
+    put("unlabelled.csv", "\n".join(line.rpartition(",")[0] for line in table().splitlines()))
+    for name in ("table.csv", "other.csv", "unlabelled.csv"):
+        assert main(["predict", "run", name]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] == printed[2]
+    put("fewer.csv", table(X[:, :3], Y, "a,b,c,y"))
+    assert "fewer.csv: line 1: the header lacks 'd'" in refused(["predict", "run", "fewer.csv"], capsys)
+
+
+def test_evaluate_tells_what_was_confused(run, capsys):
+    assert main(["evaluate", str(run / "model.npz"), "digits"]) == 0
+    out, err = capsys.readouterr()
+    assert "of 1,797 examples" in out
+    assert "taken for" in out
+    assert "note: the network was trained on most of these data" in err
+
+
+def test_predict_writes_a_file(run, here, capsys):
+    assert main(["predict", str(run), "digits", "--output", "labels.csv"]) == 0
+    assert capsys.readouterr().out == "1,797 labels written to labels.csv\n"
+    written = Path("labels.csv").read_text()
+    assert main(["predict", str(run), "digits"]) == 0
+    assert capsys.readouterr().out == written
+
+
+def test_info_names_versions_threads_and_cache(capsys):
+    assert main(["info"]) == 0
+    printed = capsys.readouterr().out
+    for part in ("numbanet ", "numpy ", "numba ", "threads ", "threading layer ", "kernel cache "):
+        assert part in printed
+
+
+def test_version_and_help(capsys):
+    assert main(["--version"]) == 0
+    assert main(["train", "--help"]) == 0
+    assert "--dropout-keep-ratio" in capsys.readouterr().out
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "expected a command: train, "),
+        ("nothing", "invalid choice: 'nothing'"),
+        ("--verson", "numbanet has no option or argument --verson; did you mean --version?"),
+        ("train --hiden 3", "numbanet train has no option or argument --hiden; did you mean --hidden?"),
+        ("train --no-such-option", "has no option or argument --no-such-option"),
+        ("train more", "has no option or argument more"),
+        ("train --optimizer sdg", "--optimizer: invalid choice: 'sdg' (choose from 'sgd'"),
+        ("train --normalization batch", "--normalization: invalid choice: 'batch'"),
+        ("train --activation rellu", "--activation: invalid choice"),
+        ("train --loss mse", "--loss: invalid choice"),
+        ("train --dtype float16", "--dtype: invalid choice"),
+        ("train --hidden 3,0", "--hidden: expected an integer of at least 1, got 0"),
+        ("train --hidden 3,,3", "--hidden: expected a whole number, got ''"),
+        ("train --epochs 1.5", "--epochs: expected a whole number, got '1.5'"),
+        ("train --batch-size 0", "--batch-size: expected an integer of at least 1, got 0"),
+        ("train --patience 0", "--patience: expected an integer of at least 1"),
+        ("train --learning-rate nan", "--learning-rate: expected a number in [0, inf), got nan"),
+        ("train --learning-rate fast", "--learning-rate: expected a number, got 'fast'"),
+        ("train --lr-decay 0", "--lr-decay: expected a number in (0, inf), got 0"),
+        ("train --l2 -1", "--l2: expected a number in [0, inf), got -1"),
+        ("train --dropout-keep-ratio 0", "--dropout-keep-ratio: expected a number in (0, 1], got 0"),
+        ("train --test-fraction 1", "--test-fraction: expected a number in (0, 1), got 1"),
+        ("train --seed -1", "--seed: expected an integer of at least 0, got -1"),
+        ("train --weight-init he", "--weight-init: expected one of zeros, "),
+        ("train --momentum 0.9", "--momentum is not for --optimizer adam, which has --learning-rate"),
+        ("train --optimizer sgd --epsilon-inside-root", "--epsilon-inside-root is not for --optimizer sgd"),
+        ("train --threads 1000", "--threads: expected 1 to "),
+        ("train --target y", "target: only a .csv or .tsv file has a target column"),
+        ("train --data table.xyz", "source: expected one of digits, mnist:FOLDER, "),
+        ("train --data missing.csv", "missing.csv: no such file"),
+        ("train --data mnist:gone", "gone: expected a folder, found nothing"),
+        ("train --data cifar10:gone", "gone: expected a folder, found nothing"),
+        ("evaluate", "the following arguments are required: MODEL, DATA"),
+        ("evaluate missing.npz digits", "missing.npz: no such file"),
+        ("predict . digits", "model.npz: no such file"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense(arguments, message, here, capsys):
+    assert message in refused(arguments.split(), capsys)
+    assert list(here.iterdir()) == []
+
+
+BAD_DATA = {
+    "labels that are no whole numbers": (
+        lambda: put_npz(y=Y + 0.5),
+        "data.npz",
+        "data.npz: y: expected whole numbers or names, got",
+    ),
+    "too few labels": (
+        lambda: put_npz(y=Y[:-1]),
+        "data.npz",
+        "data.npz: y: expected one label for each of the 60 rows, shape (60,), got (59,)",
+    ),
+    "one class": (lambda: put_npz(y=Y * 0), "data.npz", "expected at least two classes, found only '0'"),
+    "no labels": (lambda: np.savez("data.npz", X=X), "data.npz", "holds no labels for its training part"),
+    "no examples": (lambda: put_npz(X=X[:0], y=Y[:0]), "data.npz", "data.npz: X: expected at least one row"),
+    "NaN in an array": (
+        lambda: put_npz(X=replaced(X, (17, 2), np.nan)),
+        "data.npz",
+        "data.npz: X: row 17 holds nan (column 2); every value must be finite",
+    ),
+    "infinity in the test part": (
+        lambda: np.savez("data.npz", X_train=X, y_train=Y, X_test=replaced(X, (5, 1), np.inf), y_test=Y),
+        "data.npz",
+        "data.npz: X_test: row 5 holds inf (column 1); every value must be finite",
+    ),
+    "a label unknown to training": (
+        lambda: np.savez("data.npz", X_train=X, y_train=Y, X_test=X, y_test=Y + 5),
+        "data.npz",
+        "data.npz: y_test: '6' is not among the classes known, 0, 1",
+    ),
+    "values too large": (lambda: put_npz(X=X * 1e300), "data.npz", "data.npz: X: the values are too large"),
+    "an npz file that is none": (lambda: put("data.npz", "text"), "data.npz", "data.npz: cannot be read"),
+    "arrays of objects": (lambda: put_npz(X=X.astype(object)), "data.npz", "found dtype object"),
+    "NaN in a table": (
+        lambda: put("data.csv", table(replaced(X, (9, 1), np.nan))),
+        "data.csv",
+        "data.csv: line 11, column 2 (b): nan is not finite",
+    ),
+    "a word among numbers": (
+        lambda: put("data.csv", table().replace(str(X[5, 2]), "many")),
+        "data.csv",
+        "data.csv: line 7, column 3 (c): expected a number, found 'many'",
+    ),
+    "labels in a table that are no whole numbers": (
+        lambda: put("data.csv", table(y=Y + 0.5)),
+        "data.csv",
+        "data.csv: column 5 (y): expected whole numbers or names, got",
+    ),
+    "a table cut short": (
+        lambda: put("data.csv", table()[:-50]),
+        "data.csv",
+        "expected 5 cells, as in the first row, found",
+    ),
+    "too few rows to test": (
+        lambda: put("data.csv", table(X[:2], [0, 1])),
+        "data.csv",
+        "--test-fraction: data.csv: too few rows to hold out 0.2 of them: 2 in 2 class(es)",
+    ),
+    "too few rows to validate": (
+        lambda: put("data.csv", table(X[:4], [0, 0, 1, 1])),
+        "data.csv",
+        "--validation-fraction: data.csv: too few rows to hold out 0.1 of them: 3 in 2 class(es)",
+    ),
+    "IDX cut short": (
+        lambda: put_mnist(pictures=idx(PICTURES)[:-5]),
+        "mnist:mnist",
+        "images-idx3-ubyte: declares the shape (60, 5, 4), expected 1200 bytes of items, found only 1195",
+    ),
+    "IDX that claims terabytes": (
+        lambda: put_mnist(pictures=bytes([0, 0, 8, 3]) + b"\x7f" * 12 + b"x" * 50),
+        "mnist:mnist",
+        "bytes of items, found only 50",
+    ),
+    "IDX labels out of range": (
+        lambda: put_mnist(labels=idx(DIGITS + np.uint8(3))),
+        "mnist:mnist",
+        "labels-idx1-ubyte: labels must be from 0 to 9, got 10 in row 7",
+    ),
+    "IDX labels of another length": (
+        lambda: put_mnist(labels=idx(DIGITS[:-1])),
+        "mnist:mnist",
+        "labels-idx1-ubyte: expected one label for each of the 60 rows",
+    ),
+    "IDX pictures in place of labels": (
+        lambda: put_mnist(labels=idx(PICTURES)),
+        "mnist:mnist",
+        "labels-idx1-ubyte: expected labels, one axis of uint8; found an array of shape (60, 5, 4)",
+    ),
+    "gzip cut short": (
+        lambda: put_mnist(gzip.compress(idx(PICTURES))[:-9], pack=gzip.compress, ending=".gz"),
+        "mnist:mnist",
+        "images-idx3-ubyte.gz: cannot be read",
+    ),
+    "a folder in place of a file": (
+        lambda: (put_mnist(), put("m/t10k-images-idx3-ubyte/x", ""), put("m/t10k-labels-idx1-ubyte", idx(DIGITS))),
+        "mnist:m",
+        f"m/t10k-images-idx3-ubyte: cannot be read ({os.strerror(errno.EISDIR)})",
+    ),
+    "CIFAR-10 cut short": (lambda: put_cifar(lambda b: b[:-50]), "cifar10:cifar", "data_batch_3: cannot be read"),
+    "CIFAR-10 that runs code": (
+        lambda: put_cifar(lambda _: b"cos\nsystem\n(S'touch run-by-pickle'\ntR."),
+        "cifar10:cifar",
+        "data_batch_3: cannot be read (it asks for os.system",
+    ),
+    "CIFAR-10 labels out of range": (
+        lambda: put_cifar(lambda b: b"\x4d" + b[1:], binary=True),
+        "cifar10:cifar",
+        "data_batch_3.bin: labels: labels must be from 0 to 9, got 77 in row 0",
+    ),
+    "binary CIFAR-10 cut short": (
+        lambda: put_cifar(lambda b: b[:-1], binary=True),
+        "cifar10:cifar",
+        "data_batch_3.bin: expected records of 3073 bytes, found 61459 bytes",
+    ),
+    "CIFAR-10 with other classes": (
+        lambda: (put_cifar(binary=True), put("cifar/batches.meta.txt", "cat\ndog\n")),
+        "cifar10:cifar",
+        "batches.meta.txt: expected 10 names of classes, found 2: ['cat', 'dog']",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_DATA)
+def test_data_that_cannot_be_used(fault, here, capsys):
+    make, source, message = BAD_DATA[fault]
+    make()
+    assert message in refused(["train", "--data", source, *QUICK, "--output", "run"], capsys)
+    assert not Path("run").exists()
+    assert not Path("run-by-pickle").exists()
+
+
+def test_a_test_part_leaves_nothing_to_hold_out(here, capsys):
+    np.savez("data.npz", X_train=X, y_train=Y, X_test=X, y_test=Y)
+    message = refused(["train", "--data", "data.npz", "--test-fraction", "0.1"], capsys)
+    assert "--test-fraction: data.npz comes with a test part of 60 examples" in message
+
+
+def test_a_batch_of_one_is_refused_by_the_layer_s_name(here, capsys):
+    message = refused(["train", *QUICK, "--batch-size", "1", "--output", "run"], capsys)
+    assert "layer 2, BatchNorm(" in message
+    assert "got a batch of one" in message
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "make", "data", "message"),
+    [
+        ("predict", lambda: np.save("x.npy", X), "x.npy", "x.npy: holds examples of shape (4,); the network was train"),
+        (
+            "predict",
+            lambda: np.save("x.npy", replaced(np.zeros((9, 64)), (7, 3), np.inf)),
+            "x.npy",
+            "x.npy: X: row 7 holds inf (column 3)",
+        ),
+        ("predict", lambda: put("x.npy", "text"), "x.npy", "x.npy: cannot be read"),
+        ("evaluate", lambda: put_npz(X=np.zeros((60, 64)), y=Y + 9), "data.npz", "labels 10 are not among the classes"),
+        ("evaluate", lambda: np.savez("data.npz", X=np.zeros((60, 64))), "data.npz", "data.npz: holds no labels"),
+        ("evaluate", lambda: np.save("x.npy", X), "x.npy", "source: expected one of digits, "),
+    ],
+)
+def test_new_data_that_do_not_fit(command, make, data, message, run, here, capsys):
+    make()
+    assert message in refused([command, str(run), data], capsys)
+
+
+def test_models_that_are_damaged_or_none(run, here, capsys):
+    put("model.npz", (run / "model.npz").read_bytes()[:500])
+    put("data.csv", table())
+    put_npz()
+    assert "model.npz: not a file written by numbanet, or damaged" in refused(["predict", ".", "digits"], capsys)
+    assert "data.npz: not a file written by numbanet" in refused(["predict", "data.npz", "digits"], capsys)
+    message = refused(["predict", "data.csv", "digits"], capsys)
+    assert message.endswith("data.csv: not a file written by numbanet, or damaged (it is no .npz archive)\n")
+
+
+# Not even root can write to these.
+UNWRITABLE = ["file/run", "file", "/dev/null/run", *(["/proc/run"] if Path("/proc/self").exists() else [])]
+
+
+@pytest.mark.parametrize("output", [*UNWRITABLE, ""])
+def test_an_output_that_cannot_be_written_is_found_first(output, run, here, capsys):
+    put("file", "")
+    assert "--output: " in refused(["train", "--output", output], capsys)
+    if output != "file":
+        assert "--output: " in refused(["predict", str(run), "digits", "--output", output], capsys)
+    assert os.listdir() == ["file"]
+
+
+def test_an_output_that_is_a_folder(run, capsys):
+    message = refused(["predict", str(run), "digits", "--output", str(run)], capsys)
+    assert f"--output: {run} is a folder" in message
+
+
+def test_a_run_is_never_overwritten(run, capsys):
+    message = refused(["train", *QUICK, "--output", str(run)], capsys)
+    assert "holds model.npz, history.csv, run.json of another run" in message
+
+
+def test_divergence_at_once_saves_nothing(here, capsys):
+    options = ["--optimizer", "sgd", "--normalization", "none", "--learning-rate", "1e30", "--output", "run"]
+    message = refused(["train", *QUICK, *options], capsys, status=1)
+    assert "the loss became nan at step 2 (epoch 1) with learning rate 1e+30" in message
+    assert "layer " in message
+    assert "Nothing was saved" in message
+    assert not Path("run").exists()
+
+
+def test_divergence_later_keeps_the_best(here, capsys):
+    options = ["--optimizer", "sgd", "--normalization", "none", "--lr-decay", "1e15", "--epochs", "9"]
+    assert main(["train", *QUICK, *options, "--output", "run"]) == 1
     message = capsys.readouterr().err
-    assert status == 1
-    assert all(word in message for word in ("step", "layer", "learning rate"))
+    assert "(epoch 2) with learning rate 1e+13; NaN or infinity first shows in " in message
+    assert "The best network before that is in run/model.npz" in message
+    assert "Traceback" not in message
+    assert record("run")["result"]["ended"] == "diverged"
+    assert sorted(os.listdir("run")) == MODEL_FILES
+    assert all(np.isfinite(value).all() for value in load_model("run/model.npz")[0].params.values())
 
 
-def test_ctrl_c_stops_and_saves(tmp_path):
+def press(times, at, monkeypatch):
+    """Ctrl-C that often during one step."""
+    step = _watch.Watch.step
+
+    def pressed(self, solver):
+        if solver.iteration == at:
+            for _ in range(times):
+                os.kill(os.getpid(), signal.SIGINT)
+        return step(self, solver)
+
+    monkeypatch.setattr(_watch.Watch, "step", pressed)
+
+
+def test_ctrl_c_stops_after_its_step_and_saves(here, monkeypatch, capfd):
+    press(1, 60, monkeypatch)
+    assert main(["train", *QUICK, "--epochs", "50", "--output", "run"]) == 130
+    err = capfd.readouterr().err
+    assert "interrupted at step 60 of 2,000; what was learnt is in run/model.npz" in err
+    assert "Traceback" not in err
+    result = record("run")["result"]
+    assert (result["ended"], result["steps"], result["epochs"]) == ("interrupted", 60, 1)
+    assert main(["evaluate", "run", "digits"]) == 0
+
+
+def test_ctrl_c_twice_quits_at_once(here, monkeypatch, capfd):
+    press(2, 60, monkeypatch)
+    assert main(["train", *QUICK, "--epochs", "50", "--output", "run"]) == 130
+    assert "interrupted; nothing was saved" in capfd.readouterr().err
+    assert os.listdir() == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_from_outside(tmp_path):
     command = [sys.executable, "-m", "numbanet", "train", "--epochs", "100000", "--output", str(tmp_path / "run")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background of a shell, Ctrl-C is ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
         for line in process.stderr:
             if line.startswith("epoch 2"):
                 os.kill(process.pid, signal.SIGINT)
@@ -110,4 +638,22 @@ def test_ctrl_c_stops_and_saves(tmp_path):
 def test_a_closed_pipe_is_no_failure(run):
     command = f"{sys.executable} -m numbanet predict {run / 'model.npz'} digits | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr
+    assert done.stdout == "label,probability\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_named(run):
+    command = f"{sys.executable} -m numbanet predict {run / 'model.npz'} digits > /dev/full"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"numbanet: error: {os.strerror(errno.ENOSPC)}\n"
+
+
+def test_a_fault_of_our_own_is_a_line_too(monkeypatch, capsys):
+    monkeypatch.delenv("NUMBANET_DEBUG", raising=False)
+    monkeypatch.setattr(cli, "parse", lambda argv: [][1])
+    assert "unexpected IndexError: list index out of range (NUMBANET_DEBUG=1" in refused([], capsys, status=1)
+    monkeypatch.setenv("NUMBANET_DEBUG", "1")
+    assert main([]) == 1
+    assert "Traceback" in capsys.readouterr().err

@@ -66,7 +66,7 @@ def _report(error):
     elif isinstance(error, MemoryError):
         message = f"not enough memory{f' ({message})' if message else ''}"
     elif isinstance(error, OSError):
-        message = f"{error.filename}: {error.strerror}" if error.filename else message
+        message = ": ".join(str(part) for part in (error.filename, error.strerror) if part) or message
     elif not isinstance(error, TrainingDiverged):
         message = f"unexpected {type(error).__name__}: {message} (NUMBANET_DEBUG=1 shows where)"
     print(f"numbanet: error: {' '.join(message.split())}", file=sys.stderr)

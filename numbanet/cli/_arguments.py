@@ -27,12 +27,15 @@ def parse(argv=None):
     """The arguments as a namespace whose `command` is a function of it; UsageError where they make no sense."""
     parser, commands = _parser()
     arguments, unknown = parser.parse_known_args(argv)
+    asked = commands.get(arguments.name, parser)
     if unknown:
-        options = [option for action in commands[arguments.name]._actions for option in action.option_strings]
+        options = [option for action in asked._actions for option in action.option_strings]
         close = [option for option in options if option.startswith(unknown[0])]
         close = close or difflib.get_close_matches(unknown[0], options, 1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise UsageError(f"numbanet {arguments.name} has no option or argument {unknown[0]}{hint}")
+        raise UsageError(f"{asked.prog} has no option or argument {unknown[0]}{hint}")
+    if asked is parser:
+        parser.error(f"expected a command: {', '.join(commands)}")
     return arguments
 
 
@@ -44,7 +47,7 @@ def _parser():
         "numbanet COMMAND --help lists the options of a command.",
     )
     parser.add_argument("--version", action="version", version=f"numbanet {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", dest="name", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", dest="name")  # whether there is one, `parse` checks
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
@@ -188,6 +191,7 @@ def _add_train(commands):
     )
     group.add_argument(
         "--output",
+        type=_path,
         metavar="FOLDER",
         help="for model.npz, history.csv and run.json; a run that is there already is never overwritten; "
         "default: numbanet-runs/NAME-N, with the next free N",
@@ -221,7 +225,9 @@ def _add_predict(commands):
     _add_model(parser)
     parser.add_argument("data", metavar="DATA", help=f"{SOURCES}, or FILE.npy; labels in it are not looked at")
     _add_target(parser)
-    parser.add_argument("--output", metavar="FILE.csv", help="where the labels go; default: standard output")
+    parser.add_argument(
+        "--output", type=_path, metavar="FILE.csv", help="where the labels go; default: standard output"
+    )
     _add_threads(parser)
 
 
@@ -328,6 +334,12 @@ def rule_options(arguments):
                 f"--{name.replace('_', '-')} is not for --optimizer {arguments.optimizer}, which has {listed}"
             )
     return given
+
+
+def _path(text):
+    if not text:  # as of a variable of the shell that is not set; Path("") would be the working folder
+        raise argparse.ArgumentTypeError("expected a path, got ''")
+    return text
 
 
 def _widths(text):

@@ -64,6 +64,8 @@ def _next_free(name):
 
 def check_writable(path):
     """UsageError where a file could not be written there."""
+    if Path(path).is_dir():
+        raise UsageError(f"--output: {path} is a folder; expected the name of a file")
     try:
         checkpoint.check_writable(path)
     except OSError as error:

@@ -73,11 +73,18 @@ def _load(arguments):
     name, whole = kind if kind in ("mnist", "cifar10") else train.name, fingerprint(train)
     if test is None:
         fraction = 0.2 if arguments.test_fraction is None else arguments.test_fraction
-        train, test = data.split(train, fraction, arguments.seed)
+        train, test = _split("--test-fraction", train, fraction, arguments)
     elif arguments.test_fraction is not None:
         raise UsageError(f"--test-fraction: {arguments.data} comes with a test part of {len(test):,} examples")
-    train, validation = data.split(train, arguments.validation_fraction, arguments.seed)
+    train, validation = _split("--validation-fraction", train, arguments.validation_fraction, arguments)
     return _Parts(name, arguments.data, whole, train, validation, test)
+
+
+def _split(option, dataset, fraction, arguments):
+    try:
+        return data.split(dataset, fraction, arguments.seed)
+    except ValueError as error:
+        raise DataError(f"{option}: {arguments.data}: {str(error).removeprefix('fraction: ')}") from None
 
 
 def _network(arguments, parts):
@@ -97,7 +104,11 @@ def _network(arguments, parts):
     )
     target = arguments.target if train.target_name is None else train.target_name
     about = {"fingerprint": parts.fingerprint}
-    return Trained(model, data.Standardizer.fit(train.X), train.class_names, train.feature_names, target, about)
+    try:
+        standardizer = data.Standardizer.fit(train.X)
+    except ValueError as error:
+        raise DataError(f"{parts.source}: {error}") from None
+    return Trained(model, standardizer, train.class_names, train.feature_names, target, about)
 
 
 def _solver(arguments, options, parts, trained, watch):
