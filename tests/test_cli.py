@@ -199,6 +199,7 @@ def test_options_reach_the_training(options, here):
     model, _, _ = load_model("run/model.npz")
     assert model.dtype == kept["options"]["dtype"]
     assert model.loss_name == kept["options"]["loss"]
+    assert model.reg == kept["options"]["l2"]
 
 
 def test_the_seed_decides_everything(here):
@@ -213,6 +214,16 @@ def test_patience_stops_early(here):
     options = ["--normalization", "none", "--learning-rate", "0", "--epochs", "50", "--patience", "3"]
     assert main(["train", *QUICK, *options, "--output", "run"]) == 0
     assert record("run")["result"]["epochs"] == 3
+
+
+def test_of_epochs_that_are_equally_good_the_last_is_kept(here):
+    weights = []
+    for epochs in ("1", "3"):
+        options = ["--hidden", "none", "--learning-rate", "1e-7", "--epochs", epochs, "--output", epochs]
+        assert main(["train", *QUICK, *options]) == 0
+        assert record(epochs)["result"]["best_epoch"] == int(epochs)
+        weights.append(load_model(Path(epochs, "model.npz"))[0].params.flat)
+    assert not np.array_equal(*weights)
 
 
 # What is shown while it works.
@@ -284,6 +295,11 @@ def test_columns_are_matched_by_name(here, capsys):
         assert main(["predict", "run", name]) == 0
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1] == printed[2]
+    measured = []
+    for name in ("table.csv", "other.csv"):
+        assert main(["evaluate", "run", name]) == 0
+        measured.append(capsys.readouterr().out)
+    assert measured[0] == measured[1]
     put("fewer.csv", table(X[:, :3], Y, "a,b,c,y"))
     assert "fewer.csv: line 1: the header lacks 'd'" in refused(["predict", "run", "fewer.csv"], capsys)
 
