@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+from .kernels._placement import keep_apart
+
 
 def describe(index, layer):
     """How messages name a layer."""
@@ -138,6 +140,7 @@ class Program:
 
     def infer(self):
         """Scores of the batch in `x`, into `scores`."""
+        keep_apart()
         for function, arguments in self._forward:
             function(*arguments)
 

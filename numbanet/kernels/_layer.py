@@ -15,9 +15,9 @@ from importlib import metadata
 
 import numba
 
-# How often libgomp's threads look for work before they sleep: for about 0.1 ms. By default it is some 10 ms, and where
+# How often libgomp's threads look for work before they sleep: for about 0.2 ms. By default it is some 10 ms, and where
 # other programs kept both cores busy, every region took 8 ms for want of the thread that was waited for.
-SPINS = "2000"
+SPINS = "4000"
 TBB = {"linux": "libtbb.so.12", "darwin": "libtbb.12.dylib", "win32": "tbb12.dll"}
 
 forked = False  # whether this is a forked child of a process whose threads did not survive the fork

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.core import cgutils, targetconfig, types
 from numba.extending import intrinsic
 
-from . import _layer, _threads
+from . import _layer, _placement, _threads
 from ._jit import compiled
 
 # Work, on one core, above which a call goes parallel, for each threading layer. A second thread saves half of the work
@@ -72,6 +72,7 @@ class Kernel:
         layer = _threads.apply()
         if nanoseconds < PARALLEL_ABOVE_NS[layer]:
             return self.serial
+        _placement.keep_apart()
         return self.parallel_in_turn if layer == "workqueue" else self.parallel
 
     def __call__(self, *args):
