@@ -53,6 +53,7 @@ def _parser():
     _add_predict(commands)
     _add_warmup(commands)
     _add_info(commands)
+    _add_bench(commands)
     return parser, commands.choices
 
 
@@ -91,6 +92,12 @@ def _info(arguments):
     from ._info import info
 
     return info(arguments)
+
+
+def _bench(arguments):
+    from ._bench import bench
+
+    return bench(arguments)
 
 
 def _add_train(commands):
@@ -252,6 +259,33 @@ def _add_warmup(commands):
 
 def _add_info(commands):
     _add_command(commands, "info", _info, "Print versions, CPU, threads and the cache of kernels", "numbanet info")
+
+
+def _add_bench(commands):
+    parser = _add_command(
+        commands,
+        "bench",
+        _bench,
+        "Measure the kernels on this machine, against their references and other libraries",
+        "numbanet bench --quick --operations affine,adam_update,networks",
+    )
+    parser.add_argument(
+        "--operations",
+        metavar="NAME,...",
+        help="operations, patterns such as '*_loss', families, or networks for steps of training; default: all",
+    )
+    parser.add_argument("--quick", action="store_true", help="one size of each, and fewer samples")
+    parser.add_argument(
+        "--peers",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="compare with torch, JAX and scikit-learn where they are installed; default: --peers",
+    )
+    parser.add_argument("--markdown", action="store_true", help="print a table in Markdown")
+    parser.add_argument(
+        "--write", metavar="FILE", help="put that table into a file, between the markers that are in it"
+    )
+    _add_threads(parser)
 
 
 def _add_model(parser):

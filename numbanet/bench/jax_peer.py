@@ -1,0 +1,189 @@
+"""JAX's side: compiled functions on arrays that are on the device already, the state's buffers donated."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from types import SimpleNamespace  # noqa: E402
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+from jax import numpy as jnp  # noqa: E402
+
+from .networks import LEARNING_RATE, NETWORKS  # noqa: E402
+from .operations import OPERATIONS, parse  # noqa: E402
+from .timing import Benchmark  # noqa: E402
+
+
+def set_threads(count):
+    """XLA has no setting for it; its pool follows the CPUs that the process may use."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
+def _batchnorm(t):
+    mean, var = t.x.mean(0), t.x.var(0)
+    running = 0.9 * t.running_mean + 0.1 * mean, 0.9 * t.running_var + 0.1 * var
+    return t.gamma * (t.x - mean) * jax.lax.rsqrt(var + t.eps) + t.beta, *running
+
+
+def _layernorm(t):
+    mean, var = t.x.mean(1, keepdims=True), t.x.var(1, keepdims=True)
+    return t.gamma * (t.x - mean) * jax.lax.rsqrt(var + t.eps) + t.beta
+
+
+def _normalization_backward(axis):
+    def gradients(t):
+        mean, inv_std = (t.mean, t.inv_std) if axis == 0 else (t.mean[:, None], t.inv_std[:, None])
+        z = (t.x - mean) * inv_std
+        dz = t.dout * t.gamma
+        dx = (dz - dz.mean(axis, keepdims=True) - z * (dz * z).mean(axis, keepdims=True)) * inv_std
+        return dx, (t.dout * z).sum(0), t.dout.sum(0)
+
+    return gradients
+
+
+def _affine_backward(dout, t):
+    return dout @ t.w.T, t.x.T @ dout, dout.sum(0)
+
+
+def _cross_entropy(scores, y):
+    return -jnp.take_along_axis(jax.nn.log_softmax(scores), y[:, None], 1).mean()
+
+
+def _adam(w, dw, m, v, step, learning_rate=LEARNING_RATE, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    m, v = beta1 * m + (1 - beta1) * dw, beta2 * v + (1 - beta2) * dw * dw
+    root = jnp.sqrt(v / (1 - beta2**step)) + epsilon
+    return w - learning_rate * m / (1 - beta1**step) / root, m, v
+
+
+# Functions of an operation's arguments by name.
+PLAIN = {
+    "affine_forward": lambda t: t.x @ t.w + t.b,
+    "affine_relu_forward": lambda t: jax.nn.relu(t.x @ t.w + t.b),
+    "affine_backward": lambda t: _affine_backward(t.dout, t),
+    "affine_relu_backward": lambda t: _affine_backward(jnp.where(t.out > 0, t.dout, 0), t),
+    "softmax_forward": lambda t: jax.nn.softmax(t.scores),
+    "softmax_loss": lambda t: jax.value_and_grad(_cross_entropy)(t.scores, t.y),
+    "batchnorm_forward": _batchnorm,
+    "batchnorm_backward": _normalization_backward(0),
+    "layernorm_forward": _layernorm,
+    "layernorm_backward": _normalization_backward(1),
+    "dropout_forward": lambda t: jnp.where(
+        jax.random.bernoulli(jax.random.key(0), t.keep_ratio, t.x.shape), t.x / t.keep_ratio, 0
+    ),
+}
+for _name, _function in {
+    "relu": jax.nn.relu,
+    "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.1),
+    "elu": lambda x: jax.nn.elu(x, 1.3),
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelu_tanh": jax.nn.gelu,
+    "silu": jax.nn.silu,
+}.items():
+    PLAIN[f"{_name}_forward"] = lambda t, f=_function: f(t.x)
+    if _name not in ("elu", "sigmoid", "tanh"):  # ours take the output there, which no function of JAX does
+        PLAIN[f"{_name}_backward"] = lambda t, f=_function: jax.vjp(f, t.x)[1](t.dout)
+PLAIN["sigmoid_backward"] = lambda t: t.dout * t.out * (1 - t.out)
+PLAIN["tanh_backward"] = lambda t: t.dout * (1 - t.out * t.out)
+PLAIN["elu_backward"] = lambda t: t.dout * jnp.where(t.out > 0, 1, t.out + t.alpha)
+
+# Functions of the state, whose buffers are donated, and of the gradient; they give the new state.
+UPDATES = {
+    "sgd_update": (("w",), lambda dw, w: (w - 1e-6 * dw,)),
+    "momentum_update": (("w", "velocity"), lambda dw, w, v: (w + 0.9 * v - 1e-6 * dw, 0.9 * v - 1e-6 * dw)),
+    "adam_update": (("w", "m", "v"), lambda dw, w, m, v: _adam(w, dw, m, v, 1.0, 1e-6)),
+}
+
+
+def _on_device(arguments):
+    device = jax.devices()[0]
+    return {
+        name: jax.device_put(value, device)
+        for name, value in arguments.items()
+        if isinstance(value, np.ndarray) and value.dtype != np.uint64
+    }
+
+
+class _Last:
+    """Calls `function`, keeps what it gave, and waits for that: JAX returns before the work is done."""
+
+    def __init__(self, function, *arguments):
+        self.function, self.arguments, self.result = function, arguments, None
+
+    def call(self):
+        self.result = self.function(*self.arguments)
+
+    def finish(self):
+        jax.block_until_ready(self.result)
+
+
+def operation(name, size):
+    arguments = OPERATIONS[name].arguments(parse(size))
+    arrays = _on_device(arguments)
+    if name in PLAIN:
+        scalars = {key: value for key, value in arguments.items() if not isinstance(value, np.ndarray)}
+        outputs = [key for key in ("dx", "dw", "db", "dz", "dscores", "dgamma", "dbeta") if key in arrays]
+        for key in outputs:
+            del arrays[key]
+        if name.endswith("forward"):
+            arrays.pop("out")
+        last = _Last(jax.jit(lambda arrays: PLAIN[name](SimpleNamespace(**arrays, **scalars))), arrays)
+        return Benchmark(last.call, finish=last.finish)
+    if name in UPDATES:
+        state, update = UPDATES[name]
+        step = jax.jit(update, donate_argnums=range(1, 1 + len(state)))
+        held = [[arrays[key] for key in state]]
+
+        def call():
+            held[0] = step(arrays["dw"], *held[0])
+
+        return Benchmark(call, finish=lambda: jax.block_until_ready(held[0]))
+    return None
+
+
+def network(name, size):
+    """Epochs of compiled steps: the batch is gathered, differentiated and applied in one function."""
+    net = NETWORKS[name]
+    data = dict(zip("Xy", net.data(), strict=True))
+    X, y = _on_device(data).values()
+    rng = np.random.default_rng(0)
+
+    def normal(shape):
+        return jnp.asarray(rng.standard_normal(shape, np.float32) * np.sqrt(2 / shape[0]))
+
+    def start():
+        layers = []
+        for inputs, outputs in zip(net.widths[:-1], net.widths[1:], strict=True):
+            layer = {"w": normal((inputs, outputs)), "b": jnp.zeros(outputs)}
+            if net.batchnorm and outputs != net.widths[-1]:
+                layer |= {"gamma": jnp.ones(outputs), "beta": jnp.zeros(outputs)}
+            layers.append(layer)
+        return layers
+
+    def loss(layers, x, y):
+        for layer in layers:
+            x = x @ layer["w"] + layer["b"]
+            if "gamma" in layer:
+                mean, var = x.mean(0), x.var(0)
+                x = layer["gamma"] * (x - mean) * jax.lax.rsqrt(var + 1e-5) + layer["beta"]
+            x = x if layer is layers[-1] else jax.nn.relu(x)
+        return _cross_entropy(x, y)
+
+    def step(params, m, v, count, rows):
+        grads = jax.grad(loss)(params, X[rows], y[rows])
+        count = count + 1
+        new = jax.tree.map(lambda w, dw, m, v: _adam(w, dw, m, v, count), params, grads, m, v)
+        return *(jax.tree.map(lambda _, n, i=i: n[i], params, new) for i in range(3)), count
+
+    step = jax.jit(step, donate_argnums=(0, 1, 2, 3))
+    params = start()
+    state = [(params, jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params), jnp.float32(0))]
+
+    def epoch():
+        for rows in rng.permutation(len(X)).astype(np.int32).reshape(net.steps, net.batch):
+            state[0] = step(*state[0], rows)
+
+    return Benchmark(epoch, finish=lambda: jax.block_until_ready(state[0]), parts=net.steps)

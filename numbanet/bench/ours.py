@@ -1,0 +1,56 @@
+"""numbanet's own side: kernels or reference, by operation, matrix product or network."""
+
+import numbanet
+
+from .networks import LEARNING_RATE, NETWORKS
+from .operations import OPERATIONS, parse
+from .products import Product
+from .timing import Benchmark
+
+
+def set_threads(count):
+    numbanet.set_num_threads(count)
+
+
+def operation(name, size, implementation):
+    """One operation by `numbanet.kernels` or `numbanet.reference`; None where this commit lacks it."""
+    function = getattr(getattr(numbanet, implementation), name, None)
+    if function is None:
+        return None
+    entry = OPERATIONS[name]
+    arguments = entry.arguments(parse(size))
+    values = list(arguments.values())
+    updated = [(arguments[name], arguments[name].copy()) for name in entry.updated]
+
+    def restore():
+        for array, before in updated:
+            array[...] = before
+
+    return Benchmark(lambda: function(*values), restore)
+
+
+def product(name, size, implementation):
+    """One matrix product by the kernels' engine."""
+    from numbanet.kernels._gemm import matmul
+
+    a, b, out = Product(name, parse(size)).arrays()
+    return Benchmark(lambda: matmul(a, b, out))
+
+
+def network(name, size, implementation):
+    """Epochs by the Solver."""
+    net = NETWORKS[name]
+    X, y = net.data()
+    model = numbanet.FullyConnectedNet(
+        list(net.widths[1:-1]),
+        net.widths[0],
+        net.widths[-1],
+        normalization="batchnorm" if net.batchnorm else None,
+        weight_init="he_normal",
+        seed=0,
+        ops=getattr(numbanet, implementation),
+    )
+    options = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "batch_size": net.batch}
+    data = {"X_train": X, "y_train": y}
+    solver = numbanet.Solver(model, data, num_epochs=1, num_train_samples=1, verbose=False, **options)
+    return Benchmark(solver.train, parts=net.steps)

@@ -1,0 +1,23 @@
+"""scikit-learn's side: networks that its MLPClassifier can express."""
+
+import warnings
+
+from sklearn.neural_network import MLPClassifier
+
+from .networks import LEARNING_RATE, NETWORKS
+from .timing import Benchmark
+
+
+def set_threads(count):
+    pass  # its products are NumPy's
+
+
+def network(name, size):
+    net = NETWORKS[name]
+    if net.batchnorm:
+        return None
+    X, y = net.data()
+    model = MLPClassifier(net.widths[1:-1], alpha=0.0, batch_size=net.batch, learning_rate_init=LEARNING_RATE)
+    warnings.simplefilter("ignore")
+    model.partial_fit(X, y, classes=range(net.widths[-1]))
+    return Benchmark(lambda: model.partial_fit(X, y), parts=net.steps)

@@ -1,0 +1,215 @@
+"""PyTorch's side, eager, without autograd where an operation has a function of its own for the gradient.
+
+Each entry is a function of an operation's arguments, as tensors by name, that gives one or several ways to do the same
+work; the fastest counts. Results go into arrays that are there already wherever torch can do that.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .networks import LEARNING_RATE, NETWORKS
+from .operations import OPERATIONS, parse
+from .products import Product
+from .timing import Benchmark
+
+aten = torch.ops.aten
+
+
+def set_threads(count):
+    torch.set_num_threads(count)
+
+
+def _affine_forward(t):
+    transposed = t.w.T.contiguous()  # torch's own layout
+    return [lambda: torch.addmm(t.b, t.x, t.w, out=t.out), lambda: F.linear(t.x, transposed, t.b)]
+
+
+def _affine_relu_forward(t):
+    return [lambda way=way: way().relu_() for way in _affine_forward(t)]
+
+
+def _affine_backward(t):
+    def way():
+        torch.mm(t.dout, t.w.T, out=t.dx)
+        torch.mm(t.x.T, t.dout, out=t.dw)
+        torch.sum(t.dout, 0, out=t.db)
+
+    return way
+
+
+def _affine_relu_backward(t):
+    linear = _affine_backward(SimpleNamespace(**{**vars(t), "dout": t.dz}))
+
+    def way():
+        aten.threshold_backward.grad_input(t.dout, t.out, 0, grad_input=t.dz)
+        linear()
+
+    return way
+
+
+def _softmax_loss(t):
+    scores, weight = t.scores.clone().requires_grad_(), torch.tensor(1.0)
+
+    def by_autograd():
+        torch.autograd.grad(F.cross_entropy(scores, t.y), scores)
+
+    def by_hand():
+        logs = aten._log_softmax(t.scores, 1, False)
+        _, total = aten.nll_loss_forward(logs, t.y, None, 1, -100)
+        grad = aten.nll_loss_backward(weight, logs, t.y, None, 1, -100, total)
+        aten._log_softmax_backward_data.out(grad, logs, 1, torch.float32, out=t.dscores)
+
+    return [by_autograd, by_hand]
+
+
+def _gradient_of(loss, name):
+    def ways(t):
+        x = getattr(t, name).clone().requires_grad_()
+        return lambda: torch.autograd.grad(loss(x, t), x)
+
+    return ways
+
+
+def _optimizer(cls, variants, **options):
+    def ways(t):
+        def way(variant):
+            w = t.w.clone().requires_grad_()
+            w.grad = t.dw
+            return cls([w], lr=1e-6, **options, **variant).step
+
+        return [way(variant) for variant in variants]
+
+    return ways
+
+
+def _dropout_backward(t):
+    mask = torch.rand_like(t.dout) < t.keep_ratio
+    return lambda: aten.native_dropout_backward.out(t.dout, mask, 1 / t.keep_ratio, out=t.dx)
+
+
+def _l2_penalty(t):
+    def way():
+        t.dw.add_(t.w, alpha=t.reg)
+        return 0.5 * t.reg * torch.dot(t.w, t.w)
+
+    return way
+
+
+def _batchnorm(t, training):
+    return lambda: aten.native_batch_norm.out(
+        t.x,
+        *(t.gamma, t.beta, t.running_mean, t.running_var, training, 0.1, t.eps),
+        **{"out": t.out, "save_mean": t.mean, "save_invstd": t.inv_std},
+    )
+
+
+def _batchnorm_backward(t):
+    arguments = (t.dout, t.x, t.gamma, None, None, t.mean, t.inv_std, True, 1e-5, [True] * 3)
+    return lambda: aten.native_batch_norm_backward(*arguments)
+
+
+def _layernorm_backward(t):
+    mean, inv_std, beta = t.mean[:, None], t.inv_std[:, None], torch.zeros_like(t.gamma)
+    width = [len(t.gamma)]
+    return lambda: aten.native_layer_norm_backward(t.dout, t.x, width, mean, inv_std, t.gamma, beta, [True] * 3)
+
+
+_FUSED = ({"fused": True}, {"foreach": True}, {"foreach": False})
+_FOREACH = _FUSED[1:]
+
+WAYS = {
+    "affine_forward": _affine_forward,
+    "affine_relu_forward": _affine_relu_forward,
+    "affine_backward": _affine_backward,
+    "affine_relu_backward": _affine_relu_backward,
+    "relu_forward": lambda t: lambda: torch.clamp_min(t.x, 0, out=t.out),
+    "relu_backward": lambda t: lambda: aten.threshold_backward.grad_input(t.dout, t.x, 0, grad_input=t.dx),
+    "leaky_relu_forward": lambda t: lambda: aten.leaky_relu.out(t.x, t.negative_slope, out=t.out),
+    "leaky_relu_backward": lambda t: (
+        lambda: aten.leaky_relu_backward.grad_input(t.dout, t.x, t.negative_slope, False, grad_input=t.dx)
+    ),
+    "elu_forward": lambda t: lambda: aten.elu.out(t.x, t.alpha, out=t.out),
+    "elu_backward": lambda t: lambda: aten.elu_backward.grad_input(t.dout, t.alpha, 1, 1, True, t.out, grad_input=t.dx),
+    "sigmoid_forward": lambda t: lambda: torch.sigmoid(t.x, out=t.out),
+    "sigmoid_backward": lambda t: lambda: aten.sigmoid_backward.grad_input(t.dout, t.out, grad_input=t.dx),
+    "tanh_forward": lambda t: lambda: torch.tanh(t.x, out=t.out),
+    "tanh_backward": lambda t: lambda: aten.tanh_backward.grad_input(t.dout, t.out, grad_input=t.dx),
+    "gelu_forward": lambda t: lambda: aten.gelu.out(t.x, out=t.out),
+    "gelu_backward": lambda t: lambda: aten.gelu_backward.grad_input(t.dout, t.x, grad_input=t.dx),
+    "gelu_tanh_forward": lambda t: lambda: aten.gelu.out(t.x, approximate="tanh", out=t.out),
+    "gelu_tanh_backward": lambda t: (
+        lambda: aten.gelu_backward.grad_input(t.dout, t.x, approximate="tanh", grad_input=t.dx)
+    ),
+    "silu_forward": lambda t: lambda: aten.silu.out(t.x, out=t.out),
+    "silu_backward": lambda t: lambda: aten.silu_backward.grad_input(t.dout, t.x, grad_input=t.dx),
+    "softmax_forward": lambda t: lambda: torch.softmax(t.scores, 1, out=t.out),
+    "softmax_loss": _softmax_loss,
+    "svm_loss": _gradient_of(lambda x, t: F.multi_margin_loss(x, t.y), "scores"),
+    "squared_error_loss": _gradient_of(lambda x, t: F.mse_loss(x, t.target), "pred"),
+    "binary_cross_entropy_loss": _gradient_of(lambda x, t: F.binary_cross_entropy_with_logits(x, t.target), "logits"),
+    "batchnorm_forward": lambda t: _batchnorm(t, True),
+    "batchnorm_inference": lambda t: (
+        lambda: F.batch_norm(t.x, t.running_mean, t.running_var, t.gamma, t.beta, False, 0.1, t.eps)
+    ),
+    "batchnorm_backward": _batchnorm_backward,
+    "layernorm_forward": lambda t: lambda: aten.native_layer_norm(t.x, [len(t.gamma)], t.gamma, t.beta, t.eps),
+    "layernorm_backward": _layernorm_backward,
+    "dropout_forward": lambda t: [
+        lambda: F.dropout(t.x, 1 - t.keep_ratio, True),
+        lambda: aten.native_dropout(t.x, 1 - t.keep_ratio, True),
+    ],
+    "dropout_backward": _dropout_backward,
+    "sgd_update": _optimizer(torch.optim.SGD, _FUSED),
+    "momentum_update": _optimizer(torch.optim.SGD, _FUSED, momentum=0.9),
+    "nesterov_update": _optimizer(torch.optim.SGD, _FUSED, momentum=0.9, nesterov=True),
+    "rmsprop_update": _optimizer(torch.optim.RMSprop, _FOREACH),
+    "adam_update": _optimizer(torch.optim.Adam, _FUSED),
+    "l2_penalty": _l2_penalty,
+}
+
+
+def _tensor(value):
+    return torch.from_numpy(value) if isinstance(value, np.ndarray) and value.dtype != np.uint64 else value
+
+
+def operation(name, size):
+    if name not in WAYS:
+        return None
+    arguments = OPERATIONS[name].arguments(parse(size))
+    ways = WAYS[name](SimpleNamespace(**{key: _tensor(value) for key, value in arguments.items()}))
+    # No recording for a gradient that nobody asks for.
+    within = {} if name.endswith(("_loss", "_update")) else {"within": torch.inference_mode}
+    return [Benchmark(way, **within) for way in (ways if isinstance(ways, list) else [ways])]
+
+
+def product(name, size):
+    a, b, out = (torch.from_numpy(array) for array in Product(name, parse(size)).arrays())
+    return Benchmark(lambda: torch.mm(a, b, out=out), within=torch.inference_mode)
+
+
+def network(name, size):
+    """Epochs of a plain training loop, with the fastest form of Adam."""
+    net = NETWORKS[name]
+    X, y = map(torch.from_numpy, net.data())
+
+    def epochs(variant):
+        torch.manual_seed(0)
+        layers = []
+        for inputs, outputs in zip(net.widths[:-2], net.widths[1:-1], strict=True):
+            layers += [nn.Linear(inputs, outputs), *([nn.BatchNorm1d(outputs)] * net.batchnorm), nn.ReLU()]
+        model = nn.Sequential(*layers, nn.Linear(*net.widths[-2:]))
+        optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, **variant)
+
+        def epoch():
+            for rows in torch.randperm(len(X)).split(net.batch):
+                optimizer.zero_grad(set_to_none=True)
+                F.cross_entropy(model(X[rows]), y[rows]).backward()
+                optimizer.step()
+
+        return Benchmark(epoch, parts=net.steps)
+
+    return [epochs(variant) for variant in _FUSED]

@@ -1,0 +1,85 @@
+"""Ours and other libraries, each in a process of its own, measured in turns."""
+
+import contextlib
+import importlib.util
+import warnings
+from statistics import median
+
+from . import operations, peaks
+from .networks import NETWORKS
+from .report import Row
+from .turns import Worker, WorkerFailed, blocks
+
+PEERS = ("torch", "jax", "sklearn")
+
+
+def installed():
+    """The other libraries that are there to compare with."""
+    return [name for name in PEERS if importlib.util.find_spec(name)]
+
+
+class Versus:
+    """Measures rows for the report; a context manager that holds the processes.
+
+    Parameters
+    ----------
+    threads : int
+    peers : sequence of str
+        Of `PEERS`.
+    quick : bool
+        Fewer and smaller.
+    """
+
+    def __init__(self, threads, peers, quick):
+        self.threads, self.quick, self._peers = threads, quick, peers
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            names = ("numbanet", *self._peers)
+            self._workers = {name: stack.enter_context(Worker(self.threads)) for name in names}
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def operations(self, names):
+        """A row for each operation and size."""
+        for operation, size in operations.cases(names, large=not self.quick):
+            if self.quick and size != operations.FAMILIES[operation.family].sizes[-1]:
+                continue
+            seconds = self._measure("operation", operation.name, operations.label(size))
+            moved, flops = operation.bytes(operation.arguments(size)), operation.work(size)
+            rate, unit = (flops, "GFLOP/s") if flops else (moved, "GB/s")
+            peak = peaks.multiply_adds(self.threads) if flops else peaks.bandwidth(moved, self.threads)
+            yield Row(operation.name, operations.label(size), seconds, rate / seconds["kernels"], unit, peak)
+
+    def networks(self):
+        """A row for a training step of each network."""
+        for name, network in NETWORKS.items():
+            width, _, batch = name.rpartition(" at ")
+            seconds = self._measure("network", name, "-")
+            parameters = sum(a * b for a, b in zip(network.widths, network.widths[1:], strict=False))
+            # Forward, both gradients; the first layer's input needs none.
+            flops = network.batch * (6 * parameters - 2 * network.widths[0] * network.widths[1])
+            peak = peaks.multiply_adds(self.threads)
+            yield Row(f"step {width}", f"batch {batch}", seconds, flops / seconds["kernels"], "GFLOP/s", peak)
+
+    def _measure(self, kind, name, size):
+        """Median seconds by library."""
+        ready = {}
+        for worker in list(self._workers):
+            libraries = ("kernels", "reference") if worker == "numbanet" else (worker,)
+            try:
+                if self._workers[worker].prepare(f"{library}/{kind}/{name}/{size}" for library in libraries):
+                    ready[worker] = self._workers[worker]
+            except WorkerFailed as error:
+                if worker == "numbanet":
+                    raise
+                warnings.warn(f"{worker} is left out from here on: {error}", stacklevel=2)
+                del self._workers[worker]
+        taken = {}
+        for block in blocks(ready, *((3, 2) if self.quick else (7, 3))):
+            for (_, identity), samples in block.items():
+                taken.setdefault(identity.partition("/")[0], []).extend(samples)
+        return {library: median(samples) for library, samples in taken.items()}

@@ -1,0 +1,82 @@
+"""``numbanet bench``: how fast the kernels are on this machine, against their references and other libraries."""
+
+import difflib
+import fnmatch
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import numbanet
+
+from ..bench import peaks, report, versus
+from ..bench.operations import FAMILIES, OPERATIONS
+from ..kernels import _machine
+from ._info import use_threads
+from ._status import UsageError
+
+NETWORKS = "networks"
+
+
+def bench(arguments):
+    """Measure, print and write; returns the exit status."""
+    use_threads(arguments.threads)
+    names, networks = _chosen(arguments.operations)
+    target = arguments.write and Path(arguments.write)
+    if target and report.between_markers(target.read_text(encoding="utf-8"), "") is None:
+        raise UsageError(f"--write: {target} has no lines {report.START} and {report.END} to write between")
+    peers = versus.installed() if arguments.peers else []
+    libraries = ["reference", *peers]
+    about = _about(numbanet.get_num_threads(), peers)
+    say = None if arguments.markdown else print
+    rows = []
+    with versus.Versus(numbanet.get_num_threads(), peers, arguments.quick) as measuring:
+        if say:
+            say("\n".join([*about, "", report.line(report.header(libraries))]), flush=True)
+        for part in (measuring.operations(names), measuring.networks() if networks else ()):
+            for row in part:
+                rows.append(row)
+                if say:
+                    say(report.line(report.cells(row, libraries)), flush=True)
+    table = report.markdown(about, rows, libraries)
+    print(table if arguments.markdown else report.means(rows, libraries))
+    if target:
+        text = report.between_markers(target.read_text(encoding="utf-8"), table)
+        target.write_text(text, encoding="utf-8")
+        print(f"{target} has it between its markers", file=sys.stderr)
+    return 0
+
+
+def _chosen(text):
+    """Names of operations, and whether networks are wanted."""
+    if text is None:
+        return set(OPERATIONS), True
+    names, networks = set(), False
+    for pattern in text.split(","):
+        found = {
+            name
+            for name, operation in OPERATIONS.items()
+            if operation.family == pattern or fnmatch.fnmatchcase(name, pattern)
+        }
+        networks = networks or pattern == NETWORKS
+        if not found and pattern != NETWORKS:
+            known = [*FAMILIES, NETWORKS, *OPERATIONS]
+            close = difflib.get_close_matches(pattern, known, 1)
+            hint = f"; did you mean {close[0]}?" if close else f"; families are {', '.join([*FAMILIES, NETWORKS])}"
+            raise UsageError(f"--operations: no operation, pattern or family {pattern!r}{hint}")
+        names |= found
+    return names, networks
+
+
+def _about(threads, peers):
+    """Lines on the machine and what runs on it."""
+    packages = ("numpy", "numba", *(report.NAMES[name].lower() for name in peers))
+    versions = [f"numbanet {numbanet.__version__}", *(f"{name} {metadata.version(name)}" for name in packages)]
+    memory = " and ".join(
+        f"{peaks.bandwidth(size, threads) / 1e9:.0f} GB/s {where}"
+        for size, where in ((1 << 18, "in caches"), (1 << 28, "from memory"))
+    )
+    return [
+        f"{_machine.cpu_name()}, {threads} thread{'s' * (threads > 1)}, float32; {', '.join(versions)}.",
+        f"Peak, as measured: {peaks.multiply_adds(threads) / 1e9:.0f} GFLOP/s, {memory}.",
+        "Of each library the time it takes, as a multiple of numbanet's.",
+    ]
