@@ -4,15 +4,15 @@ import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from types import SimpleNamespace  # noqa: E402
+from types import SimpleNamespace
 
-import jax  # noqa: E402
-import numpy as np  # noqa: E402
-from jax import numpy as jnp  # noqa: E402
+import jax
+import numpy as np
+from jax import numpy as jnp
 
-from .networks import LEARNING_RATE, NETWORKS  # noqa: E402
-from .operations import OPERATIONS, parse  # noqa: E402
-from .timing import Benchmark  # noqa: E402
+from .networks import LEARNING_RATE, NETWORKS
+from .operations import OPERATIONS, parse
+from .timing import Benchmark
 
 
 def set_threads(count):
