@@ -198,7 +198,7 @@ def checkout(revision):
         try:
             yield tree
         finally:
-            subprocess.run([*git, "worktree", "remove", "--force", str(tree)], capture_output=True)
+            subprocess.run([*git, "remove", "--force", str(tree)], capture_output=True)
 
 
 def save(path, names, threads):

@@ -41,7 +41,8 @@ class Worker:
         for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
             environment.pop(name, None)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CODE.format(str(GRAFT)), count],
+            [sys.executable, "-c", CODE.format(str(GRAFT)), count, str(root)],
+            cwd=root,  # which Python looks in before PYTHONPATH
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

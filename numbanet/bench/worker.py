@@ -9,6 +9,9 @@ import json
 import os
 import sys
 import traceback
+from pathlib import Path
+
+import numbanet
 
 from .timing import fastest, interleaved
 
@@ -36,7 +39,9 @@ def build(identity, threads):
 
 
 def main():
-    threads = int(sys.argv[1])
+    threads, root = int(sys.argv[1]), Path(sys.argv[2]).resolve()
+    if root not in Path(numbanet.__file__).resolve().parents:
+        raise SystemExit(f"expected the numbanet in {root}, got {numbanet.__file__}")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no answer
     benchmarks = {}
