@@ -1,49 +1,117 @@
-"""Whole epochs through the `Solver`, and what a user waits for before the first one."""
+"""Whole steps and epochs through the `Solver`: time, memory and what is learnt; and what a user waits for at first."""
 
+import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
 import numbanet as nn
+from numbanet.bench import ours
+from numbanet.bench.networks import NETWORKS
 
-NETWORKS = {
-    "20-64-32-2 batch 32": ([64, 32], 20, 2, 32, None),
-    "784-256-128-10 batch 64": ([256, 128], 784, 10, 64, None),
-    "784-256-128-10 batchnorm batch 64": ([256, 128], 784, 10, 64, "batchnorm"),
-}
+from .operations import IMPLEMENTATIONS
 
 
-class Epoch:
-    """One epoch of 50 steps with Adam on random data in memory."""
+class Steps:
+    """Seconds of a training step with Adam, over an epoch on random data in memory."""
 
-    params = (["kernels", "reference"], list(NETWORKS))
+    params = (IMPLEMENTATIONS, list(NETWORKS))
     param_names = ("implementation", "network")
+    number, rounds, repeat, warmup_time = 1, 2, (5, 25, 2.0), 0.05
+    timeout = 300
+    _built = {}
 
-    def setup(self, implementation, network):
-        hidden, features, classes, batch, normalization = NETWORKS[network]
-        rng = np.random.default_rng(0)
-        X = rng.standard_normal((50 * batch, features)).astype(np.float32)
-        data = {"X_train": X, "y_train": rng.integers(0, classes, len(X))}
-        model = nn.FullyConnectedNet(
-            hidden,
-            features,
-            classes,
-            normalization=normalization,
-            weight_init="he_normal",
-            seed=0,
-            ops=getattr(nn, implementation),
-        )
-        options = {"update_rule": "adam", "batch_size": batch, "num_epochs": 1, "num_train_samples": 1}
-        self.solver = nn.Solver(model, data, verbose=False, **options)
-        self.solver.train()
+    def setup(self, *parameters):
+        if parameters not in self._built:
+            implementation, network = parameters
+            self._built[parameters] = ours.network(network, "-", implementation).calibrate()
+        benchmark = self._built[parameters]
+        self.timer, self.run = benchmark.clock, benchmark.run
 
-    def time_epoch(self, implementation, network):
-        self.solver.train()
+    def time_step(self, *parameters):
+        self.run()
+
+
+class Memory:
+    """Peak memory of a process that trains one of the networks for an epoch, compilers aside."""
+
+    params = (IMPLEMENTATIONS, list(NETWORKS))
+    param_names = ("implementation", "network")
+    timeout = 300
+
+    def setup(self, *parameters):
+        # Another process compiles and fills the cache: here, the compiler would be the peak.
+        if os.fork() == 0:
+            try:
+                self.peakmem_epoch(*parameters)
+            finally:
+                os._exit(0)
+        os.wait()
+
+    def peakmem_epoch(self, implementation, network):
+        ours.network(network, "-", implementation).call()
+
+
+class Learning:
+    """Test accuracy on the bundled digits: what a faster kernel must not cost."""
+
+    params = (IMPLEMENTATIONS,)
+    param_names = ("implementation",)
+    unit = "accuracy"
+    timeout = 300
+
+    def track_digits_after_10_epochs(self, implementation):
+        train, test = nn.data.split(nn.data.load_digits(), 0.2, seed=0)
+        scale = nn.data.Standardizer.fit(train.X)
+        options = {"weight_init": "he_normal", "seed": 0, "ops": getattr(nn, implementation)}
+        model = nn.FullyConnectedNet([100, 100], 64, 10, normalization="batchnorm", dtype=np.float32, **options)
+        data = {"X_train": scale.apply(train.X), "y_train": train.y}
+        nn.Solver(model, data, update_rule="adam", num_epochs=10, verbose=False).train()
+        return float(np.mean(model.predict(scale.apply(test.X)) == test.y))
+
+
+FIRST_STEP = """
+import numpy as np
+import numbanet as nn
+
+rng = np.random.default_rng(0)
+data = {"X_train": rng.standard_normal((64, 784)).astype(np.float32), "y_train": rng.integers(10, size=64)}
+model = nn.FullyConnectedNet([256, 128], 784, 10, weight_init="he_normal", seed=0, dtype=np.float32)
+nn.Solver(model, data, update_rule="adam", batch_size=64, num_epochs=1, num_train_samples=1, verbose=False).train()
+"""
+
+
+def python(code, cache):
+    """Run code in a new process with the cache of kernels in that folder."""
+    environment = {**os.environ, "NUMBANET_CACHE_DIR": cache}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
 class FreshProcess:
-    """Seconds a new process takes."""
+    """Seconds from the start of a process to the end of an import or of a first training step."""
+
+    number, rounds, repeat, warmup_time, timeout = 1, 1, 5, 0, 300
+    _cache = None
+
+    def setup(self):
+        if self._cache is None:
+            FreshProcess._cache = tempfile.TemporaryDirectory()
+            python(FIRST_STEP, self._cache.name)
 
     def time_import(self):
-        subprocess.run([sys.executable, "-c", "import numbanet"], check=True)
+        python("import numbanet", self._cache.name)
+
+    def time_first_step(self):
+        python(FIRST_STEP, self._cache.name)
+
+
+class ColdProcess:
+    """The same where every kernel has yet to be compiled."""
+
+    number, rounds, repeat, warmup_time, timeout, min_run_count = 1, 1, 2, 0, 600, 1
+
+    def time_first_step(self):
+        with tempfile.TemporaryDirectory() as cache:
+            python(FIRST_STEP, cache)

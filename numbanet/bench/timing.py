@@ -45,14 +45,18 @@ class Benchmark:
         if self.finish:
             self.finish()
 
+    def clock(self):
+        """The time in such seconds that a `run` takes as many as one part of a call does."""
+        return perf_counter() / (self.calls * self.parts)
+
     def sample(self):
         """Seconds that one part took, over a sample."""
         if self.restore:
             self.restore()
         with self.within():
-            start = perf_counter()
+            start = self.clock()
             self.run()
-            return (perf_counter() - start) / (self.calls * self.parts)
+            return self.clock() - start
 
 
 def interleaved(benchmarks, samples, rng=random):
