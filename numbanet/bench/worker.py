@@ -58,4 +58,7 @@ def main():
             text = json.dumps({"answer": answer})
         except Exception:
             text = json.dumps({"error": traceback.format_exc()})
-        print(text, file=answers, flush=True)
+        try:
+            print(text, file=answers, flush=True)
+        except BrokenPipeError:  # whoever asked is gone
+            os._exit(0)
