@@ -1,0 +1,214 @@
+"""What `numbanet bench` and the suite are made of: the table, the sampling, the processes, the report, the command."""
+
+import importlib.util
+import inspect
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from numbanet import reference
+from numbanet.bench import report, turns, versus
+from numbanet.bench.operations import FAMILIES, OPERATIONS, cases, error, label, parse
+from numbanet.bench.products import FORMS, SHAPES, Product
+from numbanet.bench.timing import Benchmark, fastest, interleaved
+from numbanet.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_table_has_every_operation_with_its_parameters():
+    assert sorted(OPERATIONS) == sorted(reference.__all__)
+    for name, operation in OPERATIONS.items():
+        parameters = list(inspect.signature(getattr(reference, name)).parameters)
+        assert list(operation.makers) == parameters, name
+        assert set(operation.updated) <= set(parameters), name
+
+
+def smallest(operation):
+    return tuple(min(length, 7 + i) for i, length in enumerate(FAMILIES[operation.family].sizes[0]))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_a_call_changes_is_what_the_table_says(name):
+    operation = OPERATIONS[name]
+    arguments = operation.arguments(smallest(operation))
+    before = {key: value.copy() for key, value in arguments.items() if isinstance(value, np.ndarray)}
+    getattr(reference, name)(*arguments.values())
+    changed = {key for key, value in before.items() if not np.array_equal(arguments[key], value)}
+    written = {"out", "dx", "dw", "db", "dz", "mean", "inv_std", "dgamma", "dbeta", "dscores", "dpred", "dlogits"}
+    assert changed - written <= set(operation.updated) <= changed | {"dw"}
+    assert all(np.isfinite(arguments[key]).all() for key in changed)
+
+
+def test_bytes_count_updated_arrays_twice_and_flops_the_products():
+    adam = OPERATIONS["adam_update"]
+    assert adam.bytes(adam.arguments((10,))) == 4 * 10 * (3 * 2 + 1)
+    assert OPERATIONS["affine_forward"].work((2, 3, 5)) == 2 * 2 * 3 * 5
+    assert OPERATIONS["affine_backward"].work((2, 3, 5)) == 4 * 2 * 3 * 5
+    assert adam.work((10,)) is None
+
+
+def test_sizes_are_read_as_they_are_written():
+    assert [parse(label(size)) for _, size in cases()] == [size for _, size in cases()]
+    assert len(list(cases(large=True))) > len(list(cases()))
+
+
+def test_errors_are_in_units_in_the_last_place():
+    operation = OPERATIONS["relu_forward"]
+
+    def off_by_two(x, out):
+        reference.relu_forward(x, out)
+        largest = out.argmax()
+        out[largest] += 2 * np.spacing(out[largest])
+
+    assert error(operation, (16,), reference.relu_forward, reference.relu_forward) == 0
+    assert error(operation, (16,), off_by_two, reference.relu_forward) == 2
+
+    def nothing_but_nan(x, out):
+        out[:] = np.nan
+
+    assert error(operation, (16,), nothing_but_nan, reference.relu_forward) == math.inf
+
+
+def test_a_sample_is_seconds_for_each_part_and_restores_outside_the_clock():
+    calls, restored = [], []
+    benchmark = Benchmark(lambda: calls.append(1), lambda: restored.append(len(calls)), parts=5)
+    benchmark.calls = 3
+    assert 0 < benchmark.sample() < 1
+    assert (len(calls), restored) == (3, [0])
+
+
+def test_calibration_fills_a_sample():
+    benchmark = Benchmark(lambda: None).calibrate(seconds=1e-3)
+    assert benchmark.calls > 100
+
+
+def test_the_fastest_way_is_chosen():
+    slow, fast = Benchmark(lambda: sum(range(50_000))), Benchmark(lambda: None)
+    assert fastest([slow, fast]) is fast
+
+
+def test_turns_are_taken_in_every_order():
+    order = []
+    names = {name: Benchmark(lambda name=name: order.append(name)) for name in "ab"}
+    taken = interleaved(names, 40)
+    assert {len(samples) for samples in taken.values()} == {40}
+    assert {"ab", "ba"} == {"".join(order[i : i + 2]) for i in range(0, 80, 2)}
+
+
+def test_products_have_the_forms_they_are_named_after():
+    for form in FORMS:
+        a, b, out = Product(form, (3, 4, 5)).arrays()
+        assert (a.shape, b.shape, out.shape, out.dtype) == ((3, 4), (4, 5), (3, 5), np.float32)
+        assert [array.flags.c_contiguous for array in (a, b)] == [way == "N" for way in form]
+    assert Product("NN64", (3, 4, 5)).arrays()[0].dtype == np.float64
+    assert len(set(SHAPES)) == len(SHAPES) >= 24
+
+
+IDS = ["kernels/operation/relu_forward/16384", "reference/operation/relu_forward/16384"]
+
+
+def test_a_worker_measures_in_its_own_process():
+    with turns.Worker(1) as worker:
+        assert worker.prepare([*IDS, "numpy/operation/relu_forward/16384"]) == IDS
+        blocks = turns.blocks({"only": worker}, 2, 3)
+    assert [set(block) for block in blocks] == [{("only", identity) for identity in IDS}] * 2
+    assert all(len(samples) == 3 and min(samples) > 0 for block in blocks for samples in block.values())
+
+
+def test_a_worker_imports_the_checkout_it_is_given_and_measures_with_this_one(tmp_path):
+    package = shutil.copytree(ROOT / "numbanet", tmp_path / "numbanet", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.rmtree(package / "bench")
+    with open(package / "__init__.py", "a", encoding="utf-8") as source:
+        source.write("\ndel reference.relu_forward\n")
+    with turns.Worker(1, tmp_path) as worker:
+        assert worker.prepare(IDS) == IDS[:1]
+
+
+def test_an_error_in_a_worker_is_told():
+    with turns.Worker(1) as worker, pytest.raises(turns.WorkerFailed, match="KeyError"):
+        worker.prepare(["kernels/operation/no_such/16384".replace("kernels", "nowhere")])
+
+
+def row(**seconds):
+    return report.Row("relu_forward", "16384", seconds, 2e9, "GB/s", 8e9)
+
+
+def test_a_row_has_time_rate_share_and_ratios():
+    columns = report.cells(row(kernels=2e-6, reference=5e-6, torch=4e-6), ["reference", "torch", "jax"])
+    assert columns == ["relu_forward", "16384", "2 µs", "2 GB/s", "25%", "2.5x", "2x", ""]
+    assert report.means([row(kernels=1, torch=2), row(kernels=1, torch=8)], ["torch"]).endswith("torch 4x")
+
+
+def test_markdown_leaves_out_libraries_that_have_nothing():
+    text = report.markdown(["about"], [row(kernels=1.0, torch=2.0)], ["torch", "sklearn"])
+    assert "| relu_forward | 16384 | 1 s | 2 GB/s | 25% | 2x |" in text
+    assert "scikit-learn" not in text
+
+
+def test_only_what_is_between_the_markers_is_replaced():
+    text = f"before\n{report.START}\nold\n{report.END}\nafter\n"
+    assert report.between_markers(text, "new\n") == f"before\n{report.START}\nnew\n{report.END}\nafter\n"
+    assert report.between_markers("no markers", "new") is None
+
+
+def test_the_command_prints_and_writes(tmp_path, capsys):
+    target = tmp_path / "README.md"
+    target.write_text(f"# Title\n{report.START}\n{report.END}\n", encoding="utf-8")
+    options = ["--quick", "--no-peers", "--threads", "1", "--operations", "relu_forward"]
+    assert main(["bench", *options, "--write", str(target)]) == 0
+    printed = capsys.readouterr().out
+    assert "relu_forward" in printed
+    assert "GB/s" in printed
+    written = target.read_text(encoding="utf-8")
+    assert "| relu_forward | 262144 |" in written
+    assert written.startswith("# Title\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--operations", "relu_foward"], "did you mean relu_forward"),
+        (["--operations", "xyz"], "families are"),
+        (["--threads", "1000000"], "--threads"),
+        (["--write", "missing.md"], "missing.md"),
+        (["--write", __file__], "to write between"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_measured(options, message, capsys):
+    assert main(["bench", *options]) in (1, 2)
+    assert message in capsys.readouterr().err
+
+
+def test_other_libraries_are_found_where_they_are_installed():
+    assert set(versus.installed()) <= set(versus.PEERS)
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("printed", "status", "measured", "bad"),
+    [
+        ("[ 50.00%] ··· operations.Affine.time_call     ok\n", 0, 1, 0),
+        ("[ 50.00%] ··· training.FreshProcess.time_import     1.03±0s\n", 0, 1, 0),
+        ("[  1.92%] ··· operations.Affine.time_call     3/6 failed\n", 2, 0, 1),
+        ("[ 50.00%] ··· operations.Affine.time_call     failed\n", 2, 0, 1),
+        ("[ 50.00%] ··· operations.Affine.time_call     ok\n            kernels   n/a\n", 0, 1, 1),
+        ("[ 50.00%] ··· operations.Affine.time_call     n/a\n", 0, 0, 2),
+        ("", 1, 0, 1),
+        ("· No benchmarks selected\n", 0, 0, 0),
+    ],
+)
+def test_the_quick_run_fails_where_something_failed_or_was_skipped(printed, status, measured, bad):
+    found = script("quick").judge(printed, status)
+    assert tuple(map(len, found)) == (measured, bad)
+
+
