@@ -8,12 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-RESULT = re.compile(r"^\[ *[\d.]+%\] ··· (\S+) +(.+?) *$", re.MULTILINE)
+RESULT = re.compile(r"^\[ *[\d.]+%\] ··· ([a-z_]+\.\S+) +(.+?) *$", re.MULTILINE)
 
 
 def judge(text, status):
     """Names of the benchmarks that were measured, and of those that were not, from what asv printed."""
-    results = [(name, result) for name, result in RESULT.findall(text) if name not in ("Running", "Setting")]
+    results = RESULT.findall(text)
     bad = [name for name, result in results if "failed" in result or result in ("n/a", "skipped")]
     bad += [] if status == 0 or bad else [f"asv, with status {status}"]
     # A parameter that was skipped shows in the table that follows a result, and nowhere else.

@@ -18,3 +18,10 @@ if _commit := os.environ.get("ASV_COMMIT"):
 
 ROOT = Path(__file__).resolve().parents[2]
 runpy.run_path(str(ROOT / "numbanet" / "bench" / "graft.py"))
+
+# numba sets itself up at the first call of a kernel, in 0.7 s. asv forks a process for each combination of parameters
+# from one that has imported this: there once is enough.
+from numba.core.registry import cpu_target  # noqa: E402
+
+cpu_target.typing_context.refresh()
+cpu_target.target_context.refresh()
