@@ -46,7 +46,9 @@ def main():
     ratios = {}
     with contextlib.ExitStack() as stack:
         workers = {library: stack.enter_context(Worker(options.threads)) for library in libraries}
-        print(f"{options.threads} threads, {'float64' if options.float64 else 'float32'}; GFLOP/s, and theirs over ours")
+        print(
+            f"{options.threads} threads, {'float64' if options.float64 else 'float32'}; GFLOP/s, and theirs over ours"
+        )
         print(f"{'form':5s}{'m x k x n':16s}" + "".join(f"{library:>10s}" for library in libraries) + f"{'ratio':>9s}")
         for kind in options.classes.split(","):
             for form in options.forms.split(","):

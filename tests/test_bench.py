@@ -210,5 +210,3 @@ def script(name):
 def test_the_quick_run_fails_where_something_failed_or_was_skipped(printed, status, measured, bad):
     found = script("quick").judge(printed, status)
     assert tuple(map(len, found)) == (measured, bad)
-
-
