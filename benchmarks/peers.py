@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from numbanet.cli import main  # noqa: E402
+from numbanet.cli import main
 
 if __name__ == "__main__":
     sys.exit(main(["bench", "--peers", *sys.argv[1:]]))

@@ -15,9 +15,9 @@ from statistics import geometric_mean, median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from numbanet.bench.operations import label  # noqa: E402
-from numbanet.bench.products import CUBE, FORMS, SHAPES, SMALL  # noqa: E402
-from numbanet.bench.turns import Worker, blocks  # noqa: E402
+from numbanet.bench.operations import label
+from numbanet.bench.products import CUBE, FORMS, SHAPES, SMALL
+from numbanet.bench.turns import Worker, blocks
 
 CLASSES = {"training": SHAPES, "small": SMALL, "cube": (CUBE,)}
 

@@ -72,7 +72,7 @@ class Updates(_Family):
 
 
 class Error:
-    """The largest error in float32, at the smallest size, against the reference in float64: speed is not bought with it."""
+    """The largest error in float32 against the reference in float64: speed is not bought with it."""
 
     params = (IMPLEMENTATIONS, list(OPERATIONS))
     param_names = ("implementation", "operation")
