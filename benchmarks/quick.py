@@ -25,6 +25,8 @@ def main():
     here = Path(__file__).parent
     subprocess.run([sys.executable, "-m", "asv", "machine", "--yes"], cwd=here, check=True, stdout=subprocess.DEVNULL)
     command = [sys.executable, "-m", "asv", "run", "--quick", "--python=same", "--show-stderr"]
+    if sys.platform != "win32":
+        command += ["--launch-method", "forkserver"]  # imports numba once, not for each combination of parameters
     done = subprocess.run(command, cwd=here, capture_output=True, text=True)
     text = done.stdout + done.stderr
     measured, bad = judge(text, done.returncode)
