@@ -3,6 +3,7 @@
 The figures of such a run mean nothing: it keeps the suite from rotting. asv's status tells failures alone.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -27,7 +28,9 @@ def main():
     command = [sys.executable, "-m", "asv", "run", "--quick", "--python=same", "--show-stderr"]
     if sys.platform != "win32":
         command += ["--launch-method", "forkserver"]  # imports numba once, not for each combination of parameters
-    done = subprocess.run(command, cwd=here, capture_output=True, text=True)
+    # Of this checkout, whatever is installed; asv passes no PYTHONPATH on but by this name.
+    environment = {**os.environ, "ASV_PYTHONPATH": str(here.resolve().parent)}
+    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
     text = done.stdout + done.stderr
     measured, bad = judge(text, done.returncode)
     if bad or not measured:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 
@@ -84,8 +85,8 @@ nn.Solver(model, data, update_rule="adam", batch_size=64, num_epochs=1, num_trai
 
 
 def python(code, cache):
-    """Run code in a new process with the cache of kernels in that folder."""
-    environment = {**os.environ, "NUMBANET_CACHE_DIR": cache}
+    """Run code in a new process, with the numbanet that is measured and the cache of kernels in that folder."""
+    environment = {**os.environ, "NUMBANET_CACHE_DIR": cache, "PYTHONPATH": str(Path(nn.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
