@@ -198,7 +198,7 @@ def checkout(revision):
         try:
             yield tree
         finally:
-            subprocess.run([*git, "remove", "--force", str(tree)], capture_output=True)
+            subprocess.run([*git, "worktree", "remove", "--force", str(tree)], check=True)
 
 
 def save(path, names, threads):
@@ -238,7 +238,10 @@ def report(verdicts, effect):
         mark = "SLOWER" if verdict.slower else f"fine after {verdict.runs} more runs" if verdict.runs > 1 else ""
         print(f"{name:55s} {verdict.band!s:24s} {mark}".rstrip())
     slower = [name for name, verdict in verdicts.items() if verdict.slower]
-    print(f"noise band ±{noise(verdicts):.1%} (median over benchmarks, 95 %); slow-downs of {effect:.0%} or more count")
+    width = noise(verdicts)
+    print(f"noise band ±{width:.1%} (median over what is fine, 95 %); slow-downs of {effect:.0%} or more count")
+    if width > effect:
+        print("the noise is wider than what is looked for: something else is running, and this proves little")
     print(f"{len(verdicts)} benchmarks, {len(slower)} slower: {', '.join(slower) or 'none'}")
     return bool(slower)
 
