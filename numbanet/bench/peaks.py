@@ -86,7 +86,7 @@ def multiply_adds(threads):
 
 
 def bandwidth(size, threads):
-    """Bytes per second, read and written, over `size` bytes in all: by a copy or by a change in place, if faster."""
+    """Bytes read and written per second in arrays of `size` bytes in all: by a copy or a change in place, if faster."""
     return _bandwidth(1 << max(14, (size - 1).bit_length()), threads)
 
 

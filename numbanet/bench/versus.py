@@ -49,9 +49,11 @@ class Versus:
             if self.quick and size != operations.FAMILIES[operation.family].sizes[-1]:
                 continue
             seconds = self._measure("operation", operation.name, operations.label(size))
-            moved, flops = operation.bytes(operation.arguments(size)), operation.work(size)
+            arguments, flops = operation.arguments(size), operation.work(size)
+            moved = operation.bytes(arguments)
             rate, unit = (flops, "GFLOP/s") if flops else (moved, "GB/s")
-            peak = peaks.multiply_adds(self.threads) if flops else peaks.bandwidth(moved, self.threads)
+            held = sum(value.nbytes for value in arguments.values() if hasattr(value, "nbytes"))
+            peak = peaks.multiply_adds(self.threads) if flops else peaks.bandwidth(held, self.threads)
             yield Row(operation.name, operations.label(size), seconds, rate / seconds["kernels"], unit, peak)
 
     def networks(self):
