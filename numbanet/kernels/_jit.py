@@ -19,7 +19,7 @@ from pathlib import Path
 import llvmlite
 import numba
 from llvmlite import binding
-from numba.core import caching
+from numba.core import caching, compiler
 
 # "numpy": the default model puts a test for zero into every division, which stops vectorisation. No `fastmath`: it
 # would let the compiler reorder sums and drop NaN checks. Kernels ask for fused multiply-adds by name (`_math.fma`) and
@@ -169,9 +169,21 @@ class _Cache(caching.FunctionCache):
             warnings.warn(f"numbanet could not keep a compiled kernel: {error}", RuntimeWarning, stacklevel=2)
 
 
+class _Compiler(compiler.Compiler):
+    """Numba's, but telling LLVM of serial loops what numba tells it of parallel ones: that arrays do not overlap.
+
+    Where a loop writes an element in the place it read it from, the order is the same either way; but LLVM, not knowing
+    that this is the only overlap there is, compares addresses and then takes a scalar loop.
+    """
+
+    def define_pipelines(self):
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
 def compiled(function, parallel=False):
     """`function` compiled by numba at its first call, its `prange` honoured or read as a plain `range`."""
-    dispatcher = numba.njit(**OPTIONS, parallel=parallel)(function)
+    dispatcher = numba.njit(**OPTIONS, parallel=parallel, pipeline_class=_Compiler)(function)
     if cache_folder() is not None:
         dispatcher._cache = _Cache(function, "parallel" if parallel else "serial")
     return dispatcher

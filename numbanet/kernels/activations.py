@@ -8,16 +8,16 @@ import math
 
 from numba import prange
 
+from ._functions import exp, expm1, normal, tanh
 from ._jit import serial
 from ._parallel import kernel
 
-SQRT_HALF = math.sqrt(0.5)
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 INV_SQRT_2PI = 1 / math.sqrt(2 * math.pi)
 GELU_CUBIC = 0.044715
 
-# Nanoseconds an element takes on one core: a few loads and stores, or one or two calls of libm.
-LIGHT, LIBM = 0.1, 6.0
+# Nanoseconds an element takes on one core: a few loads and stores, or an exponential and what is done with it.
+LIGHT, EXPONENTIAL = 0.1, 0.2
 
 
 @kernel(LIGHT)
@@ -48,11 +48,11 @@ def leaky_relu_backward(dout, x, negative_slope, dx):
         dx[i] = dout[i] if x[i] > zero else slope * dout[i]
 
 
-@kernel(LIBM)
+@kernel(EXPONENTIAL)
 def elu_forward(x, alpha, out):
     zero, scale = x.dtype.type(0), x.dtype.type(alpha)
     for i in prange(x.size):
-        out[i] = x[i] if x[i] > zero else scale * math.expm1(x[i])
+        out[i] = x[i] if x[i] > zero else scale * expm1(x[i])
 
 
 @kernel(LIGHT)
@@ -64,15 +64,18 @@ def elu_backward(dout, out, alpha, dx):
 
 @serial
 def _sigmoid(x, one):
-    e = math.exp(-abs(x))  # of a negative number, so that nothing overflows
-    return (one if x >= 0 else e) / (one + e)
+    """sigmoid(x) and its derivative."""
+    e = exp(-abs(x))  # of a negative number, so that nothing overflows
+    right = one / (one + e)  # sigmoid(|x|)
+    left = e * right
+    return (right if x >= 0 else left), left * right
 
 
-@kernel(LIBM)
+@kernel(EXPONENTIAL)
 def sigmoid_forward(x, out):
     one = x.dtype.type(1)
     for i in prange(x.size):
-        out[i] = _sigmoid(x[i], one)
+        out[i], _ = _sigmoid(x[i], one)
 
 
 @kernel(LIGHT)
@@ -82,10 +85,10 @@ def sigmoid_backward(dout, out, dx):
         dx[i] = dout[i] * out[i] * (one - out[i])
 
 
-@kernel(LIBM)
+@kernel(EXPONENTIAL)
 def tanh_forward(x, out):
     for i in prange(x.size):
-        out[i] = math.tanh(x[i])
+        out[i] = tanh(x[i])
 
 
 @kernel(LIGHT)
@@ -95,57 +98,55 @@ def tanh_backward(dout, out, dx):
         dx[i] = dout[i] * (one - out[i] * out[i])
 
 
-@serial
-def _normal_cdf(x, half, one, sqrt_half):
-    return half * (one + math.erf(x * sqrt_half))
-
-
-@kernel(LIBM)
+@kernel(EXPONENTIAL)
 def gelu_forward(x, out):
-    real = x.dtype.type
-    half, one, sqrt_half = real(0.5), real(1), real(SQRT_HALF)
     for i in prange(x.size):
-        out[i] = x[i] * _normal_cdf(x[i], half, one, sqrt_half)
+        cdf, _ = normal(x[i])
+        out[i] = x[i] * cdf
 
 
-@kernel(2 * LIBM)
+@kernel(EXPONENTIAL)
 def gelu_backward(dout, x, dx):
-    real = x.dtype.type
-    half, one, sqrt_half, inv_sqrt_2pi = real(0.5), real(1), real(SQRT_HALF), real(INV_SQRT_2PI)
+    inv_sqrt_2pi = x.dtype.type(INV_SQRT_2PI)
     for i in prange(x.size):
-        pdf = inv_sqrt_2pi * math.exp(-half * x[i] * x[i])
-        dx[i] = dout[i] * (_normal_cdf(x[i], half, one, sqrt_half) + x[i] * pdf)
+        cdf, e = normal(x[i])
+        dx[i] = dout[i] * (cdf + x[i] * (inv_sqrt_2pi * e))
 
 
-@kernel(LIBM)
+# (1 + tanh(u)) / 2 = sigmoid(2 u), which loses no digits where tanh is close to -1.
+
+
+@kernel(EXPONENTIAL)
 def gelu_tanh_forward(x, out):
     real = x.dtype.type
-    half, one, root, cubic = real(0.5), real(1), real(SQRT_2_OVER_PI), real(GELU_CUBIC)
+    one, root, cubic = real(1), real(2 * SQRT_2_OVER_PI), real(GELU_CUBIC)
     for i in prange(x.size):
-        out[i] = half * x[i] * (one + math.tanh(root * (x[i] + cubic * x[i] * x[i] * x[i])))
+        s, _ = _sigmoid(root * (x[i] + cubic * x[i] * x[i] * x[i]), one)
+        out[i] = x[i] * s
 
 
-@kernel(LIBM)
+@kernel(EXPONENTIAL)
 def gelu_tanh_backward(dout, x, dx):
     real = x.dtype.type
-    half, one, root = real(0.5), real(1), real(SQRT_2_OVER_PI)
+    one, root = real(1), real(2 * SQRT_2_OVER_PI)
     cubic, triple = real(GELU_CUBIC), real(3 * GELU_CUBIC)
     for i in prange(x.size):
-        t = math.tanh(root * (x[i] + cubic * x[i] * x[i] * x[i]))
-        slope = root * (one + triple * x[i] * x[i])  # of the tanh's argument
-        dx[i] = dout[i] * (half * (one + t) + half * x[i] * (one - t * t) * slope)
+        s, ds = _sigmoid(root * (x[i] + cubic * x[i] * x[i] * x[i]), one)
+        slope = root * (one + triple * x[i] * x[i])  # of the sigmoid's argument
+        dx[i] = dout[i] * (s + x[i] * ds * slope)
 
 
-@kernel(LIBM)
+@kernel(EXPONENTIAL)
 def silu_forward(x, out):
     one = x.dtype.type(1)
     for i in prange(x.size):
-        out[i] = x[i] * _sigmoid(x[i], one)
+        s, _ = _sigmoid(x[i], one)
+        out[i] = x[i] * s
 
 
-@kernel(LIBM)
+@kernel(EXPONENTIAL)
 def silu_backward(dout, x, dx):
     one = x.dtype.type(1)
     for i in prange(x.size):
-        s = _sigmoid(x[i], one)
-        dx[i] = dout[i] * s * (one + x[i] * (one - s))
+        s, ds = _sigmoid(x[i], one)
+        dx[i] = dout[i] * (s + x[i] * ds)
