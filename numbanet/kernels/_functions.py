@@ -34,17 +34,27 @@ def constant(single, double):
 
 
 def polynomial(single, double):
-    """An intrinsic for the polynomial with these coefficients, lowest power first, by Horner's rule."""
+    """An intrinsic for the polynomial with these coefficients, lowest power first.
+
+    Neighbours are combined, c + c' x, and the results by Horner's rule in x²: half as many steps that wait for each
+    other as with Horner's rule in x, for one multiplication more.
+    """
 
     @intrinsic
     def evaluate(typing_context, x):
-        *rest, highest = single if x.bitwidth == 32 else double
+        coefficients = single if x.bitwidth == 32 else double
 
         def codegen(context, builder, signature, args):
-            (at,) = args
-            result = ir.Constant(at.type, highest)
-            for coefficient in reversed(rest):
-                result = fused_multiply_add(context, builder, result, at, ir.Constant(at.type, coefficient))
+            (x,) = args
+            terms = [ir.Constant(x.type, coefficient) for coefficient in coefficients]
+            pairs = [
+                fused_multiply_add(context, builder, odd, x, even)
+                for even, odd in zip(terms[::2], terms[1::2], strict=False)
+            ]
+            *rest, result = pairs + terms[2 * len(pairs) :]
+            square = builder.fmul(x, x)
+            for pair in reversed(rest):
+                result = fused_multiply_add(context, builder, result, square, pair)
             return result
 
         return x(x), codegen
@@ -148,13 +158,18 @@ _expm1_tail = polynomial(
 
 
 @serial
+def _exp(r, shifted):
+    """2ⁿ eʳ."""
+    return times_two_to(ONE(r) + fma(r * r, _expm1_tail(r), r), shifted)
+
+
+@serial
 def exp(x):
     """eˣ = 2ⁿ eʳ, with n = round(x / ln 2)."""
     x = min(max(x, EXP_LOW(x)), EXP_HIGH(x))  # in this order NaN passes
     shifted = fma(x, LOG2_E(x), SHIFT_TWICE(x))
     n = shifted - SHIFT_TWICE(x)
-    r = fma(-n, LN2_LOW(x), fma(-n, LN2_HIGH(x), x))
-    return times_two_to(ONE(x) + fma(r * r, _expm1_tail(r), r), shifted)
+    return _exp(fma(-n, LN2_LOW(x), fma(-n, LN2_HIGH(x), x)), shifted)
 
 
 @serial
@@ -241,7 +256,8 @@ def tanh(x):
     return near if abs(x) < NEAR(x) else far
 
 
-QUARTER = constant(0.25, 0.25)
+QUARTER, LN2 = constant(0.25, 0.25), constant(math.log(2), math.log(2))
+MINUS_HALF_LOG2_E, EXP2_LOW = constant(-0.72134752, -0.7213475204444817), constant(-151.0, -1077.0)
 
 # exp(u²/2) (1 - Φ(u)) / t as a polynomial in t - ½, t = 1 / (1 + u/4), 0 ≤ u until it vanishes. Error 2^-24.1, 2^-53.7.
 _normal_tail = polynomial(
@@ -264,7 +280,9 @@ _normal_tail = polynomial(
 def normal(x):
     """The normal distribution's Φ(x), and exp(-x²/2), from one exponential."""
     one = ONE(x)
-    e = exp(-HALF(x) * x * x)
+    y = max(x * (x * MINUS_HALF_LOG2_E(x)), EXP2_LOW(x))
+    shifted = y + SHIFT_TWICE(x)
+    e = _exp((y - (shifted - SHIFT_TWICE(x))) * LN2(x), shifted)
     t = one / fma(QUARTER(x), abs(x), one)
     tail = e * (t * _normal_tail(t - HALF(x)))
     return (tail if x < 0 else one - tail), e
