@@ -158,9 +158,9 @@ _expm1_tail = polynomial(
 
 
 @serial
-def _exp(r, shifted):
-    """2ⁿ eʳ."""
-    return times_two_to(ONE(r) + fma(r * r, _expm1_tail(r), r), shifted)
+def _exp(r):
+    """eʳ, |r| ≤ ln(2) / 2."""
+    return ONE(r) + fma(r * r, _expm1_tail(r), r)
 
 
 @serial
@@ -169,7 +169,8 @@ def exp(x):
     x = min(max(x, EXP_LOW(x)), EXP_HIGH(x))  # in this order NaN passes
     shifted = fma(x, LOG2_E(x), SHIFT_TWICE(x))
     n = shifted - SHIFT_TWICE(x)
-    return _exp(fma(-n, LN2_LOW(x), fma(-n, LN2_HIGH(x), x)), shifted)
+    r = fma(-n, LN2_LOW(x), fma(-n, LN2_HIGH(x), x))
+    return times_two_to(_exp(r), shifted)
 
 
 @serial
@@ -256,14 +257,16 @@ def tanh(x):
     return near if abs(x) < NEAR(x) else far
 
 
-QUARTER, LN2 = constant(0.25, 0.25), constant(math.log(2), math.log(2))
-MINUS_HALF_LOG2_E, EXP2_LOW = constant(-0.72134752, -0.7213475204444817), constant(-151.0, -1077.0)
+LN2, MINUS_HALF_LOG2_E = constant(math.log(2), math.log(2)), constant(-0.72134752, -0.7213475204444817)
+EXPONENT_OF_ZERO = constant(-127.0, -1023.0)
+STRETCH, CENTRE = constant(0.35, 0.25), constant(0.0, 0.5)
 
-# exp(u²/2) (1 - Φ(u)) / t as a polynomial in t - ½, t = 1 / (1 + u/4), 0 ≤ u until it vanishes. Error 2^-24.1, 2^-53.7.
+# exp(u²/2) (1 - Φ(u)) / t as a polynomial in t - CENTRE, with t = 1 / (1 + STRETCH u), for 0 ≤ u ≤ 13.3 and 38.6, where
+# exp(-u²/2) vanishes. Error 2^-24.8, 2^-53.7.
 _normal_tail = polynomial(
     (
-        *(0.18882129, 0.30394828, 0.3871369, 0.37304688, 0.24161533, 0.060202166, -0.05620085, -0.050237525),
-        *(0.011478581, 0.01689244),
+        *(0.13962166, 0.13985755, 0.11986326, 0.10539142, -0.022841576, 0.1587937, -0.25538838, 0.14381708),
+        -0.029114729,
     ),
     (
         *(0.18882128260393788, 0.30394832098594604, 0.38713740074221936, 0.3730437159193323, 0.24158629956268615),
@@ -278,11 +281,12 @@ _normal_tail = polynomial(
 
 @serial
 def normal(x):
-    """The normal distribution's Φ(x), and exp(-x²/2), from one exponential."""
+    """The normal distribution's Φ(x), and exp(-x²/2), which is 0 below the normal numbers: one exponential for both."""
     one = ONE(x)
-    y = max(x * (x * MINUS_HALF_LOG2_E(x)), EXP2_LOW(x))
-    shifted = y + SHIFT_TWICE(x)
-    e = _exp((y - (shifted - SHIFT_TWICE(x))) * LN2(x), shifted)
-    t = one / fma(QUARTER(x), abs(x), one)
-    tail = e * (t * _normal_tail(t - HALF(x)))
+    y = max(x * (x * MINUS_HALF_LOG2_E(x)), EXPONENT_OF_ZERO(x))
+    shifted = y + SHIFT(x)
+    r = (y - (shifted - SHIFT(x))) * LN2(x)
+    e = two_to(shifted) * _exp(r)
+    t = one / fma(STRETCH(x), abs(x), one)
+    tail = e * (t * _normal_tail(t - CENTRE(x)))
     return (tail if x < 0 else one - tail), e
