@@ -181,7 +181,7 @@ def expm1(x):
     n = shifted - SHIFT(x)
     r = fma(-n, LN2_LOW(x), fma(-n, LN2_HIGH(x), bounded))
     power = two_to(shifted)
-    return -abs(fma(power, fma(r * r, _expm1_tail(r), r), power - ONE(x)))  # -0 for -0
+    return with_sign_of(fma(power, fma(r * r, _expm1_tail(r), r), power - ONE(x)), x)  # -0 for -0
 
 
 SMALLEST_NORMAL = constant(2.0**-126, 2.0**-1022)
@@ -231,7 +231,7 @@ def log1p(x):
     """ln(1 + x), for 0 ≤ x ≤ 1."""
     zero, half, one = ZERO(x), HALF(x), ONE(x)
     upper = x > SQRT2_MINUS_1(x)  # then 1 + x = 2 (1 + f)
-    return _log(one if upper else zero, fma(half, x, -half) if upper else x)
+    return with_sign_of(_log(one if upper else zero, fma(half, x, -half) if upper else x), x)
 
 
 NEAR = constant(0.625, 0.625)
@@ -253,8 +253,8 @@ def tanh(x):
     one, two = ONE(x), TWO(x)
     square = x * x
     near = fma(x * square, _tanh_tail(square), x)
-    far = with_sign_of(one - two / (one + exp(two * abs(x))), x)
-    return near if abs(x) < NEAR(x) else far
+    far = one - two / (one + exp(two * abs(x)))
+    return with_sign_of(near if abs(x) < NEAR(x) else far, x)
 
 
 LN2, MINUS_HALF_LOG2_E = constant(math.log(2), math.log(2)), constant(-0.72134752, -0.7213475204444817)

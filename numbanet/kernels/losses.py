@@ -4,68 +4,87 @@ N examples, C classes, M outputs. Parallel over at most BLOCKS blocks of rows or
 writes its part of the gradient and its own partial sum, in float64, and the partial sums are added in order.
 """
 
+import numpy as np
 from numba import prange
 
-from ._functions import exp, log, log1p
+from ._functions import INFINITY, exp, log, log1p
 from ._jit import serial
 from ._parallel import kernel
 from ._scratch import stack_array
 from ._sums import (
-    LANES,
     LEAST,
+    START,
+    STEP,
     block_size,
     centred_dot,
-    lane_array,
+    fill,
     lane_max,
     lane_sum,
+    lane_total,
     partial_sums,
     total,
+    whole_lanes,
     wide_lanes,
 )
 
-# Nanoseconds an element takes on one core.
-LIGHT, EXPONENTIAL = 0.1, 0.2
+# Nanoseconds an element takes on one core, by measurement: loads, stores and sums; with an exponential and a logarithm;
+# compared with the others of its row.
+LIGHT, TWO_FUNCTIONS, COMPARED = 0.1, 1.0, 2.0
 
-# Rows of at most so many classes are too short to fill vectors: LANES rows are worked on side by side instead.
-NARROW = 32
-columns = stack_array((NARROW, LANES))
+# Rows of at most so many classes are too short to fill vectors: a group of rows is worked on side by side instead.
+NARROW, ROWS = 32, 16
+GROUP = np.uint64(ROWS)
+columns, column = stack_array((NARROW, ROWS)), stack_array((ROWS,))
 
 
-@serial
-def _to_columns(rows, t):
-    """``t[c, lane] = rows[lane, c]``, and zeros in the lanes that have no row."""
-    if len(rows) < LANES:
-        t[:] = 0
-    for lane in range(len(rows)):
-        for c in range(rows.shape[1]):
-            t[c, lane] = rows[lane, c]
+def _softmax_nanoseconds(scores, *others):
+    return scores.size * (1.3 if scores.shape[1] <= NARROW else 0.3)
 
 
 @serial
-def _from_columns(t, rows):
-    for lane in range(len(rows)):
-        for c in range(rows.shape[1]):
-            rows[lane, c] = t[c, lane]
+def _group(scores):
+    """GROUP, or fewer where there are not even so many scores.
+
+    That the compiler does not know the number has it make vectors; a loop of 16 it would write out, number by number.
+    """
+    return min(GROUP, np.uint64(scores.size))
 
 
 @serial
-def _column_exponentials(t, classes, largest, normalizer):
+def _to_columns(a, start, count, t):
+    """``t[c, lane] = a[start + lane, c]`` for `count` lanes, and zeros in the others."""
+    for c in range(a.shape[1]):
+        for lane in range(count, GROUP):
+            t[c, lane] = 0
+        for lane in range(count):
+            t[c, lane] = a[start + lane, c]
+
+
+@serial
+def _from_columns(t, a, start, count):
+    for lane in range(count):
+        for c in range(a.shape[1]):
+            a[start + lane, c] = t[c, lane]
+
+
+@serial
+def _column_exponentials(t, classes, width, largest, normalizer):
     """``t = exp(t - largest)`` for every column, and the columns' sums."""
-    largest[:] = t[0]
-    for c in range(1, classes):
-        for lane in range(LANES):
-            largest[lane] = max(largest[lane], t[c, lane])
-    normalizer[:] = 0
+    fill(largest, -INFINITY(t[0, 0]))
     for c in range(classes):
-        for lane in range(LANES):
+        for lane in range(width):
+            largest[lane] = max(largest[lane], t[c, lane])
+    fill(normalizer, 0)
+    for c in range(classes):
+        for lane in range(width):
             t[c, lane] = exp(t[c, lane] - largest[lane])
             normalizer[lane] += t[c, lane]
 
 
 @serial
-def _scale_columns(t, classes, factor):
+def _scale_columns(t, classes, width, factor):
     for c in range(classes):
-        for lane in range(LANES):
+        for lane in range(width):
             t[c, lane] *= factor[lane]
 
 
@@ -85,53 +104,54 @@ def _scale(row, factor):
 
 
 @serial
-def _softmax_narrow(scores, out):
-    one, classes = scores.dtype.type(1), scores.shape[1]
-    t, largest, normalizer = columns(scores), lane_array(scores), lane_array(scores)
-    for i in range(0, len(scores), LANES):
-        _to_columns(scores[i : i + LANES], t)
-        _column_exponentials(t, classes, largest, normalizer)
-        for lane in range(LANES):
+def _softmax_narrow(scores, out, start, stop):
+    one, classes, width = scores.dtype.type(1), scores.shape[1], _group(scores)
+    t, largest, normalizer = columns(scores), column(scores), column(scores)
+    for i in range(start, stop, GROUP):
+        count = min(GROUP, stop - i)
+        _to_columns(scores, i, count, t)
+        _column_exponentials(t, classes, width, largest, normalizer)
+        for lane in range(width):
             normalizer[lane] = one / normalizer[lane]
-        _scale_columns(t, classes, normalizer)
-        _from_columns(t, out[i : i + LANES])
+        _scale_columns(t, classes, width, normalizer)
+        _from_columns(t, out, i, count)
 
 
 @serial
-def _softmax_rows(scores, out):
+def _softmax_rows(scores, out, start, stop):
     one = scores.dtype.type(1)
-    for i in range(len(scores)):
+    for i in range(start, stop):
         _, normalizer = _exponentials(scores[i], out[i])
         _scale(out[i], one / normalizer)
 
 
 @serial
-def _softmax_loss_narrow(scores, y, dscores, inv_count):
-    classes = scores.shape[1]
-    t, largest, normalizer, right = columns(scores), lane_array(scores), lane_array(scores), lane_array(scores)
-    right[:] = 0
+def _softmax_loss_narrow(scores, y, dscores, start, stop, inv_count):
+    classes, width = scores.shape[1], _group(scores)
+    t, largest, normalizer, right = columns(scores), column(scores), column(scores), column(scores)
+    fill(right, 0)
     loss = 0.0
-    for i in range(0, len(scores), LANES):
-        labels, gradient = y[i : i + LANES], dscores[i : i + LANES]
-        _to_columns(scores[i : i + LANES], t)
-        for lane in range(labels.size):
-            right[lane] = t[labels[lane], lane]
-        _column_exponentials(t, classes, largest, normalizer)
-        for lane in range(LANES):
+    for i in range(start, stop, GROUP):
+        count = min(GROUP, stop - i)
+        _to_columns(scores, i, count, t)
+        for lane in range(count):
+            right[lane] = t[y[i + lane], lane]
+        _column_exponentials(t, classes, width, largest, normalizer)
+        for lane in range(width):
             right[lane] = log(normalizer[lane]) - (right[lane] - largest[lane])
             normalizer[lane] = inv_count / normalizer[lane]
-        _scale_columns(t, classes, normalizer)
-        _from_columns(t, gradient)
-        for lane in range(labels.size):
-            gradient[lane, labels[lane]] -= inv_count
+        _scale_columns(t, classes, width, normalizer)
+        _from_columns(t, dscores, i, count)
+        for lane in range(count):
+            dscores[i + lane, y[i + lane]] -= inv_count
             loss += right[lane]
     return loss
 
 
 @serial
-def _softmax_loss_rows(scores, y, dscores, inv_count):
+def _softmax_loss_rows(scores, y, dscores, start, stop, inv_count):
     loss = 0.0
-    for i in range(len(scores)):
+    for i in range(start, stop):
         right = scores[i, y[i]]  # read before dscores, which may be the same array, is written
         largest, normalizer = _exponentials(scores[i], dscores[i])
         loss += log(normalizer) - (right - largest)
@@ -159,30 +179,44 @@ def _svm_loss_rows(scores, y, dscores, count):
 
 
 @serial
+def _squared_errors(pred, target, dpred, scale, lanes, start, count):
+    for lane in range(count):
+        error = pred[start + lane] - target[start + lane]
+        lanes[lane] += error * error
+        dpred[start + lane] = error * scale
+
+
+@serial
 def _squared_error_block(pred, target, dpred, scale):
     lanes = wide_lanes(pred)
-    lanes[:] = 0
-    for i in range(0, pred.size, LANES):
-        for lane in range(min(LANES, pred.size - i)):
-            error = pred[i + lane] - target[i + lane]
-            lanes[lane] += error * error
-            dpred[i + lane] = error * scale
-    return total(lanes)
+    fill(lanes, 0)
+    whole, rest = whole_lanes(pred)
+    for i in range(START, whole, STEP):
+        _squared_errors(pred, target, dpred, scale, lanes, i, STEP)
+    _squared_errors(pred, target, dpred, scale, lanes, whole, rest)
+    return lane_total(lanes)
+
+
+@serial
+def _binary_cross_entropies(logits, target, dlogits, inv_count, lanes, start, count):
+    real = logits.dtype.type
+    zero, one = real(0), real(1)
+    for lane in range(count):
+        z, t = logits[start + lane], target[start + lane]
+        e = exp(-abs(z))
+        lanes[lane] += max(z, zero) - z * t + log1p(e)
+        dlogits[start + lane] = ((one if z >= zero else e) / (one + e) - t) * inv_count
 
 
 @serial
 def _binary_cross_entropy_block(logits, target, dlogits, inv_count):
-    real = logits.dtype.type
-    zero, one = real(0), real(1)
     lanes = wide_lanes(logits)
-    lanes[:] = 0
-    for i in range(0, logits.size, LANES):
-        for lane in range(min(LANES, logits.size - i)):
-            z, t = logits[i + lane], target[i + lane]
-            e = exp(-abs(z))
-            lanes[lane] += max(z, zero) - z * t + log1p(e)
-            dlogits[i + lane] = ((one if z >= zero else e) / (one + e) - t) * inv_count
-    return total(lanes)
+    fill(lanes, 0)
+    whole, rest = whole_lanes(logits)
+    for i in range(START, whole, STEP):
+        _binary_cross_entropies(logits, target, dlogits, inv_count, lanes, i, STEP)
+    _binary_cross_entropies(logits, target, dlogits, inv_count, lanes, whole, rest)
+    return lane_total(lanes)
 
 
 @serial
@@ -193,35 +227,35 @@ def _l2_penalty_block(w, reg, dw):
     return centred_dot(w, zero, w, zero)
 
 
-@kernel(EXPONENTIAL)
+@kernel(_softmax_nanoseconds)
 def softmax_forward(scores, out):
     n = len(scores)
-    size = block_size(n, LANES)
+    size = block_size(n, ROWS)
     for block in prange((n + size - 1) // size):
-        rows = slice(block * size, min(block * size + size, n))
+        start, stop = np.uint64(block * size), np.uint64(min(block * size + size, n))
         if scores.shape[1] <= NARROW:
-            _softmax_narrow(scores[rows], out[rows])
+            _softmax_narrow(scores, out, start, stop)
         else:
-            _softmax_rows(scores[rows], out[rows])
+            _softmax_rows(scores, out, start, stop)
 
 
-@kernel(EXPONENTIAL)
+@kernel(_softmax_nanoseconds)
 def softmax_loss(scores, y, dscores):
     n = len(scores)
-    size = block_size(n, LANES)
+    size = block_size(n, ROWS)
     blocks = (n + size - 1) // size
     partial = partial_sums(scores)
     inv_count = scores.dtype.type(1.0 / n)
     for block in prange(blocks):
-        rows = slice(block * size, min(block * size + size, n))
+        start, stop = np.uint64(block * size), np.uint64(min(block * size + size, n))
         if scores.shape[1] <= NARROW:
-            partial[block] = _softmax_loss_narrow(scores[rows], y[rows], dscores[rows], inv_count)
+            partial[block] = _softmax_loss_narrow(scores, y, dscores, start, stop, inv_count)
         else:
-            partial[block] = _softmax_loss_rows(scores[rows], y[rows], dscores[rows], inv_count)
+            partial[block] = _softmax_loss_rows(scores, y, dscores, start, stop, inv_count)
     return total(partial[:blocks]) / n
 
 
-@kernel(LIGHT)
+@kernel(COMPARED)
 def svm_loss(scores, y, dscores):
     n = len(scores)
     size = block_size(n, 1)
@@ -248,7 +282,7 @@ def squared_error_loss(pred, target, dpred):
     return total(partial[:blocks]) / n
 
 
-@kernel(2 * EXPONENTIAL)
+@kernel(TWO_FUNCTIONS)
 def binary_cross_entropy_loss(logits, target, dlogits):
     n = logits.size
     size = block_size(n, LEAST)
