@@ -1,0 +1,92 @@
+"""What the compiler made of the kernels: float32 stays float32, no library is called for a number, vectors are used."""
+
+import math
+import platform
+import re
+
+import numba
+import numpy as np
+import pytest
+from cases import CASES
+from llvmlite import binding
+
+from numbanet import kernels
+from numbanet.kernels import _jit
+
+FAMILIES = ("activations", "losses", "updates", "normalization")
+
+# Losses are summed in float64; nothing else may widen.
+WIDENS = {"softmax_loss", "svm_loss", "squared_error_loss", "binary_cross_entropy_loss", "l2_penalty"}
+# Each class of an example is compared with its label and its margin added to a float64 sum in order.
+SCALAR = {"svm_loss"}
+# The corrections of the bias, once a call.
+POWERS = {"adam_update"}
+
+WIDENING = re.compile(r"\bv?cvt(?:ps2pd|ss2sd)\b")
+LIBRARY = re.compile(r"\b(?:exp|exp2|expm1|log|log1p|log2|pow|tanh|sinh|cosh|erf|erfc|fma)f?\b")
+VECTOR = re.compile(r"\bv(?:add|sub|mul|div|max|min|sqrt|and|or|blendm?v?|cmp\w*|fn?m(?:add|sub)\w*)ps\b.*%[yz]mm")
+
+pytestmark = pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64") or not binding.get_host_cpu_features().get("avx2"),
+    reason="reads instructions of x86-64 with AVX2",
+)
+
+
+def machine_code(function, *arguments):
+    """The instructions that `function` is compiled to for such arguments, without labels and directives."""
+    dispatcher = numba.njit(**_jit.OPTIONS, pipeline_class=_jit._Compiler)(
+        function
+    )  # what came from a file is not shown
+    dispatcher(*arguments)
+    (code,) = dispatcher.inspect_asm().values()
+    return re.findall(r"^\t([^.\n].*)$", code, re.MULTILINE)
+
+
+def faults(code, widens=False, vectors=True, powers=False):
+    """What should not be so, one sentence each."""
+    found = []
+    if not widens and (lines := [line for line in code if WIDENING.search(line)]):
+        found.append(f"float32 becomes float64: {lines[0]}")
+    if lines := [line for line in code if LIBRARY.search(line) and not (powers and "$pow," in line)]:
+        found.append(f"a library is called: {lines[0]}")
+    if vectors and not any(VECTOR.search(line) for line in code):
+        found.append("no arithmetic on vectors")
+    return found
+
+
+NAMES = [name for name in kernels.__all__ if getattr(kernels, name).__module__.rpartition(".")[2] in FAMILIES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernel(name):
+    arguments = CASES[name][-1].build(np.random.default_rng(0), np.float32)
+    code = machine_code(getattr(kernels, name).py_func, *arguments.values())
+    assert faults(code, widens=name in WIDENS, vectors=name not in SCALAR, powers=name in POWERS) == []
+
+
+def test_exceptions_name_kernels():
+    assert set(NAMES) >= WIDENS | SCALAR | POWERS
+
+
+def widening(x, out):
+    for i in range(x.size):
+        out[i] = x[i] * 0.9
+
+
+def calling(x, out):
+    for i in range(x.size):
+        out[i] = math.tanh(x[i])
+
+
+def in_order(x, out):
+    for i in range(1, x.size):
+        out[i] = out[i - 1] * x[i]
+
+
+@pytest.mark.parametrize(
+    ("function", "fault"),
+    [(widening, "float32 becomes float64"), (calling, "a library is called"), (in_order, "no arithmetic on vectors")],
+)
+def test_each_fault_is_seen(function, fault):
+    x = np.ones(64, np.float32)
+    assert any(found.startswith(fault) for found in faults(machine_code(function, x, x.copy())))
