@@ -8,7 +8,6 @@ each element.
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
 from ._vectors import Vectors
 
@@ -49,8 +48,7 @@ def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0
             read, by_row, by_column, constant, summed, written = (
                 [next(values) for _ in range(count)] for count in (reads, rows, columns, numbers, sums, writes)
             )
-            shape = arrayobj.make_array(kinds[0])(context, builder, args[0]).shape
-            n, d = (builder.extract_value(shape, axis) for axis in range(2))
+            n, d = emit.shape(kinds[0], args[0])
 
             def go_down(vectors, first, mask=None):
                 """All rows, for so many vectors of columns from column `first` on."""

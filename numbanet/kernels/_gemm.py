@@ -14,7 +14,7 @@ from numba import prange
 from ._jit import serial
 from ._parallel import kernel, workers
 from ._scratch import stack_array
-from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, address, pack_columns, pack_rows, tile
+from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, pack_columns, pack_rows, tile
 
 DEPTH = 256
 HALF_ROWS = TILE_ROWS // 2
@@ -49,24 +49,24 @@ def _pack(b, panel, vectors):
 
 
 @serial
-def _tiles(a, panel, vectors, start, start_step, c, j, width, floor):
-    """One strip: ``c[:, j : j + width] = max(start + a panel, floor)``."""
+def _tiles(a, panel, vectors, bias, onward, c, j, width, floor):
+    """One strip: ``c[:, j : j + width] = max(start + a panel, floor)``, where sums start as for `tile`."""
     n = a.shape[0]
     i = 0
     while i < n:
         if n - i > HALF_ROWS:
             if vectors == 3:
-                tile_3(a, i, panel, start, start_step, c, j, width, floor)
+                tile_3(a, i, panel, bias, onward, c, j, width, floor)
             elif vectors == 2:
-                tile_2(a, i, panel, start, start_step, c, j, width, floor)
+                tile_2(a, i, panel, bias, onward, c, j, width, floor)
             else:
-                tile_1(a, i, panel, start, start_step, c, j, width, floor)
+                tile_1(a, i, panel, bias, onward, c, j, width, floor)
         elif vectors == 3:
-            half_tile_3(a, i, panel, start, start_step, c, j, width, floor)
+            half_tile_3(a, i, panel, bias, onward, c, j, width, floor)
         elif vectors == 2:
-            half_tile_2(a, i, panel, start, start_step, c, j, width, floor)
+            half_tile_2(a, i, panel, bias, onward, c, j, width, floor)
         else:
-            half_tile_1(a, i, panel, start, start_step, c, j, width, floor)
+            half_tile_1(a, i, panel, bias, onward, c, j, width, floor)
         i += TILE_ROWS
 
 
@@ -94,8 +94,7 @@ def _product_of_few_columns(a, b, bias, c, floor):
             panel_part, b_part = panel[: k1 - k0], b[k0:k1].T
             _pack(a[i : i + width, k0:k1].T, panel_part, vectors)
             lower = floor if k1 == depth else c.dtype.type(-np.inf)
-            start = address(turned, 0, 0)
-            _tiles(b_part, panel_part, vectors, start, turned.strides[0], turned[:few], 0, width, lower)
+            _tiles(b_part, panel_part, vectors, bias, True, turned[:few], 0, width, lower)
         for row in range(width):
             for j in range(few):
                 c[i + row, j] = turned[j, row]
@@ -123,11 +122,7 @@ def product(a, b, bias, c, floor):
             vectors = _strip_vectors(m - j, c)
             width = min(vectors * lanes(c), m - j)
             _pack(b[k0:k1, j : j + width], panel_part, vectors)
-            if k0 > 0:
-                start, step = address(c, 0, j), c.strides[0]
-            else:
-                start, step = address(bias.reshape(1, bias.size), 0, j) if bias.size else 0, 0
-            _tiles(a_part, panel_part, vectors, start, step, c, j, width, lower)
+            _tiles(a_part, panel_part, vectors, bias, k0 > 0, c, j, width, lower)
             j += width
 
 

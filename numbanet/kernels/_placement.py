@@ -1,8 +1,8 @@
 """Keeping OpenMP's threads on CPUs of their own.
 
 A thread that slept may be woken on the CPU of the thread that woke it, and Linux may leave both there, one waiting for
-the other in every parallel region: on two cores a region of 10 µs was seen to take 120 µs for seconds on end. So now and
-then the threads are asked where they run, and one that shares a CPU is moved.
+the other in every parallel region: on two cores a region of 10 µs was seen to take 120 µs for seconds on end. So now
+and then the threads are asked where they run, and one that shares a CPU is moved.
 """
 
 import functools

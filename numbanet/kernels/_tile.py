@@ -13,7 +13,6 @@ import platform
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
 from ._math import fused_multiply_add
 from ._vectors import VECTOR_BYTES, Vectors
@@ -23,39 +22,29 @@ VECTORS = 3  # the most vectors of columns in a tile
 TILE_ROWS = 8 if VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64") else 4
 
 
-@intrinsic
-def address(typing_context, array, i, j):
-    """The address of element (i, j), as an integer."""
-
-    def codegen(context, builder, signature, args):
-        emit = Vectors(context, builder, signature.args[0].dtype)
-        data, strides = emit.array(signature.args[0], args[0])
-        place = emit.moved(data, *(builder.mul(i, stride) for i, stride in zip(args[1:], strides, strict=True)))
-        return builder.ptrtoint(place, emit.index)
-
-    return types.intp(array, types.intp, types.intp), codegen
-
-
 def tile(rows, vectors):
-    """An intrinsic ``(a, i, panel, start, start_step, c, j, width, floor)``.
+    """An intrinsic ``(a, i, panel, bias, onward, c, j, width, floor)``.
 
     ``c[i : i + rows, j : j + width] = max(start + a[i : i + rows] @ panel, floor)``, with `width` columns in `vectors`
     vectors, the last of which may be cut short. a (N, K) may have any strides, and the rows of panel (K, columns) and
     c (N, M) are contiguous. Rows beyond the last of a and c are the last again, which does no harm.
 
-    What the sums start from lies at the address `start`, for row r at ``start + r * start_step``: a bias, or c itself;
-    they start from zero where it is 0.
+    The sums start from c where `onward` is true, else from bias (M,), from zero where that is empty.
     Every element is one chain of fused multiply-adds in the order of k. A NaN passes `floor`.
     """
 
     @intrinsic
-    def product(typing_context, a, i, panel, start, start_step, c, j, width, floor):
+    def product(typing_context, a, i, panel, bias, onward, c, j, width, floor):
         def codegen(context, builder, signature, args):
             emit = Vectors(context, builder, signature.args[5].dtype)
             a_data, (a_stride, a_step) = emit.array(signature.args[0], args[0])
             panel_data, (panel_stride, _) = emit.array(signature.args[2], args[2])
             c_data, (c_stride, _) = emit.array(signature.args[5], args[5])
-            _, i, _, start, start_step, _, j, width, floor = args
+            bias_data, _ = emit.array(signature.args[3], args[3])
+            bias_size = builder.extract_value(
+                arrayobj.make_array(signature.args[3])(context, builder, args[3]).shape, 0
+            )
+            _, i, _, _, onward, _, j, width, floor = args
             shape = arrayobj.make_array(signature.args[0])(context, builder, args[0]).shape
             count, depth = builder.extract_value(shape, 0), builder.extract_value(shape, 1)
             last = builder.sub(count, emit.constant(1))
@@ -66,22 +55,25 @@ def tile(rows, vectors):
             numbers = [builder.add(i, emit.constant(r)) for r in range(rows)]
             numbers = [builder.select(builder.icmp_signed("<", n, last), n, last) for n in numbers]
             a_rows = [emit.kept(emit.moved(a_data, builder.mul(n, a_stride))) for n in numbers]
+            c_rows = [emit.moved(c_data, builder.mul(n, c_stride), emit.elements(j)) for n in numbers]
+            bias_row = emit.moved(bias_data, emit.elements(j))
+            starts = [builder.select(onward, row, bias_row) for row in c_rows]
             zero = ir.Constant(emit.vector, None)
-            with builder.if_else(builder.icmp_signed("==", start, emit.constant(0))) as (then, otherwise):
+            anything = builder.or_(onward, builder.icmp_signed(">", bias_size, emit.constant(0)))
+            with builder.if_else(anything) as (then, otherwise):
                 with then:
-                    from_zero = builder.block
-                with otherwise:
-                    place = builder.inttoptr(start, emit.element.as_pointer())
                     loaded = [
-                        emit.load(emit.moved(place, builder.mul(n, start_step), column), mask)
-                        for n in numbers
+                        emit.load(emit.moved(start, column), mask)
+                        for start in starts
                         for column, mask in zip(columns, masks, strict=True)
                     ]
                     from_start = builder.block
+                with otherwise:
+                    from_zero = builder.block
             before = [builder.phi(emit.vector) for _ in loaded]
             for phi, value in zip(before, loaded, strict=True):
-                phi.add_incoming(zero, from_zero)
                 phi.add_incoming(value, from_start)
+                phi.add_incoming(zero, from_zero)
 
             def step(k, sums):
                 panel_row, offset = emit.moved(panel_data, builder.mul(k, panel_stride)), builder.mul(k, a_step)
@@ -95,14 +87,13 @@ def tile(rows, vectors):
 
             sums = emit.loop(depth, 1, step, before)
             floor = emit.spread(floor)
-            for r, n in enumerate(numbers):
-                row = emit.moved(c_data, builder.mul(n, c_stride), emit.elements(j))
+            for r, row in enumerate(c_rows):
                 for column, mask, total in zip(columns, masks, sums[r * vectors : (r + 1) * vectors], strict=True):
                     total = builder.select(builder.fcmp_ordered("<", total, floor), floor, total)
                     emit.store(total, emit.moved(row, column), mask)
             return context.get_dummy_value()
 
-        return types.void(a, types.intp, panel, types.intp, types.intp, c, types.intp, types.intp, c.dtype), codegen
+        return types.void(a, types.intp, panel, bias, types.boolean, c, types.intp, types.intp, c.dtype), codegen
 
     return product
 
@@ -119,7 +110,7 @@ def pack_rows(vectors):
             emit = Vectors(context, builder, signature.args[1].dtype)
             b_data, (b_stride, _) = emit.array(signature.args[0], args[0])
             panel_data, (panel_stride, _) = emit.array(signature.args[1], args[1])
-            depth = builder.extract_value(arrayobj.make_array(signature.args[0])(context, builder, args[0]).shape, 0)
+            depth = emit.shape(signature.args[0], args[0])[0]
             columns = [emit.constant(v * VECTOR_BYTES) for v in range(vectors)]
             masks = [None] * (vectors - 1)
             masks.append(emit.first_lanes(builder.sub(args[2], emit.constant((vectors - 1) * emit.lanes))))
@@ -150,7 +141,7 @@ def pack_columns(typing_context, b, panel, j, width):
         b_data, (_, b_step) = emit.array(signature.args[0], args[0])
         panel_data, (panel_stride, _) = emit.array(signature.args[1], args[1])
         j, width = args[2:]
-        depth = builder.extract_value(arrayobj.make_array(signature.args[0])(context, builder, args[0]).shape, 0)
+        depth = emit.shape(signature.args[0], args[0])[0]
 
         def square(k, _):
             rest, columns = builder.sub(depth, k), []

@@ -46,6 +46,11 @@ class Vectors:
         struct = arrayobj.make_array(kind)(self.context, self.builder, value)
         return struct.data, [self.builder.extract_value(struct.strides, axis) for axis in range(kind.ndim)]
 
+    def shape(self, kind, value):
+        """The lengths of an array's axes."""
+        struct = arrayobj.make_array(kind)(self.context, self.builder, value)
+        return [self.builder.extract_value(struct.shape, axis) for axis in range(kind.ndim)]
+
     def moved(self, pointer, *offsets):
         """`pointer` moved by so many bytes."""
         place = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
