@@ -24,6 +24,7 @@ from numbanet import (
     TwoLayerNet,
     initializers,
 )
+from numbanet.kernels import _placement
 from numbanet.layers import ACTIVATIONS, NORMALIZATIONS
 from numbanet.objectives import OBJECTIVES
 from numbanet.optim import RULES, Optimizer
@@ -103,7 +104,7 @@ def test_kernels_and_reference_agree_on_every_loss(loss):
 
 def wide(dtype, **options):
     """Large enough for parallel kernels in every operation that has a choice."""
-    layers = [Affine(256), BatchNorm(), ReLU(), Dropout(0.5), Affine(128), ReLU(), LayerNorm(), Affine(10)]
+    layers = [Affine(256), BatchNorm(), ReLU(), Dropout(0.5), Affine(256), ReLU(), LayerNorm(), Affine(10)]
     return Sequential(layers, (64,), dtype=dtype, seed=5, reg=1e-3, **options)
 
 
@@ -539,8 +540,9 @@ def test_buffers_are_kept_for_a_few_batch_sizes_only():
 # Memory.
 
 
-def test_a_step_allocates_no_array_memory(threads):
+def test_a_step_allocates_no_array_memory(threads, monkeypatch):
     threads(None)
+    monkeypatch.setattr(_placement, "_due", math.inf)  # a look at where threads run, now and then, is no part of a step
     net = wide(np.float32)
     optimizer = Optimizer("adam", net.params.flat.size)
     program = net._program(len(X), training=True)

@@ -5,7 +5,8 @@ import importlib.util
 import warnings
 from statistics import median
 
-from . import operations, peaks
+from ..kernels import _peaks as peaks
+from . import operations
 from .networks import NETWORKS
 from .report import Row
 from .turns import Worker, WorkerFailed, blocks

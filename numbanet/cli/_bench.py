@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numbanet
 
-from ..bench import peaks, report, versus
+from ..bench import report, versus
 from ..bench.operations import FAMILIES, OPERATIONS
 from ..kernels import _machine
+from ..kernels import _peaks as peaks
 from ._info import use_threads
 from ._status import UsageError
 

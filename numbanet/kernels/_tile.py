@@ -41,12 +41,8 @@ def tile(rows, vectors):
             panel_data, (panel_stride, _) = emit.array(signature.args[2], args[2])
             c_data, (c_stride, _) = emit.array(signature.args[5], args[5])
             bias_data, _ = emit.array(signature.args[3], args[3])
-            bias_size = builder.extract_value(
-                arrayobj.make_array(signature.args[3])(context, builder, args[3]).shape, 0
-            )
+            (count, depth), (bias_size,) = (emit.shape(signature.args[n], args[n]) for n in (0, 3))
             _, i, _, _, onward, _, j, width, floor = args
-            shape = arrayobj.make_array(signature.args[0])(context, builder, args[0]).shape
-            count, depth = builder.extract_value(shape, 0), builder.extract_value(shape, 1)
             last = builder.sub(count, emit.constant(1))
             columns = [emit.constant(v * VECTOR_BYTES) for v in range(vectors)]
             masks = [None] * (vectors - 1)

@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from numbanet.kernels._math import fused_multiply_add
+from ._math import fused_multiply_add
 
 CHAINS = 10  # independent sums, enough to keep two units of a latency of 5 cycles busy, few enough for 16 registers
 SECONDS = 0.05

@@ -1,0 +1,58 @@
+"""Threads of OpenMP that share a CPU are moved to free ones."""
+
+import sys
+import threading
+
+import numba
+import numpy as np
+import pytest
+
+from numbanet.kernels import _layer, _placement, affine_forward
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says and sets where a thread runs")
+
+OWN = threading.get_native_id()
+
+
+@pytest.fixture
+def moves(monkeypatch):
+    """Where threads were told to run, as (thread, CPUs), on a machine of four CPUs."""
+    told = []
+    monkeypatch.setattr("os.sched_getaffinity", lambda thread: {0, 1, 2, 3})
+    monkeypatch.setattr("os.sched_setaffinity", lambda thread, cpus: told.append((thread, cpus)))
+    return told
+
+
+def test_a_thread_on_the_callers_cpu_is_moved_and_let_free_again(moves):
+    _placement._spread([OWN, 77], [2, 2])
+    assert moves == [(77, {3}), (77, {0, 1, 2, 3})]
+
+
+def test_each_of_several_gets_a_cpu_of_its_own(moves):
+    _placement._spread([71, 72, OWN, 73], [1, 1, 1, 0])
+    assert [cpus for _, cpus in moves[::2]] == [{3}, {2}]
+    assert {thread for thread, _ in moves} == {71, 72}
+
+
+def test_nothing_is_moved_where_no_cpu_is_free(moves):
+    _placement._spread([OWN, 71, 72, 73, 74], [0, 1, 2, 3, 3])
+    assert moves == []
+
+
+def test_the_pool_is_looked_at_now_and_then(monkeypatch):
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("needs two threads")
+    a = np.ones((4, 4), np.float32)
+    affine_forward.parallel(a, a, a[0], a.copy())
+    if _layer.start() != "omp":
+        pytest.skip(f"the threading layer is {_layer.start()}")
+    spread = []
+    monkeypatch.setattr(_placement, "_spread", lambda threads, cpus: spread.append(threads))
+    monkeypatch.setattr(np, "unique", lambda cpus: cpus[:1])  # as if they shared one
+    monkeypatch.setattr(_placement, "_due", 0.0)
+    numba.set_num_threads(2)
+    _placement.keep_apart()
+    _placement.keep_apart()  # too soon
+    (threads,) = spread
+    assert OWN in threads
+    assert len(set(threads)) == 2
