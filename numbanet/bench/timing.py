@@ -63,6 +63,8 @@ def interleaved(benchmarks, samples, rng=random):
     """Samples of several benchmarks, in turns and in a new random order each time: a dict of lists by name."""
     taken = {name: [] for name in benchmarks}
     order = list(benchmarks)
+    for benchmark in benchmarks.values():
+        benchmark.sample()  # wakes threads and clock
     for _ in range(samples):
         rng.shuffle(order)
         for name in order:

@@ -13,8 +13,9 @@ CODE = "import runpy, sys; runpy.run_path({!r}); from numbanet.bench.worker impo
 ROOT = Path(__file__).resolve().parents[2]
 
 # Threads of a pool spin for a while after work, for the next piece. That is left on, since it is how each library is
-# fastest; but nobody's turn begins before the last one's threads have gone to sleep. (libgomp's spin for a few ms.)
-PAUSE_SECONDS = 0.010
+# fastest; but nobody's turn begins before the last one's threads have gone to sleep. (libgomp's spin for about 10 ms,
+# OpenBLAS' were seen to for 100.)
+PAUSE_SECONDS = 0.150
 
 
 class WorkerFailed(RuntimeError):

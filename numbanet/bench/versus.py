@@ -36,7 +36,8 @@ class Versus:
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
-            names = ("numbanet", *self._peers)
+            # The references too: OpenBLAS' threads spin on for a while after each of its products.
+            names = ("kernels", "reference", *self._peers)
             self._workers = {name: stack.enter_context(Worker(self.threads)) for name in names}
             self._stack = stack.pop_all()
         return self
@@ -72,12 +73,11 @@ class Versus:
         """Median seconds by library."""
         ready = {}
         for worker in list(self._workers):
-            libraries = ("kernels", "reference") if worker == "numbanet" else (worker,)
             try:
-                if self._workers[worker].prepare(f"{library}/{kind}/{name}/{size}" for library in libraries):
+                if self._workers[worker].prepare([f"{worker}/{kind}/{name}/{size}"]):
                     ready[worker] = self._workers[worker]
             except WorkerFailed as error:
-                if worker == "numbanet":
+                if worker not in self._peers:
                     raise
                 warnings.warn(f"{worker} is left out from here on: {error}", stacklevel=2)
                 del self._workers[worker]
