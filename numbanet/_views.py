@@ -11,6 +11,15 @@ from ._checks import as_numeric, mapping
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
+def aligned_zeros(shape, dtype):
+    """Zeros that begin with a cache line: elsewhere every load of the widest vectors would touch two lines."""
+    dtype = np.dtype(dtype)
+    size = math.prod(np.atleast_1d(shape)) * dtype.itemsize
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    offset = -raw.ctypes.data % ALIGNMENT
+    return raw[offset : offset + size].view(dtype).reshape(shape)
+
+
 class NamedViews(MutableMapping):
     """Names for the pieces of one flat array.
 
@@ -24,9 +33,7 @@ class NamedViews(MutableMapping):
         for name, shape in shapes.items():
             starts[name] = size
             size += -(-math.prod(shape) // unit) * unit
-        raw = np.zeros(size * np.dtype(dtype).itemsize + ALIGNMENT, np.uint8)
-        offset = -raw.ctypes.data % ALIGNMENT
-        self.flat = raw[offset : offset + size * np.dtype(dtype).itemsize].view(dtype)
+        self.flat = aligned_zeros(size, dtype)
         self._views = {
             name: self.flat[starts[name] : starts[name] + math.prod(shape)].reshape(shape)
             for name, shape in shapes.items()

@@ -12,6 +12,8 @@ import numpy as np
 
 from . import kernels
 from ._checks import common_dtype, describe, float_array, integer, mapping, number
+from ._views import aligned_zeros
+from .kernels._threads import in_force
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,21 @@ class Optimizer:
 
     def __init__(self, name, size, dtype=np.float32, ops=kernels, **options):
         self.name, self.rule, self.options = name, get_rule(name), check_options(name, options)
-        self.state = {key: np.zeros(size, dtype) for key in self.rule.state}
+        self.state = {key: aligned_zeros(size, dtype) for key in self.rule.state}
         self.t = 0
         self._operation = getattr(ops, self.rule.operation)
+        self._bound, self._bound_for = None, None
 
     def update(self, w, dw):
         """One step, in place: `w` and `dw` are flat arrays of `size` elements."""
         self.t += 1
         values = {**self.options, "t": self.t}
-        self._operation(w, dw, *self.state.values(), *(values[key] for key in self.rule.scalars))
+        arguments = (w, dw, *self.state.values(), *[values[key] for key in self.rule.scalars])
+        threads = in_force()
+        if self._bound_for != threads:  # a kernel has a serial and a parallel variant, and the size is always the same
+            choose = getattr(self._operation, "variant", None)
+            self._bound, self._bound_for = choose(*arguments) if choose else self._operation, threads
+        self._bound(*arguments)
 
 
 def _function(name):

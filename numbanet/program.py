@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ._views import aligned_zeros
 from .kernels._placement import keep_apart
 
 
@@ -64,7 +65,7 @@ class Program:
 
     def buffer(self, width):
         """A new array for the batch, shape (N, width)."""
-        return np.zeros((self.batch, width), self.dtype)
+        return aligned_zeros((self.batch, width), self.dtype)
 
     def random_key(self):
         """The current layer's seed and step, uint64, shape (2,); the step moves on with every training pass."""
@@ -122,7 +123,7 @@ class Program:
         if not learning:
             return
         widest = max(x.shape[1] for _, _, x, _ in gradients)
-        spare = [np.zeros(self.batch * widest, self.dtype) for _ in range(2)]
+        spare = [aligned_zeros(self.batch * widest, self.dtype) for _ in range(2)]
         dout = self._dscores
         for position in range(len(gradients) - 1, learning[0] - 1, -1):
             self._index, layer, x, backward = gradients[position]

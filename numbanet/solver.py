@@ -269,7 +269,7 @@ class Solver:
                 if val_acc > self.best_val_acc:
                     self.best_val_acc, self._best_epoch, self._best = val_acc, self.epoch, self._network.snapshot()
             elif not math.isnan(train_acc):
-                self._fallback = self._network.snapshot()
+                self._fallback = self._network.snapshot(self._fallback)
         if self.verbose:
             print(text)
         stop = bool(self.on_epoch and self.on_epoch(self))
@@ -340,8 +340,13 @@ class _Network:
     def first_non_finite(self):
         return self.model.first_non_finite()
 
-    def snapshot(self):
-        return {**self.model.params.copy(), **self.model.state.copy()}
+    def snapshot(self, into=None):
+        """Copies of all arrays by name: new ones, or in the place of an earlier snapshot that nobody else holds."""
+        if into is None:
+            return {**self.model.params.copy(), **self.model.state.copy()}
+        for name, value in {**self.model.params, **self.model.state}.items():
+            into[name][...] = value
+        return into
 
     def restore(self, snapshot):
         for name, value in snapshot.items():
@@ -399,7 +404,7 @@ class _OtherModel:
                 return f"parameter {name}"
         return "the loss that the model returned"
 
-    def snapshot(self):
+    def snapshot(self, into=None):
         return {name: w.copy() for name, w in self.params.items()}
 
     def restore(self, snapshot):

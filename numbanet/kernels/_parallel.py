@@ -88,14 +88,12 @@ def kernel(nanoseconds):
     Parameters
     ----------
     nanoseconds : float or callable
-        About how long one core takes: for each element of the largest array, or as a function of the kernel's
-        arguments that gives the whole. It decides between serial and parallel; half or twice the truth does no harm.
+        About how long one core takes: for each element of the first argument, or as a function of the arguments that
+        gives the whole. It decides between serial and parallel; half or twice the truth does no harm.
     """
     if callable(nanoseconds):
         return lambda function: Kernel(function, nanoseconds)
-    return lambda function: Kernel(
-        function, lambda *args: nanoseconds * max(arg.size for arg in args if hasattr(arg, "size"))
-    )
+    return lambda function: Kernel(function, lambda first, *rest: nanoseconds * first.size)
 
 
 @intrinsic

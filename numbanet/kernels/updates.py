@@ -11,7 +11,7 @@ from numba import prange
 from ._parallel import kernel
 
 # Nanoseconds a parameter takes on one core: bound by the bytes moved, or by a division and a root.
-STREAM, ROOT = 0.3, 0.8
+STREAM, ROOT = 0.1, 0.3
 
 
 @kernel(STREAM)
