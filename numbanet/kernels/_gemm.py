@@ -18,9 +18,11 @@ from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, pack_columns, pack_rows, ti
 
 DEPTH = 256
 HALF_ROWS = TILE_ROWS // 2
+FEW = TILE_ROWS + HALF_ROWS
+IN_PLACE_ROWS = 2 * TILE_ROWS  # of a, up to which packing a panel takes longer than reading b by its rows
 
 panel_array = stack_array(lambda itemsize: (DEPTH, VECTORS * VECTOR_BYTES // itemsize))
-few_array = stack_array(lambda itemsize: (HALF_ROWS, VECTORS * VECTOR_BYTES // itemsize))
+few_array = stack_array(lambda itemsize: (FEW, VECTORS * VECTOR_BYTES // itemsize))
 tile_3, tile_2, tile_1 = (tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
 half_tile_3, half_tile_2, half_tile_1 = (tile(HALF_ROWS, vectors) for vectors in (3, 2, 1))
 pack_rows_3, pack_rows_2, pack_rows_1 = (pack_rows(vectors) for vectors in (3, 2, 1))
@@ -78,25 +80,33 @@ def _strip_vectors(columns, c):
 
 
 @serial
+def _panel_of(b, panel, vectors, rows):
+    """b (K, width) as the tile reads it: in place where few rows of a will, and no vector is cut short, else packed."""
+    if rows <= IN_PLACE_ROWS and b.strides[1] == b.itemsize and b.shape[1] == vectors * lanes(panel):
+        return b[:, : b.shape[1]]
+    _pack(b, panel, vectors)
+    return panel[: len(b), : vectors * lanes(panel)]
+
+
+@serial
 def _product_of_few_columns(a, b, bias, c, floor):
     """`product` where c has so few columns that vectors go along its rows: by tiles of the transposed c."""
-    turned, panel, few = few_array(c), panel_array(c), b.shape[1]
+    turned, panel, few = few_array(c)[: b.shape[1]], panel_array(c), b.shape[1]
     n, depth = a.shape
     i = 0
     while i < n:
         vectors = _strip_vectors(n - i, c)
         width = min(vectors * lanes(c), n - i)
-        for j in range(few):
+        for j in range(bias.size):
             for row in range(width):
-                turned[j, row] = bias[j] if bias.size else 0
+                turned[j, row] = bias[j]
         for k0 in range(0, depth, DEPTH):
             k1 = min(k0 + DEPTH, depth)
-            panel_part, b_part = panel[: k1 - k0], b[k0:k1].T
-            _pack(a[i : i + width, k0:k1].T, panel_part, vectors)
+            part = _panel_of(a[i : i + width, k0:k1].T, panel, vectors, few)
             lower = floor if k1 == depth else c.dtype.type(-np.inf)
-            _tiles(b_part, panel_part, vectors, bias, True, turned[:few], 0, width, lower)
-        for row in range(width):
-            for j in range(few):
+            _tiles(b[k0:k1].T, part, vectors, bias, k0 > 0 or bias.size > 0, turned, 0, width, lower)
+        for j in range(few):
+            for row in range(width):
                 c[i + row, j] = turned[j, row]
         i += width
 
@@ -109,20 +119,20 @@ def product(a, b, bias, c, floor):
     """
     depth, m = b.shape
     floor = c.dtype.type(floor)
-    if m <= HALF_ROWS and c.shape[0] >= 2 * lanes(c):
+    few = FEW if a.strides[0] == a.itemsize else HALF_ROWS  # columns of a that lie apart must be turned round first
+    if m <= few and c.shape[0] >= 2 * lanes(c):
         _product_of_few_columns(a, b, bias, c, floor)
         return
     panel = panel_array(c)
     for k0 in range(0, depth, DEPTH):
         k1 = min(k0 + DEPTH, depth)
-        a_part, panel_part = a[:, k0:k1], panel[: k1 - k0]
         lower = floor if k1 == depth else c.dtype.type(-np.inf)
         j = 0
         while j < m:
             vectors = _strip_vectors(m - j, c)
             width = min(vectors * lanes(c), m - j)
-            _pack(b[k0:k1, j : j + width], panel_part, vectors)
-            _tiles(a_part, panel_part, vectors, bias, k0 > 0, c, j, width, lower)
+            part = _panel_of(b[k0:k1, j : j + width], panel, vectors, len(a))
+            _tiles(a[:, k0:k1], part, vectors, bias, k0 > 0, c, j, width, lower)
             j += width
 
 
