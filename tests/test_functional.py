@@ -166,6 +166,25 @@ def test_a_read_only_array_is_not_compiled_for_again():
     assert all(array.mutable for signature in kernels.relu_forward.serial.signatures for array in signature)
 
 
+def compiled_signatures():
+    forms = [form for name in kernels.__all__ for form in vars(getattr(kernels, name)).values()]
+    return sum(len(form.signatures) for form in forms if hasattr(form, "signatures"))
+
+
+@EVERY
+def test_no_array_makes_another_signature(name):
+    call, arrays = CALLS[name]
+    for dtype in (np.float32, np.float64):
+        call(*(array.astype(dtype) for array in arrays))
+    before = compiled_signatures()
+    for dtype in (np.float32, np.float64, ">f4", np.float16):
+        cast = [array.astype(dtype) for array in arrays]
+        call(*(np.asfortranarray(array) for array in cast))
+        call(*(np.repeat(array, 2, axis=-1)[..., ::2] for array in cast))
+        call(*(read_only(array) for array in cast))
+    assert compiled_signatures() == before > 0
+
+
 @pytest.mark.parametrize("name", [*ACTIVATIONS, "affine", "affine_relu", "batchnorm", "layernorm", "dropout"])
 def test_backward_leaves_its_arguments_as_they_are(name):
     arrays = CALLS[name][1][: 1 if name in ACTIVATIONS else 3]

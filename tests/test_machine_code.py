@@ -12,8 +12,9 @@ from llvmlite import binding
 
 from numbanet import kernels
 from numbanet.kernels import _jit
+from numbanet.kernels._tile import TILE_ROWS, VECTORS
 
-FAMILIES = ("activations", "losses", "updates", "normalization")
+FAMILIES = ("affine", "activations", "dropout", "losses", "normalization", "updates")
 
 # Losses are summed in float64; nothing else may widen.
 WIDENS = {"softmax_loss", "svm_loss", "squared_error_loss", "binary_cross_entropy_loss", "l2_penalty"}
@@ -32,14 +33,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def machine_code(function, *arguments):
-    """The instructions that `function` is compiled to for such arguments, without labels and directives."""
-    dispatcher = numba.njit(**_jit.OPTIONS, pipeline_class=_jit._Compiler)(
-        function
-    )  # what came from a file is not shown
+def assembly(function, *arguments):
+    """What `function` is compiled to for such arguments, as text."""
+    # Compiled anew: what came from a file is not shown.
+    dispatcher = numba.njit(**_jit.OPTIONS, pipeline_class=_jit._Compiler)(function)
     dispatcher(*arguments)
-    (code,) = dispatcher.inspect_asm().values()
-    return re.findall(r"^\t([^.\n].*)$", code, re.MULTILINE)
+    (text,) = dispatcher.inspect_asm().values()
+    return text
+
+
+def machine_code(function, *arguments):
+    """The instructions alone, without labels and directives."""
+    return re.findall(r"^\t([^.\n].*)$", assembly(function, *arguments), re.MULTILINE)
 
 
 def faults(code, widens=False, vectors=True, powers=False):
@@ -62,6 +67,17 @@ def test_kernel(name):
     arguments = CASES[name][-1].build(np.random.default_rng(0), np.float32)
     code = machine_code(getattr(kernels, name).py_func, *arguments.values())
     assert faults(code, widens=name in WIDENS, vectors=name not in SCALAR, powers=name in POWERS) == []
+
+
+def test_the_tile_keeps_its_sums_in_registers():
+    arguments = CASES["affine_forward"][-1].build(np.random.default_rng(0), np.float32).values()
+    blocks = re.split(r"^\.?L\w+:", assembly(kernels.affine_forward.py_func, *arguments), flags=re.MULTILINE)
+    loop = max(blocks, key=lambda block: block.count("vfmadd"))
+    rounds, rest = divmod(loop.count("vfmadd"), TILE_ROWS * VECTORS)  # LLVM may write several rounds of k after another
+    assert rounds > 0
+    assert rest == 0
+    assert not re.search(r"\tvmov\w*\t.*\(%rsp\)", loop)  # a sum that found no register
+    assert "imul" not in loop  # addresses of rows that are worked out again for every k
 
 
 def test_exceptions_name_kernels():

@@ -54,8 +54,9 @@ def test_the_pool_is_looked_at_now_and_then(monkeypatch):
 
     monkeypatch.setattr(_placement, "_spread", lambda threads, cpus: spread.append(threads))
     monkeypatch.setattr(_placement, "_compiled_look", lambda: look_alike)
-    monkeypatch.setattr(_placement, "_due", 0.0)
     numba.set_num_threads(2)
+    look_alike(np.zeros(2, np.int64), np.zeros(2, np.int64))  # compiles, which takes longer than a moment
+    monkeypatch.setattr(_placement, "_due", 0.0)
     _placement.keep_apart()
     _placement.keep_apart()  # too soon
     (threads,) = spread

@@ -5,6 +5,8 @@ the other in every parallel region: on two cores a region of 10 µs was seen to 
 and then the threads are asked where they run, and one that shares a CPU is moved.
 """
 
+import contextlib
+import ctypes
 import functools
 import os
 import sys
@@ -32,6 +34,12 @@ def _look(threads, cpus):
 
 
 @functools.cache
+def _can_look():
+    """Linux has the calls, and its C library must: glibc since 2.30."""
+    return sys.platform == "linux" and all(hasattr(ctypes.CDLL(None), name) for name in ("gettid", "sched_getcpu"))
+
+
+@functools.cache
 def _compiled_look():
     return compiled(_look, parallel=True)
 
@@ -40,21 +48,17 @@ def keep_apart():
     """See to it that no two threads of the pool share a CPU, if that was not looked at a moment ago."""
     global _due
     now = time.perf_counter()
-    if now < _due or not (_layer.is_started() and sys.platform == "linux" and _layer.start() == "omp"):
+    if now < _due or not (_layer.is_started() and _layer.start() == "omp" and _can_look()):
         return
     _due = now + INTERVAL
     count = numba.get_num_threads()
     if count == 1 or _layer.forked:
         return
-    threads, cpus = _seen(count)
+    threads, cpus = np.zeros(count, np.int64), np.zeros(count, np.int64)
     _compiled_look()(threads, cpus)
     if len(set(cpus.tolist())) < count:
-        _spread(threads.tolist(), cpus.tolist())
-
-
-@functools.cache
-def _seen(count):
-    return np.zeros(count, np.int64), np.zeros(count, np.int64)
+        with contextlib.suppress(OSError):  # where a sandbox forbids it
+            _spread(threads.tolist(), cpus.tolist())
 
 
 def _spread(threads, cpus):
