@@ -6,13 +6,19 @@ vectors fill whatever their width, and the error grows LANES times slower.
 """
 
 import numpy as np
+from llvmlite import ir
 from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from ._jit import serial
-from ._math import fma
+from ._math import fused_multiply_add
 from ._scratch import stack_array
+from ._vectors import INT32, Vectors
 
-LANES = 64  # four vectors of AVX-512 in float32: an addition has time to finish before its lane comes round again
+WIDTH = 16  # lanes of one of LLVM's vectors, which it makes of as many of the CPU's as it takes
+VECTORS = 4  # of them at a time: an addition has time to finish before its lane comes round again
+LANES = WIDTH * VECTORS
 BLOCKS = 64  # the most pieces that a sum over threads is cut into
 LEAST = 256  # the fewest elements of such a piece
 
@@ -80,29 +86,86 @@ def lane_max(a):
     return lanes[0]
 
 
-@serial
-def lane_sum(a):
-    """Σ a."""
-    lanes = lane_array(a)
-    fill(lanes, 0)
-    whole, rest = whole_lanes(a)
-    for i in range(START, whole, STEP):
-        for lane in range(STEP):
-            lanes[lane] += a[i + lane]
-    for lane in range(rest):
-        lanes[lane] += a[whole + lane]
-    return lane_total(lanes)
+def lane_sums(count, update):
+    """An intrinsic of arrays of one length and numbers of their dtype, which gives `count` sums over the elements.
+
+    ``update(emit, sums, *values)`` emits the new sums for one vector of every array; numbers come in every lane.
+    """
+
+    @intrinsic
+    def reduction(typing_context, *arguments):
+        dtype = arguments[0].dtype
+        result = dtype if count == 1 else types.UniTuple(dtype, count)
+
+        def codegen(context, builder, signature, args):
+            emit = Vectors(context, builder, dtype, WIDTH)
+            kinds, args = arguments, cgutils.unpack_tuple(builder, args[0])
+            starts, numbers = {}, {}
+            for position, (kind, value) in enumerate(zip(kinds, args, strict=True)):
+                if isinstance(kind, types.Array):
+                    starts[position], _ = emit.array(kind, value)
+                else:
+                    numbers[position] = emit.spread(value)
+            (size,) = emit.shape(kinds[0], args[0])
+            whole = builder.and_(size, emit.constant(-LANES))
+
+            def values(i, vector, mask=None):
+                offset = emit.elements(builder.add(i, emit.constant(vector * WIDTH)))
+                loaded = {position: emit.load(emit.moved(start, offset), mask) for position, start in starts.items()}
+                return [value for _, value in sorted({**loaded, **numbers}.items())]
+
+            def step(i, sums):
+                after = []
+                for vector in range(VECTORS):
+                    after += update(emit, sums[vector * count : (vector + 1) * count], *values(i, vector))
+                return after
+
+            sums = emit.loop(whole, LANES, step, [ir.Constant(emit.vector, None)] * (count * VECTORS))
+            left = builder.sub(size, whole)
+            with builder.if_else(builder.icmp_signed(">", left, emit.constant(0))) as (then, otherwise):
+                with then:
+                    after = []
+                    for vector in range(VECTORS):
+                        before = sums[vector * count : (vector + 1) * count]
+                        mask = emit.first_lanes(builder.sub(left, emit.constant(vector * WIDTH)))
+                        added = update(emit, before, *values(whole, vector, mask))
+                        after += [builder.select(mask, new, old) for new, old in zip(added, before, strict=True)]
+                    changed = builder.block
+                with otherwise:
+                    unchanged = builder.block
+            sums = [emit.either((new, changed), (old, unchanged)) for new, old in zip(after, sums, strict=True)]
+            results = [_halved(builder, sums[number::count]) for number in range(count)]
+            return results[0] if count == 1 else context.make_tuple(builder, signature.return_type, results)
+
+        return result(types.StarArgTuple.from_types(arguments)), codegen
+
+    return reduction
 
 
-@serial
-def centred_dot(a, a0, b, b0):
-    """Σ (a - a0) (b - b0)."""
-    lanes = lane_array(a)
-    fill(lanes, 0)
-    whole, rest = whole_lanes(a)
-    for i in range(START, whole, STEP):
-        for lane in range(STEP):
-            lanes[lane] = fma(a[i + lane] - a0, b[i + lane] - b0, lanes[lane])
-    for lane in range(rest):
-        lanes[lane] = fma(a[whole + lane] - a0, b[whole + lane] - b0, lanes[lane])
-    return lane_total(lanes)
+def _halved(builder, vectors):
+    """All lanes added up: vectors first, then one half of the lanes to the other."""
+    while len(vectors) > 1:
+        middle = len(vectors) // 2
+        vectors = [builder.fadd(a, b) for a, b in zip(vectors[:middle], vectors[middle:], strict=True)]
+    (vector,) = vectors
+    undefined = ir.Constant(vector.type, ir.Undefined)
+    size = WIDTH
+    while size > 1:
+        size //= 2
+        upper = [lane + size if lane < size else lane for lane in range(WIDTH)]
+        turned = builder.shuffle_vector(vector, undefined, ir.Constant(ir.VectorType(INT32, WIDTH), upper))
+        vector = builder.fadd(vector, turned)
+    return builder.extract_element(vector, ir.Constant(INT32, 0))
+
+
+def _sum(emit, sums, a):
+    return [emit.builder.fadd(sums[0], a)]
+
+
+def _centred_dot(emit, sums, a, a0, b, b0):
+    a, b = emit.builder.fsub(a, a0), emit.builder.fsub(b, b0)
+    return [fused_multiply_add(emit.context, emit.builder, a, b, sums[0])]
+
+
+lane_sum = lane_sums(1, _sum)  # (a): Σ a
+centred_dot = lane_sums(1, _centred_dot)  # (a, a0, b, b0): Σ (a - a0) (b - b0)

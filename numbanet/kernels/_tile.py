@@ -66,10 +66,7 @@ def tile(rows, vectors):
                     from_start = builder.block
                 with otherwise:
                     from_zero = builder.block
-            before = [builder.phi(emit.vector) for _ in loaded]
-            for phi, value in zip(before, loaded, strict=True):
-                phi.add_incoming(value, from_start)
-                phi.add_incoming(zero, from_zero)
+            before = [emit.either((value, from_start), (zero, from_zero)) for value in loaded]
 
             def step(k, sums):
                 panel_row, offset = emit.moved(panel_data, builder.mul(k, panel_stride)), builder.mul(k, a_step)

@@ -121,11 +121,14 @@ class Vectors:
             phi.add_incoming(after, last)
         builder.cbranch(builder.icmp_signed("<", following, count), again, done)
         builder.position_at_end(done)
-        results = [builder.phi(value.type) for value in initial]
-        for phi, first, after in zip(results, initial, latest, strict=True):
-            phi.add_incoming(first, entry)
-            phi.add_incoming(after, last)
-        return results
+        return [self.either((first, entry), (after, last)) for first, after in zip(initial, latest, strict=True)]
+
+    def either(self, *choices):
+        """The value of the block that was come from, of (value, block)."""
+        phi = self.builder.phi(choices[0][0].type)
+        for value, block in choices:
+            phi.add_incoming(value, block)
+        return phi
 
     def transposed(self, rows):
         """A square of as many vectors as lanes, turned round: squares of 1, then 2, 4, ... lanes change places."""
