@@ -1,6 +1,5 @@
 """Ctrl-C while something runs that must not be left half done."""
 
-import contextlib
 import signal
 import threading
 
@@ -16,6 +15,7 @@ class CtrlC:
 
     def __init__(self):
         self.pressed = self._held = False
+        self._hold = _Hold(self)
 
     def __enter__(self):
         # Only the main thread gets signals, and a handler of the application's own is left alone.
@@ -28,16 +28,9 @@ class CtrlC:
         if self._ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    @contextlib.contextmanager
     def held(self):
         """A block that no Ctrl-C interrupts."""
-        self._held = True
-        if self.pressed:
-            self._listen()  # a second press has ended that
-        try:
-            yield
-        finally:
-            self._held = False
+        return self._hold
 
     def _listen(self):
         if self._ours:
@@ -49,3 +42,18 @@ class CtrlC:
             # First of all, for this may be raised in `__enter__` or `__exit__` themselves.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt
+
+
+class _Hold:
+    """What `CtrlC.held` gives: every step of a training enters it, so it is made once."""
+
+    def __init__(self, ctrl_c):
+        self._ctrl_c = ctrl_c
+
+    def __enter__(self):
+        self._ctrl_c._held = True
+        if self._ctrl_c.pressed:
+            self._ctrl_c._listen()  # a second press has ended that
+
+    def __exit__(self, *_):
+        self._ctrl_c._held = False
