@@ -65,10 +65,11 @@ class Operation:
     flops: Callable | None = None
 
     def arguments(self, size, dtype=np.float32, seed=0):
-        """All arguments by name, for a size of the family."""
+        """All arguments by name, for a size of the family; arrays begin with a cache line, as those of networks do."""
         lengths = dict(zip(FAMILIES[self.family].axes, size, strict=True))
         rng = np.random.default_rng(seed)
-        return {name: _make(maker, rng, np.dtype(dtype), lengths) for name, maker in self.makers.items()}
+        made = {name: _make(maker, rng, np.dtype(dtype), lengths) for name, maker in self.makers.items()}
+        return {name: aligned(value) if isinstance(value, np.ndarray) else value for name, value in made.items()}
 
     def bytes(self, arguments):
         """Bytes that have to move at least: each array once, and those that are updated there and back."""
@@ -78,6 +79,15 @@ class Operation:
     def work(self, size):
         """Floating-point operations of a call, or None where bytes count."""
         return self.flops and self.flops(**dict(zip(FAMILIES[self.family].axes, size, strict=True)))
+
+
+def aligned(array):
+    """A copy that begins with a cache line."""
+    raw = np.empty(array.nbytes + 64, np.uint8)
+    offset = -raw.ctypes.data % 64
+    copy = raw[offset : offset + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 def _make(maker, rng, dtype, lengths):

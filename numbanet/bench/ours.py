@@ -30,11 +30,12 @@ def operation(name, size, implementation):
 
 
 def product(name, size, implementation):
-    """One matrix product by the kernels' engine."""
+    """One matrix product by the kernels' engine, in the form that a network would bind."""
     from numbanet.kernels._gemm import matmul
 
-    a, b, out = Product(name, parse(size)).arrays()
-    return Benchmark(lambda: matmul(a, b, out))
+    arrays = Product(name, parse(size)).arrays()
+    form = matmul.variant(*arrays)
+    return Benchmark(lambda: form(*arrays))
 
 
 def network(name, size, implementation):

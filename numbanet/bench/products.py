@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .operations import aligned
+
 # (m, k, n): rows of the result, terms of the sums, columns of the result.
 SHAPES = (
     *((m, k, n) for m in (16, 32, 64, 128, 256, 512) for k, n in ((784, 256), (256, 128), (128, 10))),
@@ -36,7 +38,8 @@ class Product:
         m, k, n = self.size
         shapes = [(m, k), (k, n)]
         a, b = (
-            rng.standard_normal(shape).astype(dtype) if way == "N" else rng.standard_normal(shape[::-1]).astype(dtype).T
+            aligned(rng.standard_normal(shape if way == "N" else shape[::-1]).astype(dtype))
             for way, shape in zip(self.form[:2], shapes, strict=True)
         )
-        return a, b, np.empty((m, n), dtype)
+        a, b = (array if way == "N" else array.T for way, array in zip(self.form[:2], (a, b), strict=True))
+        return a, b, aligned(np.zeros((m, n), dtype))
