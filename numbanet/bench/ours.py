@@ -32,10 +32,11 @@ def operation(name, size, implementation):
 def product(name, size, implementation):
     """One matrix product by the kernels' engine, in the form that a network would bind."""
     from numbanet.kernels._gemm import matmul
+    from numbanet.kernels._placement import keep_apart
 
     arrays = Product(name, parse(size)).arrays()
     form = matmul.variant(*arrays)
-    return Benchmark(lambda: form(*arrays))
+    return Benchmark(lambda: form(*arrays), restore=keep_apart)  # as each step of a network would
 
 
 def network(name, size, implementation):
