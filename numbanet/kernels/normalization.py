@@ -86,7 +86,7 @@ layernorm_gradient_sums = lane_sums(2, _gradient_sums)
 
 
 @serial
-def part(size, index, parts):
+def _part(size, index, parts):
     """One of `parts` even ranges of `size` things."""
     units = (size + TOGETHER - 1) // TOGETHER
     return slice(units * index // parts * TOGETHER, min(units * (index + 1) // parts * TOGETHER, size))
@@ -109,7 +109,7 @@ def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, 
     n = x.dtype.type(len(x))
     blocks = workers()
     for block in prange(blocks):
-        columns = part(mean.size, block, blocks)
+        columns = _part(mean.size, block, blocks)
         x_part, mean_part, inv_std_part = x[:, columns], mean[columns], inv_std[columns]
         column_sums(x_part, mean_part)
         for j in range(mean_part.size):
@@ -133,7 +133,7 @@ def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     n = x.dtype.type(len(x))
     blocks = workers()
     for block in prange(blocks):
-        columns = part(mean.size, block, blocks)
+        columns = _part(mean.size, block, blocks)
         dout_part, x_part, mean_part, inv_std_part = dout[:, columns], x[:, columns], mean[columns], inv_std[columns]
         dgamma_part, dbeta_part = dgamma[columns], dbeta[columns]
         batchnorm_parameter_gradients(dout_part, x_part, mean_part, inv_std_part, dgamma_part, dbeta_part)
@@ -157,7 +157,7 @@ def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
 def layernorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     blocks = workers()
     for block in prange(blocks):
-        columns = part(gamma.size, block, blocks)
+        columns = _part(gamma.size, block, blocks)
         layernorm_parameter_gradients(dout[:, columns], x[:, columns], mean, inv_std, dgamma[columns], dbeta[columns])
     d = x.dtype.type(x.shape[1])
     for i in prange(x.shape[0]):  # after all columns, for dx may be dout
