@@ -26,7 +26,7 @@ if __name__ == "__main__":
 
 from numbanet.bench.networks import NETWORKS  # noqa: E402
 from numbanet.bench.operations import cases, label  # noqa: E402
-from numbanet.bench.turns import ROOT, Worker, WorkerFailed, blocks  # noqa: E402
+from numbanet.bench.turns import KERNELS_PAUSE_SECONDS, PAUSE_SECONDS, ROOT, Worker, WorkerFailed, blocks  # noqa: E402
 
 EFFECT = 0.08  # less is neither reported nor looked for
 ALARMS = 0.001  # the chance of a false alarm, over all benchmarks, that the intervals leave
@@ -167,7 +167,7 @@ def against_reference(threads, root=ROOT):
 
 def _measure(roots, libraries, above, below, names, count, threads):
     """Logarithms of the ratio of two (worker, library), by name, in new processes."""
-    logs = {}
+    logs, pause = {}, KERNELS_PAUSE_SECONDS if libraries == ("kernels",) else PAUSE_SECONDS
     with contextlib.ExitStack() as stack:
         workers = {side: stack.enter_context(Worker(threads, root)) for side, root in roots.items()}
         for name in names:
@@ -176,7 +176,7 @@ def _measure(roots, libraries, above, below, names, count, threads):
                 continue  # one of the two does not have it
             logs[name] = [
                 math.log(median(block[above[0], f"{above[1]}/{name}"]) / median(block[below[0], f"{below[1]}/{name}"]))
-                for block in blocks(workers, count, SAMPLES)
+                for block in blocks(workers, count, SAMPLES, pause)
             ]
     return logs
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # fastest; but nobody's turn begins before the last one's threads have gone to sleep. (libgomp's spin for about 10 ms,
 # OpenBLAS' were seen to for 100.)
 PAUSE_SECONDS = 0.150
+KERNELS_PAUSE_SECONDS = 0.010  # where all workers run nothing but kernels, whose threads soon sleep
 
 
 class WorkerFailed(RuntimeError):
@@ -85,8 +86,10 @@ class Worker:
         self.close()
 
 
-def blocks(workers, count, samples, rng=random):
+def blocks(workers, count, samples, pause=PAUSE_SECONDS, rng=random):
     """Measure what the workers have ready in `count` blocks; in each, every worker has one turn, in random order.
+
+    `pause`, in seconds, comes before each turn.
 
     Returns a list of dicts: for each block, the samples in seconds by (worker, id).
     """
@@ -95,7 +98,7 @@ def blocks(workers, count, samples, rng=random):
     for _ in range(count):
         block = {}
         for name in rng.sample(list(workers), len(workers)):
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(pause)
             block.update(((name, identity), got) for identity, got in workers[name].samples(samples).items())
         taken.append(block)
     return taken
