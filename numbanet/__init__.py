@@ -6,7 +6,8 @@ from ._warmup import warmup
 from .errors import CheckpointError, DataError, TrainingDiverged
 from .kernels._threads import get_num_threads, set_num_threads
 from .layers import ELU, GELU, Affine, BatchNorm, Dropout, Layer, LayerNorm, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
-from .models import FullyConnectedNet, Sequential, TwoLayerNet, load_model
+from .models import Sequential, load_model
+from .networks import FullyConnectedNet, TwoLayerNet
 from .solver import Solver
 
 __all__ = [

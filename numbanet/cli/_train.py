@@ -9,7 +9,7 @@ from .. import data, optim
 from .._progress import clock
 from ..errors import DataError, TrainingDiverged
 from ..kernels._threads import get_num_threads
-from ..models import FullyConnectedNet
+from ..networks import FullyConnectedNet
 from ..solver import Solver
 from ._arguments import rule_options
 from ._files import HISTORY, MODEL, RECORD, run_folder, write_text

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numbanet import models
+from numbanet import networks
 from numbanet.cs231n import layer_utils, layers
 from numbanet.cs231n.layer_utils import *  # noqa: F403
 from numbanet.cs231n.layers import *  # noqa: F403
@@ -10,7 +10,7 @@ from numbanet.cs231n.layers import *  # noqa: F403
 __all__ = ["FullyConnectedNet", "TwoLayerNet", *layer_utils.__all__, *layers.__all__]
 
 
-class FullyConnectedNet(models.FullyConnectedNet):
+class FullyConnectedNet(networks.FullyConnectedNet):
     """``{affine - [batch/layer norm] - relu - [dropout]} × L - affine - softmax``.
 
     Weights are drawn from a seed that follows from the state of ``np.random``. Attributes, methods and errors are those

@@ -1,0 +1,131 @@
+"""Functions of each element by itself: activations and dropout."""
+
+from dataclasses import dataclass
+
+from .._checks import number, one_of
+from .base import Layer, set_checked
+
+
+class _Activation(Layer):
+    """An element-wise function: `operation` names its pair, whose backward takes the input or the output."""
+
+    operation = ""
+    backward_takes_output = False
+
+    def constants(self):
+        return ()
+
+    def lower(self, net, x):
+        out = net.buffer(x.shape[1])
+        net.forward(f"{self.operation}_forward", x.reshape(-1), *self.constants(), out.reshape(-1))
+        seen = out if self.backward_takes_output else x
+
+        def backward(dout, dx):
+            arguments = (dout.reshape(-1), seen.reshape(-1), *self.constants(), dx.reshape(-1))
+            net.backward(f"{self.operation}_backward", *arguments)
+
+        return out, backward
+
+
+@dataclass(frozen=True)
+class ReLU(_Activation):
+    """``max(x, 0)``. Directly after an `Affine` it is computed together with it."""
+
+    operation = "relu"
+
+
+@dataclass(frozen=True)
+class LeakyReLU(_Activation):
+    """``x`` where positive, ``negative_slope * x`` elsewhere."""
+
+    negative_slope: float = 0.01
+    operation = "leaky_relu"
+
+    def __post_init__(self):
+        set_checked(self, negative_slope=number("LeakyReLU: negative_slope", self.negative_slope, 0, 1))
+
+    def constants(self):
+        return (self.negative_slope,)
+
+
+@dataclass(frozen=True)
+class ELU(_Activation):
+    """``x`` where positive, ``alpha * (exp(x) - 1)`` elsewhere."""
+
+    alpha: float = 1.0
+    operation = "elu"
+    backward_takes_output = True
+
+    def __post_init__(self):
+        set_checked(self, alpha=number("ELU: alpha", self.alpha, 0, include_high=False))
+
+    def constants(self):
+        return (self.alpha,)
+
+
+@dataclass(frozen=True)
+class Sigmoid(_Activation):
+    """``1 / (1 + exp(-x))``."""
+
+    operation = "sigmoid"
+    backward_takes_output = True
+
+
+@dataclass(frozen=True)
+class Tanh(_Activation):
+    """Hyperbolic tangent."""
+
+    operation = "tanh"
+    backward_takes_output = True
+
+
+@dataclass(frozen=True)
+class GELU(_Activation):
+    """``x Φ(x)``; `approximate` is "none" (exact, through erf) or "tanh", as in PyTorch."""
+
+    approximate: str = "none"
+
+    def __post_init__(self):
+        one_of("GELU: approximate", self.approximate, ("none", "tanh"))
+
+    @property
+    def operation(self):
+        return "gelu" if self.approximate == "none" else "gelu_tanh"
+
+
+@dataclass(frozen=True)
+class SiLU(_Activation):
+    """``x * sigmoid(x)``, also called swish."""
+
+    operation = "silu"
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Inverted dropout: in training each value is kept with probability `keep_ratio` and divided by it.
+
+    PyTorch's ``Dropout(p)`` is ``Dropout(keep_ratio=1 - p)``.
+    """
+
+    keep_ratio: float
+
+    def __post_init__(self):
+        set_checked(self, keep_ratio=number("Dropout: keep_ratio", self.keep_ratio, 0, 1, include_low=False))
+
+    def lower(self, net, x):
+        if not net.training or self.keep_ratio == 1:
+            return x, None
+        out, key, keep = net.buffer(x.shape[1]), net.random_key(), self.keep_ratio
+        net.forward("dropout_forward", x.reshape(-1), key, keep, out.reshape(-1))
+        return out, lambda dout, dx: net.backward("dropout_backward", dout.reshape(-1), key, keep, dx.reshape(-1))
+
+
+ACTIVATIONS = {
+    "relu": ReLU,
+    "leaky_relu": LeakyReLU,
+    "elu": ELU,
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+    "gelu": GELU,
+    "silu": SiLU,
+}

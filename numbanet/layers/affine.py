@@ -1,0 +1,59 @@
+"""The fully connected layer."""
+
+import math
+from dataclasses import dataclass
+
+from .. import initializers
+from .._checks import integer
+from .activations import ReLU
+from .base import Layer, Variable, set_checked
+
+
+@dataclass(frozen=True)
+class Affine(Layer):
+    """Fully connected: ``x w + b``; an input with several axes is flattened.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    weight_init : str, float or callable
+        See `numbanet.initializers`; a number is the standard deviation of a Gaussian.
+    """
+
+    units: int
+    weight_init: object = "he_normal"
+
+    gradient_in_place = False
+
+    def __post_init__(self):
+        set_checked(self, units=integer("Affine: units", self.units, 1))
+        initializers.get(self.weight_init, "Affine: weight_init")
+
+    def output_shape(self, input_shape):
+        return (self.units,)
+
+    def parameters(self, input_shape):
+        d = math.prod(input_shape)
+        weights = Variable("W", (d, self.units), initializers.get(self.weight_init), True, (d, self.units))
+        return weights, Variable("b", (self.units,), initializers.zeros)
+
+    def fused_with(self, following):
+        return _AffineReLU(self.units, self.weight_init) if type(following) is ReLU else None
+
+    def lower(self, net, x):
+        w, dw = net.parameter("W")
+        b, db = net.parameter("b")
+        out = net.buffer(self.units)
+        net.forward("affine_forward", x, w, b, out)
+        return out, lambda dout, dx: net.backward("affine_backward", dout, x, w, dx, dw, db)
+
+
+class _AffineReLU(Affine):
+    def lower(self, net, x):
+        w, dw = net.parameter("W")
+        b, db = net.parameter("b")
+        out = net.buffer(self.units)
+        net.forward("affine_relu_forward", x, w, b, out)
+        # The gradient before the ReLU takes the place of the one after it.
+        return out, lambda dout, dx: net.backward("affine_relu_backward", dout, x, w, out, dout, dx, dw, db)
