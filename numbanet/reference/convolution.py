@@ -1,0 +1,152 @@
+"""Convolution: the specification.
+
+N pictures of H x W pixels with C channels, F filters of HH x WW taps in G groups; out has HO x WO pixels. Pictures are
+channels-last, (N, H, W, C) and (N, HO, WO, F); filters are (F, C/G, HH, WW), as in PyTorch and the course. `stride`, `pad`
+and `dilation` are pairs: rows, columns. ``HO = (H + 2 pad - dilation (HH - 1) - 1) // stride + 1``, likewise WO.
+"""
+
+import numpy as np
+
+
+def _with_border(pictures, rows, columns):
+    """The pictures with zeros round them."""
+    return np.pad(pictures, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
+
+
+def _taps(w, height, width, stride, dilation, groups):
+    """For each group and tap: the filters' weights there, their channels of out, and what they meet in padded x."""
+    filters, channels, *window = w.shape
+    filters //= groups
+    for group, *tap in np.ndindex(groups, *window):
+        its_filters = slice(group * filters, (group + 1) * filters)
+        rows, columns = (
+            slice(at * apart, at * apart + (count - 1) * step + 1, step)
+            for at, apart, count, step in zip(tap, dilation, (height, width), stride, strict=True)
+        )
+        pixels = slice(None), rows, columns, slice(group * channels, (group + 1) * channels)
+        yield (its_filters, slice(None), *tap), (..., its_filters), pixels
+
+
+def conv_forward(x, w, b, stride, pad, dilation, groups, out):
+    """Slide the filters over the pictures, and add a bias:
+
+    ``out[n, i, j, f] = b[f] + Σ_{r, s, c} x[n, y, z, c] w[f, c, r, s]``, with ``y = i stride₀ + r dilation₀ - pad₀`` and
+    ``z = j stride₁ + s dilation₁ - pad₁``,
+
+    where x counts as 0 outside of the picture, and c runs over the channels of the group of f.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, H, W, C)
+    w : ndarray, shape (F, C / groups, HH, WW)
+    b : ndarray, shape (F,), or (0,)
+        The empty one says that there is no bias.
+    stride, pad, dilation : tuple of two int
+        For rows and columns: how far the window moves, how many zeros are on either side, how far its taps are apart.
+    groups : int
+        Filters and channels are cut into so many groups, of which each sees only its own; C groups: depthwise.
+    out : ndarray, shape (N, HO, WO, F)
+        Written.
+
+    Notes
+    -----
+    A cross-correlation: the filters are not turned round. PyTorch's ``conv2d`` takes the same arguments and agrees for
+    ordinary numbers. Padding is zeros that are multiplied as any number is, so that an infinite weight gives NaN there.
+    Sources: CS231n notes, "Convolutional Neural Networks"; Dumoulin and Visin, arXiv:1603.07285.
+    """
+    _, height, width, _ = out.shape
+    padded = _with_border(x, *pad)
+    out[...] = b if b.size else 0
+    for weights, here, pixels in _taps(w, height, width, stride, dilation, groups):
+        out[here] += padded[pixels] @ w[weights].T
+
+
+def conv_relu_forward(x, w, b, stride, pad, dilation, groups, out):
+    """`conv_forward` followed by a ReLU: ``out = max(conv(x, w) + b, 0)``.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, H, W, C)
+    w : ndarray, shape (F, C / groups, HH, WW)
+    b : ndarray, shape (F,), or (0,)
+    stride, pad, dilation : tuple of two int
+    groups : int
+    out : ndarray, shape (N, HO, WO, F)
+        Written.
+
+    Notes
+    -----
+    The convenience layer of CS231n assignment 2 (``conv_relu_forward``). NaN stays NaN, as in PyTorch.
+    """
+    conv_forward(x, w, b, stride, pad, dilation, groups, out)
+    np.maximum(out, 0, out=out)
+
+
+def conv_backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db):
+    """Gradients of `conv_forward`: with ``y = i stride₀ + r dilation₀ - pad₀`` and z likewise for columns,
+
+    ``dw[f, c, r, s] = Σ_{n, i, j} dout[n, i, j, f] x[n, y, z, c]``, ``db[f] = Σ_{n, i, j} dout[n, i, j, f]``,
+    ``dx[n, y, z, c] = Σ dout[n, i, j, f] w[f, c, r, s]`` over all f, r, s, i, j that meet (y, z).
+
+    Parameters
+    ----------
+    dout : ndarray, shape (N, HO, WO, F)
+    x : ndarray, shape (N, H, W, C)
+    w : ndarray, shape (F, C / groups, HH, WW)
+    stride, pad, dilation : tuple of two int
+    groups : int
+    dx : ndarray, shape (N, H, W, C), or (0, H, W, C)
+        Written; the empty one says that the input gradient is not wanted, as in the first layer of a network.
+    dw : ndarray, shape (F, C / groups, HH, WW)
+        Written.
+    db : ndarray, shape (F,), or (0,)
+        Written; the empty one says that there is no bias.
+
+    Notes
+    -----
+    As x in the forward pass, dout counts as 0 outside of its edges, and is multiplied there. Source: Dumoulin and
+    Visin, section 4, "Transposed convolution arithmetic": dx is a convolution of dout with the filters turned round.
+    """
+    _, height, width, _ = dout.shape
+    padded = _with_border(x, *pad)
+    for weights, here, pixels in _taps(w, height, width, stride, dilation, groups):
+        dw[weights] = np.tensordot(dout[here], padded[pixels], axes=([0, 1, 2], [0, 1, 2]))
+    if db.size:
+        db[...] = dout.sum(axis=(0, 1, 2))
+    if len(dx):
+        # A border of zeros round dout, so wide that every pixel of dx meets all the taps that its place allows.
+        reach = [d * (taps - 1) for d, taps in zip(dilation, w.shape[2:], strict=True)]
+        rows, columns = (far // step + 2 for far, step in zip(reach, stride, strict=True))
+        wide = _with_border(dout, rows, columns)
+        n, height, width, _ = wide.shape
+        high, broad = (height - 1) * stride[0] + reach[0] + 1, (width - 1) * stride[1] + reach[1] + 1
+        padded = np.zeros((n, high, broad, dx.shape[3]), dx.dtype)
+        for weights, here, pixels in _taps(w, height, width, stride, dilation, groups):
+            padded[pixels] += wide[here] @ w[weights]
+        top, left = rows * stride[0] + pad[0], columns * stride[1] + pad[1]
+        dx[...] = padded[:, top : top + dx.shape[1], left : left + dx.shape[2]]
+
+
+def conv_relu_backward(dout, x, w, out, stride, pad, dilation, groups, dz, dx, dw, db):
+    """Gradients of `conv_relu_forward`: mask by the ReLU, then `conv_backward`.
+
+    Parameters
+    ----------
+    dout : ndarray, shape (N, HO, WO, F)
+    x : ndarray, shape (N, H, W, C)
+    w : ndarray, shape (F, C / groups, HH, WW)
+    out : ndarray, shape (N, HO, WO, F)
+        What the forward pass wrote.
+    stride, pad, dilation : tuple of two int
+    groups : int
+    dz : ndarray, shape (N, HO, WO, F)
+        Written: the gradient before the ReLU, 0 where ``out <= 0`` and `dout` elsewhere. May be `dout` itself.
+    dx : ndarray, shape (N, H, W, C), or (0, H, W, C)
+        Written; the empty one says that the input gradient is not wanted.
+    dw : ndarray, shape (F, C / groups, HH, WW)
+        Written.
+    db : ndarray, shape (F,), or (0,)
+        Written; the empty one says that there is no bias.
+    """
+    dz[...] = np.where(out <= 0, 0, dout)
+    conv_backward(dz, x, w, stride, pad, dilation, groups, dx, dw, db)
