@@ -1,8 +1,8 @@
 """Convolution: the specification.
 
 N pictures of H x W pixels with C channels, F filters of HH x WW taps in G groups; out has HO x WO pixels. Pictures are
-channels-last, (N, H, W, C) and (N, HO, WO, F); filters are (F, C/G, HH, WW), as in PyTorch and the course. `stride`, `pad`
-and `dilation` are pairs: rows, columns. ``HO = (H + 2 pad - dilation (HH - 1) - 1) // stride + 1``, likewise WO.
+channels-last, (N, H, W, C) and (N, HO, WO, F); filters are (F, C/G, HH, WW), as in PyTorch and the course. `stride`,
+`pad` and `dilation` are pairs: rows, columns. ``HO = (H + 2 pad - dilation (HH - 1) - 1) // stride + 1``, likewise WO.
 """
 
 import numpy as np
@@ -30,8 +30,8 @@ def _taps(w, height, width, stride, dilation, groups):
 def conv_forward(x, w, b, stride, pad, dilation, groups, out):
     """Slide the filters over the pictures, and add a bias:
 
-    ``out[n, i, j, f] = b[f] + Σ_{r, s, c} x[n, y, z, c] w[f, c, r, s]``, with ``y = i stride₀ + r dilation₀ - pad₀`` and
-    ``z = j stride₁ + s dilation₁ - pad₁``,
+    ``out[n, i, j, f] = b[f] + Σ_{r, s, c} x[n, y, z, c] w[f, c, r, s]``, with
+    ``y = i stride₀ + r dilation₀ - pad₀`` and ``z = j stride₁ + s dilation₁ - pad₁``,
 
     where x counts as 0 outside of the picture, and c runs over the channels of the group of f.
 
