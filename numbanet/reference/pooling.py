@@ -1,0 +1,111 @@
+"""Pooling: the specification.
+
+N pictures, H rows, W columns, C channels, the channels of a pixel together; `window`, `stride` and `pad` are pairs of
+int, rows and columns. There are ``HO = (H + 2 pad - window) // stride + 1`` rows of windows, and columns likewise.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+
+def max_pool_forward(x, window, stride, pad, out):
+    """The largest element of each window, by channel; NaN where the window holds one, as in PyTorch.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, H, W, C)
+    window, stride : pair of int, at least 1
+        Windows may overlap, or leave pixels out.
+    pad : pair of int, at most half of `window`
+        Rows and columns added on each side, which count as -inf.
+    out : ndarray, shape (N, HO, WO, C)
+        Written.
+
+    Notes
+    -----
+    Source: CS231n notes, "Convolutional Networks", pooling layer.
+    """
+    out[...] = _windows(x, window, stride, pad, -np.inf).max(axis=-1)
+
+
+def max_pool_backward(dout, x, window, stride, pad, dx):
+    """Gradient of `max_pool_forward`: each element of `dout` goes to the largest element of its window.
+
+    Of several that are the largest, or NaN, the first has it all, row by row; so it is in CS231n and, but for NaN (the
+    last of them), in PyTorch. Where windows overlap, what an element gets from them adds up.
+
+    Parameters
+    ----------
+    dout : ndarray, shape (N, HO, WO, C)
+    x : ndarray, shape (N, H, W, C)
+    window, stride, pad : pair of int
+    dx : ndarray, shape (N, H, W, C)
+        Written.
+    """
+    values = _windows(x, window, stride, pad, -np.inf)
+    inside = _windows(np.ones_like(x), window, stride, pad, 0) == 1
+    largest = inside & ((values == values.max(axis=-1, keepdims=True)) | np.isnan(values))
+    first = largest.argmax(axis=-1)[..., None] == np.arange(values.shape[-1])
+    _add_windows(np.where(first, dout[..., None], 0), window, stride, pad, dx)
+
+
+def avg_pool_forward(x, window, stride, pad, out):
+    """The mean of each window, by channel. Padding counts as zeros, as in PyTorch (``count_include_pad=True``).
+
+    Parameters are those of `max_pool_forward`.
+    """
+    out[...] = _windows(x, window, stride, pad, 0).mean(axis=-1)
+
+
+def avg_pool_backward(dout, window, stride, pad, dx):
+    """Gradient of `avg_pool_forward`: each element of a window gets an even share of the window's `dout`.
+
+    Parameters are those of `max_pool_backward`.
+    """
+    size = window[0] * window[1]
+    _add_windows(np.repeat(dout[..., None] / size, size, axis=-1), window, stride, pad, dx)
+
+
+def global_avg_pool_forward(x, out):
+    """The mean of each channel over the picture.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, H, W, C)
+    out : ndarray, shape (N, C)
+        Written.
+
+    Notes
+    -----
+    Source: Lin, Chen and Yan, arXiv:1312.4400, section 3.2.
+    """
+    out[...] = x.mean(axis=(1, 2))
+
+
+def global_avg_pool_backward(dout, dx):
+    """Gradient of `global_avg_pool_forward`: ``dx = dout / (H W)`` for every pixel.
+
+    Parameters
+    ----------
+    dout : ndarray, shape (N, C)
+    dx : ndarray, shape (N, H, W, C)
+        Written.
+    """
+    dx[...] = dout[:, None, None, :] / (dx.shape[1] * dx.shape[2])
+
+
+def _windows(x, window, stride, pad, fill):
+    """The elements of each window, row by row: shape (N, HO, WO, C, HH * WW)."""
+    padded = np.pad(x, ((0, 0), (pad[0], pad[0]), (pad[1], pad[1]), (0, 0)), constant_values=fill)
+    windows = sliding_window_view(padded, window, axis=(1, 2))[:, :: stride[0], :: stride[1]]
+    return windows.reshape(*windows.shape[:-2], -1)
+
+
+def _add_windows(values, window, stride, pad, dx):
+    """The transpose of `_windows`: each element of `dx` is the sum of what its windows hold for it."""
+    n, h, w, c = dx.shape
+    padded = np.zeros((n, h + 2 * pad[0], w + 2 * pad[1], c), dx.dtype)
+    rows, columns = stride[0] * values.shape[1], stride[1] * values.shape[2]
+    for place, (i, j) in enumerate(np.ndindex(*window)):
+        padded[:, i : i + rows : stride[0], j : j + columns : stride[1]] += values[..., place]
+    dx[...] = padded[:, pad[0] : pad[0] + h, pad[1] : pad[1] + w]
