@@ -1,6 +1,7 @@
 """Batch, layer and group normalisation: the specification.
 
-N examples, D features; of pictures P pixels, C channels, G groups of them. Variances are biased (divided by the count), epsilon is inside the root.
+N examples, D features; of pictures P pixels, C channels, G groups of channels. Variances are biased (divided by the
+count), epsilon is inside the root.
 """
 
 import numpy as np
