@@ -5,29 +5,59 @@ from ._version import __version__
 from ._warmup import warmup
 from .errors import CheckpointError, DataError, TrainingDiverged
 from .kernels._threads import get_num_threads, set_num_threads
-from .layers import ELU, GELU, Affine, BatchNorm, Dropout, Layer, LayerNorm, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
+from .layers import (
+    ELU,
+    GELU,
+    Affine,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GroupNorm,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    MaxPool,
+    ReLU,
+    Residual,
+    Sigmoid,
+    SiLU,
+    Tanh,
+)
 from .models import Sequential, load_model
-from .networks import FullyConnectedNet, TwoLayerNet
+from .networks import FullyConnectedNet, SmallResNet, SmallVGG, ThreeLayerConvNet, TwoLayerNet
 from .solver import Solver
 
 __all__ = [
     "ELU",
     "GELU",
     "Affine",
+    "AvgPool",
     "BatchNorm",
     "CheckpointError",
+    "Conv",
     "DataError",
     "Dropout",
+    "Flatten",
     "FullyConnectedNet",
+    "GlobalAvgPool",
+    "GroupNorm",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "MaxPool",
     "ReLU",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmallResNet",
+    "SmallVGG",
     "Solver",
     "Tanh",
+    "ThreeLayerConvNet",
     "TrainingDiverged",
     "TwoLayerNet",
     "__version__",

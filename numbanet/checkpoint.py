@@ -18,6 +18,7 @@ from .errors import CheckpointError
 from .layers import LAYERS
 
 HEADER = "numbanet"
+PARTS = ("layers", "shortcut")  # options that hold layers themselves
 
 
 def save(path, kind, header, arrays):
@@ -95,21 +96,31 @@ def describe_model(model):
     TypeError
         For layers that are not numbanet's own, which no file can describe.
     """
-    for layer in model.layers:
-        if LAYERS.get(type(layer).__name__) is not type(layer):
-            raise TypeError(f"only numbanet's own layers can be saved, and {layer!r} is not one")
-    layers = [
-        {"type": type(layer).__name__, **{k: v for k, v in dataclasses.asdict(layer).items() if k != "weight_init"}}
-        for layer in model.layers
-    ]
     return {
-        "layers": layers,
+        "layers": [_layer_description(layer) for layer in model.layers],
         "input_shape": list(model.input_shape),
         "loss": model.loss_name,
         "reg": model.reg,
         "dtype": model.dtype.name,
         "seed": model.seed,
     }
+
+
+def _layer_description(layer):
+    if LAYERS.get(type(layer).__name__) is not type(layer):
+        raise TypeError(f"only numbanet's own layers can be saved, and {layer!r} is not one")
+    values = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
+    values.pop("weight_init", None)
+    inside = {name: [_layer_description(each) for each in values[name]] for name in PARTS if name in values}
+    return {"type": type(layer).__name__, **values, **inside}
+
+
+def described_layer(description):
+    """The layer that a file describes; AttributeError, KeyError, TypeError or ValueError where it describes none."""
+    values = dict(description)
+    kind = LAYERS[values.pop("type")]
+    inside = {name: [described_layer(each) for each in values[name]] for name in PARTS if name in values}
+    return kind(**{**values, **inside})
 
 
 def network_arrays(model):

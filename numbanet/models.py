@@ -12,12 +12,12 @@ from ._checks import as_numeric, describe, float_dtype, integer, mapping, number
 from ._views import NamedViews
 from .errors import CheckpointError
 from .kernels import _threads
-from .layers import LAYERS, Layer
+from .layers import checked_layers, place
 from .objectives import OBJECTIVES
 from .program import Program
-from .program import describe as describe_layer
 
-INFERENCE_BATCH = 512  # rows that go through the network together
+INFERENCE_BATCH = 512  # rows that go through the network together, or fewer,
+INFERENCE_VALUES = 1 << 22  # so that no layer gives more values at a time
 KEPT_PROGRAMS = 8  # batch sizes for which the buffers are kept
 
 
@@ -55,7 +55,9 @@ class Sequential:
     """
 
     def __init__(self, layers, input_shape, *, loss="softmax", reg=0.0, dtype=np.float32, seed=None, ops=None):
-        self.layers = self._checked_layers(layers)
+        self.layers = checked_layers("layers", layers)
+        if not self.layers:
+            raise ValueError("layers: a network needs at least one layer")
         self.input_shape = self._checked_shape(input_shape)
         self.loss_name = one_of("loss", loss, OBJECTIVES)
         self.objective = OBJECTIVES[loss]
@@ -67,18 +69,6 @@ class Sequential:
         self.reg = reg
         self._declare()
         self._initialize()
-
-    @staticmethod
-    def _checked_layers(layers):
-        layers = sequence("layers", layers, "layers")
-        if not layers:
-            raise ValueError("layers: a network needs at least one layer")
-        for index, layer in enumerate(layers):
-            if isinstance(layer, type) and issubclass(layer, Layer):
-                raise TypeError(f"layers[{index}]: expected a layer, got the class; write {layer.__name__}(...)")
-            if not isinstance(layer, Layer):
-                raise TypeError(f"layers[{index}]: expected a layer, got {describe(layer)}")
-        return tuple(layers)
 
     @staticmethod
     def _checked_shape(input_shape):
@@ -99,21 +89,23 @@ class Sequential:
         """Walk the shapes through the layers, and name and lay out every array."""
         counts = {}
         self.names, self._variables = {}, {}  # (layer index, local name) -> full name; full name -> Variable
-        self._layer_parameters = [[] for _ in self.layers]
+        self.placed = place(self.layers, self.input_shape)
+        self._layer_parameters = [[] for _ in self.placed]
         shapes, state_shapes = {}, {}
-        declared = list(_declared(self.layers, self.input_shape))
-        for index, (parameters, state, _) in enumerate(declared):
-            for variable, where in [*((v, shapes) for v in parameters), *((v, state_shapes) for v in state)]:
+        for index, placed in enumerate(self.placed):
+            both = [*((v, shapes) for v in placed.parameters), *((v, state_shapes) for v in placed.state)]
+            for variable, where in both:
                 counts[variable.name] = counts.get(variable.name, 0) + 1
                 full = f"{variable.name}{counts[variable.name]}"
                 self.names[index, variable.name], self._variables[full] = full, variable
                 where[full] = variable.shape
                 if where is shapes:
                     self._layer_parameters[index].append(full)
-        last = declared[-1][2]
-        if len(last) != 1:
-            raise ValueError(f"{describe_layer(index, self.layers[index])}: must give a flat output, (C,), got {last}")
-        self.output_size = last[0]
+        last = [placed for placed in self.placed if placed.is_outermost][-1]
+        if len(last.output_shape) != 1:
+            hint = "; end with GlobalAvgPool() or Flatten(), and Affine(...)" if len(last.output_shape) == 3 else ""
+            raise ValueError(f"{last}: must give a flat output, (C,), got {last.output_shape}{hint}")
+        self.output_size = last.output_shape[0]
         self._params, self.grads = NamedViews(shapes, self.dtype), NamedViews(shapes, self.dtype)
         self._state = NamedViews(state_shapes, self.dtype)
 
@@ -126,10 +118,15 @@ class Sequential:
                 if values.shape != variable.shape:
                     raise ValueError(f"{name}: its initializer gave shape {values.shape}, expected {variable.shape}")
                 view[...] = values
-        self.random_keys = np.zeros((len(self.layers), 2), np.uint64)  # of each layer: seed and step
-        self.random_keys[:, 0] = rng.integers(2**63, size=len(self.layers), dtype=np.uint64)
+        self.random_keys = np.zeros((len(self.placed), 2), np.uint64)  # of each layer: seed and step
+        self.random_keys[:, 0] = rng.integers(2**63, size=len(self.placed), dtype=np.uint64)
 
-    # What a Program asks.
+    # What a Program asks. Layers have indices in the order of `placed`, those inside of others among them.
+
+    @property
+    def widest(self):
+        """Number of values of an example where they are most."""
+        return max(math.prod(shape) for placed in self.placed for shape in (placed.input_shape, placed.output_shape))
 
     def parameter_names(self, index):
         """Full names of the parameters of layer `index`."""
@@ -252,9 +249,7 @@ class Sequential:
         fits = X.ndim >= 2 and (X.shape[1:] == self.input_shape or (flat and math.prod(X.shape[1:]) == size))
         if not fits:
             wanted = ", ".join(map(str, ("N", *self.input_shape)))
-            raise ValueError(
-                f"{name}: {describe_layer(0, self.layers[0])}, takes examples of shape ({wanted}), got {X.shape}"
-            )
+            raise ValueError(f"{name}: {self.placed[0]}, takes examples of shape ({wanted}), got {X.shape}")
         if len(X) == 0:
             raise ValueError(f"{name}: expected at least one example, got shape {X.shape}")
         return X
@@ -289,15 +284,15 @@ class Sequential:
 
     def __repr__(self):
         lines = [f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.loss_name!r}"]
-        shape = self.input_shape
-        for index, layer in enumerate(self.layers):
-            shape, before = layer.output_shape(shape), shape
+        for index, placed in enumerate(self.placed):
             named = ", ".join(f"{name} {self.params[name].shape}" for name in self.parameter_names(index))
-            lines.append(f"  {index + 1:2d}  {layer!r:40s} {before} -> {shape}  {named}".rstrip())
+            number, layer = f"{placed.number:>2s}", placed.name
+            shapes = f"{placed.input_shape} -> {placed.output_shape}"
+            lines.append(f"  {number}  {layer:{44 - len(number)}s}{shapes}  {named}".rstrip())
         return "\n".join(lines)
 
     def __getstate__(self):  # for copy and pickle: all but what can be made again
-        made_again = ("_programs", "names", "_variables", "_layer_parameters", "grads")
+        made_again = ("_programs", "placed", "names", "_variables", "_layer_parameters", "grads")
         kept = {name: value for name, value in self.__dict__.items() if name not in made_again}
         return {**kept, "ops": self.ops.__name__}
 
@@ -311,7 +306,8 @@ class Sequential:
         """Scores of any number of rows, in a fixed amount of memory besides the result."""
         scores = np.empty((len(X), self.output_size), self.dtype)
         # The next power of two, so that few sizes of buffers serve any number of rows; rows do not see each other.
-        program = self._program(min(INFERENCE_BATCH, 1 << (len(X) - 1).bit_length()), training=False)
+        most = min(INFERENCE_BATCH, max(1, INFERENCE_VALUES // self.widest))
+        program = self._program(1 << (min(most, len(X)) - 1).bit_length(), training=False)
         for start in range(0, len(X), program.batch):
             rows = X[start : start + program.batch]
             program.x[: len(rows)] = rows.reshape(len(rows), -1)
@@ -338,17 +334,6 @@ def _gather(X, rows, out):
         out[...] = X[rows].reshape(out.shape)
 
 
-def _declared(layers, shape):
-    """For each layer its parameters, its running averages, and the shape it gives."""
-    for index, layer in enumerate(layers):
-        try:
-            parameters, state = layer.parameters(shape), layer.state(shape)
-            shape = layer.output_shape(shape)
-        except ValueError as error:
-            raise ValueError(f"{describe_layer(index, layer)}: {error}") from None
-        yield parameters, state, shape
-
-
 def load_model(path, ops=None):
     """Read what `Sequential.save` wrote: (network, extra, dict of extra arrays).
 
@@ -363,14 +348,14 @@ def load_model(path, ops=None):
     header, arrays = checkpoint.load(path, "model")
     try:
         description, extra = header["model"], mapping("extra", header["extra"], "what was saved with the network")
-        layers = [LAYERS[entry.pop("type")](**entry) for entry in description.pop("layers")]
+        layers = [checkpoint.described_layer(entry) for entry in description.pop("layers")]
         shape = Sequential._checked_shape(description.pop("input_shape"))
-        declared = sum(math.prod(v.shape) for p, s, _ in _declared(layers, shape) for v in (*p, *s))
+        declared = sum(math.prod(v.shape) for each in place(layers, shape) for v in (*each.parameters, *each.state))
         stored = sum(array.size for name, array in arrays.items() if name.startswith(("param/", "state/")))
         if declared != stored:  # asked before anything of the declared size is allocated
             raise ValueError(f"the layers take {declared} values, and the file has {stored}")
         model = Sequential(layers, shape, ops=ops, **description)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged header ({error!r})") from None
     checkpoint.fill(checkpoint.network_arrays(model), arrays, path)
     prefix = "extra/"

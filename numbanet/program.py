@@ -3,17 +3,25 @@
 Lowering happens once. A step is then a walk down the list: nothing is checked, chosen or allocated.
 """
 
+import contextlib
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
+from ._spares import Spares, address
 from ._views import aligned_zeros
 from .kernels._placement import keep_apart
+from .layers import EITHER, reordering
 
 
-def describe(index, layer):
-    """How messages name a layer."""
-    return f"layer {index + 1}, {layer!r}"
+class _Step(NamedTuple):
+    """What a layer leaves for the backward pass."""
+
+    index: int
+    learns: bool
+    backward: Callable | None
 
 
 class Program:
@@ -42,11 +50,16 @@ class Program:
         self.dtype = model.dtype
         self._outputs = []  # as (layers, array), to find where a number went wrong
         self._forward, self._backward, self._penalties, self._keys = [], [], [], []
-        self.x = self.buffer(math.prod(model.input_shape))
-        gradients = self._lower_forward()
+        self._spares = Spares(batch * model.widest, self.dtype)
+        self._reuses = not training  # whether arrays are given back to be used again, or kept for the backward pass
+        self._next = 0  # index of the layer that is lowered next
+        self.x = aligned_zeros((batch, math.prod(model.input_shape)), self.dtype)
+        self._kept = [address(self.x)]
+        self.scores, steps = self.chain(model.layers, self.x, model.input_shape)
         if training:
             self._lower_loss()
-            self._lower_backward(gradients)
+            self._reuses, self.needed = True, False
+            self.backpropagate(steps, self._dscores)
             for index, name in model.decaying():
                 self._index = index
                 w, dw = self.parameter(name)
@@ -63,9 +76,30 @@ class Program:
         """The current layer's running average."""
         return self.model.state[self.model.names[self._index, name]]
 
-    def buffer(self, width):
-        """A new array for the batch, shape (N, width)."""
-        return aligned_zeros((self.batch, width), self.dtype)
+    def buffer(self, *shape):
+        """An array for the batch, shape (N, *shape)."""
+        shape = (self.batch, *shape)
+        return self._spares.take(shape) if self._reuses else aligned_zeros(shape, self.dtype)
+
+    def overwritable(self, array):
+        """`array` itself where nothing reads it any more, else another of its shape."""
+        return self.buffer(*array.shape[1:]) if address(array) in self._kept else array
+
+    def gradient(self, x):
+        """An array for the gradient of the layer's input `x`; an empty one, (0, ...), where nothing below learns."""
+        return self.buffer(*x.shape[1:]) if self.needed else np.empty((0, *x.shape[1:]), self.dtype)
+
+    @contextlib.contextmanager
+    def keeping(self, array):
+        """While this lasts, `array` is neither overwritten nor given back."""
+        self._kept.append(address(array))
+        yield
+        self._kept.remove(address(array))
+
+    def release(self, array):
+        """Give an array back, unless it is kept: its values are not needed any more."""
+        if address(array) not in self._kept:
+            self._spares.give(array)
 
     def random_key(self):
         """The current layer's seed and step, uint64, shape (2,); the step moves on with every training pass."""
@@ -89,25 +123,82 @@ class Program:
 
     # Lowering.
 
-    def _lower_forward(self):
-        """Bind the forward pass; returns (index, layer, input, backward) for each layer that has a backward."""
-        gradients = []
-        x, layers, index = self.x, self.model.layers, 0
-        while index < len(layers):
-            self._index = index
-            layer, covered = layers[index], 1
-            if index + 1 < len(layers) and (fused := layer.fused_with(layers[index + 1])):
-                layer, covered = fused, 2
+    def chain(self, layers, x, shape, layout=EITHER):
+        """Bind the forward pass of layers one after the other.
+
+        Parameters
+        ----------
+        layers : sequence of Layer
+        x : ndarray
+            The batch's input, and
+        shape : tuple of int
+            that of one example, as users know it.
+        layout : {CHANNELS_FIRST, CHANNELS_LAST, EITHER}
+            The order in which pictures are to come out.
+
+        Returns
+        -------
+        out : ndarray
+        steps : list
+            For `backpropagate`.
+        """
+        steps = []
+        for layer, covered in _fused(layers):
+            first, self._next = self._next, self._next + covered
+            x = self._reordered(first, x, shape, layer.layout, steps)
+            self._index, self.shape = first, shape
             try:
                 out, backward = layer.lower(self, x)
             except ValueError as error:
-                raise ValueError(f"{describe(index, layers[index])}: {error}") from None
-            if backward is not None:
-                gradients.append((index, layer, x, backward))
-            self._outputs.append((range(index, index + covered), out))
-            x, index = out, index + covered
-        self.scores = x
-        return gradients
+                if layer.parts():  # the layer inside is named already
+                    raise
+                raise ValueError(f"{self.model.placed[first]}: {error}") from None
+            # By now the layers inside have been counted too.
+            steps.append(_Step(first, any(map(self.model.learns, range(first, self._next))), backward))
+            if self.training:
+                self._outputs.append((range(first, first + covered), out))
+                if layer.backward_takes_output:
+                    self._kept.append(address(out))
+            self._leave(x, out)
+            x, shape = out, layer.output_shape(shape)
+        return self._reordered(self._next, x, shape, layout, steps), steps
+
+    def _reordered(self, index, x, shape, layout, steps):
+        """`x` in another order, where it is not in that order already."""
+        lower = reordering(x, shape, layout)
+        if lower is None:
+            return x
+        self._index, self.shape = index, shape
+        out, backward = lower(self, x)
+        steps.append(_Step(index, False, backward))
+        self._leave(x, out)
+        return out
+
+    def _leave(self, x, out):
+        """In inference, what went into a layer is not needed after it."""
+        if not self.training and address(x) != address(out):
+            self.release(x)
+
+    def backpropagate(self, steps, dout):
+        """Bind the backward pass of what `chain` gave, last layer first.
+
+        Returns the gradient of the chain's input. Where that is not `needed`, since nothing below learns, the pass ends
+        at the first layer that learns, and what comes back has no meaning.
+        """
+        needed = self.needed
+        learning = [position for position, step in enumerate(steps) if step.learns]
+        lowest = 0 if needed else min(learning, default=len(steps))
+        for position in range(len(steps) - 1, lowest - 1, -1):
+            self._index, _, backward = steps[position]
+            if backward is None:
+                continue
+            self.needed = needed or position > lowest
+            dx = backward(dout)
+            if address(dx) != address(dout):
+                self.release(dout)
+            dout = dx
+        self.needed = needed
+        return dout
 
     def _lower_loss(self):
         objective = self.model.objective
@@ -116,26 +207,6 @@ class Program:
         loss = []
         self._bind(loss, objective.operation, self.scores, self.y, self._dscores)
         ((self._loss, self._loss_arguments),) = loss
-
-    def _lower_backward(self, gradients):
-        """Bind the backward pass, last layer first, down to the first layer that learns."""
-        learning = [i for i, (index, layer, _, _) in enumerate(gradients) if self.model.learns(index)]
-        if not learning:
-            return
-        widest = max(x.shape[1] for _, _, x, _ in gradients)
-        spare = [aligned_zeros(self.batch * widest, self.dtype) for _ in range(2)]
-        dout = self._dscores
-        for position in range(len(gradients) - 1, learning[0] - 1, -1):
-            self._index, layer, x, backward = gradients[position]
-            if layer.gradient_in_place:
-                dx = dout
-            elif position == learning[0]:
-                dx = np.empty((0, x.shape[1]), self.dtype)  # nothing below learns: no input gradient
-            else:
-                spare.reverse()
-                dx = spare[0][: x.size].reshape(x.shape)
-            backward(dout, dx)
-            dout = dx
 
     # Running.
 
@@ -166,7 +237,17 @@ class Program:
             for index in indices:
                 for name in self.model.parameter_names(index):
                     if not np.isfinite(self.model.params[name]).all():
-                        return f"parameter {name} of {describe(index, self.model.layers[index])}"
+                        return f"parameter {name} of {self.model.placed[index]}"
             if not np.isfinite(out).all():
-                return f"the output of {describe(indices[-1], self.model.layers[indices[-1]])}"
+                return f"the output of {self.model.placed[indices[-1]]}"
         return "the loss alone; the scores are finite"
+
+
+def _fused(layers):
+    """(layer, number of layers that it stands for): two where one runs in one go with the following one."""
+    position = 0
+    while position < len(layers):
+        layer, following = layers[position], layers[position + 1 : position + 2]
+        fused = layer.fused_with(*following) if following else None
+        yield (fused, 2) if fused else (layer, 1)
+        position += 2 if fused else 1

@@ -79,23 +79,27 @@ def test_options_are_checked(make, message):
 
 
 def test_a_layer_that_cannot_take_its_input_is_named():
-    with pytest.raises(ValueError, match=r"^layer 2, BatchNorm\(.*\): expected a flat input, \(D,\), got \(3, 8, 8\)$"):
-        Sequential([ReLU(), BatchNorm(), Affine(2)], (3, 8, 8))
-    with pytest.raises(ValueError, match=r"^layer 1, SiLU\(\): must give a flat output, \(C,\), got \(3, 8, 8\)$"):
-        Sequential([SiLU()], (3, 8, 8))
+    with pytest.raises(ValueError, match=r"^layer 2, BatchNorm\(.*\): expected a flat input, \(D,\), .*got \(3, 8\)$"):
+        Sequential([ReLU(), BatchNorm(), Affine(2)], (3, 8))
+    with pytest.raises(ValueError, match=r"^layer 1, SiLU\(\): must give a flat output, \(C,\), got \(3, 8\)$"):
+        Sequential([SiLU()], (3, 8))
 
 
 class Doubled(Layer):
     """The user's own: twice the input, by operations that are there already."""
-
-    gradient_in_place = False
 
     def lower(self, net, x):
         twice = 2 * np.eye(x.shape[1], dtype=x.dtype)
         nothing = np.zeros(x.shape[1], x.dtype)
         out, unused_w, unused_b = net.buffer(x.shape[1]), np.empty_like(twice), np.empty_like(nothing)
         net.forward("affine_forward", x, twice, nothing, out)
-        return out, lambda dout, dx: net.backward("affine_backward", dout, x, twice, dx, unused_w, unused_b)
+
+        def backward(dout):
+            dx = net.gradient(x)
+            net.backward("affine_backward", dout, x, twice, dx, unused_w, unused_b)
+            return dx
+
+        return out, backward
 
 
 def test_a_layer_of_the_user_s_own():

@@ -7,27 +7,46 @@ operations it runs. It holds no arrays, so one may stand in several places or ne
 
 from .activations import ACTIVATIONS, ELU, GELU, Dropout, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
 from .affine import Affine
-from .base import Layer, Variable
-from .normalization import NORMALIZATIONS, BatchNorm, LayerNorm
+from .base import CHANNELS_FIRST, CHANNELS_LAST, EITHER, Layer, Placed, Variable, place
+from .convolution import AvgPool, Conv, GlobalAvgPool, MaxPool
+from .normalization import NORMALIZATIONS, BatchNorm, GroupNorm, LayerNorm
+from .structure import Flatten, Residual, checked_layers, reordering
 
+_PICTURES = (Conv, MaxPool, AvgPool, GlobalAvgPool, GroupNorm, Flatten, Residual)
 # By the names that files have for them.
-LAYERS = {layer.__name__: layer for layer in (Affine, Dropout, *ACTIVATIONS.values(), *NORMALIZATIONS.values())}
+LAYERS = {
+    layer.__name__: layer for layer in (Affine, Dropout, *ACTIVATIONS.values(), *NORMALIZATIONS.values(), *_PICTURES)
+}
 
 __all__ = [
     "ACTIVATIONS",
+    "CHANNELS_FIRST",
+    "CHANNELS_LAST",
+    "EITHER",
     "ELU",
     "GELU",
     "LAYERS",
     "NORMALIZATIONS",
     "Affine",
+    "AvgPool",
     "BatchNorm",
+    "Conv",
     "Dropout",
+    "Flatten",
+    "GlobalAvgPool",
+    "GroupNorm",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "MaxPool",
+    "Placed",
     "ReLU",
+    "Residual",
     "SiLU",
     "Sigmoid",
     "Tanh",
     "Variable",
+    "checked_layers",
+    "place",
+    "reordering",
 ]

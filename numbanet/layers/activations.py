@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from .._checks import number, one_of
-from .base import Layer, set_checked
+from .base import EITHER, Layer, set_checked
 
 
 class _Activation(Layer):
     """An element-wise function: `operation` names its pair, whose backward takes the input or the output."""
 
+    layout = EITHER
     operation = ""
     backward_takes_output = False
 
@@ -16,22 +17,25 @@ class _Activation(Layer):
         return ()
 
     def lower(self, net, x):
-        out = net.buffer(x.shape[1])
+        out = net.overwritable(x) if self.backward_takes_output else net.buffer(*x.shape[1:])
         net.forward(f"{self.operation}_forward", x.reshape(-1), *self.constants(), out.reshape(-1))
         seen = out if self.backward_takes_output else x
 
-        def backward(dout, dx):
+        def backward(dout):
+            dx = net.overwritable(dout)
             arguments = (dout.reshape(-1), seen.reshape(-1), *self.constants(), dx.reshape(-1))
             net.backward(f"{self.operation}_backward", *arguments)
+            return dx
 
         return out, backward
 
 
 @dataclass(frozen=True)
 class ReLU(_Activation):
-    """``max(x, 0)``. Directly after an `Affine` it is computed together with it."""
+    """``max(x, 0)``. Directly after an `Affine` or a `Conv` it is computed together with it."""
 
     operation = "relu"
+    backward_takes_output = True  # which is positive where the input is
 
 
 @dataclass(frozen=True)
@@ -109,15 +113,24 @@ class Dropout(Layer):
 
     keep_ratio: float
 
+    layout = EITHER
+    backward_takes_output = False
+
     def __post_init__(self):
         set_checked(self, keep_ratio=number("Dropout: keep_ratio", self.keep_ratio, 0, 1, include_low=False))
 
     def lower(self, net, x):
         if not net.training or self.keep_ratio == 1:
             return x, None
-        out, key, keep = net.buffer(x.shape[1]), net.random_key(), self.keep_ratio
+        out, key, keep = net.overwritable(x), net.random_key(), self.keep_ratio
         net.forward("dropout_forward", x.reshape(-1), key, keep, out.reshape(-1))
-        return out, lambda dout, dx: net.backward("dropout_backward", dout.reshape(-1), key, keep, dx.reshape(-1))
+
+        def backward(dout):
+            dx = net.overwritable(dout)
+            net.backward("dropout_backward", dout.reshape(-1), key, keep, dx.reshape(-1))
+            return dx
+
+        return out, backward
 
 
 ACTIVATIONS = {

@@ -11,7 +11,7 @@ from .base import Layer, Variable, set_checked
 
 @dataclass(frozen=True)
 class Affine(Layer):
-    """Fully connected: ``x w + b``; an input with several axes is flattened.
+    """Fully connected: ``x w + b``; an input with several axes is flattened, pictures in the order C, H, W.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Affine(Layer):
     units: int
     weight_init: object = "he_normal"
 
-    gradient_in_place = False
+    backward_takes_output = False
 
     def __post_init__(self):
         set_checked(self, units=integer("Affine: units", self.units, 1))
@@ -42,18 +42,31 @@ class Affine(Layer):
         return _AffineReLU(self.units, self.weight_init) if type(following) is ReLU else None
 
     def lower(self, net, x):
-        w, dw = net.parameter("W")
-        b, db = net.parameter("b")
+        (w, dw), (b, db) = net.parameter("W"), net.parameter("b")
         out = net.buffer(self.units)
         net.forward("affine_forward", x, w, b, out)
-        return out, lambda dout, dx: net.backward("affine_backward", dout, x, w, dx, dw, db)
+
+        def backward(dout):
+            dx = net.gradient(x)
+            net.backward("affine_backward", dout, x, w, dx, dw, db)
+            return dx
+
+        return out, backward
 
 
 class _AffineReLU(Affine):
+    backward_takes_output = True
+
     def lower(self, net, x):
-        w, dw = net.parameter("W")
-        b, db = net.parameter("b")
+        (w, dw), (b, db) = net.parameter("W"), net.parameter("b")
         out = net.buffer(self.units)
         net.forward("affine_relu_forward", x, w, b, out)
-        # The gradient before the ReLU takes the place of the one after it.
-        return out, lambda dout, dx: net.backward("affine_relu_backward", dout, x, w, out, dout, dx, dw, db)
+
+        def backward(dout):
+            # The gradient before the ReLU takes the place of the one after it.
+            dz, dx = net.overwritable(dout), net.gradient(x)
+            net.backward("affine_relu_backward", dout, x, w, out, dz, dx, dw, db)
+            net.release(dz)
+            return dx
+
+        return out, backward

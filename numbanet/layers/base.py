@@ -3,6 +3,11 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+# How a batch lies in memory whose examples are pictures, (C, H, W) to the user. Other examples are always flat.
+CHANNELS_FIRST = "channels first"  # flat, (N, C H W), in the order that users pass and affine's weights count
+CHANNELS_LAST = "channels last"  # (N, H, W, C), as the operations on pictures take them
+EITHER = "either"  # whichever it is already
+
 
 class Variable(NamedTuple):
     """An array that a layer needs: a parameter that is learnt, or a running average that is kept."""
@@ -17,8 +22,11 @@ class Variable(NamedTuple):
 class Layer:
     """Base of all layers. A layer of your own defines `lower`, and what else differs from the element-wise case."""
 
-    # An element-wise gradient may overwrite the one it is computed from; a product's may not.
-    gradient_in_place = True
+    # The order in which `lower` takes pictures; the program brings them into it.
+    layout = CHANNELS_FIRST
+
+    # Whether the backward pass reads what the forward pass wrote. Where not, a layer that follows may overwrite it.
+    backward_takes_output = True
 
     def output_shape(self, input_shape):
         """Shape of one example's output; ValueError where the layer cannot take `input_shape`."""
@@ -32,6 +40,10 @@ class Layer:
         """The `Variable`s that training keeps and inference uses."""
         return ()
 
+    def parts(self):
+        """Lists of layers inside of this one, each of which starts from this one's input."""
+        return ()
+
     def fused_with(self, following):
         """One layer that does the work of this and the following one in one go, or None."""
         return None
@@ -42,15 +54,18 @@ class Layer:
         Parameters
         ----------
         net : numbanet.program.Program
-            Gives `parameter`, `state`, `buffer`, and takes operations by `forward` and `backward`.
-        x : ndarray, shape (N, D)
-            The batch's input, flattened.
+            Gives `parameter`, `state`, `buffer`, `overwritable`, `gradient`, and `shape`, that of one example of the
+            input; takes operations by `forward` and `backward`.
+        x : ndarray, shape (N, D), or (N, H, W, C) for pictures where `layout` is `CHANNELS_LAST`
+            The batch's input.
 
         Returns
         -------
-        out : ndarray, shape (N, M)
-        backward : function of (dout, dx)
-            Adds the operations that turn the gradient `dout` into `dx`; None where there is nothing to do.
+        out : ndarray, shape (N, M), or (N, HO, WO, F)
+            The batch's output.
+        backward : function
+            From the gradient of `out`, add the operations that compute those of the parameters, and return that of `x`,
+            in an array from `net.gradient(x)` or `net.overwritable(dout)`. None where the gradient passes unchanged.
         """
         raise TypeError(f"{type(self).__name__} does not define lower(net, x)")
 
@@ -59,3 +74,60 @@ def set_checked(layer, **values):
     """Put checked values in the place of what the caller gave, in a layer that is being made."""
     for name, value in values.items():
         object.__setattr__(layer, name, value)
+
+
+def pixels(input_shape):
+    """``C, H, W`` of a picture's shape; ValueError for any other."""
+    if len(input_shape) != 3:
+        raise ValueError(f"expected pictures, (C, H, W), got {input_shape}")
+    return input_shape
+
+
+class Placed(NamedTuple):
+    """A layer in its place in a network."""
+
+    number: str  # counted from 1; 3.1 is the first inside of the third
+    layer: Layer
+    input_shape: tuple
+    output_shape: tuple = ()
+    parameters: tuple = ()
+    state: tuple = ()
+
+    @property
+    def is_outermost(self):
+        """Whether it stands in the network's own list, not inside of another layer."""
+        return "." not in self.number
+
+    @property
+    def name(self):
+        """The layer in a line: of one that holds others, which have lines of their own, the type alone."""
+        return type(self.layer).__name__ if self.layer.parts() else repr(self.layer)
+
+    def __str__(self):  # as messages name it
+        return f"layer {self.number}, {self.name}"
+
+
+def place(layers, shape, within="", first=1):
+    """The `Placed` layers in order, each followed by those inside of it.
+
+    Raises
+    ------
+    ValueError
+        Where a layer cannot take what the one before it gives; the message names the layer.
+    """
+    placed = []
+    for count, layer in enumerate(layers, first):
+        number, inside, parts = f"{within}{count}", [], 0
+        for part in layer.parts():
+            inside += place(part, shape, f"{number}.", parts + 1)
+            parts += len(part)
+        here = Placed(number, layer, shape)
+        try:
+            here = here._replace(
+                output_shape=layer.output_shape(shape), parameters=layer.parameters(shape), state=layer.state(shape)
+            )
+        except ValueError as error:
+            raise ValueError(f"{here}: {error}") from None
+        placed += [here, *inside]
+        shape = here.output_shape
+    return placed

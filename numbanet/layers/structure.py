@@ -1,0 +1,147 @@
+"""Layers that compute next to nothing: they say how others are put together, and in which order numbers lie."""
+
+import math
+from dataclasses import dataclass
+
+from .._checks import describe, sequence
+from .base import CHANNELS_FIRST, CHANNELS_LAST, EITHER, Layer, set_checked
+
+
+def checked_layers(name, layers):
+    """A tuple of layers; TypeError where it holds anything else."""
+    layers = sequence(name, layers, "layers")
+    for index, layer in enumerate(layers):
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            raise TypeError(f"{name}[{index}]: expected a layer, got the class; write {layer.__name__}(...)")
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{name}[{index}]: expected a layer, got {describe(layer)}")
+    return tuple(layers)
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """Examples of any shape as vectors (D,); pictures in the order C, H, W, as in the course and PyTorch.
+
+    An `Affine` flattens by itself.
+    """
+
+    layout = CHANNELS_FIRST
+    backward_takes_output = False
+
+    def output_shape(self, input_shape):
+        return (math.prod(input_shape),)
+
+    def lower(self, net, x):
+        return x, None
+
+
+@dataclass(frozen=True)
+class Residual(Layer):
+    """A residual connection: the sum of what `layers` make of the input, and the input itself.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        The branch.
+    shortcut : list of Layer
+        What the input goes through on the other way, where the branch changes its shape: mostly a `Conv` of 1 x 1 with
+        the stride of the branch. By default nothing.
+
+    Notes
+    -----
+    Source: He, Zhang, Ren and Sun, arXiv:1512.03385, section 3.2. The ReLU that they put after the sum is a layer of
+    its own, as in ``[Residual([Conv(64, 3, pad=1), ReLU(), Conv(64, 3, pad=1)]), ReLU()]``.
+    """
+
+    layers: tuple
+    shortcut: tuple = ()
+
+    layout = CHANNELS_LAST
+    backward_takes_output = False
+
+    def __post_init__(self):
+        layers = checked_layers("Residual: layers", self.layers)
+        if not layers:
+            raise ValueError("Residual: layers: expected at least one layer")
+        set_checked(self, layers=layers, shortcut=checked_layers("Residual: shortcut", self.shortcut))
+
+    def parts(self):
+        return self.layers, self.shortcut
+
+    def output_shape(self, input_shape):
+        branch, short = input_shape, input_shape
+        for layer in self.layers:
+            branch = layer.output_shape(branch)
+        for layer in self.shortcut:
+            short = layer.output_shape(short)
+        if branch != short:
+            way = "the shortcut gives" if self.shortcut else "the input is"
+            hint = "" if self.shortcut else "; give the input a `shortcut` that leads there"
+            raise ValueError(f"the branch gives {branch}, but {way} {short}{hint}")
+        return branch
+
+    def lower(self, net, x):
+        shape = net.shape
+        with net.keeping(x):
+            branch, through = net.chain(self.layers, x, shape, self.layout)
+            short, past = net.chain(self.shortcut, x, shape, self.layout)
+            out = net.overwritable(branch)
+            net.forward("add", branch.reshape(-1), short.reshape(-1), out.reshape(-1))
+            net.release(short)
+
+        def backward(dout):
+            with net.keeping(dout):
+                past_short = net.backpropagate(past, dout)  # `dout` itself where the shortcut is empty
+            with net.keeping(past_short):
+                dx = net.backpropagate(through, dout)
+            if net.needed:
+                total = net.overwritable(dx)
+                net.backward("add", dx.reshape(-1), past_short.reshape(-1), total.reshape(-1))
+                dx = total
+            net.release(past_short)
+            return dx
+
+        return out, backward
+
+
+def reordering(x, shape, layout):
+    """The function that lowers the step from the order in which `x` is to `layout`; None where it is in it already.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, D) or (N, H, W, C)
+    shape : tuple of int
+        Of one example, as users know it.
+    layout : {CHANNELS_FIRST, CHANNELS_LAST, EITHER}
+    """
+    is_last = x.ndim == 4
+    if len(shape) != 3 or layout == EITHER or is_last == (layout == CHANNELS_LAST):
+        return None
+    return _to_channels_first if is_last else _to_channels_last
+
+
+def _to_channels_last(net, x):
+    channels, *size = net.shape
+    return _reordered(net, x, "channels_last", "channels_first", (channels, math.prod(size)), (*size, channels))
+
+
+def _to_channels_first(net, x):
+    channels, *size = net.shape
+    return _reordered(net, x, "channels_first", "channels_last", (math.prod(size), channels), (math.prod(net.shape),))
+
+
+def _reordered(net, x, there, back, axes, shape):
+    """Lower the exchange of two `axes` of each example by the operation `there`; `shape` is what comes out."""
+    n = len(x)
+    if 1 in axes:  # both orders are the same
+        return x.reshape(n, *shape), lambda dout: dout.reshape(x.shape)
+    exchanged = axes[::-1]
+    out = net.buffer(*shape)
+    net.forward(there, x.reshape(n, *axes), out.reshape(n, *exchanged))
+
+    def backward(dout):
+        dx = net.gradient(x)
+        net.backward(back, dout.reshape(n, *exchanged), dx.reshape(n, *axes))
+        return dx
+
+    return out, backward
