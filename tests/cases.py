@@ -78,6 +78,32 @@ ROWS = [
     *sizes("ND", (1, 1), (1, 5), (2, 3), (7, 63), (8, 64), (9, 65), (16, 1), (64, 300), (129, 16), (131, 137)),
 ]
 
+PICTURES = [
+    *sizes("NPC", (1, 1, 1), (2, 15, 3), (3, 49, 1), (7, 1, 17), (2, 16, 32), (1, 65, 16), (5, 300, 3), (2, 63, 70)),
+]
+# One group, one for each channel, and between; more channels, pixels and pictures than the kernel takes at a time.
+GROUPED = [
+    *sizes("NPCG", (1, 1, 1, 1), (2, 15, 3, 3), (3, 49, 12, 4), (7, 6, 17, 1), (2, 65, 32, 8), (70, 2, 6, 2)),
+    *sizes("NPCG", (2, 9, 130, 1), (3, 129, 70, 70), (2, 7, 140, 7), (1, 5, 195, 3)),
+]
+
+MAPS = sizes("NHWC", (1, 1, 1, 1), (2, 3, 5, 1), (3, 2, 7, 17), (5, 4, 4, 70), (2, 8, 9, 3))
+
+# N, H, W, C; window, stride and pad.
+POOLING = [
+    ((1, 1, 1, 1), (1, 1), (1, 1), (0, 0)),
+    ((2, 4, 6, 3), (2, 2), (2, 2), (0, 0)),
+    ((3, 5, 7, 1), (2, 2), (2, 2), (0, 0)),  # a row and a column are left over
+    ((1, 7, 8, 16), (3, 3), (2, 2), (1, 1)),
+    ((2, 9, 5, 17), (3, 2), (1, 2), (1, 0)),
+    ((9, 6, 7, 32), (2, 2), (2, 2), (1, 1)),
+    ((2, 8, 5, 5), (2, 1), (3, 2), (0, 0)),  # windows leave pixels out
+    ((1, 5, 4, 70), (5, 4), (1, 1), (0, 0)),  # as large as the picture
+    ((2, 3, 5, 33), (3, 3), (4, 1), (1, 1)),
+]
+
+WINDOW = dict.fromkeys(["window", "stride", "pad"])
+
 MOMENTUM = {"w": "P", "dw": "P", "velocity": "P", "learning_rate": 0.05, "momentum": 0.9}
 SECOND_MOMENT = between(0.01, 2, "P")
 
@@ -95,6 +121,34 @@ def affine_relu_backward(shapes, dx, note=""):
 def normalization_backward(statistics):
     arrays = {"dout": "ND", "x": "ND", "gamma": "D", "mean": statistics, "inv_std": between(0.5, 2, statistics)}
     return cases(ROWS, "dx dgamma dbeta", terms="ND", **arrays, dx="ND", dgamma="D", dbeta="D")
+
+
+def groupnorm_backward():
+    arrays = {"dout": "NPC", "x": "NPC", "gamma": "C", "mean": "NG", "inv_std": between(0.5, 2, "NG"), "groups": groups}
+    return cases(GROUPED, "dx dgamma dbeta", terms="NPC", **arrays, dx="NPC", dgamma="C", dbeta="C")
+
+
+def groups(rng, dtype, size):
+    return size["G"]
+
+
+def pooling(outputs, **makers):
+    """Cases over POOLING; I and J are the rows and columns of windows."""
+    found = []
+    for shape, window, stride, pad in POOLING:
+        n, h, w, c = shape
+        i, j = ((size + 2 * p - k) // s + 1 for size, k, s, p in zip((h, w), window, stride, pad, strict=True))
+        size = dict(zip("NHWCIJ", (n, h, w, c, i, j), strict=True))
+        given = {"window": window, "stride": stride, "pad": pad}
+        arguments = {name: given.get(name, maker) for name, maker in makers.items()}
+        note = " ".join(f"{name}={value}" for name, value in given.items()) + " "
+        found += cases([size], outputs, note=note, terms="", **arguments)
+    return [replace(case, terms=window[0] * window[1]) for case, (_, window, _, _) in zip(found, POOLING, strict=True)]
+
+
+def rounded(axes):
+    """Multiples of a half, so that many are equal."""
+    return lambda rng, dtype, size: np.round(2 * rng.standard_normal([size[axis] for axis in axes]).astype(dtype)) / 2
 
 
 def rmsprop(inside):
@@ -160,6 +214,23 @@ CASES = {
         **{"x": "ND", "gamma": "D", "beta": "D", "eps": 1e-5, "mean": "N", "inv_std": "N", "out": "ND"},
     ),
     "layernorm_backward": normalization_backward("N"),
+    "groupnorm_forward": cases(
+        GROUPED,
+        "mean inv_std out",
+        terms="PC",
+        **{"x": "NPC", "gamma": "C", "beta": "C", "groups": groups, "eps": 1e-5},
+        **{"mean": "NG", "inv_std": "NG", "out": "NPC"},
+    ),
+    "groupnorm_backward": groupnorm_backward(),
+    "max_pool_forward": pooling("out", x=rounded("NHWC"), **WINDOW, out="NIJC"),
+    "max_pool_backward": pooling("dx", dout="NIJC", x=rounded("NHWC"), **WINDOW, dx="NHWC"),
+    "avg_pool_forward": pooling("out", x="NHWC", **WINDOW, out="NIJC"),
+    "avg_pool_backward": pooling("dx", dout="NIJC", **WINDOW, dx="NHWC"),
+    "global_avg_pool_forward": cases(MAPS, "out", terms="HW", x="NHWC", out="NC"),
+    "global_avg_pool_backward": cases(MAPS, "dx", dout="NC", dx="NHWC"),
+    "channels_last": cases(PICTURES, "out", x="NCP", out="NPC"),
+    "channels_first": cases(PICTURES, "out", x="NPC", out="NCP"),
+    "add": cases(FLAT, "out", x="P", y="P", out="P"),
     "sgd_update": cases(FLAT, "", "w", w="P", dw="P", learning_rate=0.05),
     "momentum_update": cases(FLAT, "", "w velocity", **MOMENTUM),
     "nesterov_update": cases(FLAT, "", "w velocity", **MOMENTUM),
@@ -186,4 +257,7 @@ SHARED = [
     ("batchnorm_inference", "out", "x"),
     ("batchnorm_backward", "dx", "dout"),
     ("layernorm_backward", "dx", "dout"),
+    ("groupnorm_backward", "dx", "dout"),
+    ("add", "out", "x"),
+    ("add", "out", "y"),
 ]

@@ -95,6 +95,48 @@ VALUES = [
         [[[2, 3]], [[0, 4]], [2, 4], [2], [0.25]],
         {"dx": [[-0.75, 0.75]], "dgamma": [-1, 1.5], "dbeta": [2, 3]},
     ),
+    (  # one picture of two pixels, two groups of two channels: 0 2 2 4 and 0 0 8 8, means 2 and 4, variances 2 and 16,
+        # 1 / sqrt(2 + 14) = 1/4 and 1 / sqrt(16 + 14): the second group is 30 times as far apart as its inv_std
+        "groupnorm_forward",
+        [[[[0, 2, 0, 0], [2, 4, 8, 8]]], [2, 4, 1, 1], [7, 1, 0, 0], 2, 14.0],
+        {
+            "mean": [[2, 4]],
+            "inv_std": [[0.25, 30**-0.5]],
+            "out": [[[6, 1, -4 * 30**-0.5, -4 * 30**-0.5], [7, 3, 4 * 30**-0.5, 4 * 30**-0.5]]],
+        },
+    ),
+    (  # one group, x_hat = -1/2 1/2 over two pixels: g = gamma dout = 4 12, and as in layer normalisation
+        "groupnorm_backward",
+        [[[[2], [6]]], [[[0], [4]]], [2], [[2]], [[0.25]], 1],
+        {"dx": [[[-0.75], [0.75]]], "dgamma": [2], "dbeta": [8]},
+    ),
+    (  # windows 2 x 2 side by side, one channel: 1 4 / 3 4 and 7 5 / 6 NaN
+        "max_pool_forward",
+        [[[[[1], [4], [7], [5]], [[3], [4], [6], [np.nan]]]], (2, 2), (2, 2), (0, 0)],
+        {"out": [[[[4], [np.nan]]]]},
+    ),
+    (  # of the two 4s the first gets it all, and so does NaN
+        "max_pool_backward",
+        [[[[[10], [20]]]], [[[[1], [4], [7], [5]], [[3], [4], [6], [np.nan]]]], (2, 2), (2, 2), (0, 0)],
+        {"dx": [[[[0], [10], [0], [0]], [[0], [0], [0], [20]]]]},
+    ),
+    # Windows of three in a row at every pixel, the first and last half outside: -3 -1, -3 -1 -2, -1 -2.
+    ("max_pool_forward", [[[[[-3], [-1], [-2]]]], (1, 3), (1, 1), (0, 1)], {"out": [[[[-1], [-1], [-1]]]]}),
+    (  # all three point to the same one, and add up
+        "max_pool_backward",
+        [[[[[1], [2], [4]]]], [[[[-3], [-1], [-2]]]], (1, 3), (1, 1), (0, 1)],
+        {"dx": [[[[0], [7], [0]]]]},
+    ),
+    # (0 + 3 + 6) / 3, (3 + 6 + 0) / 3: the pixel outside counts as 0
+    ("avg_pool_forward", [[[[[3], [6]]]], (1, 3), (1, 1), (0, 1)], {"out": [[[[3], [3]]]]}),
+    # 3/3 and 6/3 to both pixels
+    ("avg_pool_backward", [[[[[3], [6]]]], (1, 3), (1, 1), (0, 1)], {"dx": [[[[3], [3]]]]}),
+    ("global_avg_pool_forward", [[[[[1, 10], [3, 30]], [[5, 50], [7, 70]]]]], {"out": [[4, 40]]}),
+    ("global_avg_pool_backward", [[[4, 40]]], {"dx": [[[[1, 10], [1, 10]], [[1, 10], [1, 10]]]]}),
+    # two channels of three pixels
+    ("channels_last", [[[[1, 2, 3], [10, 20, 30]]]], {"out": [[[1, 10], [2, 20], [3, 30]]]}),
+    ("channels_first", [[[[1, 10], [2, 20], [3, 30]]]], {"out": [[[1, 2, 3], [10, 20, 30]]]}),
+    ("add", [[1, -2], [10, 20]], {"out": [11, 18]}),
     ("sgd_update", [[1, 2], [1, -4], 0.5], {"w": [0.5, 4]}),
     # v = 2/2 - 4/2 = -1; w = 1 + v
     ("momentum_update", [[1], [4], [2], 0.5, 0.5], {"w": [0], "velocity": [-1]}),

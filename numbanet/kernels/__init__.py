@@ -25,6 +25,7 @@ from .activations import (
 )
 from .affine import affine_backward, affine_forward, affine_relu_backward, affine_relu_forward
 from .dropout import dropout_backward, dropout_forward
+from .layout import add, channels_first, channels_last
 from .losses import (
     binary_cross_entropy_loss,
     l2_penalty,
@@ -37,21 +38,36 @@ from .normalization import (
     batchnorm_backward,
     batchnorm_forward,
     batchnorm_inference,
+    groupnorm_backward,
+    groupnorm_forward,
     layernorm_backward,
     layernorm_forward,
+)
+from .pooling import (
+    avg_pool_backward,
+    avg_pool_forward,
+    global_avg_pool_backward,
+    global_avg_pool_forward,
+    max_pool_backward,
+    max_pool_forward,
 )
 from .updates import adam_update, momentum_update, nesterov_update, rmsprop_update, sgd_update
 
 __all__ = [
     "adam_update",
+    "add",
     "affine_backward",
     "affine_forward",
     "affine_relu_backward",
     "affine_relu_forward",
+    "avg_pool_backward",
+    "avg_pool_forward",
     "batchnorm_backward",
     "batchnorm_forward",
     "batchnorm_inference",
     "binary_cross_entropy_loss",
+    "channels_first",
+    "channels_last",
     "dropout_backward",
     "dropout_forward",
     "elu_backward",
@@ -60,11 +76,17 @@ __all__ = [
     "gelu_forward",
     "gelu_tanh_backward",
     "gelu_tanh_forward",
+    "global_avg_pool_backward",
+    "global_avg_pool_forward",
+    "groupnorm_backward",
+    "groupnorm_forward",
     "l2_penalty",
     "layernorm_backward",
     "layernorm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
+    "max_pool_backward",
+    "max_pool_forward",
     "momentum_update",
     "nesterov_update",
     "relu_backward",

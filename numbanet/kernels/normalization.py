@@ -1,8 +1,10 @@
-"""Batch and layer normalisation.
+"""Batch, layer and group normalisation.
 
-N examples, D features. Batch normalisation is parallel over ranges of features, one for each thread, which owns their
-columns, statistics and running averages; sums over the examples go in order. Layer normalisation is parallel over
-ranges of examples; its parameter gradients are sums over the examples, so each thread has a range of features for them.
+N examples, D features; of pictures P pixels, C channels, G groups of channels. Batch normalisation is parallel over
+ranges of features, one for each thread, which owns their columns, statistics and running averages; sums over the
+examples go in order. Layer normalisation is parallel over ranges of examples; its parameter gradients are sums over the
+examples, so each thread has a range of features for them. Group normalisation is parallel over pictures; its parameter
+gradients are added up over blocks of pictures, cut by their number alone, and then over the blocks.
 """
 
 import math
@@ -13,11 +15,16 @@ from ._columns import column_pass
 from ._jit import serial
 from ._math import fused_multiply_add
 from ._parallel import kernel, workers
-from ._sums import centred_dot, lane_sum, lane_sums
+from ._scratch import stack_array
+from ._sums import BLOCKS, block_size, centred_dot, fill, lane_sum, lane_sums
 
 # Nanoseconds an element takes on one core.
 FORWARD_NS, BACKWARD_NS = 0.18, 0.22
 TOGETHER = 16  # ranges are cut at multiples of this
+CHANNELS, PIXELS = 64, 64  # of a picture, that are added up at a time
+
+channel_array = stack_array((CHANNELS,))
+block_sums = stack_array((BLOCKS, 2, CHANNELS))
 
 
 # What happens to one vector of columns in one row, and to one vector of a row.
@@ -38,6 +45,12 @@ def _sum(emit, sums, reads, rows, columns, numbers):
 def _centred_squares(emit, sums, reads, rows, columns, numbers):
     centred = emit.builder.fsub(reads[0], columns[0])
     return [_fma(emit, centred, centred, sums[0])], []
+
+
+def _centred_moments(emit, sums, reads, rows, columns, numbers):
+    """Σ (x - mean) and Σ (x - mean)²."""
+    centred = emit.builder.fsub(reads[0], columns[0])
+    return [emit.builder.fadd(sums[0], centred), _fma(emit, centred, centred, sums[1])], []
 
 
 def _scale_and_shift(emit, sums, reads, rows, columns, numbers):
@@ -62,7 +75,7 @@ def _batchnorm_input_gradient(emit, sums, reads, rows, columns, numbers):
 
 def _layernorm_input_gradient(emit, sums, reads, rows, columns, numbers):
     """dx = inv_std (g - mean(g) - x_hat mean(g x_hat)), with g = gamma dout."""
-    builder, (dout, x), (gamma,), (mean, inv_std, mean_g, mean_g_x_hat) = emit.builder, reads, columns, numbers
+    builder, (dout, x), (gamma, mean, inv_std, mean_g, mean_g_x_hat) = emit.builder, reads, (*columns, *numbers)
     inner = builder.fsub(builder.fmul(gamma, dout), mean_g)
     inner = builder.fsub(inner, builder.fmul(_x_hat(emit, x, mean, inv_std), mean_g_x_hat))
     return [], [builder.fmul(inv_std, inner)]
@@ -82,6 +95,8 @@ batchnorm_parameter_gradients = column_pass(_parameter_gradients, reads=2, colum
 batchnorm_input_gradient = column_pass(_batchnorm_input_gradient, reads=2, columns=5, numbers=1, writes=1)
 layernorm_parameter_gradients = column_pass(_parameter_gradients, reads=2, rows=2, sums=2)
 layernorm_input_gradient = column_pass(_layernorm_input_gradient, reads=2, columns=1, numbers=4, writes=1)
+column_centred_moments = column_pass(_centred_moments, reads=1, columns=1, sums=2)
+groupnorm_input_gradient = column_pass(_layernorm_input_gradient, reads=2, columns=5, writes=1)
 layernorm_gradient_sums = lane_sums(2, _gradient_sums)
 
 
@@ -165,3 +180,192 @@ def layernorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
         sum_g, sum_g_centred = layernorm_gradient_sums(gamma, dout[i], x[i], mean[i])
         mean_g, mean_g_x_hat = sum_g / d, sum_g_centred * inv_std[i] / d
         layernorm_input_gradient(dout[row], x[row], gamma, mean[i], inv_std[i], mean_g, mean_g_x_hat, dx[row])
+
+
+# Group normalisation takes as many whole groups at a time as CHANNELS holds, or one; and of those, at most CHANNELS
+# columns down the pixels.
+
+
+@serial
+def _together(size):
+    """How many groups of `size` channels."""
+    return max(CHANNELS // size, 1)
+
+
+@serial
+def _add(values, sums):
+    for c in range(sums.size):
+        sums[c] += values[c]
+
+
+@serial
+def _add_by_group(values, first, size, sums):
+    """The values of the channels from `first` on, added to their groups' sums."""
+    for c in range(values.size):
+        sums[(first + c) // size] += values[c]
+
+
+@serial
+def _by_channel(values, first, size, out):
+    """`out` for the channels from `first` on: the value of the group that each belongs to."""
+    for c in range(out.size):
+        out[c] = values[(first + c) // size]
+
+
+@serial
+def _channel_moments(x, mean, sums, squares):
+    """Σ (x - mean) and Σ (x - mean)² by channel, over blocks of pixels and then over the blocks."""
+    block_sums, block_squares = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
+    fill(sums, 0)
+    fill(squares, 0)
+    for first in range(0, len(x), PIXELS):
+        column_centred_moments(x[first : min(first + PIXELS, len(x))], mean, block_sums, block_squares)
+        _add(block_sums, sums)
+        _add(block_squares, squares)
+
+
+@serial
+def _channel_gradients(dout, x, mean, inv_std, dgamma, dbeta):
+    """The parameter gradients of one picture, added up likewise."""
+    block_dgamma, block_dbeta = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
+    fill(dgamma, 0)
+    fill(dbeta, 0)
+    for first in range(0, len(x), PIXELS):
+        pixels = slice(first, min(first + PIXELS, len(x)))
+        batchnorm_parameter_gradients(dout[pixels], x[pixels], mean, inv_std, block_dgamma, block_dbeta)
+        _add(block_dgamma, dgamma)
+        _add(block_dbeta, dbeta)
+
+
+@serial
+def _add_group_moments(x, centre, size, squared, totals):
+    """Σ (x - centre), or of its square, of one picture's groups added to `totals`."""
+    for first in range(0, x.shape[1], CHANNELS):
+        columns = slice(first, min(first + CHANNELS, x.shape[1]))
+        width = columns.stop - first
+        mean_of, sums, squares = channel_array(x)[:width], channel_array(x)[:width], channel_array(x)[:width]
+        _by_channel(centre, first, size, mean_of)
+        _channel_moments(x[:, columns], mean_of, sums, squares)
+        _add_by_group(squares if squared else sums, first, size, totals)
+
+
+@serial
+def _normalize_groups(x, gamma, beta, size, eps, mean, inv_std, out):
+    """Some groups of one picture."""
+    real = x.dtype.type
+    count = real(x.shape[0] * size)
+    fill(mean, 0)
+    fill(inv_std, 0)
+    _add_group_moments(x, inv_std, size, False, mean)
+    for g in range(mean.size):
+        mean[g] /= count
+    _add_group_moments(x, mean, size, True, inv_std)
+    for g in range(mean.size):
+        inv_std[g] = real(1) / math.sqrt(inv_std[g] / count + real(eps))
+    for first in range(0, x.shape[1], CHANNELS):
+        columns = slice(first, min(first + CHANNELS, x.shape[1]))
+        width = columns.stop - first
+        mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
+        _by_channel(mean, first, size, mean_of)
+        _by_channel(inv_std, first, size, inv_std_of)
+        scale_and_shift_columns(x[:, columns], gamma[columns], beta[columns], mean_of, inv_std_of, out[:, columns])
+
+
+@serial
+def _group_input_gradient(dout, x, gamma, mean, inv_std, size, dx):
+    """Of some groups of one picture."""
+    count = x.dtype.type(x.shape[0] * size)
+    mean_g, mean_g_x_hat = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
+    fill(mean_g, 0)
+    fill(mean_g_x_hat, 0)
+    for first in range(0, x.shape[1], CHANNELS):
+        columns = slice(first, min(first + CHANNELS, x.shape[1]))
+        width = columns.stop - first
+        mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
+        dgamma, dbeta = channel_array(x)[:width], channel_array(x)[:width]
+        _by_channel(mean, first, size, mean_of)
+        _by_channel(inv_std, first, size, inv_std_of)
+        _channel_gradients(dout[:, columns], x[:, columns], mean_of, inv_std_of, dgamma, dbeta)
+        for c in range(width):
+            dgamma[c] *= gamma[first + c]
+            dbeta[c] *= gamma[first + c]
+        _add_by_group(dbeta, first, size, mean_g)
+        _add_by_group(dgamma, first, size, mean_g_x_hat)
+    for g in range(mean.size):
+        mean_g[g] /= count
+        mean_g_x_hat[g] /= count
+    for first in range(0, x.shape[1], CHANNELS):
+        columns = slice(first, min(first + CHANNELS, x.shape[1]))
+        width = columns.stop - first
+        mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
+        mean_g_of, mean_g_x_hat_of = channel_array(x)[:width], channel_array(x)[:width]
+        _by_channel(mean, first, size, mean_of)
+        _by_channel(inv_std, first, size, inv_std_of)
+        _by_channel(mean_g, first, size, mean_g_of)
+        _by_channel(mean_g_x_hat, first, size, mean_g_x_hat_of)
+        groupnorm_input_gradient(
+            dout[:, columns],
+            x[:, columns],
+            gamma[columns],
+            mean_of,
+            inv_std_of,
+            mean_g_of,
+            mean_g_x_hat_of,
+            dx[:, columns],
+        )
+
+
+@serial
+def _pictures_parameter_gradients(dout, x, mean, inv_std, first, size, sums):
+    """dgamma and dbeta of the channels from `first` on, over the pictures, into `sums` (2, channels)."""
+    width = x.shape[2]
+    mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
+    dgamma, dbeta = channel_array(x)[:width], channel_array(x)[:width]
+    fill(sums[0], 0)
+    fill(sums[1], 0)
+    for n in range(len(x)):
+        _by_channel(mean[n], first, size, mean_of)
+        _by_channel(inv_std[n], first, size, inv_std_of)
+        _channel_gradients(dout[n], x[n], mean_of, inv_std_of, dgamma, dbeta)
+        _add(dgamma, sums[0])
+        _add(dbeta, sums[1])
+
+
+@kernel(FORWARD_NS)
+def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
+    size = x.shape[2] // groups
+    together = _together(size)
+    parts = (groups + together - 1) // together
+    for task in prange(len(x) * parts):
+        n, part = task // parts, task % parts
+        some = slice(part * together, min(part * together + together, groups))
+        columns = slice(some.start * size, some.stop * size)
+        arrays = x[n, :, columns], gamma[columns], beta[columns]
+        _normalize_groups(*arrays, size, eps, mean[n, some], inv_std[n, some], out[n, :, columns])
+
+
+@kernel(BACKWARD_NS)
+def groupnorm_backward(dout, x, gamma, mean, inv_std, groups, dx, dgamma, dbeta):
+    size = x.shape[2] // groups
+    pictures = block_size(len(x), 1)
+    blocks = (len(x) + pictures - 1) // pictures
+    sums = block_sums(x)
+    for first in range(0, x.shape[2], CHANNELS):
+        last = min(first + CHANNELS, x.shape[2])
+        for block in prange(blocks):
+            some, columns = slice(block * pictures, min(block * pictures + pictures, len(x))), slice(first, last)
+            arrays = dout[some, :, columns], x[some, :, columns], mean[some], inv_std[some]
+            _pictures_parameter_gradients(*arrays, first, size, sums[block, :, : last - first])
+        fill(dgamma[first:last], 0)
+        fill(dbeta[first:last], 0)
+        for block in range(blocks):
+            _add(sums[block, 0], dgamma[first:last])
+            _add(sums[block, 1], dbeta[first:last])
+    together = _together(size)
+    parts = (groups + together - 1) // together
+    for task in prange(len(x) * parts):  # after all pictures, for dx may be dout
+        n, part = task // parts, task % parts
+        some = slice(part * together, min(part * together + together, groups))
+        columns = slice(some.start * size, some.stop * size)
+        arrays = dout[n, :, columns], x[n, :, columns], gamma[columns], mean[n, some], inv_std[n, some]
+        _group_input_gradient(*arrays, size, dx[n, :, columns])
