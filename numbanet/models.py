@@ -284,11 +284,14 @@ class Sequential:
 
     def __repr__(self):
         lines = [f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.loss_name!r}"]
+        numbers = max(len(placed.number) for placed in self.placed)
+        names = max(len(placed.name) for placed in self.placed)
         for index, placed in enumerate(self.placed):
             named = ", ".join(f"{name} {self.params[name].shape}" for name in self.parameter_names(index))
-            number, layer = f"{placed.number:>2s}", placed.name
-            shapes = f"{placed.input_shape} -> {placed.output_shape}"
-            lines.append(f"  {number}  {layer:{44 - len(number)}s}{shapes}  {named}".rstrip())
+            line = (
+                f"  {placed.number:{numbers}s}  {placed.name:{names}s}  {placed.input_shape} -> {placed.output_shape}"
+            )
+            lines.append(f"{line}  {named}".rstrip())
         return "\n".join(lines)
 
     def __getstate__(self):  # for copy and pickle: all but what can be made again
@@ -305,9 +308,10 @@ class Sequential:
     def _scores(self, X):
         """Scores of any number of rows, in a fixed amount of memory besides the result."""
         scores = np.empty((len(X), self.output_size), self.dtype)
-        # The next power of two, so that few sizes of buffers serve any number of rows; rows do not see each other.
-        most = min(INFERENCE_BATCH, max(1, INFERENCE_VALUES // self.widest))
-        program = self._program(1 << (min(most, len(X)) - 1).bit_length(), training=False)
+        # Powers of two, so that few sizes of buffers serve any number of rows; rows do not see each other.
+        limit = max(1, INFERENCE_VALUES // self.widest)
+        batch = min(INFERENCE_BATCH, 1 << (limit.bit_length() - 1), 1 << (len(X) - 1).bit_length())
+        program = self._program(batch, training=False)
         for start in range(0, len(X), program.batch):
             rows = X[start : start + program.batch]
             program.x[: len(rows)] = rows.reshape(len(rows), -1)

@@ -41,8 +41,8 @@ class Layer:
         return ()
 
     def parts(self):
-        """Lists of layers inside of this one, each of which starts from this one's input."""
-        return ()
+        """Lists of layers inside of this one, each of which starts from its input; the keys become part of numbers."""
+        return {}
 
     def fused_with(self, following):
         """One layer that does the work of this and the following one in one go, or None."""
@@ -86,7 +86,7 @@ def pixels(input_shape):
 class Placed(NamedTuple):
     """A layer in its place in a network."""
 
-    number: str  # counted from 1; 3.1 is the first inside of the third
+    number: str  # counted from 1: 3.1, and 3.shortcut.1, are the first inside of the third
     layer: Layer
     input_shape: tuple
     output_shape: tuple = ()
@@ -107,7 +107,7 @@ class Placed(NamedTuple):
         return f"layer {self.number}, {self.name}"
 
 
-def place(layers, shape, within="", first=1):
+def place(layers, shape, within=""):
     """The `Placed` layers in order, each followed by those inside of it.
 
     Raises
@@ -116,11 +116,10 @@ def place(layers, shape, within="", first=1):
         Where a layer cannot take what the one before it gives; the message names the layer.
     """
     placed = []
-    for count, layer in enumerate(layers, first):
-        number, inside, parts = f"{within}{count}", [], 0
-        for part in layer.parts():
-            inside += place(part, shape, f"{number}.", parts + 1)
-            parts += len(part)
+    for count, layer in enumerate(layers, 1):
+        number, inside = f"{within}{count}", []
+        for part, its_layers in layer.parts().items():
+            inside += place(its_layers, shape, f"{number}.{part}")
         here = Placed(number, layer, shape)
         try:
             here = here._replace(

@@ -66,7 +66,7 @@ class Residual(Layer):
         set_checked(self, layers=layers, shortcut=checked_layers("Residual: shortcut", self.shortcut))
 
     def parts(self):
-        return self.layers, self.shortcut
+        return {"": self.layers, "shortcut.": self.shortcut}
 
     def output_shape(self, input_shape):
         branch, short = input_shape, input_shape
