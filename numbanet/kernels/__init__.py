@@ -24,6 +24,7 @@ from .activations import (
     tanh_forward,
 )
 from .affine import affine_backward, affine_forward, affine_relu_backward, affine_relu_forward
+from .convolution import conv_backward, conv_forward, conv_relu_backward, conv_relu_forward
 from .dropout import dropout_backward, dropout_forward
 from .layout import add, channels_first, channels_last
 from .losses import (
@@ -68,6 +69,10 @@ __all__ = [
     "binary_cross_entropy_loss",
     "channels_first",
     "channels_last",
+    "conv_backward",
+    "conv_forward",
+    "conv_relu_backward",
+    "conv_relu_forward",
     "dropout_backward",
     "dropout_forward",
     "elu_backward",

@@ -204,3 +204,8 @@ def is_ready(dispatcher, types):
 def serial(function):
     """Compile a piece of a kernel: a loop that runs on the thread that calls it."""
     return compiled(function)
+
+
+def inlined(function):
+    """A piece of several kernels that has `prange` in it, which then is theirs: numba copies it into each."""
+    return numba.njit(**OPTIONS, inline="always")(function)

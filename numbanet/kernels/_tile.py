@@ -1,6 +1,7 @@
 """The vector pieces that matrix products are built from, written as LLVM instructions.
 
 - `tile`: a few rows times up to three vectors of columns, accumulated over k without leaving the registers;
+- `scattered_tile`: the same with rows that lie anywhere and are read in segments, for convolutions;
 - `pack_rows`, `pack_columns`: copy a strip of b into the panel that the tile reads, as it is or turned round.
 
 No loop that numba compiles keeps a block of sums in registers or turns a block of a matrix round in them, hence this
@@ -20,6 +21,56 @@ from ._vectors import VECTOR_BYTES, Vectors
 VECTORS = 3  # the most vectors of columns in a tile
 # The sums, the columns and one element of a fill 28 of the 32 registers of AVX-512 and NEON, the 16 of AVX2 and SSE.
 TILE_ROWS = 8 if VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64") else 4
+
+
+def _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk):
+    """Emit ``c = max(start + a panel, floor)`` for the rows that begin at these places.
+
+    ``walk(step, sums)`` emits the loop over k: it calls ``step(panel_row, offset, sums)`` for the place of a row of the
+    panel and the distance in bytes of what it meets in each row of a.
+    """
+    builder = emit.builder
+    columns = [emit.constant(v * VECTOR_BYTES) for v in range(vectors)]
+    masks = [None] * (vectors - 1)
+    masks.append(emit.first_lanes(builder.sub(width, emit.constant((vectors - 1) * emit.lanes))))
+    bias_row, bias_size = bias
+    starts = [builder.select(onward, row, bias_row) for row in c_rows]
+    zero = ir.Constant(emit.vector, None)
+    anything = builder.or_(onward, builder.icmp_signed(">", bias_size, emit.constant(0)))
+    with builder.if_else(anything) as (then, otherwise):
+        with then:
+            loaded = [
+                emit.load(emit.moved(start, column), mask)
+                for start in starts
+                for column, mask in zip(columns, masks, strict=True)
+            ]
+            from_start = builder.block
+        with otherwise:
+            from_zero = builder.block
+    before = [emit.either((value, from_start), (zero, from_zero)) for value in loaded]
+
+    def step(panel_row, offset, sums):
+        b = [emit.load(emit.moved(panel_row, column)) for column in columns]
+        after = []
+        for r, a_row in enumerate(a_rows):
+            x = emit.spread(builder.load(emit.moved(a_row, offset)))
+            row = zip(b, sums[r * vectors : (r + 1) * vectors], strict=True)
+            after += [fused_multiply_add(emit.context, builder, x, column, total) for column, total in row]
+        return after
+
+    sums = walk(step, before)
+    floor = emit.spread(floor)
+    for r, row in enumerate(c_rows):
+        for column, mask, total in zip(columns, masks, sums[r * vectors : (r + 1) * vectors], strict=True):
+            total = builder.select(builder.fcmp_ordered("<", total, floor), floor, total)
+            emit.store(total, emit.moved(row, column), mask)
+
+
+def _row_numbers(emit, i, rows, count):
+    """i, i + 1, ..., but none beyond the last of `count`."""
+    last = emit.builder.sub(count, emit.constant(1))
+    numbers = [emit.builder.add(i, emit.constant(r)) for r in range(rows)]
+    return [emit.builder.select(emit.builder.icmp_signed("<", n, last), n, last) for n in numbers]
 
 
 def tile(rows, vectors):
@@ -43,50 +94,73 @@ def tile(rows, vectors):
             bias_data, _ = emit.array(signature.args[3], args[3])
             (count, depth), (bias_size,) = (emit.shape(signature.args[n], args[n]) for n in (0, 3))
             _, i, _, _, onward, _, j, width, floor = args
-            last = builder.sub(count, emit.constant(1))
-            columns = [emit.constant(v * VECTOR_BYTES) for v in range(vectors)]
-            masks = [None] * (vectors - 1)
-            masks.append(emit.first_lanes(builder.sub(width, emit.constant((vectors - 1) * emit.lanes))))
-
-            numbers = [builder.add(i, emit.constant(r)) for r in range(rows)]
-            numbers = [builder.select(builder.icmp_signed("<", n, last), n, last) for n in numbers]
+            numbers = _row_numbers(emit, i, rows, count)
             a_rows = [emit.kept(emit.moved(a_data, builder.mul(n, a_stride))) for n in numbers]
             c_rows = [emit.moved(c_data, builder.mul(n, c_stride), emit.elements(j)) for n in numbers]
-            bias_row = emit.moved(bias_data, emit.elements(j))
-            starts = [builder.select(onward, row, bias_row) for row in c_rows]
-            zero = ir.Constant(emit.vector, None)
-            anything = builder.or_(onward, builder.icmp_signed(">", bias_size, emit.constant(0)))
-            with builder.if_else(anything) as (then, otherwise):
-                with then:
-                    loaded = [
-                        emit.load(emit.moved(start, column), mask)
-                        for start in starts
-                        for column, mask in zip(columns, masks, strict=True)
-                    ]
-                    from_start = builder.block
-                with otherwise:
-                    from_zero = builder.block
-            before = [emit.either((value, from_start), (zero, from_zero)) for value in loaded]
+            bias = emit.moved(bias_data, emit.elements(j)), bias_size
 
-            def step(k, sums):
-                panel_row, offset = emit.moved(panel_data, builder.mul(k, panel_stride)), builder.mul(k, a_step)
-                b = [emit.load(emit.moved(panel_row, column)) for column in columns]
-                after = []
-                for r in range(rows):
-                    x = emit.spread(builder.load(emit.moved(a_rows[r], offset)))
-                    row = zip(b, sums[r * vectors : (r + 1) * vectors], strict=True)
-                    after += [fused_multiply_add(context, builder, x, column, total) for column, total in row]
-                return after
+            def walk(step, sums):
+                def at(k, sums):
+                    return step(emit.moved(panel_data, builder.mul(k, panel_stride)), builder.mul(k, a_step), sums)
 
-            sums = emit.loop(depth, 1, step, before)
-            floor = emit.spread(floor)
-            for r, row in enumerate(c_rows):
-                for column, mask, total in zip(columns, masks, sums[r * vectors : (r + 1) * vectors], strict=True):
-                    total = builder.select(builder.fcmp_ordered("<", total, floor), floor, total)
-                    emit.store(total, emit.moved(row, column), mask)
+                return emit.loop(depth, 1, at, sums)
+
+            _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk)
             return context.get_dummy_value()
 
         return types.void(a, types.intp, panel, bias, types.boolean, c, types.intp, types.intp, c.dtype), codegen
+
+    return product
+
+
+def scattered_tile(rows, vectors):
+    """An intrinsic ``(a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)``.
+
+    As `tile`, but the rows and the terms of a sum lie where tables say, counted in elements; a, c and the panel are
+    flat. Row n begins at ``a[places[n]]``, and its sums at ``c[targets[n]]``. A row is read in segments: from each of
+    `segments`, counted from where the row begins, `depth` elements that are `step` apart. The panel, as wide as the
+    vectors, goes on from one segment to the next.
+    """
+
+    @intrinsic
+    def product(typing_context, a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor):
+        arguments = (a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)
+        arguments = [types.intp if isinstance(kind, types.Integer) else kind for kind in arguments]
+        arguments[-1] = c.dtype
+
+        def codegen(context, builder, signature, args):
+            emit = Vectors(context, builder, signature.args[0].dtype)
+            a_data, places, segments, panel_data, bias_data, c_data, targets = (
+                emit.array(signature.args[n], args[n])[0] for n in (0, 1, 2, 6, 7, 9, 10)
+            )
+            count, segment_count, bias_size = (emit.shape(signature.args[n], args[n])[0] for n in (1, 2, 7))
+            depth, step_bytes, i, onward, j, width, floor = args[3], emit.elements(args[4]), args[5], args[8], *args[11:]
+            panel_stride = emit.constant(vectors * VECTOR_BYTES)
+
+            def entry(table, n):
+                return emit.elements(builder.load(builder.gep(table, [n])))
+
+            numbers = _row_numbers(emit, i, rows, count)
+            a_rows = [emit.kept(emit.moved(a_data, entry(places, n))) for n in numbers]
+            c_rows = [emit.moved(c_data, entry(targets, n), emit.elements(j)) for n in numbers]
+            bias = emit.moved(bias_data, emit.elements(j)), bias_size
+
+            def walk(step, sums):
+                def along(number, sums):
+                    start, before = entry(segments, number), builder.mul(number, depth)
+
+                    def at(k, sums):
+                        panel_row = emit.moved(panel_data, builder.mul(builder.add(before, k), panel_stride))
+                        return step(panel_row, builder.add(start, builder.mul(k, step_bytes)), sums)
+
+                    return emit.loop(depth, 1, at, sums)
+
+                return emit.loop(segment_count, 1, along, sums)
+
+            _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk)
+            return context.get_dummy_value()
+
+        return types.void(*arguments), codegen
 
     return product
 

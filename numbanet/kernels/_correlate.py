@@ -1,0 +1,212 @@
+"""The two products that convolutions are made of, over strips of pixels.
+
+`correlate_strip`: sums over the taps and channels of a window, for each pixel and filter. `gradient_of_filters`: sums over
+the pixels, for each tap, channel and filter. Both are matrix products by the register tile, which reads the pictures
+where they are: no matrix of all windows (im2col) is ever made.
+"""
+
+import numpy as np
+from numba.core import types
+
+from ._columns import column_pass
+from ._gemm import HALF_ROWS, _strip_vectors, lanes, pack_rows_1, pack_rows_2, pack_rows_3
+from ._jit import serial
+from ._scratch import stack_array
+from ._strips import read_strip, scratch_array, scratch_size, strip_bounds, whole, window_segments
+from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, scattered_tile
+
+PIXELS = 256  # of a strip
+DEEPEST = 1280  # rows of a panel that tiles go through at once
+GRADIENT_PIXELS = 128
+CHANNELS = 32  # of a block of the gradient of filters
+
+tile_3, tile_2, tile_1 = (scattered_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
+half_tile_3, half_tile_2, half_tile_1 = (scattered_tile(HALF_ROWS, vectors) for vectors in (3, 2, 1))
+line_array = stack_array((GRADIENT_PIXELS,), types.intp)
+gradient_panel = stack_array(lambda itemsize: (GRADIENT_PIXELS * VECTORS * VECTOR_BYTES // itemsize,))
+
+
+def _sum(emit, sums, reads, rows, columns, numbers):
+    return [emit.builder.fadd(sums[0], reads[0])], []
+
+
+pixel_sums = column_pass(_sum, reads=1, sums=1)
+
+
+@serial
+def _tiles(a, places, segments, depth, step, panel, vectors, bias, onward, c, targets, j, width, floor):
+    """All rows that `places` has, by the tile that suits; see `scattered_tile`."""
+    i = 0
+    while i < places.size:
+        if places.size - i > HALF_ROWS:
+            if vectors == 3:
+                tile_3(a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)
+            elif vectors == 2:
+                tile_2(a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)
+            else:
+                tile_1(a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)
+        elif vectors == 3:
+            half_tile_3(a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)
+        elif vectors == 2:
+            half_tile_2(a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)
+        else:
+            half_tile_1(a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)
+        i += TILE_ROWS
+
+
+@serial
+def packed_size(filters, depth, like):
+    """Elements of the panels of so many filters with `depth` weights each."""
+    return -(-filters // lanes(like)) * lanes(like) * depth
+
+
+@serial
+def pack_filters(w, packed, start, stop):
+    """Channels `start` to `stop` of w (F, C, HH, WW), of any strides, into panels: rows in the order of tap and channel."""
+    filters, channels, high, wide = w.shape
+    j = 0
+    while j < filters:
+        room = _strip_vectors(filters - j, packed) * lanes(packed)
+        width = min(room, filters - j)
+        panel = packed[j * high * wide * channels :]
+        for c in range(start, stop):
+            for r in range(high):
+                for s in range(wide):
+                    line = panel[((r * wide + s) * channels + c) * room :]
+                    for f in range(np.uint64(width)):
+                        line[f] = w[j + f, c, r, s]
+                    for f in range(width, room):
+                        line[f] = 0
+        j += room
+
+
+@serial
+def correlate_strip(source, packed, bias, out, target, floor, groups, window, strips, tables, segments, number):
+    """One strip of ``out = max(bias + Σ source w, floor)``, with the filters w `packed`.
+
+    out is flat and begins with the first pixel of `target`; `tables` are the places and targets of pixels.
+    """
+    channels, filters = source.shape[3] // groups, target.filters // groups
+    scratch = scratch_array(out)
+    if scratch_size(strips) > scratch.size:
+        scratch = np.empty(scratch_size(strips), out.dtype)
+    picture, row, column, count, rows, columns = strip_bounds(strips, number, target)
+    a = read_strip(source, 0, source.shape[3], window, strips, picture, row, column, count, scratch)
+    out = out[picture * target.picture + row * target.row + column * target.pixel :]
+    pixels = count * rows * columns
+    places, targets = tables[0, :pixels], tables[1, :pixels]
+    total = window.taps_y * window.taps_x * channels
+    _, depth = window_segments(window, strips, channels, groups == 1)
+    together = max(1, DEEPEST // depth)
+    lowest = out.dtype.type(-np.inf)
+    for group in range(groups):
+        panels = packed[group * packed_size(filters, total, packed) :]
+        a_group, out_group = a[group * channels :], out[group * filters :]
+        its_bias = bias[group * filters : (group + 1) * filters]
+        for start in range(0, max(1, segments.size), together):
+            part = segments[start : start + together]
+            lower = floor if start + together >= segments.size else lowest
+            j = 0
+            while j < filters:
+                vectors = _strip_vectors(filters - j, packed)
+                room = vectors * lanes(packed)
+                panel, width = panels[j * total + start * depth * room :], min(room, filters - j)
+                _tiles(
+                    a_group, places, part, depth, 1, panel, vectors, its_bias, start > 0, out_group, targets, j, width, lower
+                )
+                j += room
+
+
+@serial
+def gradient_tables(window, strips, channels, filters, places, targets):
+    """Where taps and channels of a group lie in a strip, and where the sums of their gradients are in (HH, WW, C, F).
+
+    In the order of block, tap and channel.
+    """
+    at = 0
+    for first in range(0, channels, CHANNELS):
+        for r in range(window.taps_y):
+            for s in range(window.taps_x):
+                for c in range(first, min(first + CHANNELS, channels)):
+                    places[at] = r * window.gap_y * strips.row + s * window.gap_x * strips.pixel + c - first
+                    targets[at] = ((r * window.taps_x + s) * channels + c) * filters
+                    at += 1
+
+
+@serial
+def gradient_of_filters(dout, source, window, strips, groups, tables, sums, chunk, chunks, block):
+    """Sums over the strips of one of `chunks` parts of the pictures, for one block of channels: ``sums = Σ source dout``.
+
+    sums are flat, (HH, WW, C, F). The last F elements get the sums of dout, by the first block.
+    """
+    target = whole(dout)
+    channels, filters = source.shape[3] // groups, target.filters // groups
+    blocks = -(-channels // CHANNELS)
+    group, first = block // blocks, block % blocks * CHANNELS
+    its_channels = min(CHANNELS, channels - first)
+    taps = window.taps_y * window.taps_x
+    places = tables[0, taps * first : taps * (first + its_channels)]
+    targets = tables[1, taps * first : taps * (first + its_channels)]
+    scratch, panel, lines = scratch_array(dout), gradient_panel(dout), line_array(dout)
+    if scratch_size(strips) > scratch.size:
+        scratch = np.empty(scratch_size(strips), dout.dtype)
+    pixels_of_dout = dout.reshape(dout.size // target.filters, target.filters)
+    count = strips.deep * strips.down * strips.across
+    begin, end = count * chunk // chunks, count * (chunk + 1) // chunks
+    size = taps * channels * target.filters
+    no_bias, lowest = dout[0, 0, 0, :0], dout.dtype.type(-np.inf)
+    for number in range(begin, end):
+        picture, row, column, pictures, rows, columns = strip_bounds(strips, number, target)
+        a = read_strip(
+            source, group * channels + first, its_channels, window, strips, picture, row, column, pictures, scratch
+        )
+        for n in range(pictures):
+            for i in range(rows):
+                lines[n * rows + i] = n * strips.picture + i * window.stride_y * strips.row
+        its_lines = lines[: pictures * rows]
+        at, pixels = (picture * target.height + row) * target.width + column, pictures * rows * columns
+        j = group * filters
+        while j < (group + 1) * filters:
+            left = (group + 1) * filters - j
+            vectors = _strip_vectors(left, dout)
+            room = vectors * lanes(dout)
+            width = min(room, left)
+            part, b = panel[: pixels * room].reshape(pixels, room), pixels_of_dout[at : at + pixels, j : j + width]
+            if vectors == 3:
+                pack_rows_3(b, part, width)
+            elif vectors == 2:
+                pack_rows_2(b, part, width)
+            else:
+                pack_rows_1(b, part, width)
+            step = window.stride_x * strips.pixel
+            onward = number > begin
+            _tiles(
+                a, places, its_lines, columns, step, panel, vectors, no_bias, onward, sums, targets, j, width, lowest
+            )
+            j += width
+        if block == 0:
+            its_sums, total = sums[size : size + target.filters], sums[size + target.filters :]
+            pixel_sums(pixels_of_dout[at : at + pixels], its_sums)
+            for f in range(target.filters):
+                total[f] = total[f] + its_sums[f] if number > begin else its_sums[f]
+
+
+@serial
+def add_gradients(sums, start, stop, dw, db):
+    """The sums of all chunks, in order, for filters `start` to `stop`: dw (F, C, HH, WW), db (F,) or empty."""
+    filters, channels, high, wide = dw.shape
+    for r in range(high):
+        for s in range(wide):
+            for c in range(channels):
+                at = ((r * wide + s) * channels + c) * filters
+                for f in range(start, stop):
+                    total = sums[0, at + f]
+                    for chunk in range(1, len(sums)):
+                        total += sums[chunk, at + f]
+                    dw[f, c, r, s] = total
+    if db.size:
+        for f in range(start, stop):
+            total = sums[0, dw.size + filters + f]
+            for chunk in range(1, len(sums)):
+                total += sums[chunk, dw.size + filters + f]
+            db[f] = total

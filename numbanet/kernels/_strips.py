@@ -1,0 +1,171 @@
+"""Pictures by the strip: where a window meets them, and a copy with a border where it reaches over the edge.
+
+A strip is a few rows of the target, the pictures that a window writes, or a few whole pictures where those are small.
+What the window reads for it from the source is copied, with the zeros of the border, to a place that stays in the cache;
+where no window reaches over the edge, it is read in place. Tables say where each pixel's window begins and what it is
+made of, so that the tiles need not know any of that.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from ._jit import inlined, serial
+from ._scratch import stack_array
+
+LEAST_PIXELS, LEAST_STRIPS = 32, 8  # strips are cut smaller than they might be, while there are few of them
+SCRATCH_BYTES = 192 * 1024
+
+scratch_array = stack_array(lambda itemsize: (SCRATCH_BYTES // itemsize,))
+
+# The window that belongs to pixel (i, j) of the target has its taps (r, s) at row ``i stride_y + r gap_y + top`` and column
+# ``j stride_x + s gap_x + left`` of the source.
+Window = namedtuple("Window", "taps_y taps_x stride_y stride_x gap_y gap_x top left")
+
+# Pictures, rows, columns and channels of the target, and how many elements the next pixel, row and picture are away.
+Target = namedtuple("Target", "pictures height width filters pixel row picture")
+
+# Pictures, rows and columns of a strip of the target; how many strips there are in each direction; rows and columns of
+# the copy for each picture, which is made where `copied`; and how many elements the next picture, row and pixel are away
+# in what is read.
+Strips = namedtuple("Strips", "pictures rows columns deep down across high broad copied picture row pixel")
+
+
+@inlined
+def whole(out):
+    """The target that a C-contiguous array (N, HO, WO, F) is."""
+    n, height, width, filters = out.shape
+    return Target(n, height, width, filters, filters, width * filters, height * width * filters)
+
+
+@inlined
+def cut_into_strips(source, channels, target, window, pixels):
+    """Strips of at most `pixels` pixels; `channels` of the source are copied for each."""
+    pictures, height, width = target.pictures, target.height, target.width
+    _, source_height, source_width, source_channels = source.shape
+    reach_y = max(0, window.taps_y - 1) * window.gap_y + 1
+    reach_x = max(0, window.taps_x - 1) * window.gap_x + 1
+    bottom = window.top + (height - 1) * window.stride_y + reach_y
+    right = window.left + (width - 1) * window.stride_x + reach_x
+    copied = window.top < 0 or window.left < 0 or bottom > source_height or right > source_width
+    columns = min(width, pixels)
+    rows = min(height, max(1, pixels // columns))
+    rows = -(-height // -(-height // rows))  # even
+    deep = max(1, min(pictures, pixels // (rows * columns))) if rows == height and columns == width else 1
+    room = SCRATCH_BYTES // source.itemsize
+    while True:
+        high, broad = (rows - 1) * window.stride_y + reach_y, (columns - 1) * window.stride_x + reach_x
+        strips = -(-pictures // deep) * -(-height // rows) * -(-width // columns)
+        full = copied and deep * high * broad * channels > room
+        if not full and (strips >= LEAST_STRIPS or deep * rows * columns <= LEAST_PIXELS):
+            break
+        if deep > 1:
+            deep = (deep + 1) // 2
+        elif rows > 1:
+            rows = (rows + 1) // 2
+        elif full and columns > LEAST_PIXELS:
+            columns = (columns + 1) // 2
+        else:
+            break
+    if copied:
+        pixel, row, picture = channels, broad * channels, high * broad * channels
+    else:
+        pixel, row, picture = source_channels, source_width * source_channels, source[0].size
+    across, down = -(-width // columns), -(-height // rows)
+    return Strips(deep, rows, columns, -(-pictures // deep), down, across, high, broad, copied, picture, row, pixel)
+
+
+@serial
+def strip_bounds(strips, number, target):
+    """Where strip `number` of the target begins, and how many pictures, rows and columns it has."""
+    column = number % strips.across * strips.columns
+    row = number // strips.across % strips.down * strips.rows
+    picture = number // (strips.across * strips.down) * strips.pictures
+    return (
+        picture,
+        row,
+        column,
+        min(strips.pictures, target.pictures - picture),
+        min(strips.rows, target.height - row),
+        min(strips.columns, target.width - column),
+    )
+
+
+@serial
+def scratch_size(strips):
+    """Elements of the copy of a strip."""
+    return strips.pictures * strips.picture if strips.copied else 0
+
+
+@serial
+def window_segments(window, strips, channels, together):
+    """How many segments a window is read in, and how many elements each has.
+
+    `together`: all channels of the pixels are read, so that the taps of a row may lie together.
+    """
+    if together and window.gap_x == 1 and strips.pixel == channels:
+        return window.taps_y, window.taps_x * channels
+    return window.taps_y * window.taps_x, channels
+
+
+@serial
+def fill_tables(window, strips, target, places, targets, segments):
+    """Where each pixel of a strip has its window and its sums, and where the window has its segments.
+
+    Pixels are counted from the first of the strip, segments from where the window begins.
+    """
+    at = 0
+    for n in range(strips.pictures):
+        for i in range(strips.rows):
+            for j in range(strips.columns):
+                line = n * strips.picture + i * window.stride_y * strips.row
+                places[at] = line + j * window.stride_x * strips.pixel
+                targets[at] = n * target.picture + i * target.row + j * target.pixel
+                at += 1
+    across = segments.size // max(1, window.taps_y)
+    for number in range(segments.size):
+        segments[number] = number // across * window.gap_y * strips.row + number % across * window.gap_x * strips.pixel
+
+
+@serial
+def _copy(source, target, count):
+    for i in range(np.uint64(count)):
+        target[i] = source[i]
+
+
+@serial
+def _clear(target):
+    for i in range(target.size):
+        target[i] = 0
+
+
+@serial
+def read_strip(source, first, channels, window, strips, picture, row, column, count, scratch):
+    """A flat array that begins with the window of a strip's first pixel, from channel `first` on.
+
+    The strip begins at (`picture`, `row`, `column`) of the target and has `count` pictures.
+    """
+    _, height, width, depth = source.shape
+    flat = source.reshape(source.size)
+    y0, x0 = row * window.stride_y + window.top, column * window.stride_x + window.left
+    if not strips.copied:
+        return flat[((picture * height + y0) * width + x0) * depth + first :]
+    left = min(max(-x0, 0), strips.broad)
+    right = max(min(width - x0, strips.broad), left)
+    at = 0
+    for n in range(picture, picture + count):
+        for y in range(y0, y0 + strips.high):
+            line = scratch[at : at + strips.row]
+            at += strips.row
+            if y < 0 or y >= height:
+                _clear(line)
+                continue
+            _clear(line[: left * strips.pixel])
+            _clear(line[right * strips.pixel :])
+            start = ((n * height + y) * width + x0 + left) * depth + first
+            if channels == depth:
+                _copy(flat[start:], line[left * strips.pixel :], (right - left) * channels)
+            else:
+                for x in range(right - left):
+                    _copy(flat[start + x * depth :], line[(left + x) * strips.pixel :], channels)
+    return scratch

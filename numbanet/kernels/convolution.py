@@ -1,0 +1,136 @@
+"""Convolution.
+
+N pictures of H x W pixels with C channels, F filters of HH x WW taps; x (N, H, W, C), out (N, HO, WO, F), w (F, C/G, HH,
+WW). Forward is parallel over strips of the pictures, each of which is written by one thread; so is the input gradient, a
+convolution of dout with the filters turned round. The gradient of the filters is parallel over blocks of channels and,
+where it is small, over parts of the pictures, which are as many for any number of threads and added up in order.
+"""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from ._correlate import (
+    CHANNELS,
+    GRADIENT_PIXELS,
+    PIXELS,
+    add_gradients,
+    correlate_strip,
+    gradient_of_filters,
+    gradient_tables,
+    pack_filters,
+    packed_size,
+)
+from ._jit import inlined, serial
+from ._parallel import kernel
+from ._strips import Target, Window, cut_into_strips, fill_tables, whole, window_segments
+
+MULTIPLY_ADD_NS = 0.0088
+TOGETHER = 16  # channels that one thread packs, filters whose gradients it adds up
+CHUNKS, CHUNK_BYTES = 16, 1 << 20  # the most parts of the pictures for the gradient of filters, and bytes of their sums
+
+
+def _nanoseconds(dout, w):
+    return MULTIPLY_ADD_NS * dout.size * w[0].size
+
+
+@inlined
+def _forward_window(w, stride, pad, dilation):
+    return Window(w.shape[2], w.shape[3], stride[0], stride[1], dilation[0], dilation[1], -pad[0], -pad[1])
+
+
+@serial
+def _phase(phase, taps, stride, pad, dilation):
+    """Of the pixels ``phase + stride t`` of dx along one axis: their first tap and how many lie between two of their taps;
+    how many taps there are, how far apart in dout, and where the last one meets dout for t = 0.
+    """
+    common = math.gcd(stride, dilation)
+    every, gap = stride // common, dilation // common
+    first = 0
+    while first < taps and (phase + pad - first * dilation) % stride:
+        first += 1
+    count = (taps - first + every - 1) // every
+    return first, every, count, gap, (phase + pad - first * dilation) // stride - max(0, count - 1) * gap
+
+
+@inlined
+def _correlate(source, w, bias, out, target, floor, groups, window, turned):
+    """``out = max(bias + Σ source w, floor)``; `turned`: w is (C, F) in groups, as the input gradient has it."""
+    strips = cut_into_strips(source, source.shape[3], target, window, PIXELS)
+    channels, filters = source.shape[3] // groups, target.filters // groups
+    tables = np.empty((2, strips.pictures * strips.rows * strips.columns), np.intp)
+    count, _ = window_segments(window, strips, channels, groups == 1)
+    segments = np.empty(count, np.intp)
+    fill_tables(window, strips, target, tables[0], tables[1], segments)
+    size = packed_size(filters, window.taps_y * window.taps_x * channels, out)
+    packed = np.empty(groups * size, out.dtype)
+    blocks = (channels + TOGETHER - 1) // TOGETHER
+    for task in prange(groups * blocks):
+        group, start = task // blocks, task % blocks * TOGETHER
+        stop = min(start + TOGETHER, channels)
+        if turned:
+            part = w[group * channels : (group + 1) * channels].transpose(1, 0, 2, 3)
+        else:
+            part = w[group * filters : (group + 1) * filters].transpose(0, 1, 2, 3)
+        pack_filters(part, packed[group * size :], start, stop)
+    for number in prange(strips.deep * strips.down * strips.across):
+        correlate_strip(source, packed, bias, out, target, floor, groups, window, strips, tables, segments, number)
+
+
+@inlined
+def _backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db):
+    window = _forward_window(w, stride, pad, dilation)
+    channels, filters = x.shape[3] // groups, dout.shape[3]
+    strips = cut_into_strips(x, min(channels, CHANNELS), whole(dout), window, GRADIENT_PIXELS)
+    tables = np.empty((2, window.taps_y * window.taps_x * channels), np.intp)
+    gradient_tables(window, strips, channels, filters, tables[0], tables[1])
+    number_of_strips = strips.deep * strips.down * strips.across
+    chunks = max(1, min(CHUNKS, number_of_strips, CHUNK_BYTES // (dw.size * dw.itemsize)))
+    sums = np.empty((chunks, dw.size + 2 * filters), dw.dtype)
+    blocks = groups * -(-channels // CHANNELS)
+    for task in prange(chunks * blocks):
+        chunk, block = task // blocks, task % blocks
+        gradient_of_filters(dout, x, window, strips, groups, tables, sums[chunk], chunk, chunks, block)
+    for part in prange((filters + TOGETHER - 1) // TOGETHER):
+        add_gradients(sums, part * TOGETHER, min(part * TOGETHER + TOGETHER, filters), dw, db)
+    if len(dx):
+        n, height, width, depth = dx.shape
+        flat = dx.reshape(dx.size)
+        for y in range(min(stride[0], height)):
+            for z in range(min(stride[1], width)):
+                r, every_y, taps_y, gap_y, top = _phase(y, w.shape[2], stride[0], pad[0], dilation[0])
+                s, every_x, taps_x, gap_x, left = _phase(z, w.shape[3], stride[1], pad[1], dilation[1])
+                phase_window = Window(taps_y, taps_x, 1, 1, gap_y, gap_x, top, left)
+                high, wide = -(-(height - y) // stride[0]), -(-(width - z) // stride[1])
+                steps = stride[1] * depth, stride[0] * width * depth, height * width * depth
+                target = Target(n, high, wide, depth, steps[0], steps[1], steps[2])
+                turned = w[:, :, r::every_y, s::every_x][:, :, ::-1, ::-1]
+                begin = flat[(y * width + z) * depth :]
+                _correlate(dout, turned, db[:0], begin, target, -np.inf, groups, phase_window, True)
+
+
+@kernel(lambda x, w, b, stride, pad, dilation, groups, out: _nanoseconds(out, w))
+def conv_forward(x, w, b, stride, pad, dilation, groups, out):
+    window = _forward_window(w, stride, pad, dilation)
+    _correlate(x, w, b, out.reshape(out.size), whole(out), -np.inf, groups, window, False)
+
+
+@kernel(lambda x, w, b, stride, pad, dilation, groups, out: _nanoseconds(out, w))
+def conv_relu_forward(x, w, b, stride, pad, dilation, groups, out):
+    window = _forward_window(w, stride, pad, dilation)
+    _correlate(x, w, b, out.reshape(out.size), whole(out), 0.0, groups, window, False)
+
+
+@kernel(lambda dout, x, w, *rest: _nanoseconds(dout, w) * (2 if len(rest[-3]) else 1))
+def conv_backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db):
+    _backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db)
+
+
+@kernel(lambda dout, x, w, *rest: _nanoseconds(dout, w) * (2 if len(rest[-3]) else 1))
+def conv_relu_backward(dout, x, w, out, stride, pad, dilation, groups, dz, dx, dw, db):
+    zero = out.dtype.type(0)
+    flat, its_out, its_dout = dz.reshape(dz.size), out.reshape(out.size), dout.reshape(dout.size)
+    for i in prange(dz.size):
+        flat[i] = zero if its_out[i] <= zero else its_dout[i]
+    _backward(dz, x, w, stride, pad, dilation, groups, dx, dw, db)
