@@ -112,7 +112,20 @@ def correlate_strip(source, packed, bias, out, target, floor, groups, window, st
                 room = vectors * lanes(packed)
                 panel, width = panels[j * total + start * depth * room :], min(room, filters - j)
                 _tiles(
-                    a_group, places, part, depth, 1, panel, vectors, its_bias, start > 0, out_group, targets, j, width, lower
+                    a_group,
+                    places,
+                    part,
+                    depth,
+                    1,
+                    panel,
+                    vectors,
+                    its_bias,
+                    start > 0,
+                    out_group,
+                    targets,
+                    j,
+                    width,
+                    lower,
                 )
                 j += room
 

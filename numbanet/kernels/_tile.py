@@ -134,7 +134,13 @@ def scattered_tile(rows, vectors):
                 emit.array(signature.args[n], args[n])[0] for n in (0, 1, 2, 6, 7, 9, 10)
             )
             count, segment_count, bias_size = (emit.shape(signature.args[n], args[n])[0] for n in (1, 2, 7))
-            depth, step_bytes, i, onward, j, width, floor = args[3], emit.elements(args[4]), args[5], args[8], *args[11:]
+            depth, step_bytes, i, onward, j, width, floor = (
+                args[3],
+                emit.elements(args[4]),
+                args[5],
+                args[8],
+                *args[11:],
+            )
             panel_stride = emit.constant(vectors * VECTOR_BYTES)
 
             def entry(table, n):
