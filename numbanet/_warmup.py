@@ -17,6 +17,7 @@ import numpy as np
 
 from . import kernels
 from ._checks import float_dtype, integer, sequence
+from .data import Augment
 from .kernels import _jit
 from .kernels._threads import get_num_threads
 from .layers import ACTIVATIONS, GELU, NORMALIZATIONS, Affine, Dropout, ReLU
@@ -125,6 +126,8 @@ def calls(dtype):
         scores = Program(net, 2, training=False).scores
         with contextlib.suppress(ValueError):  # some have no probabilities
             objective.probabilities(scores, notes)
+    pictures = np.zeros((2, 1, 2, 2), dtype)
+    Augment(1).gather(pictures, np.zeros(2, np.int64), 0, np.zeros_like(pictures), notes)
     flat = np.zeros(2, dtype)
     for rule in RULES:
         Optimizer(rule, flat.size, dtype, notes).update(flat, flat)

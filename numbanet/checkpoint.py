@@ -153,6 +153,7 @@ def _solver_identity(solver):
         "update_rule": solver.update_rule,
         "training examples": len(solver.X_train),
         "batch_size": solver.batch_size,
+        "augmentation": solver.augment and dataclasses.asdict(solver.augment),
     }
 
 

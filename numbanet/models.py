@@ -200,17 +200,18 @@ class Sequential:
         loss = self.train_batch(X, self.check_targets("y", y, len(X)))
         return loss, self.grads.copy()
 
-    def train_batch(self, X, y, rows=None):
+    def train_batch(self, X, y, rows=None, gather=None):
         """Loss of one batch in training; the gradients go into `grads`, where the next call overwrites them.
 
-        For training loops: `X` and `y` must have passed `check_examples` and `check_targets`. `rows` picks examples.
+        For training loops: `X` and `y` must have passed `check_examples` and `check_targets`. `rows` picks examples;
+        `gather`, a function of (X, rows, out), puts them into the network's input otherwise than as they are.
         """
         program = self._program(len(X) if rows is None else len(rows), training=True)
         if rows is None:
             program.x[...] = X.reshape(program.x.shape)
             program.y[...] = y
         else:
-            _gather(X, rows, program.x)
+            (gather or _gather)(X, rows, program.x)
             program.y[...] = y[rows]
         return program.step()
 

@@ -11,9 +11,10 @@ import warnings
 
 import numpy as np
 
-from . import checkpoint, optim
+from . import checkpoint, kernels, optim
 from ._checks import all_finite, as_numeric, describe, integer, mapping, number
 from ._interrupts import CtrlC
+from .data import Augment
 from .errors import TrainingDiverged
 
 
@@ -40,6 +41,8 @@ class Solver:
         How many examples the accuracies are measured on; None is all.
     patience : int, optional
         Stop after that many epochs without a better validation accuracy; needs validation data.
+    augment : numbanet.data.Augment, optional
+        Random crops and mirror images of the training pictures, new ones for each batch.
     checkpoint_name : str, optional
         After each epoch the state of training is written to ``<checkpoint_name>_epoch_<n>.npz``, for `restore`.
     seed : int, optional
@@ -84,6 +87,7 @@ class Solver:
         num_train_samples=1000,
         num_val_samples=None,
         patience=None,
+        augment=None,
         checkpoint_name=None,
         seed=None,
         on_step=None,
@@ -104,6 +108,7 @@ class Solver:
         self.optim_config = dict(mapping("optim_config", optim_config or {}, "options of the update rule"))
         self._prepare()
         self._take_data(data)
+        self._take_augment(augment)
         if patience is not None and self.X_val is None:
             raise ValueError("patience: needs X_val and y_val in data, to tell when to stop")
         self._reset()
@@ -147,6 +152,17 @@ class Solver:
             self.X_val, self.y_val = self._network.check("X_val", data["X_val"], "y_val", data["y_val"])
         self._batch = min(self.batch_size, len(self.X_train))
         self.iterations_per_epoch = len(self.X_train) // self._batch
+
+    def _take_augment(self, augment):
+        self.augment, self._gather = augment, None
+        if augment is None:
+            return
+        if not isinstance(augment, Augment):
+            raise TypeError(f"augment: expected a numbanet.data.Augment, got {describe(augment)}")
+        if self.X_train.ndim == 2:  # pictures that lie flat, where the network knows their shape
+            self.X_train = self.X_train.reshape(-1, *getattr(self.model, "input_shape", self.X_train.shape[1:]))
+        augment.check("X_train", self.X_train.shape[1:])
+        self._gather = lambda X, rows, out: augment.gather(X, rows, self.iteration, out, self._network.ops)
 
     def _reset(self):
         """Begin the books and the update rule's state anew; the model and the order of the examples go on."""
@@ -220,7 +236,7 @@ class Solver:
     def _step(self):
         """One step and, where they are due, the measurements; True where training is to stop."""
         rows = self._next_rows()
-        loss = self._network.loss(self.X_train, self.y_train, rows)
+        loss = self._network.loss(self.X_train, self.y_train, rows, self._gather)
         if not math.isfinite(loss):
             raise TrainingDiverged(
                 f"the loss became {loss} at step {self.iteration + 1} (epoch {self.epoch + 1}) with learning rate "
@@ -322,7 +338,7 @@ class _Network:
     """What the Solver asks of one of numbanet's networks."""
 
     def __init__(self, model):
-        self.model, self.params, self.grads = model, model.params, model.grads
+        self.model, self.params, self.grads, self.ops = model, model.params, model.grads, model.ops
 
     def check(self, x_name, X, y_name, y):
         X = self.model.check_examples(x_name, X)
@@ -331,8 +347,8 @@ class _Network:
         all_finite(y_name, y)
         return X, y
 
-    def loss(self, X, y, rows):
-        return self.model.train_batch(X, y, rows)
+    def loss(self, X, y, rows, gather):
+        return self.model.train_batch(X, y, rows, gather)
 
     def score(self, X, y, batch_size):
         return self.model.score(X, y)
@@ -363,7 +379,7 @@ class _OtherModel:
                     f"model: expected an object with params and loss(X, y); {type(model).__name__} has no {name}"
                 )
         mapping("model.params", model.params, "arrays")
-        self.model, self.grads = model, {}
+        self.model, self.grads, self.ops = model, {}, kernels
 
     @property
     def params(self):
@@ -380,8 +396,13 @@ class _OtherModel:
         all_finite(y_name, y)
         return X, y
 
-    def loss(self, X, y, rows):
-        result = self.model.loss(X[rows], y[rows])
+    def loss(self, X, y, rows, gather):
+        if gather is None:
+            batch = X[rows]
+        else:
+            batch = np.empty((len(rows), *X.shape[1:]), X.dtype if X.dtype.kind == "f" else np.float64)
+            gather(X, rows, batch)
+        result = self.model.loss(batch, y[rows])
         if not (isinstance(result, tuple) and len(result) == 2):
             raise TypeError(f"model: loss(X, y) must return (loss, grads), got {describe(result)}")
         loss, self.grads = result

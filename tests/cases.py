@@ -24,6 +24,10 @@ def key(rng, dtype, size):
     return rng.integers(2**64, size=2, dtype=np.uint64)
 
 
+def rows(rng, dtype, size):
+    return rng.integers(size["M"], size=size["N"])
+
+
 def _make(maker, rng, dtype, size):
     if isinstance(maker, str):
         return rng.standard_normal([size[axis] for axis in maker]).astype(dtype)
@@ -74,6 +78,7 @@ SCORES = [
     *sizes("NC", (300, 10), (131, 71)),
 ]
 TARGETS = sizes("NM", *(tuple(size.values()) for size in SCORES))
+PICTURES = sizes("MNCHW", (1, 1, 1, 1, 1), (3, 2, 1, 5, 4), (2, 5, 3, 7, 6), (7, 9, 2, 17, 16), (5, 65, 1, 8, 9))
 ROWS = [
     *sizes("ND", (1, 1), (1, 5), (2, 3), (7, 63), (8, 64), (9, 65), (16, 1), (64, 300), (129, 16), (131, 137)),
 ]
@@ -156,6 +161,11 @@ def rmsprop(inside):
     return cases(FLAT, "", "w s", note=f"inside={inside} ", w="P", dw="P", s=SECOND_MOMENT, **scalars)
 
 
+def augment(padding, flip):
+    arguments = {"x": "MCHW", "rows": rows, "key": key, "padding": padding, "flip": flip, "out": "NCHW"}
+    return cases(PICTURES, "out", note=f"padding={padding} flip={flip} ", **arguments)
+
+
 def adam(inside, weight_decay, step):
     arrays = {"w": "P", "dw": "P", "m": "P", "v": SECOND_MOMENT}
     scalars = {"learning_rate": 0.05, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": weight_decay}
@@ -184,6 +194,7 @@ CASES = {
     "affine_backward": affine_backward(AFFINE, "ND") + affine_backward(AFFINE[1:6], "0D", "no dx "),
     "affine_relu_forward": cases(AFFINE, "out", terms="D", x="ND", w="DM", b="M", out="NM"),
     "affine_relu_backward": affine_relu_backward(AFFINE, "ND") + affine_relu_backward(AFFINE[1:6], "0D", "no dx "),
+    "augment": augment(0, True) + augment(2, False) + augment(4, True) + augment(20, True),
     "dropout_forward": cases(FLAT, "out", x="P", key=key, keep_ratio=0.7, out="P"),
     "dropout_backward": cases(FLAT, "dx", dout="P", key=key, keep_ratio=0.7, dx="P"),
     "softmax_forward": cases(SCORES, "out", terms="C", scores="NC", out="NC"),

@@ -54,6 +54,7 @@ CALLS = {
     "batchnorm_inference": (partial(one_shot, "batchnorm_inference"), [draw(6, 4), *FEATURES, *AVERAGES]),
     "layernorm": (partial(layer, "layernorm"), [draw(6, 4), *FEATURES]),
     "dropout": (partial(layer, "dropout", keep_ratio=0.7, seed=3, step=2), [draw(30, 4)]),
+    "augment": (partial(one_shot, "augment", padding=1, seed=3), [draw(5, 2, 3, 4)]),
     "softmax_forward": (partial(one_shot, "softmax_forward"), [draw(5, 3)]),
     "softmax_loss": (partial(one_shot, "softmax_loss", y=Y), [draw(5, 3)]),
     "svm_loss": (partial(one_shot, "svm_loss", y=Y), [draw(5, 3)]),

@@ -10,6 +10,7 @@ from numbanet import kernels
 
 X, W, B = np.ones((3, 4)), np.ones((4, 5)), np.ones(5)
 ROW, Y = np.ones(4), [0, 1, 3]
+PICTURES = np.ones((3, 2, 5, 4))
 
 # For each function its arrays by name, in order, and the keywords it needs.
 ARGUMENTS = {
@@ -19,6 +20,7 @@ ARGUMENTS = {
         f"{name}_forward": ({"x": X}, {})
         for name in ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu")
     },
+    "augment": ({"x": PICTURES}, {"padding": 1, "seed": 0}),
     "dropout_forward": ({"x": X}, {"keep_ratio": 0.5, "seed": 0}),
     "batchnorm_forward": ({"x": X, "gamma": ROW, "beta": ROW}, {}),
     "batchnorm_inference": ({"x": X, "gamma": ROW, "beta": ROW, "running_mean": ROW, "running_var": ROW}, {}),
@@ -76,7 +78,14 @@ def test_what_is_not_an_array_of_real_numbers(name, argument):
 def test_shapes_that_do_not_fit(name, argument):
     good = ARGUMENTS[name][0][argument]
     first = next(iter(ARGUMENTS[name][0])) == argument
-    takes_any_shape = first and name.partition("_")[0] not in ("affine", "batchnorm", "layernorm", "softmax", "svm")
+    takes_any_shape = first and name.partition("_")[0] not in (
+        "affine",
+        "augment",
+        "batchnorm",
+        "layernorm",
+        "softmax",
+        "svm",
+    )
     bad_shapes = [(0, *good.shape[1:]), (*good.shape[:-1], 0)]
     if not takes_any_shape:
         bad_shapes.append((5,) if good.ndim == 2 else (4, 1))
@@ -132,6 +141,9 @@ def test_labels(name, y, error, message):
 
 NEGATIVE, NOT_FINITE = -0.1, [np.nan, np.inf, -np.inf]
 NUMBERS = [
+    ("augment", "padding", [-1, 4]),
+    ("augment", "seed", [-1, 2**64]),
+    ("augment", "step", [-1, 2**64]),
     ("leaky_relu_forward", "negative_slope", [NEGATIVE, 1.1, *NOT_FINITE]),
     ("elu_forward", "alpha", [NEGATIVE, *NOT_FINITE]),
     ("dropout_forward", "keep_ratio", [0, NEGATIVE, 1.1, *NOT_FINITE]),
@@ -165,11 +177,14 @@ def test_numbers_out_of_range(name, argument, values):
             call(name, **{argument: value})
 
 
-@pytest.mark.parametrize("name", ["rmsprop_update", "adam_update"])
-def test_epsilon_inside_root_is_a_flag(name):
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [("rmsprop_update", "epsilon_inside_root"), ("adam_update", "epsilon_inside_root"), ("augment", "flip")],
+)
+def test_flags(name, flag):
     for value in ("yes", None, 2, np.ones(2)):
-        with pytest.raises(ValueError, match="^epsilon_inside_root: expected one of False, True"):
-            call(name, epsilon_inside_root=value)
+        with pytest.raises(ValueError, match=f"^{flag}: expected one of False, True"):
+            call(name, **{flag: value})
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)

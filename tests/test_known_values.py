@@ -17,6 +17,8 @@ U = np.sqrt(2 / np.pi) * 1.044715
 T = (np.exp(2 * U) - 1) / (np.exp(2 * U) + 1)
 SLOPE = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715)
 
+ROW, ZERO_KEY = np.zeros(1, np.int64), np.zeros(2, np.uint64)
+
 # Operation, inputs in the order of its signature, and what its arrays hold after the call. Outputs are not given.
 VALUES = [
     ("relu_forward", [[-2, 0, 3]], {"out": [0, 0, 3]}),
@@ -137,6 +139,10 @@ VALUES = [
     ("channels_last", [[[[1, 2, 3], [10, 20, 30]]]], {"out": [[[1, 10], [2, 20], [3, 30]]]}),
     ("channels_first", [[[[1, 10], [2, 20], [3, 30]]]], {"out": [[[1, 2, 3], [10, 20, 30]]]}),
     ("add", [[1, -2], [10, 20]], {"out": [11, 18]}),
+    # The first words that Philox gives for zeros (tests/test_kernels.py): 0.40 of 3 places is the middle one, for rows,
+    # 0.88 the last one, for columns, and the highest bit of the third is set.
+    ("augment", [[[[[1, 2], [3, 4]]]], ROW, ZERO_KEY, 1, True], {"out": [[[[0, 2], [0, 4]]]]}),
+    ("augment", [[[[[1, 2], [3, 4]]]], ROW, ZERO_KEY, 1, False], {"out": [[[[2, 0], [4, 0]]]]}),
     ("sgd_update", [[1, 2], [1, -4], 0.5], {"w": [0.5, 4]}),
     # v = 2/2 - 4/2 = -1; w = 1 + v
     ("momentum_update", [[1], [4], [2], 0.5, 0.5], {"w": [0], "velocity": [-1]}),

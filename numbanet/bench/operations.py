@@ -36,6 +36,7 @@ FAMILIES = {
     "activations": Family("P", ((16_384,), (262_144,)), elementwise=True),
     "losses": Family("NC", ((256, 10), (256, 1000))),
     "normalization": Family("ND", ((64, 128), (256, 512))),
+    "augmentation": Family("NCHW", ((50, 1, 28, 28), (128, 3, 32, 32))),
     "dropout": Family("P", ((16_384,), (262_144,)), elementwise=True),
     "updates": Family("P", ((100_000,), (1_000_000,)), ((16_000_000,),)),
 }
@@ -108,6 +109,10 @@ def _key(rng, dtype, lengths):
     return np.array([7, 0], np.uint64)
 
 
+def _rows(rng, dtype, lengths):
+    return rng.permutation(lengths["N"])
+
+
 def _affine_backward(**makers):
     return {**makers, "dx": "ND", "dw": "DM", "db": "M"}
 
@@ -163,6 +168,8 @@ def _table():
     add("normalization", "batchnorm_backward", **_normalization_backward("D"))
     add("normalization", "layernorm_forward", **scale, eps=1e-5, mean="N", inv_std="N", out="ND")
     add("normalization", "layernorm_backward", **_normalization_backward("N"))
+    shift = {"padding": 4, "flip": True}
+    add("augmentation", "augment", x="NCHW", rows=_rows, key=_key, **shift, out="NCHW")
     add("dropout", "dropout_forward", x="P", key=_key, keep_ratio=0.8, out="P")
     add("dropout", "dropout_backward", dout="P", key=_key, keep_ratio=0.8, dx="P")
     # Small learning rates: the parameters stay ordinary numbers however often a call is repeated.

@@ -1,5 +1,6 @@
 """Data sets: one that is bundled, readers of the usual files, splitting and standardising."""
 
+from numbanet.data.augmentation import Augment
 from numbanet.data.cifar import load_cifar10, read_batch
 from numbanet.data.dataset import Dataset, Standardizer, split
 from numbanet.data.digits import load_digits
@@ -9,6 +10,7 @@ from numbanet.data.sources import load, load_unlabelled
 from numbanet.data.tables import load_csv, load_csv_unlabelled, load_npy, load_npz, load_npz_unlabelled
 
 __all__ = [
+    "Augment",
     "Dataset",
     "Standardizer",
     "encode_labels",

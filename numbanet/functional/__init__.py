@@ -33,6 +33,7 @@ from .activations import (
     tanh_forward,
 )
 from .affine import affine_backward, affine_forward, affine_relu_backward, affine_relu_forward
+from .augmentation import augment
 from .dropout import dropout_backward, dropout_forward
 from .losses import (
     binary_cross_entropy_loss,
@@ -57,6 +58,7 @@ __all__ = [
     "affine_forward",
     "affine_relu_backward",
     "affine_relu_forward",
+    "augment",
     "batchnorm_backward",
     "batchnorm_forward",
     "batchnorm_inference",

@@ -24,18 +24,20 @@ word_run = stack_array((WORDS, RUN), types.uint64)
 
 
 @serial
+def philox_round(c0, c1, c2, c3, k0, k1):
+    """One round on one counter."""
+    p0, p1 = c0 * M0, c2 * M1
+    return (p1 >> SHIFT_32) ^ c1 ^ k0, p1 & LOW_32, (p0 >> SHIFT_32) ^ c3 ^ k1, p0 & LOW_32
+
+
+@serial
 def philox(words, key):
     """Philox4x32-10 in place on `words` (4, RUN): column j is a counter before and its four random words after."""
     c0, c1, c2, c3 = words[0], words[1], words[2], words[3]
     k0, k1 = key & LOW_32, key >> SHIFT_32
     for _ in range(ROUNDS):
         for j in range(RUN):
-            p0 = c0[j] * M0
-            p1 = c2[j] * M1
-            c0[j] = (p1 >> SHIFT_32) ^ c1[j] ^ k0
-            c1[j] = p1 & LOW_32
-            c2[j] = (p0 >> SHIFT_32) ^ c3[j] ^ k1
-            c3[j] = p0 & LOW_32
+            c0[j], c1[j], c2[j], c3[j] = philox_round(c0[j], c1[j], c2[j], c3[j], k0, k1)
         k0 = (k0 + W0) & LOW_32
         k1 = (k1 + W1) & LOW_32
 

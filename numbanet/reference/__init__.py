@@ -24,6 +24,7 @@ from .activations import (
     tanh_forward,
 )
 from .affine import affine_backward, affine_forward, affine_relu_backward, affine_relu_forward
+from .augmentation import augment
 from .convolution import conv_backward, conv_forward, conv_relu_backward, conv_relu_forward
 from .dropout import dropout_backward, dropout_forward
 from .layout import add, channels_first, channels_last
@@ -61,6 +62,7 @@ __all__ = [
     "affine_forward",
     "affine_relu_backward",
     "affine_relu_forward",
+    "augment",
     "avg_pool_backward",
     "avg_pool_forward",
     "batchnorm_backward",

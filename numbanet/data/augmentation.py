@@ -1,0 +1,75 @@
+"""Crops and mirror images for training: a new change of every picture each time it is in a batch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numbanet import kernels
+from numbanet._checks import integer, one_of
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How a `Solver` changes the pictures of a batch while it gathers them.
+
+    The changes follow from the seed, the step and the place in the batch, so they are the same on any number of threads
+    and when training goes on from a file. What comes in from outside of a picture is 0, which in standardised pictures
+    is the mean.
+
+    Parameters
+    ----------
+    crop_padding : int
+        Shift by up to so many pixels either way: a crop of the picture's own size out of one with that much padding on
+        all sides. 0 is no shift.
+    flip : bool
+        Mirror half of the pictures left to right; not for digits and letters.
+    seed : int
+
+    Raises
+    ------
+    TypeError, ValueError
+        For values that are of another kind or out of range.
+    """
+
+    crop_padding: int = 4
+    flip: bool = True
+    seed: int = 0
+
+    def __post_init__(self):
+        values = {
+            "crop_padding": integer("Augment: crop_padding", self.crop_padding, 0),
+            "flip": bool(one_of("Augment: flip", self.flip, (False, True))),
+            "seed": integer("Augment: seed", self.seed, 0, 2**64 - 1),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def check(self, name, shape):
+        """ValueError where examples of `shape`, as `name` holds them, are no pictures or too small."""
+        if len(shape) not in (2, 3):
+            raise ValueError(f"{name}: augmentation takes pictures, (N, C, H, W) or (N, H, W), got examples of {shape}")
+        if self.crop_padding >= min(shape[-2:]):
+            raise ValueError(
+                f"Augment: crop_padding: expected less than the {min(shape[-2:])} pixels of a side of {name}, got "
+                f"{self.crop_padding}"
+            )
+
+    def gather(self, X, rows, step, out, ops=kernels):
+        """Put the examples `rows` of `X` into `out`, changed as the step says.
+
+        Parameters
+        ----------
+        X : ndarray, shape (M, C, H, W) or (M, H, W)
+        rows : ndarray of int64, shape (N,)
+        step : int
+        out : ndarray, C-contiguous, N examples of the size of those in `X`
+            Written.
+        ops : module
+            `numbanet.kernels` or `numbanet.reference`.
+        """
+        if X.dtype != out.dtype or not X.flags.carray:  # the kernel takes what it is compiled for
+            X, rows = np.array(X[rows], out.dtype, order="C"), np.arange(len(rows))
+        shape = (1, *X.shape[1:]) if X.ndim == 3 else X.shape[1:]
+        key = np.array([self.seed, step], np.uint64)
+        pictures, batch = X.reshape(len(X), *shape), out.reshape(len(rows), *shape)
+        ops.augment(pictures, rows, key, self.crop_padding, self.flip, batch)
