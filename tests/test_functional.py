@@ -45,11 +45,14 @@ PROBABILITIES = np.abs(draw(3, 5)).T / 2
 FEATURES = [draw(4), draw(4) + 1]
 AVERAGES = [draw(4), np.abs(draw(4))]
 STEP = {"learning_rate": 0.25}
+CONVOLUTIONS = ("conv", "conv_relu")
+CONV = {"stride": (2, 1), "pad": (1, 2), "dilation": (1, 2), "groups": 2}
 
 # For each function what to call, and its floating arrays.
 CALLS = {
     **{name: (partial(layer, name), [draw(3, 4, 2)]) for name in ACTIVATIONS},
     **{name: (partial(layer, name), [draw(5, 2, 3), draw(6, 4), draw(4)]) for name in ("affine", "affine_relu")},
+    **{name: (partial(layer, name, **CONV), [draw(2, 4, 5, 6), draw(6, 2, 3, 2), draw(6)]) for name in CONVOLUTIONS},
     "batchnorm": (batchnorm, [draw(6, 4), *FEATURES, *AVERAGES]),
     "batchnorm_inference": (partial(one_shot, "batchnorm_inference"), [draw(6, 4), *FEATURES, *AVERAGES]),
     "layernorm": (partial(layer, "layernorm"), [draw(6, 4), *FEATURES]),
@@ -186,10 +189,12 @@ def test_no_array_makes_another_signature(name):
     assert compiled_signatures() == before > 0
 
 
-@pytest.mark.parametrize("name", [*ACTIVATIONS, "affine", "affine_relu", "batchnorm", "layernorm", "dropout"])
+@pytest.mark.parametrize(
+    "name", [*ACTIVATIONS, "affine", "affine_relu", *CONVOLUTIONS, "batchnorm", "layernorm", "dropout"]
+)
 def test_backward_leaves_its_arguments_as_they_are(name):
     arrays = CALLS[name][1][: 1 if name in ACTIVATIONS else 3]
-    options = {"keep_ratio": 0.7, "seed": 3} if name == "dropout" else {}
+    options = {"dropout": {"keep_ratio": 0.7, "seed": 3}, **dict.fromkeys(CONVOLUTIONS, CONV)}.get(name, {})
     out, cache = getattr(F, f"{name}_forward")(*arrays, **options)
     dout = draw(*out.shape)
     first = getattr(F, f"{name}_backward")(dout, cache)
@@ -246,6 +251,9 @@ GRADIENTS = {
     **{name: ("x", [draw(3, 4)], {}) for name in ACTIVATIONS},
     "affine": ("x w b", [draw(5, 2, 3), draw(6, 4), draw(4)], {}),
     "affine_relu": ("x w b", [draw(5, 2, 3) + 0.01, draw(6, 4), draw(4)], {}),
+    "conv": ("x w b", [draw(2, 4, 5, 6), draw(6, 2, 3, 2), draw(6)], CONV),
+    "conv without bias": ("x w", [draw(2, 4, 5, 6), draw(6, 2, 3, 2)], CONV),
+    "conv_relu": ("x w b", [draw(2, 4, 5, 6) + 0.01, draw(6, 2, 3, 2), draw(6)], CONV),
     "batchnorm": ("x gamma beta", [draw(6, 4), draw(4), draw(4)], {}),
     "layernorm": ("x gamma beta", [draw(6, 4), draw(4), draw(4)], {}),
     "dropout": ("x", [draw(6, 4)], {"keep_ratio": 0.7, "seed": 5}),
@@ -255,6 +263,7 @@ GRADIENTS = {
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_gradients(name):
     names, arrays, options = GRADIENTS[name]
+    name = name.partition(" ")[0]
     names = names.split()
 
     def forward(**inputs):
@@ -263,7 +272,8 @@ def test_gradients(name):
     def backward(dout, **inputs):
         cache = getattr(F, f"{name}_forward")(**inputs, **options)[1]
         gradients = getattr(F, f"{name}_backward")(dout, cache)
-        return dict(zip(names, gradients if isinstance(gradients, tuple) else [gradients], strict=True))
+        gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+        return dict(zip(names, (gradient for gradient in gradients if gradient is not None), strict=True))
 
     check_gradients(forward, backward, dict(zip(names, arrays, strict=True)))
 

@@ -10,7 +10,7 @@ from numbanet import kernels
 
 X, W, B = np.ones((3, 4)), np.ones((4, 5)), np.ones(5)
 ROW, Y = np.ones(4), [0, 1, 3]
-PICTURES = np.ones((3, 2, 5, 4))
+PICTURES, FILTERS = np.ones((3, 2, 5, 4)), np.ones((4, 2, 3, 2))
 
 # For each function its arrays by name, in order, and the keywords it needs.
 ARGUMENTS = {
@@ -21,6 +21,8 @@ ARGUMENTS = {
         for name in ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu")
     },
     "augment": ({"x": PICTURES}, {"padding": 1, "seed": 0}),
+    "conv_forward": ({"x": PICTURES, "w": FILTERS, "b": ROW}, {}),
+    "conv_relu_forward": ({"x": PICTURES, "w": FILTERS, "b": ROW}, {}),
     "dropout_forward": ({"x": X}, {"keep_ratio": 0.5, "seed": 0}),
     "batchnorm_forward": ({"x": X, "gamma": ROW, "beta": ROW}, {}),
     "batchnorm_inference": ({"x": X, "gamma": ROW, "beta": ROW, "running_mean": ROW, "running_var": ROW}, {}),
@@ -37,6 +39,7 @@ ARGUMENTS = {
     "rmsprop_update": ({"w": X, "dw": X, "s": X}, {"learning_rate": 0.1}),
     "adam_update": ({"w": X, "dw": X, "m": X, "v": X}, {"step": 1}),
 }
+MAY_BE_NONE = {("conv_forward", "b"), ("conv_relu_forward", "b")}
 EACH_ARRAY = [(name, argument) for name, (arrays, _) in ARGUMENTS.items() for argument in arrays]
 PAIRS = [name.removesuffix("_backward") for name in F.__all__ if name.endswith("_backward")]
 
@@ -69,6 +72,8 @@ def test_what_is_not_an_array_of_real_numbers(name, argument):
     ]
     if np.dtype(np.longdouble).itemsize > 8:
         kinds.append(good.astype(np.longdouble))
+    if (name, argument) in MAY_BE_NONE:
+        kinds = [kind for kind in kinds if kind is not None]
     for bad in kinds:
         with pytest.raises(TypeError, match=rf"^{argument}: "):
             call(name, **{argument: bad})
@@ -82,6 +87,7 @@ def test_shapes_that_do_not_fit(name, argument):
         "affine",
         "augment",
         "batchnorm",
+        "conv",
         "layernorm",
         "softmax",
         "svm",
@@ -93,7 +99,7 @@ def test_shapes_that_do_not_fit(name, argument):
         bad_shapes += [(*good.shape[:-1], 7), (1, *good.shape), ()]
     for shape in bad_shapes:
         # One array's shape can be wrong only beside another's: the message names either, and what came.
-        with pytest.raises(ValueError, match=r"^\w+: (expected|batch|labels)"):
+        with pytest.raises(ValueError, match=r"^\w+: (expected|batch|labels|a window)"):
             call(name, **{argument: np.ones(shape)})
 
 
@@ -104,6 +110,28 @@ def test_shapes_that_do_not_fit(name, argument):
         ("affine_forward", {"b": np.ones(4)}, r"b: expected shape \(5,\), got \(4,\)"),
         ("affine_forward", {"x": np.ones(4)}, r"x: expected shape \(N, d1, \.\.\., dk\), got \(4,\)"),
         ("affine_forward", {"x": np.ones((0, 4))}, r"x: expected at least one element, got shape \(0, 4\)"),
+        ("conv_forward", {"x": X}, r"x: expected shape \(N, C, H, W\), got \(3, 4\)"),
+        ("conv_forward", {"w": X}, r"w: expected shape \(F, C / groups, HH, WW\), got \(3, 4\)"),
+        (
+            "conv_forward",
+            {"w": np.ones((4, 3, 3, 2))},
+            r"w: expected shape \(F, 2, HH, WW\), since x has 2 channels in 1 group, got \(4, 3, 3, 2\)",
+        ),
+        (
+            "conv_forward",
+            {"groups": 2},
+            r"w: expected shape \(F, 1, HH, WW\), since x has 2 channels in 2 groups, got \(4, 2, 3, 2\)",
+        ),
+        (
+            "conv_forward",
+            {"groups": 3},
+            "groups: expected a divisor of the 2 channels of x and the 4 filters of w, got 3",
+        ),
+        ("conv_forward", {"groups": 0}, "groups: expected an integer of at least 1, got 0"),
+        ("conv_forward", {"b": B}, r"b: expected shape \(4,\), got \(5,\)"),
+        ("conv_relu_forward", {"dilation": 3}, "x: a window of 7 x 4 .* does not fit into a picture of 5 x 4"),
+        ("conv_relu_forward", {"stride": (1, 0)}, r"stride\[1\]: expected an integer of at least 1, got 0"),
+        ("conv_forward", {"pad": -1}, "pad: expected an integer of at least 0, got -1"),
         ("adam_update", {"v": np.ones((4, 3))}, r"v: expected shape \(3, 4\), got \(4, 3\)"),
         ("squared_error_loss", {"target": np.ones(3)}, r"target: expected shape \(3, 4\), got \(3,\)"),
         ("squared_error_loss", {"pred": 1.0, "target": 1.0}, "pred: expected a value for each example"),
@@ -216,7 +244,7 @@ def test_backward_checks_gradient_and_cache(pair):
 @pytest.mark.parametrize("pair", PAIRS)
 def test_gradient_of_any_layout_and_dtype(pair):
     backward = getattr(F, f"{pair}_backward")
-    out, cache = call(f"{pair}_forward", x=X.astype(np.float32) / 2)
+    out, cache = call(f"{pair}_forward", x=ARGUMENTS[f"{pair}_forward"][0]["x"].astype(np.float32) / 2)
     dout = np.arange(out.size).reshape(out.shape)
     expected = backward(dout.astype(cache.dtype), cache)
     expected = expected if isinstance(expected, tuple) else (expected,)

@@ -34,6 +34,7 @@ from .activations import (
 )
 from .affine import affine_backward, affine_forward, affine_relu_backward, affine_relu_forward
 from .augmentation import augment
+from .convolution import conv_backward, conv_forward, conv_relu_backward, conv_relu_forward
 from .dropout import dropout_backward, dropout_forward
 from .losses import (
     binary_cross_entropy_loss,
@@ -63,6 +64,10 @@ __all__ = [
     "batchnorm_forward",
     "batchnorm_inference",
     "binary_cross_entropy_loss",
+    "conv_backward",
+    "conv_forward",
+    "conv_relu_backward",
+    "conv_relu_forward",
     "dropout_backward",
     "dropout_forward",
     "elu_backward",

@@ -94,6 +94,16 @@ def rows(x):
     return x.reshape(len(x), -1)
 
 
+def channels_last(x):
+    """Pictures (N, C, H, W) as the operations take them, (N, H, W, C)."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def channels_first(x):
+    """Pictures (N, H, W, C) as callers know them, (N, C, H, W)."""
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+
+
 def fraction(name, value):
     """`value` as a float from 0 to 1."""
     return number(name, value, 0, 1)
