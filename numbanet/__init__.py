@@ -1,6 +1,6 @@
 """numbanet: small and mid-size neural networks, trained fast on laptop CPUs by readable numba kernels."""
 
-from . import data, functional, initializers, kernels, optim, reference, testing
+from . import data, functional, initializers, kernels, optim, reference, schedules, testing
 from ._version import __version__
 from ._warmup import warmup
 from .errors import CheckpointError, DataError, TrainingDiverged
@@ -69,6 +69,7 @@ __all__ = [
     "load",
     "optim",
     "reference",
+    "schedules",
     "set_num_threads",
     "testing",
     "warmup",

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from numbanet._checks import float_array, integer
+from numbanet.plotting import grid, scaled
 
 __all__ = ["visualize_grid"]
 
@@ -31,13 +32,5 @@ def visualize_grid(Xs, ubound=255.0, padding=1):
         For pictures that are not of real numbers or have another number of axes, and a negative `padding`.
     """
     Xs = float_array("Xs", Xs, np.float64, ndim=4)
-    padding = integer("padding", padding, 0)
-    count, height, width, channels = Xs.shape
-    side = math.ceil(math.sqrt(count))
-    low, high = Xs.min(axis=(1, 2, 3), keepdims=True), Xs.max(axis=(1, 2, 3), keepdims=True)
-    # Every cell has padding below and to the right of its picture; the last one's is cut off.
-    cells = np.zeros((side * side, height + padding, width + padding, channels))
-    cells[:count, :height, :width] = ubound * (Xs - low) / np.where(high > low, high - low, 1)
-    grid = cells.reshape(side, side, *cells.shape[1:]).swapaxes(1, 2)
-    grid = grid.reshape(side * (height + padding), side * (width + padding), channels)
-    return grid[: grid.shape[0] - padding, : grid.shape[1] - padding]
+    side = math.ceil(math.sqrt(len(Xs)))
+    return grid(ubound * scaled(Xs), side, side, integer("padding", padding, 0))

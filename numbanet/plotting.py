@@ -1,0 +1,211 @@
+"""Pictures of what a network for pictures has learnt, as PNG files, which need no other library."""
+
+import math
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ._checks import float_array
+from .layers import ACTIVATIONS, Affine, Conv, Flatten
+from .models import Sequential
+
+ACROSS = 16  # pictures in a row of feature maps
+SHOWN = 32  # feature maps of a layer
+SIDE = 1100  # pixels that small pictures are enlarged to
+BETWEEN = 70, 90, 140  # colour between pictures, which neither the lowest value has nor the highest
+
+
+def scaled(pictures):
+    """Pictures (N, H, W, C), each made to go from 0 to 1; one of a single value becomes 0."""
+    low, high = pictures.min(axis=(1, 2, 3), keepdims=True), pictures.max(axis=(1, 2, 3), keepdims=True)
+    return (pictures - low) / np.where(high > low, high - low, 1)
+
+
+def grid(pictures, columns=None, rows=None, padding=1, background=0):
+    """Put pictures side by side.
+
+    Parameters
+    ----------
+    pictures : ndarray, shape (N, H, W, C)
+    columns, rows : int, optional
+        How many stand side by side, by default the root of N, rounded up; and one below the other, by default as many
+        as it takes.
+    padding : int
+        Pixels between pictures.
+    background : number, or sequence of C numbers
+        The colour of these pixels, and of places that are left over.
+
+    Returns
+    -------
+    ndarray, shape (rows * (H + padding) - padding, columns * (W + padding) - padding, C)
+    """
+    count, height, width, channels = pictures.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = rows or -(-count // columns)
+    # Every cell has padding below and to the right of its picture; the last one's is cut off.
+    cells = np.full((rows * columns, height + padding, width + padding, channels), background, pictures.dtype)
+    cells[:count, :height, :width] = pictures
+    cells = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
+    whole = cells.reshape(rows * (height + padding), columns * (width + padding), channels)
+    return whole[: whole.shape[0] - padding, : whole.shape[1] - padding]
+
+
+def filters(model, input_shape=None):
+    """The weights of a network's first layer as one picture.
+
+    Parameters
+    ----------
+    model : Sequential
+        One that begins with a `Conv`, or with an `Affine`.
+    input_shape : tuple of int, optional
+        (C, H, W) or (H, W): of the pictures that an `Affine` sees, where the network takes them flat.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+        Filters on one channel are grey and those on three in colour, in a square. Those on other numbers of channels
+        have a row each, with the channels side by side. Each is scaled from black, its lowest weight, to white.
+
+    Raises
+    ------
+    ValueError
+        For a network that begins with another layer, or does not see pictures.
+    """
+    first = model.layers[0]
+    shape = _picture_shape(model.input_shape if len(model.input_shape) > 1 else input_shape)
+    if not isinstance(first, (Conv, Affine)) or (isinstance(first, Affine) and shape is None):
+        raise ValueError(
+            f"model: expected a network whose first layer is a convolution or sees pictures; it begins with {first!r} "
+            f"on examples of shape {model.input_shape}"
+        )
+    weights = model.params["W1"]
+    if isinstance(first, Affine):
+        weights = weights.T.reshape(-1, *shape)
+    channels = weights.shape[1]
+    if channels in (1, 3):
+        return _enlarged(_tiles(scaled(weights.transpose(0, 2, 3, 1))))
+    return _enlarged(_tiles(scaled(weights.reshape(-1, *weights.shape[2:], 1)), columns=channels))
+
+
+def features(model, picture):
+    """What a network makes of a picture: the picture, and below it the maps of each layer of activations.
+
+    Parameters
+    ----------
+    model : Sequential
+        For pictures, of shape (C, H, W).
+    picture : array_like, shape (C, H, W)
+        As the network takes it.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+        The first 32 maps of each activation, in rows of 16, enlarged to the size of the picture. Those of a layer are
+        scaled together from black, their lowest value, to white. A wider gap separates layers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a network that has no maps, or a picture of another shape.
+    """
+    picture = float_array("picture", picture, model.dtype)
+    if len(model.input_shape) != 3 or picture.shape != model.input_shape:
+        raise ValueError(
+            f"picture: expected a network for pictures, and one that it takes, {model.input_shape}; got {picture.shape}"
+        )
+    bands = [_maps(model, stop, picture) for stop in _activations(model)]
+    if not bands:
+        raise ValueError(f"model: expected activations that are pictures; {type(model).__name__} has none")
+    _, height, width = picture.shape
+    colours = picture if len(picture) == 3 else picture[:1]
+    shown = [_tiles(scaled(colours.transpose(1, 2, 0)[None]))]
+    for maps in bands:
+        (whole,) = scaled(maps[None, :SHOWN])
+        large = whole.repeat(-(-height // maps.shape[1]), axis=1).repeat(-(-width // maps.shape[2]), axis=2)
+        shown.append(_tiles(large[..., None], columns=min(ACROSS, len(large))))
+    gap, wide = max(2, height // 8), max(band.shape[1] for band in shown)
+    whole = np.full((sum(len(band) + gap for band in shown) - gap, wide, 3), BETWEEN, np.uint8)
+    top = 0
+    for band in shown:
+        whole[top : top + len(band), : band.shape[1]] = band
+        top += len(band) + gap
+    return _enlarged(whole)
+
+
+def write_png(path, picture):
+    """Write a picture to a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+    picture : ndarray of uint8, shape (H, W), (H, W, 1) or (H, W, 3)
+        Grey, or red, green and blue.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be written; one that was there is left as it was.
+
+    Notes
+    -----
+    Source: ISO/IEC 15948, Portable Network Graphics, sections 5.3 and 11.2.
+    """
+    path, picture = Path(path), np.ascontiguousarray(picture, np.uint8)
+    height, width = picture.shape[:2]
+    lines = np.zeros((height, 1 + picture.size // height), np.uint8)  # each begins with 0: no filter
+    lines[:, 1:] = picture.reshape(height, -1)
+    colour_type = 2 if picture.shape[2:] == (3,) else 0
+    header = struct.pack(">2I5B", width, height, 8, colour_type, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b"")):
+        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _picture_shape(shape):
+    """(C, H, W) of a shape that may lack the channels; None where it is no picture's."""
+    if shape is None or len(shape) not in (2, 3):
+        return None
+    return tuple(shape) if len(shape) == 3 else (1, *shape)
+
+
+def _activations(model):
+    """For each activation whose output is pictures, how many layers it takes to get there."""
+    kinds, shape, found = tuple(ACTIVATIONS.values()), model.input_shape, []
+    for index, layer in enumerate(model.layers):
+        shape = layer.output_shape(shape)
+        if isinstance(layer, kinds) and len(shape) == 3:
+            found.append(index + 1)
+    return found
+
+
+def _maps(model, stop, picture):
+    """What comes out of the first `stop` layers: shape (C, H, W)."""
+    layers, shape = model.layers[:stop], model.input_shape
+    for layer in layers:
+        shape = layer.output_shape(shape)
+    front = Sequential([*layers, Flatten()], model.input_shape, dtype=model.dtype, ops=model.ops)
+    for mine, whole in ((front.params, model.params), (front.state, model.state)):
+        for name in mine:
+            mine[name] = whole[name]  # names count the layers from the front, so they are the same
+    return front.loss(picture[None])[0].reshape(shape)
+
+
+def _tiles(pictures, columns=None):
+    """Pictures (N, H, W, 1 or 3) with values from 0 to 1 side by side, in colour."""
+    colours = np.round(255 * np.broadcast_to(pictures, (*pictures.shape[:3], 3))).astype(np.uint8)
+    return grid(colours, columns, background=BETWEEN)
+
+
+def _enlarged(picture):
+    """Each pixel as a square, so that the longer side is about `SIDE`."""
+    times = max(1, SIDE // max(picture.shape[:2]))
+    return picture.repeat(times, axis=0).repeat(times, axis=1)

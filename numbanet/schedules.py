@@ -1,0 +1,51 @@
+"""Learning rates that change from epoch to epoch.
+
+A schedule is a function of the number of epochs that are done and gives the learning rate of the next one. A `Solver`
+follows it by ``on_epoch``::
+
+    rate = schedules.cosine(1e-3, num_epochs=20)
+    follow = schedules.follow(rate)
+    solver = Solver(model, data, optim_config={"learning_rate": rate(0)}, num_epochs=20, on_epoch=follow)
+"""
+
+import math
+
+from ._checks import integer, number
+
+
+def exponential(learning_rate, factor):
+    """``learning_rate * factor**epoch``, as ``Solver(lr_decay=factor)`` does it and PyTorch's ``ExponentialLR``."""
+    learning_rate, factor = _rate(learning_rate), _factor(factor)
+    return lambda epoch: learning_rate * factor**epoch
+
+
+def step(learning_rate, every, factor):
+    """``learning_rate * factor**(epoch // every)``: multiplied by `factor` after each `every` epochs; ``StepLR``."""
+    learning_rate, every, factor = _rate(learning_rate), integer("every", every, 1), _factor(factor)
+    return lambda epoch: learning_rate * factor ** (epoch // every)
+
+
+def cosine(learning_rate, num_epochs):
+    """``learning_rate * (1 + cos(π epoch / num_epochs)) / 2``, down to 0 at the end; PyTorch's ``CosineAnnealingLR``.
+
+    Source: Loshchilov and Hutter, "SGDR", arXiv:1608.03983, equation 5, without restarts.
+    """
+    learning_rate, num_epochs = _rate(learning_rate), integer("num_epochs", num_epochs, 1)
+    return lambda epoch: learning_rate * (1 + math.cos(math.pi * min(epoch / num_epochs, 1))) / 2
+
+
+def follow(schedule):
+    """A callback for ``Solver(on_epoch=...)`` that sets the learning rate of the epoch to come."""
+
+    def on_epoch(solver):
+        solver.learning_rate = schedule(solver.epoch)
+
+    return on_epoch
+
+
+def _rate(value):
+    return number("learning_rate", value, 0, include_high=False)
+
+
+def _factor(value):
+    return number("factor", value, 0, include_low=False, include_high=False)
