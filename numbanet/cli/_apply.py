@@ -10,6 +10,7 @@ import numpy as np
 from .. import data
 from ._files import check_writable, write_text
 from ._info import use_threads
+from ._plots import check_plots, plot
 from ._trained import Trained, fingerprint
 
 MOST_COLUMNS = 20  # classes whose confusions fit on a terminal
@@ -54,7 +55,9 @@ def evaluate(arguments):
     training, test = data.load(arguments.data, target=_target(arguments, trained) if tabular else arguments.target)
     dataset = training if test is None else test
     y, model = trained.labels(dataset, arguments.data), trained.model
-    scores = model.loss(trained.prepare(dataset, arguments.data))
+    check_plots(arguments, model, trained.input_shape, arguments.data)
+    X = trained.prepare(dataset, arguments.data)
+    scores = model.loss(X)
     predicted = model.objective.predict(scores)
     loss = getattr(model.ops, model.objective.operation)(scores, y, np.empty_like(scores))
     right = int(np.sum(predicted == y))
@@ -63,6 +66,7 @@ def evaluate(arguments):
     confusions = np.zeros((model.output_size, model.output_size), np.int64)
     np.add.at(confusions, (y, predicted), 1)
     print(_table(confusions, trained.class_names))
+    plot(arguments, trained, X)
     if test is None and fingerprint(dataset) == trained.about.get("fingerprint"):
         print(
             "numbanet: note: the network was trained on most of these data; how well it does on those that were held "

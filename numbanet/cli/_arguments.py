@@ -8,10 +8,13 @@ from .._checks import integer, number
 from .._version import __version__
 from ..layers import ACTIVATIONS, NORMALIZATIONS
 from ..optim import RULES
+from ._models import MODELS, SHARED
 from ._status import UsageError
 
 SOURCES = "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, FILE.csv or FILE.tsv"
 CLASSIFYING_LOSSES = ("softmax", "svm")
+AUGMENTATIONS = ("crop", "flip")
+SCHEDULES = {"exponential": {"lr_decay": 0.95}, "step": {"lr_decay": 0.1, "lr_step": None}, "cosine": {}}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -105,7 +108,7 @@ def _add_train(commands):
         commands,
         "train",
         _train,
-        "Train a fully connected network",
+        "Train a network",
         "numbanet train --data table.csv --target species --hidden 64,32 --epochs 100 --patience 10",
     )
     group = parser.add_argument_group("data")
@@ -125,62 +128,95 @@ def _add_train(commands):
         help="part of the training data that chooses the best epoch; default: %(default)s",
     )
 
+    group.add_argument(
+        "--augment",
+        type=_augmentations,
+        metavar="KIND,...",
+        default=[],
+        help="change the training pictures at random: crop shifts them, flip mirrors them left to right; default: none",
+    )
+    group.add_argument(
+        "--crop-padding",
+        type=_count,
+        metavar="N",
+        help="pixels that crop shifts by at most; default: an eighth of a side",
+    )
+
     group = parser.add_argument_group("network")
+    group.add_argument("--model", choices=MODELS, default="fully-connected", help=_choices(MODELS))
     group.add_argument(
         "--hidden",
         type=_widths,
         metavar="N,N,...",
-        default=[256, 256],
-        help="widths of the hidden layers, or none for a linear classifier; default: 256,256",
+        help=f"widths of the hidden layers, or none for a linear classifier; {_defaults('hidden')}",
     )
     group.add_argument(
-        "--normalization", choices=(*NORMALIZATIONS, "none"), default="batchnorm", help=_choices(NORMALIZATIONS, "none")
+        "--normalization",
+        choices=(*NORMALIZATIONS, "none"),
+        help=f"{', '.join((*NORMALIZATIONS, 'none'))}; {_defaults('normalization')}",
     )
     group.add_argument(
         "--dropout-keep-ratio",
         type=_keep_ratio,
         metavar="P",
-        default=0.7,
-        help="probability that dropout keeps a value, 1 for no dropout; default: %(default)s. Where others say "
-        "dropout 0.3, this is 0.7",
+        help="probability that dropout keeps a value, 1 for no dropout. Where others say dropout 0.3, this is 0.7; "
+        f"{_defaults('dropout_keep_ratio')}",
     )
-    group.add_argument("--activation", choices=ACTIVATIONS, default="relu", help=_choices(ACTIVATIONS))
+    group.add_argument("--activation", choices=ACTIVATIONS, help=f"{', '.join(ACTIVATIONS)}; {_defaults('activation')}")
     group.add_argument(
         "--weight-init",
         type=_initializer,
         metavar="INIT",
-        default="he_normal",
-        help=f"{', '.join(initializers.BY_NAME)}, or the standard deviation of a Gaussian; default: %(default)s",
+        help=f"{', '.join(initializers.BY_NAME)}, or the standard deviation of a Gaussian; {_defaults('weight_init')}",
     )
+    group.add_argument("--filters", type=_count, metavar="N", help=f"of the convolution; {_defaults('filters')}")
+    group.add_argument(
+        "--filter-size", type=_count, metavar="N", help=f"pixels of a side of a filter; {_defaults('filter_size')}"
+    )
+    group.add_argument(
+        "--widths",
+        type=_counts,
+        metavar="N,N,...",
+        help=f"filters of each block of convolutions or stage; {_defaults('widths')}",
+    )
+    group.add_argument("--blocks", type=_count, metavar="N", help=f"residual blocks in a stage; {_defaults('blocks')}")
     group.add_argument("--loss", choices=CLASSIFYING_LOSSES, default="softmax", help=_choices(CLASSIFYING_LOSSES))
     group.add_argument(
         "--l2",
         type=_at_least_zero,
         metavar="C",
-        default=0.0,
-        help="L2 penalty, C/2 times the sum of squared weights; default: %(default)s",
+        help=f"L2 penalty, C/2 times the sum of squared weights; {_defaults('l2')}",
     )
     group.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help=_choices(("float32", "float64"))
     )
 
     group = parser.add_argument_group("optimization")
-    group.add_argument("--optimizer", choices=RULES, default="adam", help=_choices(RULES))
+    group.add_argument("--optimizer", choices=RULES, help=f"{', '.join(RULES)}; {_defaults('optimizer')}")
     for name, type_ in _RULE_OPTIONS.items():
-        option, text = f"--{name.replace('_', '-')}", _rule_help(name)
+        option, text = _flag(name), _rule_help(name)
         if type_ is bool:
             group.add_argument(option, action="store_true", default=None, help=text)
         else:
             group.add_argument(option, type=type_, metavar="X", help=text)
     group.add_argument(
+        "--lr-schedule",
+        choices=SCHEDULES,
+        help="how the learning rate changes from epoch to epoch: exponential multiplies it by --lr-decay, step does so "
+        f"every --lr-step epochs, cosine goes down to 0 along half a wave; {_defaults('lr_schedule')}",
+    )
+    group.add_argument(
         "--lr-decay",
         type=_above_zero,
         metavar="X",
-        default=0.95,
-        help="factor for the learning rate after every epoch; default: %(default)s",
+        help="factor for the learning rate; default: "
+        + ", ".join(f"{options['lr_decay']:g} for {name}" for name, options in SCHEDULES.items() if options),
     )
-    group.add_argument("--batch-size", type=_count, metavar="N", default=32, help="default: %(default)s")
-    group.add_argument("--epochs", type=_count, metavar="N", default=40, help="default: %(default)s")
+    group.add_argument(
+        "--lr-step", type=_count, metavar="N", help="epochs between two steps; default: a third of all, rounded up"
+    )
+    group.add_argument("--batch-size", type=_count, metavar="N", help=_defaults("batch_size"))
+    group.add_argument("--epochs", type=_count, metavar="N", help=_defaults("epochs"))
     group.add_argument(
         "--patience",
         type=_count,
@@ -205,6 +241,7 @@ def _add_train(commands):
     )
     _add_threads(group)
     group.add_argument("--quiet", action="store_true", help="no progress, only the result")
+    _add_plots(parser)
 
 
 def _add_evaluate(commands):
@@ -219,6 +256,7 @@ def _add_evaluate(commands):
     parser.add_argument("data", metavar="DATA", help=f"{SOURCES}; of data in two parts, the test part is taken")
     _add_target(parser)
     _add_threads(parser)
+    _add_plots(parser)
 
 
 def _add_predict(commands):
@@ -305,6 +343,38 @@ def _add_threads(parser):
     parser.add_argument("--threads", type=_count, metavar="N", help="default: all that this process may use")
 
 
+def _add_plots(parser):
+    group = parser.add_argument_group("pictures")
+    group.add_argument(
+        "--plot-filters",
+        type=_png,
+        metavar="FILE.png",
+        help="what the first layer has learnt: a picture of its weights, for networks that see pictures",
+    )
+    group.add_argument(
+        "--plot-features",
+        type=_png,
+        metavar="FILE.png",
+        help="what a convolutional network makes of the first test picture: the maps of its activations",
+    )
+
+
+def _defaults(option):
+    """The default of an option, or those of the models that have it."""
+    if option in SHARED and all(option not in model.shared for model in MODELS.values()):
+        return f"default: {_shown(SHARED[option])}"
+    by_default = {}
+    for name, model in MODELS.items():
+        if option in model.own or option in SHARED:
+            value = model.own[option] if option in model.own else {**SHARED, **model.shared}[option]
+            by_default.setdefault(_shown(value), []).append(name)
+    return "default: " + "; ".join(f"{value} for {', '.join(names)}" for value, names in by_default.items())
+
+
+def _shown(value):
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def _choices(names, *more):
     return f"{', '.join((*names, *more))}; default: %(default)s"
 
@@ -363,11 +433,66 @@ def rule_options(arguments):
     known = RULES[arguments.optimizer].options
     for name in given:
         if name not in known:
-            listed = ", ".join(f"--{option.replace('_', '-')}" for option in known)
-            raise UsageError(
-                f"--{name.replace('_', '-')} is not for --optimizer {arguments.optimizer}, which has {listed}"
-            )
+            listed = ", ".join(map(_flag, known))
+            raise UsageError(f"{_flag(name)} is not for --optimizer {arguments.optimizer}, which has {listed}")
     return given
+
+
+def settle(arguments):
+    """Give the options that were left out the defaults of the model; UsageError for those that it does not have."""
+    model = MODELS[arguments.model]
+    for option in sorted({option for model in MODELS.values() for option in model.own}):
+        if getattr(arguments, option) is None:
+            setattr(arguments, option, model.own.get(option))
+        elif option not in model.own:
+            listed = ", ".join(_flag(own) for own in model.own)
+            raise UsageError(f"{_flag(option)} is not for --model {arguments.model}, which has {listed}")
+    own_optimizer = arguments.optimizer is None
+    for option, default in {**SHARED, **model.shared}.items():
+        if getattr(arguments, option) is None:
+            setattr(arguments, option, default)
+    if own_optimizer:  # the options of another would mean nothing
+        for option, default in model.rule_options.items():
+            if getattr(arguments, option) is None:
+                setattr(arguments, option, default)
+    _settle_schedule(arguments)
+    if arguments.crop_padding is not None and "crop" not in arguments.augment:
+        raise UsageError("--crop-padding is for --augment crop")
+    if arguments.model == "three-layer-convnet" and len(arguments.hidden) != 1:
+        raise UsageError(f"--hidden: expected one width for --model three-layer-convnet, got {len(arguments.hidden)}")
+
+
+def _settle_schedule(arguments):
+    defaults = {**SCHEDULES[arguments.lr_schedule]}
+    if "lr_step" in defaults:
+        defaults["lr_step"] = -(-arguments.epochs // 3)
+    for option in ("lr_decay", "lr_step"):
+        if getattr(arguments, option) is None:
+            setattr(arguments, option, defaults.get(option))
+        elif option not in defaults:
+            raise UsageError(f"{_flag(option)} is not for --lr-schedule {arguments.lr_schedule}")
+
+
+def _flag(option):
+    return f"--{option.replace('_', '-')}"
+
+
+def _png(text):
+    if not text.lower().endswith(".png"):
+        raise argparse.ArgumentTypeError(f"expected the name of a file that ends in .png, got {text!r}")
+    return text
+
+
+def _augmentations(text):
+    kinds = [] if text == "none" else text.split(",")
+    for kind in kinds:
+        if kind not in AUGMENTATIONS:
+            raise argparse.ArgumentTypeError(f"expected {' or '.join(AUGMENTATIONS)}, got {kind!r}")
+    return kinds
+
+
+def _counts(text):
+    return [_count(width) for width in text.split(",")]
 
 
 def _path(text):
@@ -377,7 +502,7 @@ def _path(text):
 
 
 def _widths(text):
-    return [] if text == "none" else [_count(width) for width in text.split(",")]
+    return [] if text == "none" else _counts(text)
 
 
 def _initializer(text):

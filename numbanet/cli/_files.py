@@ -62,14 +62,14 @@ def _next_free(name):
                 raise
 
 
-def check_writable(path):
+def check_writable(path, option="--output"):
     """UsageError where a file could not be written there."""
     if Path(path).is_dir():
-        raise UsageError(f"--output: {path} is a folder; expected the name of a file")
+        raise UsageError(f"{option}: {path} is a folder; expected the name of a file")
     try:
         checkpoint.check_writable(path)
     except OSError as error:
-        raise UsageError(f"--output: cannot write {path}: {error.strerror}") from None
+        raise UsageError(f"{option}: cannot write {path}: {error.strerror}") from None
 
 
 def write_text(path, text):

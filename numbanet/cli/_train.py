@@ -1,19 +1,19 @@
 """``numbanet train``."""
 
 import json
-import math
 import sys
 from dataclasses import dataclass
 
-from .. import data, optim
+from .. import data, optim, schedules
 from .._progress import clock
 from ..errors import DataError, TrainingDiverged
 from ..kernels._threads import get_num_threads
-from ..networks import FullyConnectedNet
 from ..solver import Solver
-from ._arguments import rule_options
+from ._arguments import AUGMENTATIONS, rule_options, settle
 from ._files import HISTORY, MODEL, RECORD, run_folder, write_text
 from ._info import use_threads, versions
+from ._models import build, picture_shape
+from ._plots import check_plots, plot
 from ._status import INTERRUPTED, UsageError
 from ._trained import Trained, fingerprint
 from ._watch import Watch
@@ -21,12 +21,14 @@ from ._watch import Watch
 
 def train(arguments):
     """Train a network as the arguments say, and save it with its history; returns the exit status."""
+    settle(arguments)
     options = rule_options(arguments)
     use_threads(arguments.threads)
     parts = _load(arguments)
     say = None if arguments.quiet else lambda text: print(text, file=sys.stderr, flush=True)
     with run_folder(arguments.output, parts.name) as folder:
         trained = _network(arguments, parts)
+        check_plots(arguments, trained.model, parts.train.input_shape, parts.source)
         watch = Watch(say)
         solver = _solver(arguments, options, parts, trained, watch)
         if say:
@@ -43,6 +45,7 @@ def train(arguments):
         result = _result(parts, trained, solver, watch, failure)
         write_text(folder / RECORD, json.dumps(_record(arguments, options, parts, trained, result), indent=2) + "\n")
         _show(result, parts, folder)
+        plot(arguments, trained, trained.prepare(parts.test.take([0]), "the test data"))
         if failure:
             raise TrainingDiverged(f"{failure}. The best network before that is in {folder / MODEL}")
         if watch.interrupted:
@@ -89,19 +92,7 @@ def _split(option, dataset, fraction, arguments):
 
 def _network(arguments, parts):
     train = parts.train
-    model = FullyConnectedNet(
-        arguments.hidden,
-        math.prod(train.input_shape),
-        train.num_classes,
-        normalization=None if arguments.normalization == "none" else arguments.normalization,
-        dropout_keep_ratio=arguments.dropout_keep_ratio,
-        reg=arguments.l2,
-        activation=arguments.activation,
-        weight_init=arguments.weight_init,
-        loss=arguments.loss,
-        dtype=arguments.dtype,
-        seed=arguments.seed,
-    )
+    model = build(arguments, train.input_shape, train.num_classes, parts.source)
     target = arguments.target if train.target_name is None else train.target_name
     about = {"fingerprint": parts.fingerprint}
     try:
@@ -118,19 +109,50 @@ def _solver(arguments, options, parts, trained, watch):
         "X_val": trained.prepare(parts.validation, "the validation data"),
         "y_val": parts.validation.y,
     }
-    return Solver(
+    exponential = arguments.lr_schedule == "exponential"
+    solver = Solver(
         trained.model,
         arrays,
         update_rule=arguments.optimizer,
         optim_config=options,
-        lr_decay=arguments.lr_decay,
+        lr_decay=arguments.lr_decay if exponential else 1.0,
         batch_size=arguments.batch_size,
         num_epochs=arguments.epochs,
         patience=arguments.patience,
+        augment=_augment(arguments, parts),
         on_step=watch.step,
         on_epoch=watch.epoch,
         verbose=False,
     )
+    if not exponential:
+        solver.on_epoch = _followed(arguments, solver.learning_rate, watch)
+    return solver
+
+
+def _augment(arguments, parts):
+    if not arguments.augment:
+        return None
+    _, *side = picture_shape("--augment", parts.train.input_shape, parts.source)
+    padding = max(1, min(side) // 8) if arguments.crop_padding is None else arguments.crop_padding
+    crop, flip = (kind in arguments.augment for kind in AUGMENTATIONS)
+    if crop and padding >= min(side):
+        raise DataError(f"--crop-padding: expected less than the {min(side)} pixels of a side, got {padding}")
+    return data.Augment(padding if crop else 0, flip, arguments.seed)
+
+
+def _followed(arguments, learning_rate, watch):
+    """For `on_epoch`: set the next epoch's learning rate, then watch."""
+    if arguments.lr_schedule == "cosine":
+        schedule = schedules.cosine(learning_rate, arguments.epochs)
+    else:
+        schedule = schedules.step(learning_rate, arguments.lr_step, arguments.lr_decay)
+    follow = schedules.follow(schedule)
+
+    def on_epoch(solver):
+        follow(solver)
+        return watch.epoch(solver)
+
+    return on_epoch
 
 
 def _introduce(say, arguments, parts, solver):
@@ -139,12 +161,18 @@ def _introduce(say, arguments, parts, solver):
         f"data     {parts.source}: {shape} values, {parts.train.num_classes} classes; {len(parts.train):,} examples to "
         f"train, {len(parts.validation):,} to validate, {len(parts.test):,} held out to test"
     )
-    widths = (math.prod(parts.train.input_shape), *arguments.hidden, parts.train.num_classes)
     threads = get_num_threads()
     say(
-        f"network  {'-'.join(map(str, widths))}, {solver.model.num_parameters:,} parameters; {arguments.optimizer} at "
-        f"learning rate {solver.learning_rate:g}; {threads} thread{'s' * (threads > 1)}"
+        f"network  {_described(arguments, solver.model)}, {solver.model.num_parameters:,} parameters; "
+        f"{arguments.optimizer} at learning rate {solver.learning_rate:g}; {threads} thread{'s' * (threads > 1)}"
     )
+
+
+def _described(arguments, model):
+    """The widths of a fully connected network, the name of any other."""
+    if arguments.model != "fully-connected":
+        return arguments.model
+    return "-".join(map(str, (*model.input_shape, *arguments.hidden, model.output_size)))
 
 
 def _result(parts, trained, solver, watch, failure):

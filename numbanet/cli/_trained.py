@@ -97,7 +97,8 @@ class Trained:
             raise DataError(
                 f"{source}: holds examples of shape {X.shape[1:]}; the network was trained on {self.input_shape}"
             )
-        return self.standardizer.apply(X.reshape(len(X), *self.input_shape), self.model.dtype)
+        X = self.standardizer.apply(X.reshape(len(X), *self.input_shape), self.model.dtype)
+        return X if len(self.model.input_shape) == 1 else X.reshape(len(X), *self.model.input_shape)
 
     def predict(self, dataset, source):
         """The number of the likeliest class of every example."""

@@ -1,0 +1,120 @@
+"""The networks that ``numbanet train`` knows by name, their options and what these are by default."""
+
+import math
+from dataclasses import dataclass, field
+
+from ..errors import DataError
+from ..networks import FullyConnectedNet, SmallResNet, SmallVGG, ThreeLayerConvNet
+
+
+@dataclass(frozen=True)
+class Model:
+    """A kind of network.
+
+    Attributes
+    ----------
+    build : callable
+        Given the settled arguments, the shape of an example, the number of classes and the keywords that all networks
+        take, it returns a network.
+    own : dict
+        Options that not all models have, by the names that the arguments have them under, with their defaults.
+    shared : dict
+        Defaults of options that all have, where they differ from `SHARED`.
+    rule_options : dict
+        Defaults of options of the update rule, where its own are not the best.
+    """
+
+    build: object
+    own: dict
+    shared: dict = field(default_factory=dict)
+    rule_options: dict = field(default_factory=dict)
+
+
+def _fully_connected(arguments, shape, classes, common):
+    return FullyConnectedNet(
+        arguments.hidden,
+        math.prod(shape),
+        classes,
+        normalization=None if arguments.normalization == "none" else arguments.normalization,
+        dropout_keep_ratio=arguments.dropout_keep_ratio,
+        activation=arguments.activation,
+        weight_init=arguments.weight_init,
+        **common,
+    )
+
+
+def _three_layer_convnet(arguments, shape, classes, common):
+    return ThreeLayerConvNet(
+        shape,
+        num_filters=arguments.filters,
+        filter_size=arguments.filter_size,
+        hidden_dim=arguments.hidden[0],
+        num_classes=classes,
+        **common,
+    )
+
+
+def _small_vgg(arguments, shape, classes, common):
+    options = {"widths": arguments.widths, "dropout_keep_ratio": arguments.dropout_keep_ratio}
+    return SmallVGG(shape, classes, **options, **common)
+
+
+def _small_resnet(arguments, shape, classes, common):
+    return SmallResNet(shape, classes, widths=arguments.widths, blocks=arguments.blocks, **common)
+
+
+SHARED = {"optimizer": "adam", "l2": 0.0, "lr_schedule": "exponential", "batch_size": 32, "epochs": 40}
+MODELS = {
+    "fully-connected": Model(
+        _fully_connected,
+        {
+            "hidden": [256, 256],
+            "normalization": "batchnorm",
+            "dropout_keep_ratio": 0.7,
+            "activation": "relu",
+            "weight_init": "he_normal",
+        },
+    ),
+    "three-layer-convnet": Model(
+        _three_layer_convnet,
+        {"filters": 32, "filter_size": 7, "hidden": [100]},
+        {"l2": 1e-4, "lr_schedule": "cosine", "batch_size": 50, "epochs": 10},
+    ),
+    "small-vgg": Model(
+        _small_vgg,
+        {"widths": [32, 64, 128], "dropout_keep_ratio": 1.0},
+        {"lr_schedule": "cosine", "batch_size": 128, "epochs": 10},
+    ),
+    "small-resnet": Model(
+        _small_resnet,
+        {"widths": [16, 32, 64], "blocks": 2},
+        {"optimizer": "nesterov", "l2": 5e-4, "lr_schedule": "cosine", "batch_size": 128, "epochs": 20},
+        {"learning_rate": 0.1},
+    ),
+}
+
+
+def build(arguments, shape, classes, source):
+    """The network that the settled arguments ask for, for examples of `shape`.
+
+    Raises
+    ------
+    DataError
+        Where a network for pictures is asked for and `source` holds none, or too small ones.
+    """
+    common = {"reg": arguments.l2, "loss": arguments.loss, "dtype": arguments.dtype, "seed": arguments.seed}
+    if arguments.model != "fully-connected":
+        shape = picture_shape(f"--model {arguments.model}", shape, source)
+    try:
+        return MODELS[arguments.model].build(arguments, shape, classes, common)
+    except ValueError as error:
+        raise DataError(f"--model {arguments.model}: {source}: {error}") from None
+
+
+def picture_shape(option, shape, source):
+    """The shape of an example as (C, H, W); DataError, where it is no picture's, that names the option."""
+    if len(shape) not in (2, 3):
+        raise DataError(
+            f"{option} is for pictures, of shape (H, W) or (C, H, W); {source} holds examples of shape {tuple(shape)}"
+        )
+    return (1, *shape) if len(shape) == 2 else tuple(shape)
