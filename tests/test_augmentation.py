@@ -132,6 +132,21 @@ def test_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
         solver(None).restore(tmp_path / "state.npz")
 
 
+def test_training_of_convolutions_goes_on_from_a_file_too(tmp_path):
+    def solver(epochs):
+        model = numbanet.SmallResNet((2, 5, 6), 3, widths=(4, 6), blocks=1, seed=1)
+        options = {"batch_size": 20, "num_epochs": epochs, "augment": Augment(1), "verbose": False}
+        return numbanet.Solver(model, {"X_train": X, "y_train": Y}, **options)
+
+    whole, half, again = solver(4), solver(2), solver(2)
+    whole.train()
+    half.train()
+    half.save(tmp_path / "state.npz")
+    again.restore(tmp_path / "state.npz")
+    again.train()
+    assert again.loss_history == whole.loss_history
+
+
 class Own:
     """A model as a user writes one."""
 
