@@ -28,11 +28,12 @@ def layer(name, *arrays, **options):
     return [out, *(gradients if isinstance(gradients, tuple) else [gradients])]
 
 
-def batchnorm(*arrays, **options):
+def batchnorm(*arrays, name="batchnorm", **options):
     x, gamma, beta, mean, var = arrays
-    _, cache = F.batchnorm_forward(x, gamma, beta, running_mean=mean, running_var=var, **options)
+    forward = getattr(F, f"{name}_forward")
+    _, cache = forward(x, gamma, beta, running_mean=mean, running_var=var, **options)
     averages = [cache.running_mean, cache.running_var]
-    return [*averages, *layer("batchnorm", x, gamma, beta, running_mean=mean, running_var=var, **options)]
+    return [*averages, *layer(name, x, gamma, beta, running_mean=mean, running_var=var, **options)]
 
 
 def one_shot(name, *arrays, **options):
@@ -45,6 +46,8 @@ PROBABILITIES = np.abs(draw(3, 5)).T / 2
 FEATURES = [draw(4), draw(4) + 1]
 AVERAGES = [draw(4), np.abs(draw(4))]
 STEP = {"learning_rate": 0.25}
+SPATIAL = {"spatial_batchnorm": {}, "spatial_groupnorm": {"groups": 2}}
+POOL = {"kernel_size": (3, 2), "stride": (1, 2), "pad": (1, 0)}
 CONVOLUTIONS = ("conv", "conv_relu")
 CONV = {"stride": (2, 1), "pad": (1, 2), "dilation": (1, 2), "groups": 2}
 
@@ -53,6 +56,14 @@ CALLS = {
     **{name: (partial(layer, name), [draw(3, 4, 2)]) for name in ACTIVATIONS},
     **{name: (partial(layer, name), [draw(5, 2, 3), draw(6, 4), draw(4)]) for name in ("affine", "affine_relu")},
     **{name: (partial(layer, name, **CONV), [draw(2, 4, 5, 6), draw(6, 2, 3, 2), draw(6)]) for name in CONVOLUTIONS},
+    **{f"{name}_pool": (partial(layer, f"{name}_pool", **POOL), [draw(2, 3, 5, 6)]) for name in ("max", "avg")},
+    "global_avg_pool": (partial(layer, "global_avg_pool"), [draw(2, 3, 5, 6)]),
+    "spatial_batchnorm": (partial(batchnorm, name="spatial_batchnorm"), [draw(2, 4, 3, 5), *FEATURES, *AVERAGES]),
+    "spatial_batchnorm_inference": (
+        partial(one_shot, "spatial_batchnorm_inference"),
+        [draw(2, 4, 3, 5), *FEATURES, *AVERAGES],
+    ),
+    "spatial_groupnorm": (partial(layer, "spatial_groupnorm", groups=2), [draw(2, 4, 3, 5), *FEATURES]),
     "batchnorm": (batchnorm, [draw(6, 4), *FEATURES, *AVERAGES]),
     "batchnorm_inference": (partial(one_shot, "batchnorm_inference"), [draw(6, 4), *FEATURES, *AVERAGES]),
     "layernorm": (partial(layer, "layernorm"), [draw(6, 4), *FEATURES]),
@@ -190,11 +201,11 @@ def test_no_array_makes_another_signature(name):
 
 
 @pytest.mark.parametrize(
-    "name", [*ACTIVATIONS, "affine", "affine_relu", *CONVOLUTIONS, "batchnorm", "layernorm", "dropout"]
+    "name", [*ACTIVATIONS, "affine", "affine_relu", *CONVOLUTIONS, *SPATIAL, "batchnorm", "layernorm", "dropout"]
 )
 def test_backward_leaves_its_arguments_as_they_are(name):
     arrays = CALLS[name][1][: 1 if name in ACTIVATIONS else 3]
-    options = {"dropout": {"keep_ratio": 0.7, "seed": 3}, **dict.fromkeys(CONVOLUTIONS, CONV)}.get(name, {})
+    options = {"dropout": {"keep_ratio": 0.7, "seed": 3}, **dict.fromkeys(CONVOLUTIONS, CONV), **SPATIAL}.get(name, {})
     out, cache = getattr(F, f"{name}_forward")(*arrays, **options)
     dout = draw(*out.shape)
     first = getattr(F, f"{name}_backward")(dout, cache)
@@ -216,10 +227,16 @@ def test_infinity_travels_through():
     np.testing.assert_array_equal(F.sigmoid_forward([np.inf, -np.inf])[0], [1, 0])
 
 
+def operation_of(name):
+    """Spatial normalisations are the others, on pixels."""
+    return name.removeprefix("spatial_")
+
+
 def test_names_are_those_of_the_operations():
-    assert F.__all__ == kernels.__all__
+    inside = {"add", "channels_first", "channels_last"}  # of networks alone
+    assert {operation_of(name) for name in F.__all__} == set(kernels.__all__) - inside
     for name in F.__all__:
-        function, operation = getattr(F, name), getattr(reference, name)
+        function, operation = getattr(F, name), getattr(reference, operation_of(name))
         assert function.__module__.rpartition(".")[2] == operation.__module__.rpartition(".")[2]
         parameters = inspect.signature(function).parameters
         if name.endswith("_backward"):
@@ -227,7 +244,7 @@ def test_names_are_those_of_the_operations():
         else:
             assert parameters["ops"].kind is inspect.Parameter.KEYWORD_ONLY
             assert parameters["ops"].default is kernels
-        assert f"numbanet.reference.{name}`" in function.__doc__
+        assert f"numbanet.reference.{operation_of(name)}`" in function.__doc__
 
 
 @EVERY
@@ -244,7 +261,7 @@ def test_the_cache_remembers_the_namespace(name):
     call, arrays = CALLS[name]
     call(*arrays, ops=SimpleNamespace(**{operation: recording(operation) for operation in reference.__all__}))
     expected = {name} if name in F.__all__ else {f"{name}_forward", f"{name}_backward"}
-    assert set(ran) == expected
+    assert set(ran) == set(map(operation_of, expected))
 
 
 GRADIENTS = {
@@ -254,6 +271,10 @@ GRADIENTS = {
     "conv": ("x w b", [draw(2, 4, 5, 6), draw(6, 2, 3, 2), draw(6)], CONV),
     "conv without bias": ("x w", [draw(2, 4, 5, 6), draw(6, 2, 3, 2)], CONV),
     "conv_relu": ("x w b", [draw(2, 4, 5, 6) + 0.01, draw(6, 2, 3, 2), draw(6)], CONV),
+    "max_pool": ("x", [np.random.default_rng(0).permutation(60).reshape(1, 2, 5, 6) / 10], POOL),
+    "avg_pool": ("x", [draw(2, 3, 5, 6)], POOL),
+    "global_avg_pool": ("x", [draw(2, 3, 5, 6)], {}),
+    **{name: ("x gamma beta", [draw(2, 4, 3, 5), draw(4), draw(4)], options) for name, options in SPATIAL.items()},
     "batchnorm": ("x gamma beta", [draw(6, 4), draw(4), draw(4)], {}),
     "layernorm": ("x gamma beta", [draw(6, 4), draw(4), draw(4)], {}),
     "dropout": ("x", [draw(6, 4)], {"keep_ratio": 0.7, "seed": 5}),

@@ -10,7 +10,7 @@ from numbanet import kernels
 
 X, W, B = np.ones((3, 4)), np.ones((4, 5)), np.ones(5)
 ROW, Y = np.ones(4), [0, 1, 3]
-PICTURES, FILTERS = np.ones((3, 2, 5, 4)), np.ones((4, 2, 3, 2))
+PICTURES, FILTERS, TWO = np.ones((3, 2, 5, 4)), np.ones((4, 2, 3, 2)), np.ones(2)
 
 # For each function its arrays by name, in order, and the keywords it needs.
 ARGUMENTS = {
@@ -24,6 +24,15 @@ ARGUMENTS = {
     "conv_forward": ({"x": PICTURES, "w": FILTERS, "b": ROW}, {}),
     "conv_relu_forward": ({"x": PICTURES, "w": FILTERS, "b": ROW}, {}),
     "dropout_forward": ({"x": X}, {"keep_ratio": 0.5, "seed": 0}),
+    "max_pool_forward": ({"x": PICTURES}, {"kernel_size": 2}),
+    "avg_pool_forward": ({"x": PICTURES}, {"kernel_size": 2}),
+    "global_avg_pool_forward": ({"x": PICTURES}, {}),
+    "spatial_batchnorm_forward": ({"x": PICTURES, "gamma": TWO, "beta": TWO}, {}),
+    "spatial_batchnorm_inference": (
+        {"x": PICTURES, "gamma": TWO, "beta": TWO, "running_mean": TWO, "running_var": TWO},
+        {},
+    ),
+    "spatial_groupnorm_forward": ({"x": PICTURES, "gamma": TWO, "beta": TWO}, {"groups": 2}),
     "batchnorm_forward": ({"x": X, "gamma": ROW, "beta": ROW}, {}),
     "batchnorm_inference": ({"x": X, "gamma": ROW, "beta": ROW, "running_mean": ROW, "running_var": ROW}, {}),
     "layernorm_forward": ({"x": X, "gamma": ROW, "beta": ROW}, {}),
@@ -86,10 +95,14 @@ def test_shapes_that_do_not_fit(name, argument):
     takes_any_shape = first and name.partition("_")[0] not in (
         "affine",
         "augment",
+        "avg",
         "batchnorm",
         "conv",
+        "global",
         "layernorm",
+        "max",
         "softmax",
+        "spatial",
         "svm",
     )
     bad_shapes = [(0, *good.shape[1:]), (*good.shape[:-1], 0)]
@@ -131,6 +144,15 @@ def test_shapes_that_do_not_fit(name, argument):
         ("conv_forward", {"b": B}, r"b: expected shape \(4,\), got \(5,\)"),
         ("conv_relu_forward", {"dilation": 3}, "x: a window of 7 x 4 .* does not fit into a picture of 5 x 4"),
         ("conv_relu_forward", {"stride": (1, 0)}, r"stride\[1\]: expected an integer of at least 1, got 0"),
+        ("max_pool_forward", {"x": X}, r"x: expected shape \(N, C, H, W\), got \(3, 4\)"),
+        ("max_pool_forward", {"kernel_size": (6, 1)}, "x: a window of 6 x 1 does not fit into a picture of 5 x 4"),
+        ("avg_pool_forward", {"pad": 2}, "pad: expected at most half of kernel_size, 2 x 2, got 2 x 2"),
+        ("avg_pool_forward", {"stride": 0}, "stride: expected an integer of at least 1, got 0"),
+        ("global_avg_pool_forward", {"x": X}, r"x: expected shape \(N, C, H, W\), got \(3, 4\)"),
+        ("spatial_batchnorm_forward", {"x": X}, r"x: expected shape \(N, C, H, W\), got \(3, 4\)"),
+        ("spatial_batchnorm_forward", {"x": PICTURES[:1, :, :1, :1]}, "x: batch normalisation in training needs at"),
+        ("spatial_groupnorm_forward", {"groups": 3}, "groups: expected a divisor of the 2 channels of x, got 3"),
+        ("spatial_groupnorm_forward", {"gamma": ROW}, r"gamma: expected shape \(2,\), got \(4,\)"),
         ("conv_forward", {"pad": -1}, "pad: expected an integer of at least 0, got -1"),
         ("adam_update", {"v": np.ones((4, 3))}, r"v: expected shape \(3, 4\), got \(4, 3\)"),
         ("squared_error_loss", {"target": np.ones(3)}, r"target: expected shape \(3, 4\), got \(3,\)"),
@@ -180,6 +202,8 @@ NUMBERS = [
     ("batchnorm_forward", "momentum", [NEGATIVE, 1.1, *NOT_FINITE]),
     ("batchnorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
     ("batchnorm_inference", "eps", [0, NEGATIVE, *NOT_FINITE]),
+    ("spatial_batchnorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
+    ("spatial_groupnorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
     ("layernorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
     ("l2_penalty", "reg", [NEGATIVE, *NOT_FINITE]),
     *((name, "learning_rate", [NEGATIVE, *NOT_FINITE]) for name in ARGUMENTS if name.endswith("_update")),

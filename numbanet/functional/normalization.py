@@ -1,12 +1,12 @@
-"""Batch and layer normalisation: N examples, D features."""
+"""Batch and layer normalisation: N examples, D features; and those of pictures: C channels, H x W pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .. import kernels
-from .._checks import common_dtype
-from ._prepare import Cache, array, fraction, open_cache, positive, run
+from .._checks import common_dtype, integer
+from ._prepare import Cache, array, channels_first, channels_last, fraction, open_cache, positive, run
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +174,129 @@ def layernorm_backward(dout, cache):
     the formulas.
     """
     return _backward("layernorm_backward", dout, cache)
+
+
+def spatial_batchnorm_forward(
+    x, gamma, beta, *, running_mean=None, running_var=None, momentum=0.9, eps=1e-5, ops=kernels
+):
+    """Normalise each channel over all pictures and pixels, then scale and shift.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+        At least two pixels to a channel.
+    gamma, beta : array_like, shape (C,)
+    running_mean, running_var, momentum, eps, ops
+        As in `batchnorm_forward`, by channel.
+
+    Returns
+    -------
+    out : ndarray, shape (N, C, H, W)
+        float32 where all arrays are float32 or half, float64 otherwise.
+    cache : BatchnormCache
+        For `spatial_batchnorm_backward`; ``cache.running_mean`` and ``cache.running_var`` are the new averages.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `batchnorm_forward`.
+
+    It is `batchnorm_forward` with every pixel as an example; see `numbanet.reference.batchnorm_forward`.
+    """
+    options = {"running_mean": running_mean, "running_var": running_var, "momentum": momentum, "eps": eps, "ops": ops}
+    pixels, shape = _pixels(x)
+    out, cache = batchnorm_forward(pixels, gamma, beta, **options)
+    named = {"operation": "spatial_batchnorm_backward", "x_shape": shape, "out_shape": shape}
+    return _pictures(out, shape), replace(cache, **named)
+
+
+def spatial_batchnorm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5, ops=kernels):
+    """Normalise each channel of pictures (N, C, H, W) by the running averages.
+
+    Parameters, returns and errors are otherwise those of `batchnorm_inference`; see
+    `numbanet.reference.batchnorm_inference`.
+    """
+    pixels, shape = _pixels(x)
+    return _pictures(batchnorm_inference(pixels, gamma, beta, running_mean, running_var, eps=eps, ops=ops), shape)
+
+
+def spatial_batchnorm_backward(dout, cache):
+    """Gradients of `spatial_batchnorm_forward`: dx (N, C, H, W), dgamma and dbeta (C,).
+
+    Errors are those of `batchnorm_backward`; see `numbanet.reference.batchnorm_backward` for the formulas.
+    """
+    return _spatial_backward("batchnorm_backward", dout, cache)
+
+
+def spatial_groupnorm_forward(x, gamma, beta, groups, *, eps=1e-5, ops=kernels):
+    """Normalise each picture over its pixels and the channels of a group, then scale and shift by channel.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+    gamma, beta : array_like, shape (C,)
+    groups : int
+        Divides C. 1 is layer normalisation over channels and pixels, C is instance normalisation.
+    eps : float, above 0
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    out : ndarray, shape (N, C, H, W)
+        float32 where all arrays are float32 or half, float64 otherwise.
+    cache : Cache
+        For `spatial_groupnorm_backward`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that are not of real numbers, are empty or do not fit each other, for groups that do not divide the
+        channels, and an `eps` out of range.
+
+    See `numbanet.reference.groupnorm_forward` for the source.
+    """
+    eps, groups = positive("eps", eps), integer("groups", groups, 1)
+    dtype = common_dtype(x=x, gamma=gamma, beta=beta)
+    pixels, shape = _pixels(array("x", x, dtype))
+    if shape[1] % groups:
+        raise ValueError(f"groups: expected a divisor of the {shape[1]} channels of x, got {groups}")
+    gamma, beta = (array(name, value, dtype, shape[1:2]) for name, value in (("gamma", gamma), ("beta", beta)))
+    inside = pixels.reshape(shape[0], -1, shape[1])
+    out, mean, inv_std = np.empty_like(inside), *np.empty((2, shape[0], groups), dtype)
+    run(ops, "groupnorm_forward", inside, gamma, beta, groups, eps, mean, inv_std, out)
+    return _pictures(out, shape), Cache(
+        "spatial_groupnorm_backward", ops, shape, shape, dtype, (inside, gamma, mean, inv_std, groups)
+    )
+
+
+def spatial_groupnorm_backward(dout, cache):
+    """Gradients of `spatial_groupnorm_forward`: dx (N, C, H, W), dgamma and dbeta (C,).
+
+    Errors are those of `batchnorm_backward`; see `numbanet.reference.groupnorm_backward` for the formulas.
+    """
+    return _spatial_backward("groupnorm_backward", dout, cache)
+
+
+def _spatial_backward(operation, dout, cache):
+    dout = open_cache(f"spatial_{operation}", dout, cache)
+    inside, gamma = cache.arguments[:2]
+    dx, dgamma, dbeta = np.empty_like(inside), np.empty_like(gamma), np.empty_like(gamma)
+    run(cache.ops, operation, _pixels(dout)[0].reshape(inside.shape), *cache.arguments, dx, dgamma, dbeta)
+    return _pictures(dx, cache.x_shape), dgamma, dbeta
+
+
+def _pixels(x):
+    """Pictures (N, C, H, W) as rows of channels, (N H W, C), and their shape."""
+    x = array("x", x, common_dtype(x=x))
+    if x.ndim != 4:
+        raise ValueError(f"x: expected shape (N, C, H, W), got {x.shape}")
+    return channels_last(x).reshape(-1, x.shape[1]), x.shape
+
+
+def _pictures(pixels, shape):
+    n, channels, height, width = shape
+    return channels_first(pixels.reshape(n, height, width, channels))
 
 
 def _prepared(x, features):
