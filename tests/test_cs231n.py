@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import numbanet
-from numbanet.cs231n import data_utils, gradient_check, layer_utils, layers, optim
-from numbanet.cs231n.classifiers import fc_net
+from numbanet.cs231n import data_utils, fast_layers, gradient_check, layer_utils, layers, optim
+from numbanet.cs231n.classifiers import cnn, fc_net
+from numbanet.cs231n.classifiers.cnn import ThreeLayerConvNet
 from numbanet.cs231n.classifiers.fc_net import FullyConnectedNet, TwoLayerNet
 from numbanet.cs231n.solver import Solver
 from numbanet.cs231n.vis_utils import visualize_grid
@@ -50,6 +51,26 @@ def test_parameters_that_are_missing_or_out_of_range():
     ):
         with pytest.raises(TypeError, match="_param: expected a dict of options, got"):
             call()
+
+
+def test_parameters_of_windows():
+    x, w, b = np.ones((2, 3, 4, 4)), np.ones((5, 3, 2, 2)), np.ones(5)
+    for param, error, message in (
+        ({"pad": 0}, TypeError, r"conv_param\['stride'\]: expected an integer, got NoneType"),
+        ({"stride": 0, "pad": 0}, ValueError, r"conv_param\['stride'\]: expected an integer of at least 1, got 0"),
+        ({"stride": 1, "pad": -1}, ValueError, r"conv_param\['pad'\]: expected an integer of at least 0, got -1"),
+        ((1, 1), TypeError, "conv_param: expected a dict of options, got"),
+    ):
+        for forward in (layers.conv_forward_naive, fast_layers.conv_forward_fast, layer_utils.conv_relu_forward):
+            with pytest.raises(error, match=f"^{message}"):
+                forward(x, w, b, param)
+    for param, message in (
+        ({"pool_height": 2, "stride": 2}, r"pool_param\['pool_width'\]: expected an integer, got NoneType"),
+        (2, "pool_param: expected a dict of options, got"),
+    ):
+        for forward in (layers.max_pool_forward_naive, fast_layers.max_pool_forward_fast):
+            with pytest.raises(TypeError, match=f"^{message}"):
+                forward(x, param)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -100,15 +121,19 @@ def test_dropout_in_testing_gives_copies():
     assert not np.shares_memory(layers.dropout_backward(x, cache), x)
 
 
-def test_star_import_brings_the_layers_along():
+@pytest.mark.parametrize(
+    ("networks", "modules"), [(fc_net, (layers, layer_utils)), (cnn, (layers, layer_utils, fast_layers))]
+)
+def test_star_import_brings_the_layers_along(networks, modules):
     names = {}
-    exec("from numbanet.cs231n.classifiers.fc_net import *", names)
-    for module in (layers, layer_utils):
-        for name in module.__all__:
-            assert names[name] is getattr(module, name)
-    assert names["FullyConnectedNet"] is FullyConnectedNet
-    assert names["TwoLayerNet"] is TwoLayerNet
-    assert set(names) == {*fc_net.__all__, "__builtins__"}
+    exec(f"from {networks.__name__} import *", names)
+    brought = {name: getattr(module, name) for module in modules for name in module.__all__}
+    own = {
+        name: value for name, value in vars(networks).items() if getattr(value, "__module__", "") == networks.__name__
+    }
+    assert own
+    assert names == {**brought, **own, "__builtins__": names["__builtins__"]}
+    assert set(networks.__all__) == {*brought, *own}
 
 
 CACHE = ["dout", "cache"]
@@ -123,12 +148,28 @@ SIGNATURES = {
         "dropout_forward": ["x", "dropout_param"],
         "softmax_loss": ["x", "y"],
         "svm_loss": ["x", "y"],
+        "conv_forward_naive": ["x", "w", "b", "conv_param"],
+        "max_pool_forward_naive": ["x", "pool_param"],
+        "spatial_batchnorm_forward": ["x", "gamma", "beta", "bn_param"],
+        "spatial_groupnorm_forward": ["x", "gamma", "beta", "G", "gn_param"],
+        **{f"{name}_backward_naive": CACHE for name in ("conv", "max_pool")},
+        **{f"spatial_{name}_backward": CACHE for name in ("batchnorm", "groupnorm")},
+    },
+    "fast_layers": {
+        "conv_forward_fast": ["x", "w", "b", "conv_param"],
+        "conv_backward_fast": CACHE,
+        "max_pool_forward_fast": ["x", "pool_param"],
+        "max_pool_backward_fast": CACHE,
     },
     "layer_utils": {
         "affine_relu_forward": ["x", "w", "b"],
         "affine_relu_backward": CACHE,
         "affine_bn_relu_forward": ["x", "w", "b", "gamma", "beta", "bn_param"],
         "affine_bn_relu_backward": CACHE,
+        "conv_relu_forward": ["x", "w", "b", "conv_param"],
+        "conv_bn_relu_forward": ["x", "w", "b", "gamma", "beta", "conv_param", "bn_param"],
+        "conv_relu_pool_forward": ["x", "w", "b", "conv_param", "pool_param"],
+        **{f"{name}_backward": CACHE for name in ("conv_relu", "conv_bn_relu", "conv_relu_pool")},
     },
     "optim": {name: ["w", "dw", "config"] for name in ("sgd", "sgd_momentum", "rmsprop", "adam")},
     "gradient_check": {
@@ -159,7 +200,10 @@ def test_parameters_have_the_names_and_places_of_the_course(module):
 # Networks and their training.
 
 
-@pytest.mark.parametrize("build", [lambda: FullyConnectedNet([7], 5, 3), lambda: TwoLayerNet(5, 7, 3)])
+@pytest.mark.parametrize(
+    "build",
+    [lambda: FullyConnectedNet([7], 5, 3), lambda: TwoLayerNet(5, 7, 3), lambda: ThreeLayerConvNet((2, 4, 4), 3, 3, 5)],
+)
 def test_weights_follow_numpys_state(build):
     first, again, other = seeded(0, build), seeded(0, build), seeded(1, build)
     np.testing.assert_array_equal(first.params["W1"], again.params["W1"])
@@ -179,6 +223,11 @@ def test_arguments_have_the_places_of_the_course():
     assert FullyConnectedNet([7]).dtype == np.float32
     model = TwoLayerNet(5, 7, 3, 1e-4, 0.25)
     assert (model.reg, model.dtype, model.params["W2"].shape) == (0.25, np.float64, (7, 3))
+    model = ThreeLayerConvNet((2, 6, 4), 5, 3, 7, 4, 1e-4, 0.25, np.float64)
+    assert (model.reg, model.dtype, model.params["W1"].shape) == (0.25, np.float64, (5, 2, 3, 3))
+    assert (model.params["W2"].shape, model.params["W3"].shape) == ((5 * 3 * 2, 7), (7, 4))
+    assert 0 < np.abs(model.params["W1"]).max() < 1e-3
+    assert ThreeLayerConvNet().params["W1"].shape == (32, 3, 7, 7)
 
 
 def test_a_dropout_seed_fixes_the_masks():

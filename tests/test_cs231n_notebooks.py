@@ -1,4 +1,4 @@
-"""The checks of the notebooks of CS231n assignment 2 (2021), fully connected part, on numbanet.cs231n.
+"""The checks of the notebooks of CS231n assignment 2 (2021), on numbanet.cs231n.
 
 Expected numbers are those of the notebooks; `rel_error` is theirs too.
 """
@@ -7,13 +7,26 @@ import numpy as np
 import pytest
 
 from numbanet.cs231n import optim
+from numbanet.cs231n.classifiers.cnn import ThreeLayerConvNet
 from numbanet.cs231n.classifiers.fc_net import FullyConnectedNet, TwoLayerNet
+from numbanet.cs231n.fast_layers import (
+    conv_backward_fast,
+    conv_forward_fast,
+    max_pool_backward_fast,
+    max_pool_forward_fast,
+)
 from numbanet.cs231n.gradient_check import eval_numerical_gradient, eval_numerical_gradient_array
 from numbanet.cs231n.layer_utils import (
     affine_bn_relu_backward,
     affine_bn_relu_forward,
     affine_relu_backward,
     affine_relu_forward,
+    conv_bn_relu_backward,
+    conv_bn_relu_forward,
+    conv_relu_backward,
+    conv_relu_forward,
+    conv_relu_pool_backward,
+    conv_relu_pool_forward,
 )
 from numbanet.cs231n.layers import (
     affine_backward,
@@ -21,15 +34,25 @@ from numbanet.cs231n.layers import (
     batchnorm_backward,
     batchnorm_backward_alt,
     batchnorm_forward,
+    conv_backward_naive,
+    conv_forward_naive,
     dropout_backward,
     dropout_forward,
     layernorm_backward,
     layernorm_forward,
+    max_pool_backward_naive,
+    max_pool_forward_naive,
     relu_backward,
     relu_forward,
     softmax_loss,
+    spatial_batchnorm_backward,
+    spatial_batchnorm_forward,
+    spatial_groupnorm_backward,
+    spatial_groupnorm_forward,
     svm_loss,
 )
+from numbanet.cs231n.solver import Solver
+from numbanet.cs231n.vis_utils import visualize_grid
 
 
 def rel_error(x, y):
@@ -308,3 +331,181 @@ def test_gradients_of_a_network_with_dropout(keep_ratio, randn):
     X, y = randn((2, 15)), np.array([3, 7])
     options = {"weight_scale": 5e-2, "dtype": np.float64, "dropout_keep_ratio": keep_ratio, "seed": 123}
     check_model(FullyConnectedNet([20, 30], input_dim=15, num_classes=10, **options), X, y)
+
+
+# ConvolutionalNetworks.
+
+CONVOLUTIONS = pytest.mark.parametrize(
+    ("forward", "backward"),
+    [(conv_forward_naive, conv_backward_naive), (conv_forward_fast, conv_backward_fast)],
+    ids=["naive", "fast"],
+)
+POOLINGS = pytest.mark.parametrize(
+    ("forward", "backward"),
+    [(max_pool_forward_naive, max_pool_backward_naive), (max_pool_forward_fast, max_pool_backward_fast)],
+    ids=["naive", "fast"],
+)
+POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
+
+
+@CONVOLUTIONS
+def test_conv_forward(forward, backward):
+    x, w, b = spread(-0.1, 0.5, 2, 3, 4, 4), spread(-0.2, 0.3, 3, 3, 4, 4), spread(-0.1, 0.2, 3)
+    correct = [
+        [
+            [[-0.08759809, -0.10987781], [-0.18387192, -0.2109216]],
+            [[0.21027089, 0.21661097], [0.22847626, 0.23004637]],
+            [[0.50813986, 0.54309974], [0.64082444, 0.67101435]],
+        ],
+        [
+            [[-0.98053589, -1.03143541], [-1.19128892, -1.24695841]],
+            [[0.69108355, 0.66880383], [0.59480972, 0.56776003]],
+            [[2.36270298, 2.36904306], [2.38090835, 2.38247847]],
+        ],
+    ]
+    assert rel_error(forward(x, w, b, {"stride": 2, "pad": 1})[0], np.array(correct)) < 1e-7
+
+
+def test_convolution_processes_pictures(randn):
+    """Two pictures through a filter that makes grey of colour and one that finds horizontal edges in blue."""
+    x = 255 * np.random.default_rng(0).random((2, 3, 20, 20))
+    w, b = np.zeros((2, 3, 3, 3)), np.array([0, 128])
+    w[0, :, 1, 1] = 0.3, 0.6, 0.1
+    w[1, 2] = [[1, 2, 1], [0, 0, 0], [-1, -2, -1]]
+    out, _ = conv_forward_naive(x, w, b, {"stride": 1, "pad": 1})
+    assert rel_error(out[:, 0], np.tensordot(x, [0.3, 0.6, 0.1], axes=(1, 0))) < 1e-12
+    blue = np.pad(x[:, 2], ((0, 0), (1, 1), (1, 1)))
+    rows = blue[:, :-2] - blue[:, 2:]
+    assert rel_error(out[:, 1], rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:] + 128) < 1e-9
+
+
+@CONVOLUTIONS
+def test_conv_backward(forward, backward, randn):
+    arrays = [randn((4, 3, 5, 5)), randn((2, 3, 3, 3)), randn(2)]
+    check_layer(forward, backward, arrays, randn((4, 2, 5, 5)), {"stride": 1, "pad": 1})
+
+
+@POOLINGS
+def test_max_pool_forward(forward, backward):
+    correct = [
+        [
+            [[-0.26315789, -0.24842105], [-0.20421053, -0.18947368]],
+            [[-0.14526316, -0.13052632], [-0.08631579, -0.07157895]],
+            [[-0.02736842, -0.01263158], [0.03157895, 0.04631579]],
+        ],
+        [
+            [[0.09052632, 0.10526316], [0.14947368, 0.16421053]],
+            [[0.20842105, 0.22315789], [0.26736842, 0.28210526]],
+            [[0.32631579, 0.34105263], [0.38526316, 0.4]],
+        ],
+    ]
+    assert rel_error(forward(spread(-0.3, 0.4, 2, 3, 4, 4), POOL)[0], np.array(correct)) < 1e-7
+
+
+@POOLINGS
+def test_max_pool_backward(forward, backward, randn):
+    check_layer(forward, lambda *a: [backward(*a)], [randn((3, 2, 8, 8))], randn((3, 2, 4, 4)), POOL)
+
+
+def test_fast_layers_are_the_naive_ones(randn):
+    x, w, b, dout = randn((100, 3, 31, 31)), randn((25, 3, 3, 3)), randn(25), randn((100, 25, 16, 16))
+    param = {"stride": 2, "pad": 1}
+    naive, cache_naive = conv_forward_naive(x, w, b, param)
+    fast, cache_fast = conv_forward_fast(x, w, b, param)
+    np.testing.assert_allclose(fast, naive, rtol=1e-9, atol=1e-11)
+    for ours, theirs in zip(conv_backward_fast(dout, cache_fast), conv_backward_naive(dout, cache_naive), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+    x, dout = randn((100, 3, 32, 32)), randn((100, 3, 16, 16))
+    naive, cache_naive = max_pool_forward_naive(x, POOL)
+    fast, cache_fast = max_pool_forward_fast(x, POOL)
+    np.testing.assert_array_equal(fast, naive)
+    np.testing.assert_array_equal(max_pool_backward_fast(dout, cache_fast), max_pool_backward_naive(dout, cache_naive))
+
+
+def test_layers_that_often_follow_each_other(randn):
+    param, arrays = {"stride": 1, "pad": 1}, [randn((2, 3, 16, 16)), randn((3, 3, 3, 3)), randn(3)]
+    check_layer(conv_relu_pool_forward, conv_relu_pool_backward, arrays, randn((2, 3, 8, 8)), param, POOL)
+    arrays = [randn((2, 3, 8, 8)), randn((3, 3, 3, 3)), randn(3)]
+    check_layer(conv_relu_forward, conv_relu_backward, arrays, randn((2, 3, 8, 8)), param)
+    arrays += [randn(3), randn(3)]
+    check_layer(conv_bn_relu_forward, conv_bn_relu_backward, arrays, randn((2, 3, 8, 8)), param, {"mode": "train"})
+
+
+def test_loss_of_a_new_convolutional_network(randn):
+    model, X, y = ThreeLayerConvNet(), randn((50, 3, 32, 32)), np.random.default_rng(0).integers(10, size=50)
+    loss, _ = model.loss(X, y)
+    assert loss == pytest.approx(np.log(10), abs=1e-3)
+    model.reg = 0.5
+    assert loss < model.loss(X, y)[0] < 2.6
+
+
+def test_gradients_of_a_convolutional_network(randn):
+    X, y = randn((2, 3, 16, 16)), np.array([3, 7])
+    model = ThreeLayerConvNet(
+        num_filters=3, filter_size=3, input_dim=(3, 16, 16), hidden_dim=7, dtype=np.float64, reg=0.5, weight_scale=0.1
+    )
+    assert {name: w.shape for name, w in model.params.items()} == {
+        **{"W1": (3, 3, 3, 3), "b1": (3,)},
+        **{"W2": (3 * 8 * 8, 7), "b2": (7,), "W3": (7, 10), "b3": (10,)},
+    }
+    check_model(model, X, y)
+
+
+def test_a_convolutional_network_overfits_a_little_data(randn):
+    """Blots of ten colours, with noise; the notebook takes 100 pictures of CIFAR-10."""
+    y = np.arange(100) % 10
+    X = randn((100, 3, 32, 32)) + np.random.default_rng(0).standard_normal((10, 3, 1, 1))[y]
+    model = ThreeLayerConvNet(weight_scale=1e-2)
+    solver = Solver(
+        model,
+        {"X_train": X, "y_train": y, "X_val": X[:50], "y_val": y[:50]},
+        **{"num_epochs": 15, "batch_size": 50, "update_rule": "adam", "optim_config": {"learning_rate": 1e-3}},
+        verbose=False,
+    )
+    solver.train()
+    assert solver.train_acc_history[-1] > 0.95
+    filters = model.params["W1"].transpose(0, 2, 3, 1)
+    assert visualize_grid(filters).shape == (6 * 8 - 1, 6 * 8 - 1, 3)
+
+
+def test_spatial_batchnorm_in_training(randn):
+    N, C, H, W = 2, 3, 4, 5
+    x = 4 * randn((N, C, H, W)) + 10
+    for gamma, beta in ((np.ones(C), np.zeros(C)), (np.array([3, 4, 5]), np.array([6, 7, 8]))):
+        out, _ = spatial_batchnorm_forward(x, gamma, beta, {"mode": "train"})
+        assert out.shape == x.shape
+        np.testing.assert_allclose(out.mean(axis=(0, 2, 3)), beta, atol=1e-12)
+        np.testing.assert_allclose(out.std(axis=(0, 2, 3)), gamma, rtol=1e-5)
+
+
+def test_spatial_batchnorm_in_testing(randn):
+    N, C, H, W = 10, 4, 11, 12
+    bn_param, gamma, beta = {"mode": "train"}, np.ones(C), np.zeros(C)
+    for _ in range(50):
+        spatial_batchnorm_forward(2.3 * randn((N, C, H, W)) + 13, gamma, beta, bn_param)
+    bn_param["mode"] = "test"
+    out, _ = spatial_batchnorm_forward(2.3 * randn((N, C, H, W)) + 13, gamma, beta, bn_param)
+    assert np.abs(out.mean(axis=(0, 2, 3))).max() < 0.15
+    assert np.abs(out.std(axis=(0, 2, 3)) - 1).max() < 0.1
+
+
+def test_spatial_batchnorm_backward(randn):
+    arrays = [5 * randn((2, 3, 4, 5)) + 12, randn(3), randn(3)]
+    layer = spatial_batchnorm_forward, spatial_batchnorm_backward
+    check_layer(*layer, arrays, randn((2, 3, 4, 5)), {"mode": "train"})
+
+
+def test_spatial_groupnorm_forward(randn):
+    N, C, H, W, G = 2, 6, 4, 5, 2
+    x = 4 * randn((N, C, H, W)) + 10
+    gamma, beta = np.ones((1, C, 1, 1)), np.zeros((1, C, 1, 1))
+    out, _ = spatial_groupnorm_forward(x, gamma, beta, G, {"mode": "train"})
+    assert out.shape == x.shape
+    groups = out.reshape(N * G, -1)
+    np.testing.assert_allclose(groups.mean(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(groups.std(axis=1), 1, atol=1e-6)
+
+
+def test_spatial_groupnorm_backward(randn):
+    arrays = [5 * randn((2, 6, 4, 5)) + 12, randn((1, 6, 1, 1)), randn((1, 6, 1, 1))]
+    check_layer(spatial_groupnorm_forward, spatial_groupnorm_backward, arrays, randn((2, 6, 4, 5)), 2, {"eps": 1e-4})

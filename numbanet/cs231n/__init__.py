@@ -1,4 +1,4 @@
-"""The modules and signatures of CS231n's assignment 2 (2021), fully connected part, on numbanet's kernels.
+"""The modules and signatures of CS231n's assignment 2 (2021) on numbanet's kernels.
 
 A notebook runs when ``from cs231n.`` is changed to ``from numbanet.cs231n.``. The differences that remain: caches are
 opaque; a batch of one is refused by batch normalisation in training; training whose loss becomes NaN stops with

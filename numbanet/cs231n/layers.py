@@ -5,15 +5,19 @@ Inputs, results and errors are those of `numbanet.functional`; what is defined h
 
 import numpy as np
 
-from numbanet import functional
+from numbanet import functional, reference
 from numbanet._checks import as_numeric, common_dtype, mapping, number, one_of
+from numbanet.cs231n._params import convolution, pooling
 from numbanet.functional import (
     affine_backward,
     affine_forward,
     batchnorm_backward,
+    conv_backward,
     layernorm_backward,
+    max_pool_backward,
     relu_backward,
     relu_forward,
+    spatial_batchnorm_backward,
 )
 
 __all__ = [
@@ -22,18 +26,29 @@ __all__ = [
     "batchnorm_backward",
     "batchnorm_backward_alt",
     "batchnorm_forward",
+    "conv_backward_naive",
+    "conv_forward_naive",
     "dropout_backward",
     "dropout_forward",
     "layernorm_backward",
     "layernorm_forward",
+    "max_pool_backward_naive",
+    "max_pool_forward_naive",
     "relu_backward",
     "relu_forward",
     "softmax_loss",
+    "spatial_batchnorm_backward",
+    "spatial_batchnorm_forward",
+    "spatial_groupnorm_backward",
+    "spatial_groupnorm_forward",
     "svm_loss",
 ]
 
 # The kernel is the simplified gradient that the course asks for under this name.
 batchnorm_backward_alt = batchnorm_backward
+# Backward runs what forward did: a cache knows it.
+conv_backward_naive = conv_backward
+max_pool_backward_naive = max_pool_backward
 
 
 def batchnorm_forward(x, gamma, beta, bn_param):
@@ -58,19 +73,89 @@ def batchnorm_forward(x, gamma, beta, bn_param):
     TypeError, ValueError
         For any other mode, a batch of one in training, and what `numbanet.functional.batchnorm_forward` refuses.
     """
+    return _batchnorm(functional.batchnorm_forward, functional.batchnorm_inference, x, gamma, beta, bn_param)
+
+
+def spatial_batchnorm_forward(x, gamma, beta, bn_param):
+    """Batch normalisation of pictures, each channel by itself over all pictures and pixels.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+    gamma, beta : array_like, shape (C,)
+    bn_param : dict
+        See `batchnorm_forward`.
+
+    Returns
+    -------
+    out : ndarray, shape (N, C, H, W)
+    cache
+        For `spatial_batchnorm_backward`; None in testing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what `batchnorm_forward` refuses, and an `x` of another number of axes.
+    """
+    forward, inference = functional.spatial_batchnorm_forward, functional.spatial_batchnorm_inference
+    return _batchnorm(forward, inference, x, gamma, beta, bn_param)
+
+
+def _batchnorm(forward, inference, x, gamma, beta, bn_param):
+    """One of the two kinds of batch normalisation, by its functions for training and for testing."""
     mode = _mode("bn_param", bn_param)
     dtype = common_dtype(x=x, gamma=gamma, beta=beta)
     zeros = np.zeros(np.shape(gamma), dtype)
     mean, var = bn_param.get("running_mean", zeros), bn_param.get("running_var", zeros)
     eps = bn_param.get("eps", 1e-5)
     if mode == "test":
-        return functional.batchnorm_inference(x, gamma, beta, mean, var, eps=eps), None
+        return inference(x, gamma, beta, mean, var, eps=eps), None
     momentum = bn_param.get("momentum", 0.9)
-    out, cache = functional.batchnorm_forward(
-        x, gamma, beta, running_mean=mean, running_var=var, momentum=momentum, eps=eps
-    )
+    out, cache = forward(x, gamma, beta, running_mean=mean, running_var=var, momentum=momentum, eps=eps)
     bn_param["running_mean"], bn_param["running_var"] = cache.running_mean, cache.running_var
     return out, cache
+
+
+def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
+    """Group normalisation of pictures: each picture by itself, its channels in `G` groups.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+    gamma, beta : array_like, shape (1, C, 1, 1)
+    G : int
+        Divides C; 1 is layer normalisation over channels and pixels, C is instance normalisation.
+    gn_param : dict
+        ``eps``: 1e-5.
+
+    Returns
+    -------
+    out : ndarray, shape (N, C, H, W)
+    cache
+        For `spatial_groupnorm_backward`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For `gamma` and `beta` of another shape, and what `numbanet.functional.spatial_groupnorm_forward` refuses.
+    """
+    eps = mapping("gn_param", gn_param, "options").get("eps", 1e-5)
+    gamma, beta = _flat("gamma", gamma), _flat("beta", beta)
+    return functional.spatial_groupnorm_forward(x, gamma, beta, G, eps=eps)
+
+
+def spatial_groupnorm_backward(dout, cache):
+    """Gradients of `spatial_groupnorm_forward`: dx, and dgamma and dbeta of shape (1, C, 1, 1)."""
+    dx, dgamma, dbeta = functional.spatial_groupnorm_backward(dout, cache)
+    return dx, dgamma.reshape(1, -1, 1, 1), dbeta.reshape(1, -1, 1, 1)
+
+
+def _flat(name, value):
+    """A scale or shift of shape (1, C, 1, 1) as (C,)."""
+    array = as_numeric(name, value)
+    if array.ndim != 4 or array.shape != (1, array.shape[1], 1, 1):
+        raise ValueError(f"{name}: expected shape (1, C, 1, 1), got {array.shape}")
+    return array.reshape(-1)
 
 
 def layernorm_forward(x, gamma, beta, ln_param):
@@ -135,6 +220,54 @@ def dropout_forward(x, dropout_param):
 def dropout_backward(dout, cache):
     """Gradient of `dropout_forward`; in testing, where `cache` is None, a copy of `dout`."""
     return as_numeric("dout", dout).copy() if cache is None else functional.dropout_backward(dout, cache)
+
+
+def conv_forward_naive(x, w, b, conv_param):
+    """Convolution, by the NumPy reference; `numbanet.cs231n.fast_layers.conv_forward_fast` runs the kernel.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+    w : array_like, shape (F, C, HH, WW)
+    b : array_like, shape (F,)
+    conv_param : dict
+        ``stride``: how far the window moves; ``pad``: how many zeros are on either side.
+
+    Returns
+    -------
+    out : ndarray, shape (N, F, 1 + (H + 2 pad - HH) // stride, 1 + (W + 2 pad - WW) // stride)
+    cache
+        For `conv_backward_naive`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For parameters that are missing or out of range, and what `numbanet.functional.conv_forward` refuses.
+    """
+    return functional.conv_forward(x, w, b, **convolution(conv_param), ops=reference)
+
+
+def max_pool_forward_naive(x, pool_param):
+    """Max pooling, by the NumPy reference; `numbanet.cs231n.fast_layers.max_pool_forward_fast` runs the kernel.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+    pool_param : dict
+        ``pool_height``, ``pool_width``: size of the window; ``stride``: how far it moves.
+
+    Returns
+    -------
+    out : ndarray, shape (N, C, 1 + (H - pool_height) // stride, 1 + (W - pool_width) // stride)
+    cache
+        For `max_pool_backward_naive`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For parameters that are missing or out of range, and what `numbanet.functional.max_pool_forward` refuses.
+    """
+    return functional.max_pool_forward(x, **pooling(pool_param), ops=reference)
 
 
 def softmax_loss(x, y):
