@@ -78,7 +78,7 @@ MODELS = {
     "three-layer-convnet": Model(
         _three_layer_convnet,
         {"filters": 32, "filter_size": 7, "hidden": [100]},
-        {"l2": 1e-4, "lr_schedule": "cosine", "batch_size": 50, "epochs": 10},
+        {"l2": 1e-4, "lr_schedule": "cosine", "batch_size": 50, "epochs": 20},
     ),
     "small-vgg": Model(
         _small_vgg,
