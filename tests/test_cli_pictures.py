@@ -83,7 +83,7 @@ def test_flat_pictures_are_predicted_too(here, capsys):
         ("--model three-layer-convnet", {"filters": 32, "filter_size": 7, "hidden": [100], "lr_schedule": "cosine"}),
         (
             "--model small-vgg",
-            {"widths": [32, 64, 128], "optimizer": "adam", "lr_schedule": "cosine", "lr_decay": None},
+            {"widths": [32, 64, 128], "optimizer": "adam", "learning_rate": 3e-3, "lr_decay": None},
         ),
         ("--model small-vgg --dropout-keep-ratio 0.5", {"dropout_keep_ratio": 0.5, "normalization": None}),
         ("--model small-resnet", {"optimizer": "nesterov", "learning_rate": 0.1, "hidden": None}),

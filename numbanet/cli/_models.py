@@ -84,6 +84,7 @@ MODELS = {
         _small_vgg,
         {"widths": [32, 64, 128], "dropout_keep_ratio": 1.0},
         {"lr_schedule": "cosine", "batch_size": 128, "epochs": 10},
+        {"learning_rate": 3e-3},
     ),
     "small-resnet": Model(
         _small_resnet,
