@@ -17,7 +17,7 @@ from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, scattered_tile
 
 PIXELS = 256  # of a strip
 DEEPEST = 1280  # rows of a panel that tiles go through at once
-GRADIENT_PIXELS = 128
+GRADIENT_PIXELS = 256
 CHANNELS = 32  # of a block of the gradient of filters
 
 tile_3, tile_2, tile_1 = (scattered_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))

@@ -153,13 +153,15 @@ def scattered_tile(rows, vectors):
 
             def walk(step, sums):
                 def along(number, sums):
-                    start, before = entry(segments, number), builder.mul(number, depth)
+                    before = builder.mul(number, depth)
 
-                    def at(k, sums):
+                    def at(k, carried):
+                        offset, *sums = carried
                         panel_row = emit.moved(panel_data, builder.mul(builder.add(before, k), panel_stride))
-                        return step(panel_row, builder.add(start, builder.mul(k, step_bytes)), sums)
+                        # Kept, or LLVM makes a pointer for each row of it, which are more than there are registers.
+                        return [emit.kept(builder.add(offset, step_bytes)), *step(panel_row, offset, sums)]
 
-                    return emit.loop(depth, 1, at, sums)
+                    return emit.loop(depth, 1, at, [entry(segments, number), *sums])[1:]
 
                 return emit.loop(segment_count, 1, along, sums)
 

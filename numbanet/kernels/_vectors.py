@@ -58,10 +58,10 @@ class Vectors:
             place = self.builder.gep(place, [offset])
         return self.builder.bitcast(place, self.element.as_pointer())
 
-    def kept(self, pointer):
-        """`pointer`, which LLVM must keep in a register: within a loop it would multiply row by stride each time."""
-        kind = ir.FunctionType(pointer.type, [pointer.type])
-        return self.builder.asm(kind, "", "=r,0", [pointer], False)
+    def kept(self, value):
+        """A pointer or an index that LLVM must keep in a register: in a loop it would compute it anew each time."""
+        kind = ir.FunctionType(value.type, [value.type])
+        return self.builder.asm(kind, "", "=r,0", [value], False)
 
     def elements(self, count):
         """`count` elements in bytes."""
