@@ -8,10 +8,9 @@ made of, so that the tiles need not know any of that.
 
 from collections import namedtuple
 
-import numpy as np
-
 from ._jit import inlined, serial
 from ._scratch import stack_array
+from ._tile import copy_rows
 
 LEAST_PIXELS, LEAST_STRIPS = 32, 8  # strips are cut smaller than they might be, while there are few of them
 SCRATCH_BYTES = 192 * 1024
@@ -128,12 +127,6 @@ def fill_tables(window, strips, target, places, targets, segments):
 
 
 @serial
-def _copy(source, target, count):
-    for i in range(np.uint64(count)):
-        target[i] = source[i]
-
-
-@serial
 def _clear(target):
     for i in range(target.size):
         target[i] = 0
@@ -163,9 +156,9 @@ def read_strip(source, first, channels, window, strips, picture, row, column, co
             _clear(line[: left * strips.pixel])
             _clear(line[right * strips.pixel :])
             start = ((n * height + y) * width + x0 + left) * depth + first
+            inside = right - left
             if channels == depth:
-                _copy(flat[start:], line[left * strips.pixel :], (right - left) * channels)
+                copy_rows(flat[start:], line[left * strips.pixel :], 1, inside * channels, 0, 0)
             else:
-                for x in range(right - left):
-                    _copy(flat[start + x * depth :], line[(left + x) * strips.pixel :], channels)
+                copy_rows(flat[start:], line[left * strips.pixel :], inside, channels, depth, strips.pixel)
     return scratch

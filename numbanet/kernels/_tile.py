@@ -2,6 +2,7 @@
 
 - `tile`: a few rows times up to three vectors of columns, accumulated over k without leaving the registers;
 - `scattered_tile`: the same with rows that lie anywhere and are read in segments, for convolutions;
+- `copy_rows`: pieces of rows, of any width;
 - `pack_rows`, `pack_columns`: copy a strip of b into the panel that the tile reads, as it is or turned round.
 
 No loop that numba compiles keeps a block of sums in registers or turns a block of a matrix round in them, hence this
@@ -171,6 +172,36 @@ def scattered_tile(rows, vectors):
         return types.void(*arguments), codegen
 
     return product
+
+
+@intrinsic
+def copy_rows(typing_context, source, target, count, width, source_step, target_step):
+    """`count` times `width` elements from one flat array to another; each time so many elements further on in both."""
+
+    def codegen(context, builder, signature, args):
+        emit = Vectors(context, builder, signature.args[1].dtype)
+        (source_data, _), (target_data, _) = (emit.array(signature.args[n], args[n]) for n in (0, 1))
+        count, width, source_step, target_step = args[2:]
+        whole = builder.and_(width, emit.constant(-emit.lanes))
+        rest = emit.first_lanes(builder.sub(width, whole))
+
+        def copy(n, _):
+            here = emit.moved(source_data, emit.elements(builder.mul(n, source_step)))
+            there = emit.moved(target_data, emit.elements(builder.mul(n, target_step)))
+
+            def vector(i, _):
+                emit.store(emit.load(emit.moved(here, emit.elements(i))), emit.moved(there, emit.elements(i)))
+
+            emit.loop(whole, emit.lanes, vector)
+            with builder.if_then(builder.icmp_signed("<", whole, width)):
+                end = emit.elements(whole)
+                emit.store(emit.load(emit.moved(here, end), rest), emit.moved(there, end), rest)
+
+        emit.loop(count, 1, copy)
+        return context.get_dummy_value()
+
+    number = types.intp
+    return types.void(source, target, number, number, number, number), codegen
 
 
 def pack_rows(vectors):
