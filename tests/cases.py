@@ -109,6 +109,38 @@ POOLING = [
 
 WINDOW = dict.fromkeys(["window", "stride", "pad"])
 
+
+def convolutions(*rows):
+    """Sizes with what follows from them: P, Q pixels of the result, K channels of a group, T terms of the longest sum."""
+    made = []
+    for *lengths, stride, pad, dilation, groups in rows:
+        size = dict(zip("NHWCFRS", lengths, strict=True))
+        for axis, result, taps, number in (("H", "P", "R", 0), ("W", "Q", "S", 1)):
+            room = size[axis] + 2 * pad[number] - dilation[number] * (size[taps] - 1) - 1
+            size[result] = room // stride[number] + 1
+        size["K"] = size["C"] // groups
+        size["T"] = max(size["K"] * size["R"] * size["S"], size["N"] * size["P"] * size["Q"], size["F"])
+        made.append({**size, "stride": stride, "pad": pad, "dilation": dilation, "groups": groups})
+    return made
+
+
+# Ordinary ones of one and of several strips, blocks and vectors; one pixel, one channel; a window as large as the picture;
+# steps beyond the window; more padding than the window needs; taps apart; groups, and one for each channel.
+CONVOLUTIONS = convolutions(
+    (2, 5, 6, 3, 4, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    (3, 9, 8, 35, 50, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    (1, 1, 1, 1, 1, 1, 1, (1, 1), (0, 0), (1, 1), 1),
+    (9, 4, 7, 2, 17, 1, 1, (1, 1), (0, 0), (1, 1), 1),
+    (2, 33, 19, 1, 5, 5, 5, (1, 1), (2, 2), (1, 1), 1),
+    (17, 5, 4, 3, 7, 5, 4, (1, 1), (0, 0), (1, 1), 1),
+    (2, 7, 11, 3, 5, 2, 3, (4, 5), (0, 0), (1, 1), 1),
+    (2, 4, 3, 2, 5, 2, 2, (1, 1), (3, 4), (1, 1), 1),
+    (2, 13, 12, 5, 6, 3, 2, (2, 3), (2, 1), (3, 2), 1),
+    (3, 7, 5, 6, 8, 3, 3, (2, 1), (1, 1), (1, 1), 2),
+    (2, 6, 9, 19, 19, 3, 3, (1, 1), (1, 1), (1, 1), 19),
+    (1, 3, 300, 2, 3, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+)
+
 MOMENTUM = {"w": "P", "dw": "P", "velocity": "P", "learning_rate": 0.05, "momentum": 0.9}
 SECOND_MOMENT = between(0.01, 2, "P")
 
@@ -121,6 +153,31 @@ def affine_backward(shapes, dx, note=""):
 def affine_relu_backward(shapes, dx, note=""):
     arrays = {"dout": "NM", "x": "ND", "w": "DM", "out": "NM", "dz": "NM", "dx": dx, "dw": "DM", "db": "M"}
     return cases(shapes, "dz dx dw db", terms="NM", note=note, **arrays)
+
+
+def conv(sizes, outputs, note="", **arrays):
+    """`arrays` with what they are called with before the outputs."""
+    first, result = list(arrays), outputs.split()[0]
+    position = first.index(result)
+    scalars = {name: lambda rng, dtype, size, name=name: size[name] for name in ("stride", "pad", "dilation", "groups")}
+    before, after = ({name: arrays[name] for name in part} for part in (first[:position], first[position:]))
+    return cases(sizes, outputs, terms="T", note=note, **before, **scalars, **after)
+
+
+def conv_forward():
+    arrays = {"x": "NHWC", "w": "FKRS", "b": "F", "out": "NPQF"}
+    return conv(CONVOLUTIONS, "out", **arrays) + conv(CONVOLUTIONS[:3], "out", "no b ", **{**arrays, "b": "0"})
+
+
+def conv_backward(**more):
+    """`more`: what stands between the weights and dx."""
+    outputs = ("dz " if "dz" in more else "") + "dx dw db"
+    arrays = {"dout": "NPQF", "x": "NHWC", "w": "FKRS", **more, "dx": "NHWC", "dw": "FKRS", "db": "F"}
+    return (
+        conv(CONVOLUTIONS, outputs, **arrays)
+        + conv(CONVOLUTIONS[:5], outputs, "no dx ", **{**arrays, "dx": "0HWC"})
+        + conv(CONVOLUTIONS[:3], outputs, "no db ", **{**arrays, "db": "0"})
+    )
 
 
 def normalization_backward(statistics):
@@ -195,6 +252,10 @@ CASES = {
     "affine_relu_forward": cases(AFFINE, "out", terms="D", x="ND", w="DM", b="M", out="NM"),
     "affine_relu_backward": affine_relu_backward(AFFINE, "ND") + affine_relu_backward(AFFINE[1:6], "0D", "no dx "),
     "augment": augment(0, True) + augment(2, False) + augment(4, True) + augment(20, True),
+    "conv_forward": conv_forward(),
+    "conv_relu_forward": conv_forward(),
+    "conv_backward": conv_backward(),
+    "conv_relu_backward": conv_backward(out="NPQF", dz="NPQF"),
     "dropout_forward": cases(FLAT, "out", x="P", key=key, keep_ratio=0.7, out="P"),
     "dropout_backward": cases(FLAT, "dx", dout="P", key=key, keep_ratio=0.7, dx="P"),
     "softmax_forward": cases(SCORES, "out", terms="C", scores="NC", out="NC"),
@@ -258,6 +319,7 @@ SHARED = [
     *((f"{name}_backward", "dx", "dout") for name in ACTIVATIONS),
     *((f"{name}_backward", "dx", "out" if name in FROM_OUTPUT else "x") for name in ACTIVATIONS),
     ("affine_relu_backward", "dz", "dout"),
+    ("conv_relu_backward", "dz", "dout"),
     ("dropout_forward", "out", "x"),
     ("dropout_backward", "dx", "dout"),
     ("softmax_forward", "out", "scores"),

@@ -57,6 +57,25 @@ def test_affine_relu():
     check_gradients(forward, backward, dict(zip("xwb", draw((5, 7), (7, 3), 3), strict=True)))
 
 
+@pytest.mark.parametrize("name", ["conv", "conv_relu"])
+def test_convolution(name):
+    how = (2, 1), (1, 2), (1, 2), 2  # stride, pad, dilation, groups
+
+    def forward(x, w, b):
+        return call(getattr(kernels, f"{name}_forward"), x, w, b, *how, out=(2, 3, 5, 6))["out"]
+
+    def backward(dout, x, w, b):
+        out = forward(x, w, b)
+        more, shapes = [], {"dx": x.shape, "dw": w.shape, "db": b.shape}
+        if name == "conv_relu":
+            assert 0 < np.mean(out == 0) < 1  # both sides of the kink
+            more, shapes = [out], {"dz": out.shape, **shapes}
+        gradients = call(getattr(kernels, f"{name}_backward"), dout, x, w, *more, *how, **shapes)
+        return {"x": gradients["dx"], "w": gradients["dw"], "b": gradients["db"]}
+
+    check_gradients(forward, backward, dict(zip("xwb", draw((2, 5, 5, 4), (6, 2, 3, 3), 6), strict=True)))
+
+
 def test_dropout():
     def forward(x):
         return call(kernels.dropout_forward, x, KEY, 0.6, out=x.shape)["out"]
