@@ -109,9 +109,8 @@ POOLING = [
 
 WINDOW = dict.fromkeys(["window", "stride", "pad"])
 
-
 def convolutions(*rows):
-    """Sizes with what follows from them: P, Q pixels of the result, K channels of a group, T terms of the longest sum."""
+    """Sizes and what follows: P, Q pixels of the result, K channels of a group, T terms of the longest sum."""
     made = []
     for *lengths, stride, pad, dilation, groups in rows:
         size = dict(zip("NHWCFRS", lengths, strict=True))
@@ -124,8 +123,8 @@ def convolutions(*rows):
     return made
 
 
-# Ordinary ones of one and of several strips, blocks and vectors; one pixel, one channel; a window as large as the picture;
-# steps beyond the window; more padding than the window needs; taps apart; groups, and one for each channel.
+# Ordinary ones of one and of several strips, blocks and vectors; one pixel, one channel; a window as large as the
+# picture; steps beyond the window; more padding than the window needs; taps apart; groups, and one for each channel.
 CONVOLUTIONS = convolutions(
     (2, 5, 6, 3, 4, 3, 3, (1, 1), (1, 1), (1, 1), 1),
     (3, 9, 8, 35, 50, 3, 3, (1, 1), (1, 1), (1, 1), 1),
@@ -137,7 +136,9 @@ CONVOLUTIONS = convolutions(
     (2, 4, 3, 2, 5, 2, 2, (1, 1), (3, 4), (1, 1), 1),
     (2, 13, 12, 5, 6, 3, 2, (2, 3), (2, 1), (3, 2), 1),
     (3, 7, 5, 6, 8, 3, 3, (2, 1), (1, 1), (1, 1), 2),
-    (2, 6, 9, 19, 19, 3, 3, (1, 1), (1, 1), (1, 1), 19),
+    (2, 6, 9, 19, 38, 3, 3, (1, 1), (1, 1), (1, 1), 19),
+    (2, 6, 9, 35, 35, 3, 3, (1, 1), (1, 1), (1, 1), 35),
+    (3, 7, 8, 4, 4, 2, 3, (2, 2), (1, 1), (1, 1), 4),
     (1, 3, 300, 2, 3, 3, 3, (1, 1), (1, 1), (1, 1), 1),
 )
 

@@ -71,9 +71,10 @@ def test_kernel(name):
     assert faults(code, widens=name in WIDENS, vectors=name not in SCALAR, powers=name in POWERS) == []
 
 
-def test_the_tile_keeps_its_sums_in_registers():
-    arguments = CASES["affine_forward"][-1].build(np.random.default_rng(0), np.float32).values()
-    blocks = re.split(r"^\.?L\w+:", assembly(kernels.affine_forward.py_func, *arguments), flags=re.MULTILINE)
+@pytest.mark.parametrize("name", ["affine_forward", "conv_forward", "conv_backward"])
+def test_the_tile_keeps_its_sums_in_registers(name):
+    arguments = CASES[name][-1].build(np.random.default_rng(0), np.float32).values()
+    blocks = re.split(r"^\.?L\w+:", assembly(getattr(kernels, name).py_func, *arguments), flags=re.MULTILINE)
     loop = max(blocks, key=lambda block: block.count("vfmadd"))
     rounds, rest = divmod(loop.count("vfmadd"), TILE_ROWS * VECTORS)  # LLVM may write several rounds of k after another
     assert rounds > 0

@@ -51,6 +51,10 @@ class Affine(_Family):
     params = _params("affine")
 
 
+class Convolution(_Family):
+    params = _params("convolution")
+
+
 class Activations(_Family):
     params = _params("activations")
 

@@ -33,6 +33,7 @@ class Family:
 
 FAMILIES = {
     "affine": Family("NDM", ((32, 64, 32), (64, 784, 256), (256, 1024, 1024))),
+    "convolution": Family("NHCFR", ((64, 32, 3, 32, 3), (64, 16, 32, 64, 3), (64, 8, 128, 128, 3))),
     "activations": Family("P", ((16_384,), (262_144,)), elementwise=True),
     "losses": Family("NC", ((256, 10), (256, 1000))),
     "normalization": Family("ND", ((64, 128), (256, 512))),
@@ -139,6 +140,22 @@ def _table():
         **two_products,
         **_affine_backward(dout="NM", x="ND", w="DM", out="NM", dz="NM"),
     )
+    # Square pictures and windows, padded so that the result has the pictures' size.
+    how = {
+        "stride": (1, 1),
+        "pad": lambda rng, dtype, lengths: (lengths["R"] // 2,) * 2,
+        "dilation": (1, 1),
+        "groups": 1,
+    }
+    convolution = {"flops": lambda N, H, C, F, R: 2 * N * H * H * C * F * R * R}
+    two_convolutions = {"flops": lambda N, H, C, F, R: 4 * N * H * H * C * F * R * R}
+    forward = {"x": "NHHC", "w": "FCRR", "b": "F", **how, "out": "NHHF"}
+    gradients = {"dx": "NHHC", "dw": "FCRR", "db": "F"}
+    seen = {"dout": "NHHF", "x": "NHHC", "w": "FCRR"}
+    add("convolution", "conv_forward", **convolution, **forward)
+    add("convolution", "conv_relu_forward", **convolution, **forward)
+    add("convolution", "conv_backward", **two_convolutions, **seen, **how, **gradients)
+    add("convolution", "conv_relu_backward", **two_convolutions, **seen, out="NHHF", **how, dz="NHHF", **gradients)
     for name, scalar, seen in (
         ("relu", {}, "x"),
         ("leaky_relu", {"negative_slope": 0.1}, "x"),

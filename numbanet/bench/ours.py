@@ -2,6 +2,7 @@
 
 import numbanet
 
+from .convolutions import Convolution
 from .networks import LEARNING_RATE, NETWORKS
 from .operations import OPERATIONS, parse
 from .products import Product
@@ -37,6 +38,22 @@ def product(name, size, implementation):
     arrays = Product(name, parse(size)).arrays()
     form = matmul.variant(*arrays)
     return Benchmark(lambda: form(*arrays), restore=keep_apart)  # as each step of a network would
+
+
+def convolution(name, size, implementation):
+    """One convolution, in the form that a network would bind."""
+    from numbanet.kernels._placement import keep_apart
+
+    case = Convolution(name, parse(size))
+    x, w, b, dout, out, dx, dw, db = case.arrays()
+    how = (1, 1), (case.pad, case.pad), (1, 1), 1
+    if name == "forward":
+        kernel, arguments = numbanet.kernels.conv_forward, (x, w, b, *how, out)
+    else:
+        kernel = numbanet.kernels.conv_backward
+        arguments = (dout, x, w, *how, dx if name == "both" else dx[:0], dw, db)
+    form = kernel.variant(*arguments)
+    return Benchmark(lambda: form(*arguments), restore=keep_apart)
 
 
 def network(name, size, implementation):

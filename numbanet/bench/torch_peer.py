@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .convolutions import Convolution
 from .networks import LEARNING_RATE, NETWORKS
 from .operations import OPERATIONS, parse
 from .products import Product
@@ -118,6 +119,44 @@ def _layernorm_backward(t):
     return lambda: aten.native_layer_norm_backward(t.dout, t.x, width, mean, inv_std, t.gamma, beta, [True] * 3)
 
 
+def _pictures(x, channels_last):
+    """From (N, H, W, C) to torch's order, in either layout."""
+    x = x.permute(0, 3, 1, 2)
+    return x if channels_last else x.contiguous()
+
+
+def _conv(x, w, channels_last, *more):
+    """`x` and `more` pictures and the filters `w` in one of torch's two layouts."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return (
+        _pictures(x, channels_last),
+        w.contiguous(memory_format=layout),
+        *(_pictures(m, channels_last) for m in more),
+    )
+
+
+def _conv_forward(t, after=lambda out: out):
+    def way(channels_last):
+        x, w = _conv(t.x, t.w, channels_last)
+        return lambda: after(F.conv2d(x, w, t.b, t.stride, t.pad, t.dilation, t.groups))
+
+    return [way(True), way(False)]
+
+
+def _conv_backward(t, wanted=(True, True, True), relu=False):
+    def way(channels_last):
+        x, w, dout, *out = _conv(t.x, t.w, channels_last, t.dout, *([t.out] if relu else []))
+        arguments = [len(t.db)], t.stride, t.pad, t.dilation, False, [0, 0], t.groups, wanted
+
+        def call():
+            dz = aten.threshold_backward(dout, out[0], 0) if relu else dout
+            aten.convolution_backward(dz, x, w, *arguments)
+
+        return call
+
+    return [way(True), way(False)]
+
+
 _FUSED = ({"fused": True}, {"foreach": True}, {"foreach": False})
 _FOREACH = _FUSED[1:]
 
@@ -126,6 +165,10 @@ WAYS = {
     "affine_relu_forward": _affine_relu_forward,
     "affine_backward": _affine_backward,
     "affine_relu_backward": _affine_relu_backward,
+    "conv_forward": _conv_forward,
+    "conv_relu_forward": lambda t: _conv_forward(t, torch.relu_),
+    "conv_backward": _conv_backward,
+    "conv_relu_backward": lambda t: _conv_backward(t, relu=True),
     "relu_forward": lambda t: lambda: torch.clamp_min(t.x, 0, out=t.out),
     "relu_backward": lambda t: lambda: aten.threshold_backward.grad_input(t.dout, t.x, 0, grad_input=t.dx),
     "leaky_relu_forward": lambda t: lambda: aten.leaky_relu.out(t.x, t.negative_slope, out=t.out),
@@ -189,6 +232,15 @@ def operation(name, size):
 def product(name, size):
     a, b, out = (torch.from_numpy(array) for array in Product(name, parse(size)).arrays())
     return Benchmark(lambda: torch.mm(a, b, out=out), within=torch.inference_mode)
+
+
+def convolution(name, size):
+    case = Convolution(name, parse(size))
+    x, w, b, dout, _, _, _, db = (torch.from_numpy(array) for array in case.arrays())
+    how = {"stride": [1, 1], "pad": [case.pad] * 2, "dilation": [1, 1], "groups": 1}
+    t = SimpleNamespace(x=x, w=w, b=b, dout=dout, db=db, **how)
+    ways = _conv_forward(t) if name == "forward" else _conv_backward(t, (name == "both", True, True))
+    return [Benchmark(way, within=torch.inference_mode) for way in ways]
 
 
 def network(name, size):

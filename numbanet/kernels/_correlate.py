@@ -1,15 +1,16 @@
 """The two products that convolutions are made of, over strips of pixels.
 
-`correlate_strip`: sums over the taps and channels of a window, for each pixel and filter. `gradient_of_filters`: sums over
-the pixels, for each tap, channel and filter. Both are matrix products by the register tile, which reads the pictures
-where they are: no matrix of all windows (im2col) is ever made.
+`correlate_strip`: sums over the taps and channels of a window, for each pixel and filter. `gradient_of_filters`: sums
+over the pixels, for each tap, channel and filter. Both are matrix products by the register tile, which reads the
+pictures where they are: no matrix of all windows (im2col) is ever made. Where each channel has a filter of its own
+(depthwise), channels lie along the lanes of vectors instead.
 """
 
 import numpy as np
 from numba.core import types
 
 from ._columns import column_pass
-from ._gemm import HALF_ROWS, _strip_vectors, lanes, pack_rows_1, pack_rows_2, pack_rows_3
+from ._gemm import HALF_ROWS, _pack, _strip_vectors, lanes
 from ._jit import serial
 from ._scratch import stack_array
 from ._strips import read_strip, scratch_array, scratch_size, strip_bounds, whole, window_segments
@@ -21,6 +22,7 @@ GRADIENT_PIXELS = 256
 CHANNELS = 32  # of a block of the gradient of filters
 
 tile_3, tile_2, tile_1 = (scattered_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
+lane_tile = scattered_tile(TILE_ROWS, 1, by_lane=True)
 half_tile_3, half_tile_2, half_tile_1 = (scattered_tile(HALF_ROWS, vectors) for vectors in (3, 2, 1))
 line_array = stack_array((GRADIENT_PIXELS,), types.intp)
 gradient_panel = stack_array(lambda itemsize: (GRADIENT_PIXELS * VECTORS * VECTOR_BYTES // itemsize,))
@@ -55,18 +57,34 @@ def _tiles(a, places, segments, depth, step, panel, vectors, bias, onward, c, ta
 
 
 @serial
+def _lane_tiles(a, places, segments, depth, step, panel, bias, onward, c, targets, j, width, floor):
+    """As `_tiles`, for one vector of channels, each of which has a filter of its own."""
+    for i in range(0, places.size, TILE_ROWS):
+        lane_tile(a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)
+
+
+@serial
+def is_by_lane(channels, filters, groups):
+    """Whether a group of so many channels and filters is a channel with a filter of its own."""
+    return groups > 1 and channels == 1 and filters == 1
+
+
+@serial
 def packed_size(filters, depth, like):
     """Elements of the panels of so many filters with `depth` weights each."""
     return -(-filters // lanes(like)) * lanes(like) * depth
 
 
 @serial
-def pack_filters(w, packed, start, stop):
-    """Channels `start` to `stop` of w (F, C, HH, WW), of any strides, into panels: rows in the order of tap and channel."""
+def pack_filters(w, packed, start, stop, most):
+    """Channels `start` to `stop` of w (F, C, HH, WW), of any strides, into panels of at most so many vectors.
+
+    Their rows are in the order of tap and channel.
+    """
     filters, channels, high, wide = w.shape
     j = 0
     while j < filters:
-        room = _strip_vectors(filters - j, packed) * lanes(packed)
+        room = min(_strip_vectors(filters - j, packed), most) * lanes(packed)
         width = min(room, filters - j)
         panel = packed[j * high * wide * channels :]
         for c in range(start, stop):
@@ -81,7 +99,9 @@ def pack_filters(w, packed, start, stop):
 
 
 @serial
-def correlate_strip(source, packed, bias, out, target, floor, groups, window, strips, tables, segments, number):
+def correlate_strip(
+    source, packed, bias, out, target, floor, groups, window, strips, tables, segments, number, by_lane
+):
     """One strip of ``out = max(bias + Σ source w, floor)``, with the filters w `packed`.
 
     out is flat and begins with the first pixel of `target`; `tables` are the places and targets of pixels.
@@ -95,6 +115,12 @@ def correlate_strip(source, packed, bias, out, target, floor, groups, window, st
     out = out[picture * target.picture + row * target.row + column * target.pixel :]
     pixels = count * rows * columns
     places, targets = tables[0, :pixels], tables[1, :pixels]
+    if by_lane:
+        floor = out.dtype.type(floor)
+        for j in range(0, target.filters, lanes(out)):
+            panel, width = packed[j * segments.size :], min(lanes(out), target.filters - j)
+            _lane_tiles(a[j:], places, segments, 1, 0, panel, bias, False, out, targets, j, width, floor)
+        return
     total = window.taps_y * window.taps_x * channels
     _, depth = window_segments(window, strips, channels, groups == 1)
     together = max(1, DEEPEST // depth)
@@ -147,10 +173,10 @@ def gradient_tables(window, strips, channels, filters, places, targets):
 
 
 @serial
-def gradient_of_filters(dout, source, window, strips, groups, tables, sums, chunk, chunks, block):
-    """Sums over the strips of one of `chunks` parts of the pictures, for one block of channels: ``sums = Σ source dout``.
+def gradient_of_filters(dout, source, window, strips, groups, tables, sums, chunk, chunks, block, by_lane):
+    """``sums = Σ source dout`` over the strips of one of `chunks` parts of the pictures, for one block of channels.
 
-    sums are flat, (HH, WW, C, F). The last F elements get the sums of dout, by the first block.
+    sums are flat, (HH, WW, C / groups, F); the last F elements get the sums of dout, from the first block.
     """
     target = whole(dout)
     channels, filters = source.shape[3] // groups, target.filters // groups
@@ -158,15 +184,15 @@ def gradient_of_filters(dout, source, window, strips, groups, tables, sums, chun
     group, first = block // blocks, block % blocks * CHANNELS
     its_channels = min(CHANNELS, channels - first)
     taps = window.taps_y * window.taps_x
-    places = tables[0, taps * first : taps * (first + its_channels)]
-    targets = tables[1, taps * first : taps * (first + its_channels)]
-    scratch, panel, lines = scratch_array(dout), gradient_panel(dout), line_array(dout)
+    rows_of_block = slice(0, taps) if by_lane else slice(taps * first, taps * (first + its_channels))
+    places, targets = tables[0, rows_of_block], tables[1, rows_of_block]
+    scratch, panel, all_lines = scratch_array(dout), gradient_panel(dout), line_array(dout)
     if scratch_size(strips) > scratch.size:
         scratch = np.empty(scratch_size(strips), dout.dtype)
     pixels_of_dout = dout.reshape(dout.size // target.filters, target.filters)
     count = strips.deep * strips.down * strips.across
     begin, end = count * chunk // chunks, count * (chunk + 1) // chunks
-    size = taps * channels * target.filters
+    size = tables.shape[1] * target.filters
     no_bias, lowest = dout[0, 0, 0, :0], dout.dtype.type(-np.inf)
     for number in range(begin, end):
         picture, row, column, pictures, rows, columns = strip_bounds(strips, number, target)
@@ -175,31 +201,42 @@ def gradient_of_filters(dout, source, window, strips, groups, tables, sums, chun
         )
         for n in range(pictures):
             for i in range(rows):
-                lines[n * rows + i] = n * strips.picture + i * window.stride_y * strips.row
-        its_lines = lines[: pictures * rows]
+                all_lines[n * rows + i] = n * strips.picture + i * window.stride_y * strips.row
+        lines = all_lines[: pictures * rows]
         at, pixels = (picture * target.height + row) * target.width + column, pictures * rows * columns
-        j = group * filters
-        while j < (group + 1) * filters:
-            left = (group + 1) * filters - j
-            vectors = _strip_vectors(left, dout)
+        part_of_dout, step, onward = pixels_of_dout[at : at + pixels], window.stride_x * strips.pixel, number > begin
+        j, stop = group * filters, (group + 1) * filters
+        if by_lane:
+            j, stop = first, first + its_channels
+        while j < stop:
+            vectors = 1 if by_lane else _strip_vectors(stop - j, dout)
             room = vectors * lanes(dout)
-            width = min(room, left)
-            part, b = panel[: pixels * room].reshape(pixels, room), pixels_of_dout[at : at + pixels, j : j + width]
-            if vectors == 3:
-                pack_rows_3(b, part, width)
-            elif vectors == 2:
-                pack_rows_2(b, part, width)
+            width = min(room, stop - j)
+            _pack(part_of_dout[:, j : j + width], panel[: pixels * room].reshape(pixels, room), vectors)
+            if by_lane:
+                _lane_tiles(
+                    a[j - first :],
+                    places,
+                    lines,
+                    columns,
+                    step,
+                    panel,
+                    no_bias,
+                    onward,
+                    sums,
+                    targets,
+                    j,
+                    width,
+                    lowest,
+                )
             else:
-                pack_rows_1(b, part, width)
-            step = window.stride_x * strips.pixel
-            onward = number > begin
-            _tiles(
-                a, places, its_lines, columns, step, panel, vectors, no_bias, onward, sums, targets, j, width, lowest
-            )
+                _tiles(
+                    a, places, lines, columns, step, panel, vectors, no_bias, onward, sums, targets, j, width, lowest
+                )
             j += width
         if block == 0:
             its_sums, total = sums[size : size + target.filters], sums[size + target.filters :]
-            pixel_sums(pixels_of_dout[at : at + pixels], its_sums)
+            pixel_sums(part_of_dout, its_sums)
             for f in range(target.filters):
                 total[f] = total[f] + its_sums[f] if number > begin else its_sums[f]
 

@@ -1,9 +1,9 @@
 """Pictures by the strip: where a window meets them, and a copy with a border where it reaches over the edge.
 
 A strip is a few rows of the target, the pictures that a window writes, or a few whole pictures where those are small.
-What the window reads for it from the source is copied, with the zeros of the border, to a place that stays in the cache;
-where no window reaches over the edge, it is read in place. Tables say where each pixel's window begins and what it is
-made of, so that the tiles need not know any of that.
+What the window reads for it from the source is copied, with the zeros of the border, to a place that stays in the
+cache; where no window reaches over the edge, it is read in place. Tables say where each pixel's window begins and what
+it is made of, so that the tiles need not know any of that.
 """
 
 from collections import namedtuple
@@ -17,7 +17,7 @@ SCRATCH_BYTES = 192 * 1024
 
 scratch_array = stack_array(lambda itemsize: (SCRATCH_BYTES // itemsize,))
 
-# The window that belongs to pixel (i, j) of the target has its taps (r, s) at row ``i stride_y + r gap_y + top`` and column
+# The window of pixel (i, j) of the target has its taps (r, s) at row ``i stride_y + r gap_y + top`` and column
 # ``j stride_x + s gap_x + left`` of the source.
 Window = namedtuple("Window", "taps_y taps_x stride_y stride_x gap_y gap_x top left")
 
@@ -25,8 +25,8 @@ Window = namedtuple("Window", "taps_y taps_x stride_y stride_x gap_y gap_x top l
 Target = namedtuple("Target", "pictures height width filters pixel row picture")
 
 # Pictures, rows and columns of a strip of the target; how many strips there are in each direction; rows and columns of
-# the copy for each picture, which is made where `copied`; and how many elements the next picture, row and pixel are away
-# in what is read.
+# the copy of each picture, which is made where `copied`; and how many elements the next picture, row and pixel are
+# away in what is read.
 Strips = namedtuple("Strips", "pictures rows columns deep down across high broad copied picture row pixel")
 
 

@@ -24,11 +24,11 @@ VECTORS = 3  # the most vectors of columns in a tile
 TILE_ROWS = 8 if VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64") else 4
 
 
-def _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk):
+def _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk, by_lane=False):
     """Emit ``c = max(start + a panel, floor)`` for the rows that begin at these places.
 
     ``walk(step, sums)`` emits the loop over k: it calls ``step(panel_row, offset, sums)`` for the place of a row of the
-    panel and the distance in bytes of what it meets in each row of a.
+    panel and the distance in bytes of what it meets in each row of a: one element, or `by_lane` one for each column.
     """
     builder = emit.builder
     columns = [emit.constant(v * VECTOR_BYTES) for v in range(vectors)]
@@ -54,9 +54,13 @@ def _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk):
         b = [emit.load(emit.moved(panel_row, column)) for column in columns]
         after = []
         for r, a_row in enumerate(a_rows):
-            x = emit.spread(builder.load(emit.moved(a_row, offset)))
-            row = zip(b, sums[r * vectors : (r + 1) * vectors], strict=True)
-            after += [fused_multiply_add(emit.context, builder, x, column, total) for column, total in row]
+            place = emit.moved(a_row, offset)
+            if by_lane:
+                met = [emit.load(emit.moved(place, column), mask) for column, mask in zip(columns, masks, strict=True)]
+            else:
+                met = [emit.spread(builder.load(place))] * vectors
+            row = zip(met, b, sums[r * vectors : (r + 1) * vectors], strict=True)
+            after += [fused_multiply_add(emit.context, builder, x, column, total) for x, column, total in row]
         return after
 
     sums = walk(step, before)
@@ -114,13 +118,16 @@ def tile(rows, vectors):
     return product
 
 
-def scattered_tile(rows, vectors):
+def scattered_tile(rows, vectors, by_lane=False):
     """An intrinsic ``(a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)``.
 
     As `tile`, but the rows and the terms of a sum lie where tables say, counted in elements; a, c and the panel are
     flat. Row n begins at ``a[places[n]]``, and its sums at ``c[targets[n]]``. A row is read in segments: from each of
     `segments`, counted from where the row begins, `depth` elements that are `step` apart. The panel, as wide as the
     vectors, goes on from one segment to the next.
+
+    `by_lane`: from the same place on, each column of the panel meets an element of its own instead of the same one.
+    a begins with column `j`.
     """
 
     @intrinsic
@@ -166,7 +173,7 @@ def scattered_tile(rows, vectors):
 
                 return emit.loop(segment_count, 1, along, sums)
 
-            _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk)
+            _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk, by_lane)
             return context.get_dummy_value()
 
         return types.void(*arguments), codegen

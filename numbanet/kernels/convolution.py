@@ -1,9 +1,10 @@
 """Convolution.
 
-N pictures of H x W pixels with C channels, F filters of HH x WW taps; x (N, H, W, C), out (N, HO, WO, F), w (F, C/G, HH,
-WW). Forward is parallel over strips of the pictures, each of which is written by one thread; so is the input gradient, a
-convolution of dout with the filters turned round. The gradient of the filters is parallel over blocks of channels and,
-where it is small, over parts of the pictures, which are as many for any number of threads and added up in order.
+N pictures of H x W pixels with C channels, F filters of HH x WW taps in G groups; x (N, H, W, C), out (N, HO, WO, F),
+w (F, C/G, HH, WW). Forward is parallel over strips of the pictures, each of which is written by one thread; so is the
+input gradient, a convolution of dout with the filters turned round. The gradient of the filters is parallel over blocks
+of channels and, where it is small, over parts of the pictures, which are as many for any number of threads and are
+added up in order.
 """
 
 import math
@@ -19,12 +20,14 @@ from ._correlate import (
     correlate_strip,
     gradient_of_filters,
     gradient_tables,
+    is_by_lane,
     pack_filters,
     packed_size,
 )
 from ._jit import inlined, serial
 from ._parallel import kernel
 from ._strips import Target, Window, cut_into_strips, fill_tables, whole, window_segments
+from ._tile import VECTORS
 
 MULTIPLY_ADD_NS = 0.0088
 TOGETHER = 16  # channels that one thread packs, filters whose gradients it adds up
@@ -42,8 +45,8 @@ def _forward_window(w, stride, pad, dilation):
 
 @serial
 def _phase(phase, taps, stride, pad, dilation):
-    """Of the pixels ``phase + stride t`` of dx along one axis: their first tap and how many lie between two of their taps;
-    how many taps there are, how far apart in dout, and where the last one meets dout for t = 0.
+    """Of the pixels ``phase + stride t`` of dx along one axis: the first tap that meets them, and every how many one
+    does; how many do, how far apart in dout, and where the last of them meets dout for t = 0.
     """
     common = math.gcd(stride, dilation)
     every, gap = stride // common, dilation // common
@@ -59,8 +62,11 @@ def _correlate(source, w, bias, out, target, floor, groups, window, turned):
     """``out = max(bias + Σ source w, floor)``; `turned`: w is (C, F) in groups, as the input gradient has it."""
     strips = cut_into_strips(source, source.shape[3], target, window, PIXELS)
     channels, filters = source.shape[3] // groups, target.filters // groups
+    by_lane = is_by_lane(channels, filters, groups)
+    if by_lane:
+        groups, filters = 1, target.filters
     tables = np.empty((2, strips.pictures * strips.rows * strips.columns), np.intp)
-    count, _ = window_segments(window, strips, channels, groups == 1)
+    count, _ = window_segments(window, strips, channels, channels == source.shape[3])
     segments = np.empty(count, np.intp)
     fill_tables(window, strips, target, tables[0], tables[1], segments)
     size = packed_size(filters, window.taps_y * window.taps_x * channels, out)
@@ -69,29 +75,33 @@ def _correlate(source, w, bias, out, target, floor, groups, window, turned):
     for task in prange(groups * blocks):
         group, start = task // blocks, task % blocks * TOGETHER
         stop = min(start + TOGETHER, channels)
-        if turned:
+        if turned and not by_lane:
             part = w[group * channels : (group + 1) * channels].transpose(1, 0, 2, 3)
         else:
             part = w[group * filters : (group + 1) * filters].transpose(0, 1, 2, 3)
-        pack_filters(part, packed[group * size :], start, stop)
+        pack_filters(part, packed[group * size :], start, stop, 1 if by_lane else VECTORS)
     for number in prange(strips.deep * strips.down * strips.across):
-        correlate_strip(source, packed, bias, out, target, floor, groups, window, strips, tables, segments, number)
+        correlate_strip(
+            source, packed, bias, out, target, floor, groups, window, strips, tables, segments, number, by_lane
+        )
 
 
 @inlined
 def _backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db):
     window = _forward_window(w, stride, pad, dilation)
     channels, filters = x.shape[3] // groups, dout.shape[3]
-    strips = cut_into_strips(x, min(channels, CHANNELS), whole(dout), window, GRADIENT_PIXELS)
+    by_lane = is_by_lane(channels, filters // groups, groups)
+    parts, together = (1, x.shape[3]) if by_lane else (groups, channels)
+    strips = cut_into_strips(x, min(together, CHANNELS), whole(dout), window, GRADIENT_PIXELS)
     tables = np.empty((2, window.taps_y * window.taps_x * channels), np.intp)
     gradient_tables(window, strips, channels, filters, tables[0], tables[1])
     number_of_strips = strips.deep * strips.down * strips.across
     chunks = max(1, min(CHUNKS, number_of_strips, CHUNK_BYTES // (dw.size * dw.itemsize)))
     sums = np.empty((chunks, dw.size + 2 * filters), dw.dtype)
-    blocks = groups * -(-channels // CHANNELS)
+    blocks = parts * -(-together // CHANNELS)
     for task in prange(chunks * blocks):
         chunk, block = task // blocks, task % blocks
-        gradient_of_filters(dout, x, window, strips, groups, tables, sums[chunk], chunk, chunks, block)
+        gradient_of_filters(dout, x, window, strips, parts, tables, sums[chunk], chunk, chunks, block, by_lane)
     for part in prange((filters + TOGETHER - 1) // TOGETHER):
         add_gradients(sums, part * TOGETHER, min(part * TOGETHER + TOGETHER, filters), dw, db)
     if len(dx):
