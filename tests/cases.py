@@ -109,6 +109,7 @@ POOLING = [
 
 WINDOW = dict.fromkeys(["window", "stride", "pad"])
 
+
 def convolutions(*rows):
     """Sizes and what follows: P, Q pixels of the result, K channels of a group, T terms of the longest sum."""
     made = []
