@@ -215,6 +215,16 @@ class Sequential:
             program.y[...] = y[rows]
         return program.step()
 
+    def training_steps(self, X, y, batch, optimizer):
+        """Steps of training on `batch` examples each without Python in between, or None where they need it.
+
+        `X` and `y` must have passed the checks, and `optimizer` be one for this network. See
+        `numbanet.program.TrainingSteps` for how to call it.
+        """
+        if type(self).train_batch is not Sequential.train_batch:
+            return None  # somebody's own steps
+        return self._program(batch, training=True).training_steps(X, y, optimizer)
+
     def predict(self, X):
         """Class labels (N,) for softmax and SVM, 0 or 1 for binary cross-entropy, values for squared error."""
         return self.objective.predict(self.loss(X))

@@ -118,14 +118,19 @@ class Optimizer:
 
     def update(self, w, dw):
         """One step, in place: `w` and `dw` are flat arrays of `size` elements."""
+        operation, arguments = self.operation(w, dw)
         self.t += 1
-        values = {**self.options, "t": self.t}
+        operation(*arguments)
+
+    def operation(self, w, dw):
+        """What the next step calls: the function, a compiled one where it is a kernel's, and its arguments."""
+        values = {**self.options, "t": self.t + 1}
         arguments = (w, dw, *self.state.values(), *[values[key] for key in self.rule.scalars])
         threads = in_force()
         if self._bound_for != threads:  # a kernel has a serial and a parallel variant, and the size is always the same
             choose = getattr(self._operation, "variant", None)
             self._bound, self._bound_for = choose(*arguments) if choose else self._operation, threads
-        self._bound(*arguments)
+        return self._bound, arguments
 
 
 def _function(name):

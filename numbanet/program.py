@@ -1,9 +1,12 @@
 """A network lowered for one batch size: its buffers, and the list of operations bound to them.
 
-Lowering happens once. A step is then a walk down the list: nothing is checked, chosen or allocated.
+Lowering happens once. A step is then a walk down the list: nothing is checked, chosen or allocated. Where every
+operation is a kernel, a compiled loop walks it (`kernels._program`), through any number of training steps in one call;
+otherwise, with `numbanet.reference` or operations of a user's own, Python does.
 """
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,6 +15,7 @@ import numpy as np
 
 from ._spares import Spares, address
 from ._views import aligned_zeros
+from .kernels import _program
 from .kernels._placement import keep_apart
 from .layers import EITHER, reordering
 
@@ -50,6 +54,7 @@ class Program:
         self.dtype = model.dtype
         self._outputs = []  # as (layers, array), to find where a number went wrong
         self._forward, self._backward, self._penalties, self._keys = [], [], [], []
+        self._steps = None
         self._spares = Spares(batch * model.widest, self.dtype)
         self._reuses = not training  # whether arrays are given back to be used again, or kept for the backward pass
         self._next = 0  # index of the layer that is lowered next
@@ -210,24 +215,65 @@ class Program:
 
     # Running.
 
+    @functools.cached_property
+    def _calls(self):
+        """All operations as calls for the compiled loop, in order; None where one of them is not a kernel."""
+        loss = [(self._loss, self._loss_arguments)] if self.training else []
+        return _program.calls([*self._forward, *loss, *self._backward, *self._penalties])
+
+    @functools.cached_property
+    def _table(self):
+        return None if self._calls is None else _program.table(self._calls)
+
+    @property
+    def _losses(self):
+        """The calls whose results add up to the loss: the first of them, and the L2 penalties."""
+        calls = self._calls
+        return [calls[len(self._forward)], *calls[len(calls) - len(self._penalties) :]]
+
     def infer(self):
         """Scores of the batch in `x`, into `scores`."""
         keep_apart()
-        for function, arguments in self._forward:
-            function(*arguments)
+        if self._table is None:
+            for function, arguments in self._forward:
+                function(*arguments)
+        else:
+            _program.walk(self._table, 0, len(self._forward))
 
     def step(self):
         """Loss of the batch in `x` and `y`, L2 penalty included; the gradients go into the model's."""
-        self.infer()
-        loss = self._loss(*self._loss_arguments)
-        for function, arguments in self._backward:
-            function(*arguments)
-        for function, arguments in self._penalties:
-            loss += function(*arguments)
+        if self._table is None:
+            self.infer()
+            loss = self._loss(*self._loss_arguments)
+            for function, arguments in self._backward:
+                function(*arguments)
+            for function, arguments in self._penalties:
+                loss += function(*arguments)
+        else:
+            keep_apart()
+            _program.walk(self._table, 0, len(self._table))
+            loss, *penalties = (call.result for call in self._losses)
+            for penalty in penalties:
+                loss += penalty
         if not self.model.fixed_dropout:
             for key in self._keys:
                 key[1] += np.uint64(1)
         return loss
+
+    def training_steps(self, X, y, optimizer):
+        """The `TrainingSteps` on these arrays, or None where that must be done step by step from Python.
+
+        Parameters
+        ----------
+        X, y : ndarray
+            All examples and targets, as the model's checks let them pass.
+        optimizer : numbanet.optim.Optimizer
+            For the model's flat arrays.
+        """
+        made = self._steps
+        if made is None or made.X is not X or made.y is not y or made.optimizer is not optimizer:
+            made = self._steps = TrainingSteps(self, X, y, optimizer)
+        return made if made.table is not None else None
 
     def first_non_finite(self):
         """Where NaN or infinity first shows in the pass that was run last, in words."""
@@ -251,3 +297,68 @@ def _fused(layers):
         fused = layer.fused_with(*following) if following else None
         yield (fused, 2) if fused else (layer, 1)
         position += 2 if fused else 1
+
+
+class TrainingSteps:
+    """Whole steps of training without Python: examples gathered, forward, loss, backward, penalties, update.
+
+    Calling it with rows of X takes the steps and returns their losses.
+
+    Parameters
+    ----------
+    program : Program
+    X, y, optimizer
+        See `Program.training_steps`.
+
+    Attributes
+    ----------
+    table : ndarray or None
+        What the compiled loop walks; None where some operation is not a kernel, or X is of a kind that none takes.
+    """
+
+    def __init__(self, program, X, y, optimizer):
+        self.program, self.X, self.y, self.optimizer = program, X, y, optimizer
+        self.table, model, n = None, program.model, program.batch
+        if program._calls is None or not _gathered(X):
+            return
+        operation, arguments = optimizer.operation(model.params.flat, model.grads.flat)
+        rows = np.zeros(n, np.int64)
+        gathers = [(X, program.x), (y, program.y)]
+        gathers = [(values.reshape(len(values), -1), rows, into.reshape(n, -1)) for values, into in gathers]
+        calls = _program.calls([*((_program.gather.variant(*g), g) for g in gathers), (operation, arguments)])
+        if calls is None:
+            return
+        *self._gathers, self._update = calls
+        self._scalars = len(arguments) - len(optimizer.rule.scalars)  # position of the first
+        self.table = _program.table([*self._gathers, *program._calls, self._update])
+        self._losses = np.array([call.result_cell for call in program._losses], np.int64)
+        self._keys = np.array([(key[1:].ctypes.data, 1) for key in program._keys], np.int64).reshape(-1, 2)
+        cells = [(call.cell(1), rows.nbytes) for call in self._gathers]
+        if "t" in optimizer.rule.scalars:
+            cells.append((self._update.cell(self._scalars + optimizer.rule.scalars.index("t")), 1))
+        self._cells = np.array(cells, np.int64)
+
+    def __call__(self, rows):
+        """Losses of a step on each batch of `rows`, int64, shape (steps * N,); a loss that is not finite is the last.
+
+        The step that it comes from has computed gradients but not updated the parameters.
+        """
+        steps, rows = len(rows) // self.program.batch, np.ascontiguousarray(rows, np.int64)
+        if not 0 <= rows.min() <= rows.max() < len(self.X):
+            raise IndexError(f"rows: expected 0 to {len(self.X) - 1}, got {rows.min()} to {rows.max()}")
+        keep_apart()
+        for call in self._gathers:
+            call.point(1, rows)
+        values = {**self.optimizer.options, "t": self.optimizer.t + 1}
+        for position, name in enumerate(self.optimizer.rule.scalars, self._scalars):
+            self._update.set(position, values[name])
+        self._keys[:, 1] = 0 if self.program.model.fixed_dropout else 1
+        history = np.empty(steps)
+        taken = _program.train(self.table, len(self.table) - 1, self._losses, self._keys, self._cells, history)
+        self.optimizer.t += taken
+        return history[: taken + 1].tolist()
+
+
+def _gathered(X):
+    """Whether the compiled loop can read rows of X: numbers that numba knows, each row in one piece or X a matrix."""
+    return X.dtype.isnative and X.dtype != np.float16 and X.flags.aligned and (X.ndim == 2 or X.flags.c_contiguous)

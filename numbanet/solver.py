@@ -8,6 +8,7 @@ import contextlib
 import math
 import os
 import warnings
+from time import perf_counter
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from ._checks import all_finite, as_numeric, describe, integer, mapping, number
 from ._interrupts import CtrlC
 from .data import Augment
 from .errors import TrainingDiverged
+
+CALL_SECONDS = 0.02  # that steps without Python take at once, so that Ctrl-C and callbacks need not wait for long
+SLOW_SECONDS = 0.05  # of one step, from which Python may as well call the operations, and be interrupted between them
 
 
 class Solver:
@@ -47,9 +51,11 @@ class Solver:
         After each epoch the state of training is written to ``<checkpoint_name>_epoch_<n>.npz``, for `restore`.
     seed : int, optional
         Of the order of the examples; by default the model's own seed.
-    on_step, on_epoch : callable, optional
-        Called with the solver after every step, and after every measurement of accuracy, which comes first; training
-        stops where one returns True.
+    on_step, on_epoch, on_progress : callable, optional
+        Called with the solver after every step; after every measurement of accuracy, which comes first; and now and
+        then between steps, 20 times a second or after each step that takes longer, and at the end of each epoch.
+        Training stops where one returns True. With `on_step`, steps are taken one by one, which costs small networks
+        time.
     print_every : int
     verbose : bool
         Print the loss every `print_every` steps and the accuracies after every epoch.
@@ -92,6 +98,7 @@ class Solver:
         seed=None,
         on_step=None,
         on_epoch=None,
+        on_progress=None,
         print_every=10,
         verbose=True,
     ):
@@ -103,6 +110,7 @@ class Solver:
         self.num_val_samples = _optional_count("num_val_samples", num_val_samples)
         self.patience = _optional_count("patience", patience)
         self.on_step, self.on_epoch = _optional_callable("on_step", on_step), _optional_callable("on_epoch", on_epoch)
+        self.on_progress = _optional_callable("on_progress", on_progress)
         self.print_every, self.verbose = integer("print_every", print_every, 1), verbose
         self.update_rule = update_rule
         self.optim_config = dict(mapping("optim_config", optim_config or {}, "options of the update rule"))
@@ -171,7 +179,7 @@ class Solver:
         self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_iterations = self.num_epochs * self.iterations_per_epoch
         self.best_val_acc, self._best, self._best_epoch = -math.inf, {}, 0
-        self._ctrl_c = CtrlC()
+        self._ctrl_c, self._pace = CtrlC(), _Pace()
         self.loss_history, self.train_acc_history, self.val_acc_history = [], [], []
         self.interrupted = False
 
@@ -216,7 +224,7 @@ class Solver:
         self.interrupted, self._ctrl_c = False, CtrlC()
         with self._ctrl_c:
             try:
-                while self.iteration < self.num_iterations and not self._step() and not self._ctrl_c.pressed:
+                while self.iteration < self.num_iterations and not self._advance() and not self._ctrl_c.pressed:
                     pass
             except KeyboardInterrupt:  # raised by the user's own code, or by a second Ctrl-C
                 self.interrupted = True
@@ -233,41 +241,64 @@ class Solver:
         if self.interrupted:
             warnings.warn(f"training interrupted at step {self.iteration} of {self.num_iterations}", stacklevel=2)
 
-    def _step(self):
-        """One step and, where they are due, the measurements; True where training is to stop."""
-        rows = self._next_rows()
-        loss = self._network.loss(self.X_train, self.y_train, rows, self._gather)
+    def _advance(self):
+        """Steps up to the next that something is due after, and that; True where training is to stop."""
+        before = self.iteration
+        loss = self._take_steps()
+        if self.verbose:
+            for step in range(-(-before // self.print_every) * self.print_every, self.iteration, self.print_every):
+                print(f"(Iteration {step + 1} / {self.num_iterations}) loss: {self.loss_history[step]:f}")
         if not math.isfinite(loss):
             raise TrainingDiverged(
                 f"the loss became {loss} at step {self.iteration + 1} (epoch {self.epoch + 1}) with learning rate "
                 f"{self.learning_rate:g}; NaN or infinity first shows in {self._network.first_non_finite()}. "
                 "A smaller learning rate, or inputs scaled to unit variance, usually helps"
             )
-        with self._ctrl_c.held():
-            self._update.step()
-            self.iteration += 1
-            self.loss_history.append(loss)
-            epoch_ends = self.iteration % self.iterations_per_epoch == 0
-            if epoch_ends:
-                self._update.decay(self.lr_decay)
-        if self.verbose and (self.iteration - 1) % self.print_every == 0:
-            print(f"(Iteration {self.iteration} / {self.num_iterations}) loss: {loss:f}")
+        epoch_ends = self.iteration % self.iterations_per_epoch == 0
         stop = self._measure() if epoch_ends or self.iteration == 1 else False
         if self.on_step and self.on_step(self):
+            stop = True
+        if self.on_progress and self.on_progress(self):
             stop = True
         if epoch_ends and self.checkpoint_name is not None:
             self.save(self._checkpoint_path(self.epoch))
         return stop
 
+    def _take_steps(self):
+        """One step or, without Python in between, several of one epoch; the last loss, which ends it if not finite."""
+        run = None if self._pace.slow else self._update.without_python(self.X_train, self.y_train, self._batch)
+        started = perf_counter()
+        if run is None:
+            losses = [self._network.loss(self.X_train, self.y_train, self._next_rows(1), self._gather)]
+            with self._ctrl_c.held():
+                if math.isfinite(losses[0]):
+                    self._update.step()
+                    self._count(losses)
+        else:
+            left = self.iterations_per_epoch - self.iteration % self.iterations_per_epoch
+            rows = self._next_rows(1 if self.on_step or self.iteration == 0 else min(self._pace.steps, left))
+            with self._ctrl_c.held():
+                losses = run(rows)
+                self._count(losses if math.isfinite(losses[-1]) else losses[:-1])
+        self._pace.note(len(losses), perf_counter() - started)
+        return losses[-1]
+
+    def _count(self, losses):
+        """Enter steps that were taken, all of one epoch, into the books."""
+        self.iteration += len(losses)
+        self.loss_history += losses
+        if losses and self.iteration % self.iterations_per_epoch == 0:
+            self._update.decay(self.lr_decay)
+
     def _checkpoint_path(self, epoch):
         return f"{self.checkpoint_name}_epoch_{epoch}.npz"
 
-    def _next_rows(self):
-        """Rows of the next batch: the epoch's permutation, piece by piece."""
+    def _next_rows(self, steps):
+        """Rows of the next batches: the epoch's permutation, piece by piece."""
         position = self.iteration % self.iterations_per_epoch
         if position == 0 or self._permutation is None:
             self._permutation = self._rng.permutation(len(self.X_train))
-        return self._permutation[position * self._batch : (position + 1) * self._batch]
+        return self._permutation[position * self._batch : (position + steps) * self._batch]
 
     def _measure(self):
         """Accuracies, the best parameters, the report; True where training is to stop."""
@@ -332,6 +363,26 @@ def _optional_callable(name, value):
     if value is not None and not callable(value):
         raise TypeError(f"{name}: expected a function of the solver, got {describe(value)}")
     return value
+
+
+class _Pace:
+    """How many steps to take in one call, by how long the last ones took.
+
+    Attributes
+    ----------
+    steps : int
+    slow : bool
+        Whether a single step takes longer than a call should.
+    """
+
+    def __init__(self):
+        self.steps, self.slow = 1, False
+
+    def note(self, steps, seconds):
+        """`steps` took `seconds`. A number grows by doubling, since the first steps may have been unusual."""
+        self.slow = seconds > steps * SLOW_SECONDS
+        allowed = int(CALL_SECONDS * steps / seconds)
+        self.steps = max(1, min(allowed, max(self.steps, 2 * steps)))
 
 
 class _Network:
@@ -437,8 +488,8 @@ class _FlatUpdate:
     """One of numbanet's rules on one of its networks: all parameters are updated as one array."""
 
     def __init__(self, network, rule, config):
-        self.params, self.grads, model = network.params.flat, network.grads.flat, network.model
-        self.optimizer = optim.Optimizer(rule, self.params.size, model.dtype, model.ops, **config)
+        self.params, self.grads, self.model = network.params.flat, network.grads.flat, network.model
+        self.optimizer = optim.Optimizer(rule, self.params.size, self.model.dtype, self.model.ops, **config)
 
     @property
     def learning_rate(self):
@@ -453,6 +504,10 @@ class _FlatUpdate:
 
     def step(self):
         self.optimizer.update(self.params, self.grads)
+
+    def without_python(self, X, y, batch):
+        """Steps of training as one call, or None; see `numbanet.Sequential.training_steps`."""
+        return self.model.training_steps(X, y, batch, self.optimizer)
 
 
 class _NamedUpdate:
@@ -478,6 +533,9 @@ class _NamedUpdate:
         for config in self.configs.values():
             if "learning_rate" in config:
                 config["learning_rate"] *= factor
+
+    def without_python(self, X, y, batch):
+        return None
 
     def step(self):
         params, grads, new = self.network.params, self.network.grads, {}

@@ -1,0 +1,256 @@
+"""Running compiled operations one after the other without Python in between.
+
+Numba compiles an operation to a function that takes an array as seven or more numbers (where it lies, its size, its
+shape, its strides), so one loop can call several operations only if all of them look alike. Here each gets a *record*,
+a row of 64-bit slots in memory,
+
+    function | exception | result | argument | argument | ...
+
+and an *entry*, a few instructions that load the arguments from a record and call the function. An entry depends on
+nothing but the number of arguments and their kinds; LLVM makes it in milliseconds, and operations share it. The
+operations themselves are those that Python would call: the same machine code, hence the same bits.
+
+A table is an array of (entry, record); `walk` and `train` go down it, and are the same for every network.
+"""
+
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import prange
+from numba.core import types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+from ._jit import serial, types_of
+from ._parallel import kernel
+
+SLOT = ir.IntType(64)
+ENTRY = ir.FunctionType(ir.VoidType(), [SLOT])
+FUNCTION, EXCEPTION, RESULT, ARGUMENTS = range(4)  # the first slots of a record
+DATA = 4  # of an array's slots: where its elements are
+
+_entries = {}  # kinds of arguments -> (address of the entry, the library that it is in)
+
+
+class NoRecordError(TypeError):
+    """An argument of a kind that a record cannot hold."""
+
+
+class Call:
+    """One operation bound to its arguments.
+
+    Parameters
+    ----------
+    function : numba dispatcher
+        A form of a kernel.
+    arguments : tuple
+        Arrays, numbers and tuples of them.
+
+    Raises
+    ------
+    NoRecordError
+        For an argument that a record cannot hold.
+    """
+
+    def __init__(self, function, arguments):
+        # Operations do not write to their inputs, so that it makes no difference whether these may be written to.
+        signature = tuple(_writable(kind) for kind in types_of(function, arguments))
+        function.compile(signature)
+        compiled = function.overloads[signature]
+        convention = cpu_target.target_context.call_conv
+        self.kind = convention.get_function_type(compiled.signature.return_type, compiled.signature.args)
+        parts = [_numbers(kind, value) for kind, value in zip(signature, arguments, strict=True)]
+        self._starts = np.cumsum([ARGUMENTS, *map(len, parts)]).tolist()
+        self._kept = arguments  # whose arrays the record points to
+        self.record = np.zeros(self._starts[-1], np.int64)
+        self.address = self.record.ctypes.data
+        if len(self.record) - 1 != len(self.kind.args):  # result, exception and arguments, but not the function
+            raise NoRecordError(f"{function!r}: expected {len(self.kind.args)} numbers, got {len(self.record) - 1}")
+        self.record[FUNCTION] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+        for index, number in enumerate((number for part in parts for number in part), ARGUMENTS):
+            self._put(index, number)
+
+    def _put(self, index, number):
+        kind = self.kind.args[index - 1]
+        if isinstance(kind, ir.DoubleType):
+            self.record.view(np.float64)[index] = number
+        elif isinstance(kind, ir.FloatType):
+            self.record[index : index + 1].view(np.float32)[0] = number
+        else:
+            self.record[index] = number
+
+    def set(self, position, number):
+        """Change an argument that is a number."""
+        self._put(self._starts[position], number)
+
+    def point(self, position, array):
+        """Change where the elements of an argument are: to an array of the same dtype and layout, kept by the caller."""
+        self.record[self._starts[position] + DATA] = array.ctypes.data
+
+    def cell(self, position):
+        """Address of an argument that is a number, or of where an array's elements are."""
+        index = self._starts[position] + (DATA if isinstance(self._kept[position], np.ndarray) else 0)
+        return self.address + index * self.record.itemsize
+
+    @property
+    def result_cell(self):
+        """Address of the result, a float64."""
+        return self.address + RESULT * self.record.itemsize
+
+    @property
+    def result(self):
+        """What the operation gave when it ran last, as a float."""
+        return float(self.record.view(np.float64)[RESULT])
+
+
+def _numbers(kind, value):
+    """In which numbers numba passes an argument."""
+    if isinstance(kind, types.Array):
+        return [0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides]
+    if isinstance(kind, types.BaseTuple):
+        return [number for part, item in zip(kind, value, strict=True) for number in _numbers(part, item)]
+    if isinstance(kind, (types.Integer, types.Boolean, types.Float)):
+        return [value]
+    raise NoRecordError(f"a record cannot hold {kind}")
+
+
+def _writable(kind):
+    return kind.copy(readonly=False) if isinstance(kind, types.Array) else kind
+
+
+def calls(operations):
+    """A `Call` for each (function, arguments), or None where one of them is not compiled by numba or has no record."""
+    if not all(isinstance(function, Dispatcher) for function, _ in operations):
+        return None
+    try:
+        return [Call(function, arguments) for function, arguments in operations]
+    except NoRecordError:
+        return None
+
+
+def table(calls):
+    """The entry and the record of each call, int64, shape (calls, 2)."""
+    addresses = [(entry, call.address) for entry, call in zip(_entries_of(calls), calls, strict=True)]
+    return np.array(addresses, np.int64).reshape(-1, 2)
+
+
+@global_compiler_lock
+def _entries_of(calls):
+    """The address of each call's entry. Those that are missing are compiled in one go."""
+    missing = {str(call.kind): call.kind for call in calls if str(call.kind) not in _entries}
+    if missing:
+        library = cpu_target.target_context.codegen().create_library("numbanet entries")
+        module = library.create_ir_module("numbanet entries")
+        names = {kind: f"numbanet_entry_{number}" for number, kind in enumerate(missing, len(_entries))}
+        for kind, function_type in missing.items():
+            _emit_entry(ir.Function(module, ENTRY, names[kind]), function_type)
+        library.add_ir_module(module)
+        library.finalize()
+        _entries.update((kind, (library.get_pointer_to_function(name), library)) for kind, name in names.items())
+    return [_entries[str(call.kind)][0] for call in calls]
+
+
+def _emit_entry(entry, function_type):
+    builder = ir.IRBuilder(entry.append_basic_block())
+    record = builder.inttoptr(entry.args[0], SLOT.as_pointer())
+
+    def slot(index):
+        return builder.gep(record, [ir.Constant(SLOT, index)])
+
+    def load(index, kind):
+        if not isinstance(kind, (ir.PointerType, ir.IntType)):
+            return builder.load(builder.bitcast(slot(index), kind.as_pointer()))
+        number = builder.load(slot(index))
+        if isinstance(kind, ir.PointerType):
+            return builder.inttoptr(number, kind)
+        return number if kind == SLOT else builder.trunc(number, kind)
+
+    result, exception, *kinds = function_type.args
+    arguments = [builder.bitcast(slot(RESULT), result), builder.bitcast(slot(EXCEPTION), exception)]
+    arguments += [load(index, kind) for index, kind in enumerate(kinds, ARGUMENTS)]
+    builder.call(load(FUNCTION, function_type.as_pointer()), arguments)
+    builder.ret_void()
+
+
+# Memory is reached through integers here, so that the compiler does not believe that a call leaves it as it was.
+
+
+@intrinsic
+def _call(typing_context, entry, record):
+    def codegen(context, builder, signature, args):
+        builder.call(builder.inttoptr(args[0], ENTRY.as_pointer()), [args[1]])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def _float_at(typing_context, address):
+    def codegen(context, builder, signature, args):
+        return builder.load(builder.inttoptr(args[0], ir.DoubleType().as_pointer()))
+
+    return types.float64(types.int64), codegen
+
+
+@intrinsic
+def _add_at(typing_context, address, number):
+    def codegen(context, builder, signature, args):
+        place = builder.inttoptr(args[0], SLOT.as_pointer())
+        builder.store(builder.add(builder.load(place), args[1]), place)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@serial
+def walk(table, start, stop):
+    """Run operations `start` to `stop` of a table."""
+    for i in range(start, stop):
+        _call(table[i, 0], table[i, 1])
+
+
+@serial
+def total(cells):
+    """The sum, in order, of the float64 numbers at these addresses."""
+    result = _float_at(cells[0])
+    for i in range(1, cells.size):
+        result += _float_at(cells[i])
+    return result
+
+
+@serial
+def move(cells):
+    """Add to each integer, given as (address, addend)."""
+    for i in range(len(cells)):
+        _add_at(cells[i, 0], cells[i, 1])
+
+
+@serial
+def train(table, update, losses, keys, cells, history):
+    """As many steps as `history` (float64) has room for; returns how many were taken.
+
+    A step runs the operations up to `update`; adds up the losses at the addresses `losses`; moves `keys` on; then, if
+    the loss is a finite number, runs the operations from `update` on and moves `cells` on. If it is not, that is the
+    end, and the loss is in `history` behind those of the steps that were taken.
+    """
+    for step in range(history.size):
+        walk(table, 0, update)
+        move(keys)
+        history[step] = total(losses)
+        if not math.isfinite(history[step]):
+            return step
+        walk(table, update, len(table))
+        move(cells)
+    return history.size
+
+
+@kernel(lambda X, rows, out: 0.1 * out.size)
+def gather(X, rows, out):
+    """``out = X[rows]`` with X (N, D) of any dtype, rows int64 (M,) and out (M, D)."""
+    for i in prange(rows.size):
+        row = X[rows[i]]
+        for j in range(out.shape[1]):
+            out[i, j] = row[j]
