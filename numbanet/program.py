@@ -238,7 +238,7 @@ class Program:
             for function, arguments in self._forward:
                 function(*arguments)
         else:
-            _program.walk(self._table, 0, len(self._forward))
+            _program.walk(self._table.span[0], len(self._forward))
 
     def step(self):
         """Loss of the batch in `x` and `y`, L2 penalty included; the gradients go into the model's."""
@@ -251,7 +251,7 @@ class Program:
                 loss += function(*arguments)
         else:
             keep_apart()
-            _program.walk(self._table, 0, len(self._table))
+            _program.walk(*self._table.span)
             loss, *penalties = (call.result for call in self._losses)
             for penalty in penalties:
                 loss += penalty
@@ -312,7 +312,7 @@ class TrainingSteps:
 
     Attributes
     ----------
-    table : ndarray or None
+    table : numbanet.kernels._program.Numbers or None
         What the compiled loop walks; None where some operation is not a kernel, or X is of a kind that none takes.
     """
 
@@ -331,12 +331,12 @@ class TrainingSteps:
         *self._gathers, self._update = calls
         self._scalars = len(arguments) - len(optimizer.rule.scalars)  # position of the first
         self.table = _program.table([*self._gathers, *program._calls, self._update])
-        self._losses = np.array([call.result_cell for call in program._losses], np.int64)
-        self._keys = np.array([(key[1:].ctypes.data, 1) for key in program._keys], np.int64).reshape(-1, 2)
+        self._losses = _program.Numbers([call.result_cell for call in program._losses], 1)
+        self._keys = _program.Numbers([(key[1:].ctypes.data, 1) for key in program._keys], 2)
         cells = [(call.cell(1), rows.nbytes) for call in self._gathers]
         if "t" in optimizer.rule.scalars:
             cells.append((self._update.cell(self._scalars + optimizer.rule.scalars.index("t")), 1))
-        self._cells = np.array(cells, np.int64)
+        self._cells = _program.Numbers(cells, 2)
 
     def __call__(self, rows):
         """Losses of a step on each batch of `rows`, int64, shape (steps * N,); a loss that is not finite is the last.
@@ -352,9 +352,11 @@ class TrainingSteps:
         values = {**self.optimizer.options, "t": self.optimizer.t + 1}
         for position, name in enumerate(self.optimizer.rule.scalars, self._scalars):
             self._update.set(position, values[name])
-        self._keys[:, 1] = 0 if self.program.model.fixed_dropout else 1
+        self._keys.array[:, 1] = 0 if self.program.model.fixed_dropout else 1
         history = np.empty(steps)
-        taken = _program.train(self.table, len(self.table) - 1, self._losses, self._keys, self._cells, history)
+        address, count = self.table.span
+        lists = *self._losses.span, *self._keys.span, *self._cells.span
+        taken = _program.train(address, count - 1, count, *lists, history.ctypes.data, steps)
         self.optimizer.t += taken
         return history[: taken + 1].tolist()
 

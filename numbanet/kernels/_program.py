@@ -10,7 +10,7 @@ and an *entry*, a few instructions that load the arguments from a record and cal
 nothing but the number of arguments and their kinds; LLVM makes it in milliseconds, and operations share it. The
 operations themselves are those that Python would call: the same machine code, hence the same bits.
 
-A table is an array of (entry, record); `walk` and `train` go down it, and are the same for every network.
+A table is a list of (entry, record); `walk` and `train` go down it, and are the same for every network.
 """
 
 import math
@@ -87,7 +87,7 @@ class Call:
         self._put(self._starts[position], number)
 
     def point(self, position, array):
-        """Change where the elements of an argument are: to an array of the same dtype and layout, kept by the caller."""
+        """Change where the elements of an argument are: in an array like it, which the caller keeps."""
         self.record[self._starts[position] + DATA] = array.ctypes.data
 
     def cell(self, position):
@@ -131,10 +131,24 @@ def calls(operations):
         return None
 
 
+class Numbers:
+    """Rows of integers in memory, as the loops below read them.
+
+    Attributes
+    ----------
+    array : ndarray of int64
+    span : tuple of int
+        Its address and the number of rows.
+    """
+
+    def __init__(self, rows, columns):
+        self.array = np.array(rows, np.int64).reshape(-1, columns)
+        self.span = self.array.ctypes.data, len(self.array)
+
+
 def table(calls):
-    """The entry and the record of each call, int64, shape (calls, 2)."""
-    addresses = [(entry, call.address) for entry, call in zip(_entries_of(calls), calls, strict=True)]
-    return np.array(addresses, np.int64).reshape(-1, 2)
+    """The entry and the record of each call, as `Numbers`."""
+    return Numbers([(entry, call.address) for entry, call in zip(_entries_of(calls), calls, strict=True)], 2)
 
 
 @global_compiler_lock
@@ -175,7 +189,8 @@ def _emit_entry(entry, function_type):
     builder.ret_void()
 
 
-# Memory is reached through integers here, so that the compiler does not believe that a call leaves it as it was.
+# The loops get addresses rather than arrays: for every array that Python hands to compiled code, numba allocates a
+# record of its own, and the compiler may believe that a call leaves an array as it was.
 
 
 @intrinsic
@@ -188,6 +203,14 @@ def _call(typing_context, entry, record):
 
 
 @intrinsic
+def _int_at(typing_context, address):
+    def codegen(context, builder, signature, args):
+        return builder.load(builder.inttoptr(args[0], SLOT.as_pointer()))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
 def _float_at(typing_context, address):
     def codegen(context, builder, signature, args):
         return builder.load(builder.inttoptr(args[0], ir.DoubleType().as_pointer()))
@@ -196,55 +219,56 @@ def _float_at(typing_context, address):
 
 
 @intrinsic
-def _add_at(typing_context, address, number):
+def _store(typing_context, number, address):
     def codegen(context, builder, signature, args):
-        place = builder.inttoptr(args[0], SLOT.as_pointer())
-        builder.store(builder.add(builder.load(place), args[1]), place)
+        builder.store(args[0], builder.inttoptr(args[1], args[0].type.as_pointer()))
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64), codegen
+    return types.void(number, types.int64), codegen
 
 
 @serial
-def walk(table, start, stop):
-    """Run operations `start` to `stop` of a table."""
-    for i in range(start, stop):
-        _call(table[i, 0], table[i, 1])
+def walk(table, count):
+    """Run the first `count` operations of the table at this address."""
+    for place in range(table, table + count * 16, 16):
+        _call(_int_at(place), _int_at(place + 8))
 
 
 @serial
-def total(cells):
-    """The sum, in order, of the float64 numbers at these addresses."""
-    result = _float_at(cells[0])
-    for i in range(1, cells.size):
-        result += _float_at(cells[i])
+def _sum_at(places, count):
+    """The sum, in order, of float64 numbers at the addresses in a list."""
+    result = _float_at(_int_at(places))
+    for i in range(1, count):
+        result += _float_at(_int_at(places + i * 8))
     return result
 
 
 @serial
-def move(cells):
-    """Add to each integer, given as (address, addend)."""
-    for i in range(len(cells)):
-        _add_at(cells[i, 0], cells[i, 1])
+def _move(cells, count):
+    """Add to integers, given by a list of (address, addend)."""
+    for cell in range(cells, cells + count * 16, 16):
+        place = _int_at(cell)
+        _store(_int_at(place) + _int_at(cell + 8), place)
 
 
 @serial
-def train(table, update, losses, keys, cells, history):
-    """As many steps as `history` (float64) has room for; returns how many were taken.
+def train(table, update, count, losses, loss_count, keys, key_count, cells, cell_count, history, steps):
+    """So many steps of training; returns how many were taken.
 
-    A step runs the operations up to `update`; adds up the losses at the addresses `losses`; moves `keys` on; then, if
-    the loss is a finite number, runs the operations from `update` on and moves `cells` on. If it is not, that is the
-    end, and the loss is in `history` behind those of the steps that were taken.
+    All but the counts are addresses. A step runs the operations of `table` up to number `update`; adds up the numbers
+    that `losses` points to; moves `keys` on; then, if the loss is a finite number, runs the other operations and moves
+    `cells` on. If it is not, that is the end, and the loss is in `history` behind those of the steps that were taken.
     """
-    for step in range(history.size):
-        walk(table, 0, update)
-        move(keys)
-        history[step] = total(losses)
-        if not math.isfinite(history[step]):
+    for step in range(steps):
+        walk(table, update)
+        _move(keys, key_count)
+        loss = _sum_at(losses, loss_count)
+        _store(loss, history + step * 8)
+        if not math.isfinite(loss):
             return step
-        walk(table, update, len(table))
-        move(cells)
-    return history.size
+        walk(table + update * 16, count - update)
+        _move(cells, cell_count)
+    return steps
 
 
 @kernel(lambda X, rows, out: 0.1 * out.size)
