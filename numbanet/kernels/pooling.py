@@ -51,14 +51,11 @@ def _zero_rows(rows):
 
 @kernel(FORWARD_NS)
 def max_pool_forward(x, window, stride, pad, out):
-    rows, columns = out.shape[1], out.shape[2]
+    rows = out.shape[1]
     for task in prange(len(x) * rows):
         picture, i = x[task // rows], task % rows
-        row = out[task // rows, i]
         top, bottom = _cut(i * stride[0] - pad[0], window[0], x.shape[1])
-        for j in range(columns):
-            left, right = _cut(j * stride[1] - pad[1], window[1], x.shape[2])
-            largest(picture, top, bottom, left, right, row[j])
+        largest(picture, top, bottom, window[1], stride[1], pad[1], out[task // rows, i])
 
 
 @kernel(BACKWARD_NS)
@@ -77,26 +74,21 @@ def max_pool_backward(dout, x, window, stride, pad, dx):
         for i in range(start, stop):
             top, bottom = _cut(i * stride[0] - pad[0], window[0], height)
             from_row, to_row = max(top, first), min(bottom, last)
-            for j in range(columns):
-                left, right = _cut(j * stride[1] - pad[1], window[1], width)
-                arrays = dout[picture, i, j], x[picture]
-                if apart:
-                    write_to_largest(*arrays, top, bottom, left, right, from_row, to_row, dx[picture])
-                else:
-                    add_to_largest(*arrays, top, bottom, left, right, from_row, to_row, dx[picture])
+            arrays, across = (dout[picture, i], x[picture]), (window[1], stride[1], pad[1])
+            if apart:
+                write_to_largest(*arrays, top, bottom, *across, from_row, to_row, dx[picture])
+            else:
+                add_to_largest(*arrays, top, bottom, *across, from_row, to_row, dx[picture])
 
 
 @kernel(FORWARD_NS)
 def avg_pool_forward(x, window, stride, pad, out):
     area = x.dtype.type(window[0] * window[1])
-    rows, columns = out.shape[1], out.shape[2]
+    rows = out.shape[1]
     for task in prange(len(x) * rows):
         picture, i = x[task // rows], task % rows
-        row = out[task // rows, i]
         top, bottom = _cut(i * stride[0] - pad[0], window[0], x.shape[1])
-        for j in range(columns):
-            left, right = _cut(j * stride[1] - pad[1], window[1], x.shape[2])
-            mean(picture, top, bottom, left, right, area, row[j])
+        mean(picture, top, bottom, window[1], stride[1], pad[1], area, out[task // rows, i])
 
 
 @kernel(BACKWARD_NS)
@@ -116,12 +108,11 @@ def avg_pool_backward(dout, window, stride, pad, dx):
         for i in range(start, stop):
             top, bottom = _cut(i * stride[0] - pad[0], window[0], height)
             top, bottom = max(top, first), min(bottom, last)
-            for j in range(columns):
-                left, right = _cut(j * stride[1] - pad[1], window[1], width)
-                if apart:
-                    write_evenly(dout[picture, i, j], area, top, bottom, left, right, dx[picture])
-                else:
-                    add_evenly(dout[picture, i, j], area, top, bottom, left, right, dx[picture])
+            across = window[1], stride[1], pad[1]
+            if apart:
+                write_evenly(dout[picture, i], area, top, bottom, *across, dx[picture])
+            else:
+                add_evenly(dout[picture, i], area, top, bottom, *across, dx[picture])
 
 
 @kernel(GLOBAL_NS)
