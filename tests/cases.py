@@ -105,6 +105,7 @@ POOLING = [
     ((2, 8, 5, 5), (2, 1), (3, 2), (0, 0)),  # windows leave pixels out
     ((1, 5, 4, 70), (5, 4), (1, 1), (0, 0)),  # as large as the picture
     ((2, 3, 5, 33), (3, 3), (4, 1), (1, 1)),
+    ((1, 18, 17, 2), (17, 16), (1, 1), (0, 0)),  # more elements than a byte has numbers for
 ]
 
 WINDOW = dict.fromkeys(["window", "stride", "pad"])
@@ -196,18 +197,28 @@ def groups(rng, dtype, size):
     return size["G"]
 
 
-def pooling(outputs, **makers):
-    """Cases over POOLING; I and J are the rows and columns of windows."""
+def pooling(outputs, note="", **makers):
+    """Cases over POOLING; I and J are the rows and columns of windows, K the elements of one."""
     found = []
     for shape, window, stride, pad in POOLING:
         n, h, w, c = shape
         i, j = ((size + 2 * p - k) // s + 1 for size, k, s, p in zip((h, w), window, stride, pad, strict=True))
-        size = dict(zip("NHWCIJ", (n, h, w, c, i, j), strict=True))
+        size = dict(zip("NHWCIJK", (n, h, w, c, i, j, window[0] * window[1]), strict=True))
         given = {"window": window, "stride": stride, "pad": pad}
         arguments = {name: given.get(name, maker) for name, maker in makers.items()}
-        note = " ".join(f"{name}={value}" for name, value in given.items()) + " "
-        found += cases([size], outputs, note=note, terms="", **arguments)
-    return [replace(case, terms=window[0] * window[1]) for case, (_, window, _, _) in zip(found, POOLING, strict=True)]
+        text = note + " ".join(f"{name}={value}" for name, value in given.items()) + " "
+        found += cases([size], outputs, terms="K", note=text, **arguments)
+    return found
+
+
+def numbers(rng, dtype, size):
+    """A number in the window for each window and channel."""
+    kind = np.min_scalar_type(size["K"] - 1)
+    return rng.integers(size["K"], size=[size[axis] for axis in "NIJC"], dtype=kind)
+
+
+def no_numbers(rng, dtype, size):
+    return np.empty([size[axis] for axis in "0IJC"], np.uint8)
 
 
 def rounded(axes):
@@ -296,8 +307,11 @@ CASES = {
         **{"mean": "NG", "inv_std": "NG", "out": "NPC"},
     ),
     "groupnorm_backward": groupnorm_backward(),
-    "max_pool_forward": pooling("out", x=rounded("NHWC"), **WINDOW, out="NIJC"),
-    "max_pool_backward": pooling("dx", dout="NIJC", x=rounded("NHWC"), **WINDOW, dx="NHWC"),
+    "max_pool_forward": [
+        *pooling("out where", x=rounded("NHWC"), **WINDOW, out="NIJC", where=numbers),
+        *pooling("out where", note="inference ", x=rounded("NHWC"), **WINDOW, out="NIJC", where=no_numbers),
+    ],
+    "max_pool_backward": pooling("dx", dout="NIJC", where=numbers, **WINDOW, dx="NHWC"),
     "avg_pool_forward": pooling("out", x="NHWC", **WINDOW, out="NIJC"),
     "avg_pool_backward": pooling("dx", dout="NIJC", **WINDOW, dx="NHWC"),
     "global_avg_pool_forward": cases(MAPS, "out", terms="HW", x="NHWC", out="NC"),

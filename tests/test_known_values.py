@@ -137,18 +137,21 @@ VALUES = [
     (  # windows 2 x 2 side by side, one channel: 1 4 / 3 4 and 7 5 / 6 NaN
         "max_pool_forward",
         [[[[[1], [4], [7], [5]], [[3], [4], [6], [np.nan]]]], (2, 2), (2, 2), (0, 0)],
-        {"out": [[[[4], [np.nan]]]]},
+        {"out": [[[[4], [np.nan]]]], "where": np.array([[[[1], [3]]]], np.uint8)},
     ),
-    (  # of the two 4s the first gets it all, and so does NaN
+    (  # the second of the first window's four, the last of the other's
         "max_pool_backward",
-        [[[[[10], [20]]]], [[[[1], [4], [7], [5]], [[3], [4], [6], [np.nan]]]], (2, 2), (2, 2), (0, 0)],
+        [[[[[10], [20]]]], np.array([[[[1], [3]]]], np.uint8), (2, 2), (2, 2), (0, 0)],
         {"dx": [[[[0], [10], [0], [0]], [[0], [0], [0], [20]]]]},
     ),
-    # Windows of three in a row at every pixel, the first and last half outside: -3 -1, -3 -1 -2, -1 -2.
-    ("max_pool_forward", [[[[[-3], [-1], [-2]]]], (1, 3), (1, 1), (0, 1)], {"out": [[[[-1], [-1], [-1]]]]}),
+    (  # windows of three in a row at every pixel, the first and last in part outside: - -3 -1, -3 -1 -1, -1 -1 -
+        "max_pool_forward",
+        [[[[[-3], [-1], [-1]]]], (1, 3), (1, 1), (0, 1)],
+        {"out": [[[[-1], [-1], [-1]]]], "where": np.array([[[[2], [1], [0]]]], np.uint8)},
+    ),
     (  # all three point to the same one, and add up
         "max_pool_backward",
-        [[[[[1], [2], [4]]]], [[[[-3], [-1], [-2]]]], (1, 3), (1, 1), (0, 1)],
+        [[[[[1], [2], [4]]]], np.array([[[[2], [1], [0]]]], np.uint8), (1, 3), (1, 1), (0, 1)],
         {"dx": [[[[0], [7], [0]]]]},
     ),
     # (0 + 3 + 6) / 3, (3 + 6 + 0) / 3: the pixel outside counts as 0
@@ -185,13 +188,18 @@ def array(value, dtype):
     return np.array(value, dtype) if isinstance(value, list) else value
 
 
+def stale(value, dtype):
+    """An array of the shape of `value` that holds something else; integers keep their dtype."""
+    return np.full_like(value, 99) if isinstance(value, np.ndarray) else np.full(np.shape(value), np.nan, dtype)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("ops", [reference, kernels], ids=["reference", "kernels"])
 @pytest.mark.parametrize(("name", "inputs", "after"), VALUES, ids=[f"{i}-{row[0]}" for i, row in enumerate(VALUES)])
 def test_known_values(name, inputs, after, ops, dtype):
     parameters = list(inspect.signature(getattr(reference, name)).parameters)
     arguments = {key: array(value, dtype) for key, value in zip(parameters, inputs, strict=False)}
-    outputs = {key: np.full(np.shape(after[key]), np.nan, dtype) for key in parameters[len(inputs) :]}
+    outputs = {key: stale(after[key], dtype) for key in parameters[len(inputs) :]}
     loss = getattr(ops, name)(*arguments.values(), *outputs.values())
     arguments.update(outputs, loss=loss)
     tolerance = 8 * np.finfo(dtype).eps

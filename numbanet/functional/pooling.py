@@ -39,8 +39,10 @@ def max_pool_forward(x, kernel_size, *, stride=None, pad=0, ops=kernels):
     See `numbanet.reference.max_pool_forward` for the source.
     """
     inside, moves, out = _prepared(x, kernel_size, stride, pad)
-    run(ops, "max_pool_forward", inside, *moves, out)
-    return _result("max_pool_backward", ops, inside, out, (inside, *moves))
+    rows, columns = moves[0]
+    where = np.empty(out.shape, np.min_scalar_type(rows * columns - 1))  # it holds numbers of elements of a window
+    run(ops, "max_pool_forward", inside, *moves, out, where)
+    return _result("max_pool_backward", ops, inside, out, (where, *moves))
 
 
 def max_pool_backward(dout, cache):

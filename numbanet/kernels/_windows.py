@@ -1,8 +1,10 @@
-"""Passes over a row of windows of a picture (H, W, C), with what belongs to a window in registers.
+"""Passes over the windows of a picture (H, W, C), with what belongs to a window or a pixel in registers.
 
-The channels of a pixel go in vectors, a few at a time. The row of windows has its rows of the picture from `top` to
-`bottom`, at least one; window j its columns from ``j stride - pad`` on, `window` of them, or what lies in the picture.
+The channels of a pixel go in vectors, a few at a time. Window i has its rows from ``i stride - pad`` on, `window` of
+them, or what lies in the picture, and its columns likewise.
 """
+
+from typing import NamedTuple
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -10,107 +12,30 @@ from numba.extending import intrinsic
 
 from ._vectors import Vectors
 
-VECTORS = 2  # vectors of channels that go over a window together
-SQUARES = (2, 3)  # windows of so many rows and columns are written out in full
+VECTORS = 2  # vectors of channels that go along a row together
+FORWARD, BACKWARD = (2, 3), (1,)  # loops over so many rows and columns are written out in full
 
 
-class _Row:
-    """Emits loops over one row of windows; `across` is (window, stride, pad), `shape` that of the picture."""
-
-    def __init__(self, emit, shape, top, bottom, across, count):
-        _, width, channels = shape
-        self.emit, self.channels, self.width, self.count = emit, channels, width, count
-        self.top, self.bottom, self.across = top, bottom, across
-        self.pixel_bytes = emit.elements(channels)
-        self.row_bytes = emit.builder.mul(width, self.pixel_bytes)
-
-    def windows(self, body):
-        """``body(window, target, offsets, mask)`` for each window and one or more vectors of channels.
-
-        `target` is the offset in bytes of the window's pixel in an array (windows, C), `offsets` those of vectors in
-        a pixel, and `mask` the lanes that there are channels for.
-        """
-        emit, builder = self.emit, self.emit.builder
-        size, stride, pad = self.across
-        together = VECTORS * emit.lanes
-        whole = builder.and_(self.channels, emit.constant(-together))
-
-        def along(offsets, mask):
-            def window(j, _):
-                first = builder.sub(builder.mul(j, stride), pad)
-                left, right = self._larger(first, emit.constant(0)), self._smaller(builder.add(first, size), self.width)
-                body((left, right), builder.mul(j, self.pixel_bytes), offsets, mask)
-
-            emit.loop(self.count, 1, window)
-
-        def several(c, _):
-            along([emit.elements(builder.add(c, emit.constant(v * emit.lanes))) for v in range(VECTORS)], None)
-
-        def one(c, _):
-            c = builder.add(whole, c)
-            along([emit.elements(c)], emit.first_lanes(builder.sub(self.channels, c)))
-
-        emit.loop(whole, together, several)
-        emit.loop(builder.sub(self.channels, whole), emit.lanes, one)
-
-    def pixels(self, window, body, initial=(), rows=None):
-        """``carried = body(offset, number, carried)`` for each pixel of a window, or of some of its `rows`.
-
-        `offset` is in bytes, of the pixel in the picture; pixels are numbered row by row from the window's first.
-        """
-        emit, builder, (left, right) = self.emit, self.emit.builder, window
-        top, bottom = rows or (self.top, self.bottom)
-        height, width = builder.sub(bottom, top), builder.sub(right, left)
-        start = builder.add(builder.mul(top, self.row_bytes), builder.mul(left, self.pixel_bytes))
-        number = builder.mul(builder.sub(top, self.top), width)
-        done, ends = builder.append_basic_block("pixels"), []
-
-        def pixel(i, j, carried):
-            i_bytes, j_bytes = builder.mul(i, self.row_bytes), builder.mul(j, self.pixel_bytes)
-            offset = builder.add(start, builder.add(i_bytes, j_bytes))
-            return body(offset, builder.add(number, builder.add(builder.mul(i, width), j)), carried) or ()
-
-        for size in SQUARES:
-            square, other = builder.append_basic_block("square"), builder.append_basic_block("other")
-            size = emit.constant(size)
-            same = [builder.icmp_signed("==", length, size) for length in (height, width)]
-            builder.cbranch(builder.and_(*same), square, other)
-            builder.position_at_end(square)
-            carried = initial
-            for i in range(size.constant):
-                for j in range(size.constant):
-                    carried = pixel(emit.constant(i), emit.constant(j), carried)
-            ends.append((carried, builder.block))
-            builder.branch(done)
-            builder.position_at_end(other)
-
-        def row(i, carried):
-            return emit.loop(width, 1, lambda j, carried: pixel(i, j, carried), carried)
-
-        ends.append((emit.loop(height, 1, row, initial), builder.block))
-        builder.branch(done)
-        builder.position_at_end(done)
-        return [emit.either(*((carried[n], block) for carried, block in ends)) for n in range(len(initial))]
-
-    def _larger(self, a, b):
-        return self.emit.builder.select(self.emit.builder.icmp_signed(">", a, b), a, b)
-
-    def _smaller(self, a, b):
-        return self.emit.builder.select(self.emit.builder.icmp_signed("<", a, b), a, b)
+class _Array(NamedTuple):
+    data: ir.Value
+    shape: list
+    dtype: types.Type
 
 
 def _pass(emit_all):
-    """An intrinsic that returns nothing, from ``emit_all(emit, *arguments)``: arrays come as (data, shape)."""
+    """An intrinsic that returns nothing, from ``emit_all(emit, *arguments)``: the first is an array of floats."""
 
     @intrinsic
     def function(typing_context, *arguments):
         def codegen(context, builder, signature, args):
             emit = Vectors(context, builder, arguments[0].dtype)
-            values = [
-                (emit.array(kind, value)[0], emit.shape(kind, value)) if isinstance(kind, types.Array) else value
-                for kind, value in zip(arguments, cgutils.unpack_tuple(builder, args[0]), strict=True)
-            ]
-            emit_all(emit, *values)
+
+            def unpacked(kind, value):
+                if isinstance(kind, types.Array):
+                    return _Array(emit.array(kind, value)[0], emit.shape(kind, value), kind.dtype)
+                return cgutils.unpack_tuple(builder, value) if isinstance(kind, types.BaseTuple) else value
+
+            emit_all(emit, *map(unpacked, arguments, cgutils.unpack_tuple(builder, args[0])))
             return context.get_dummy_value()
 
         return types.void(types.StarArgTuple.from_types(arguments)), codegen
@@ -118,14 +43,150 @@ def _pass(emit_all):
     return function
 
 
-def _is_nan(emit, value):
-    return emit.builder.fcmp_unordered("uno", value, value)
+def _along(emit, channels, count, body, initial=()):
+    """``carried = body(i, vectors, mask, carried)`` for i below `count`, for all channels.
+
+    `vectors` are the numbers of the channels that one or more vectors begin at; `mask` is the lanes to work on.
+    """
+    builder = emit.builder
+    together = VECTORS * emit.lanes
+    whole = builder.and_(channels, emit.constant(-together))
+
+    def several(c, _):
+        vectors = [builder.add(c, emit.constant(v * emit.lanes)) for v in range(VECTORS)]
+        emit.loop(count, 1, lambda i, carried: body(i, vectors, None, carried), initial)
+
+    def one(c, _):
+        c = builder.add(whole, c)
+        mask = emit.first_lanes(builder.sub(channels, c))
+        emit.loop(count, 1, lambda i, carried: body(i, [c], mask, carried), initial)
+
+    emit.loop(whole, together, several)
+    emit.loop(builder.sub(channels, whole), emit.lanes, one)
+
+
+def _rectangle(emit, height, width, squares, body, initial):
+    """``carried = body(i, j, carried)`` for i below `height` and j below `width`, row by row."""
+    builder = emit.builder
+    done, ends = builder.append_basic_block("done"), []
+    for size in squares:
+        square, other = builder.append_basic_block("square"), builder.append_basic_block("other")
+        same = [builder.icmp_signed("==", length, emit.constant(size)) for length in (height, width)]
+        builder.cbranch(builder.and_(*same), square, other)
+        builder.position_at_end(square)
+        carried = initial
+        for i in range(size):
+            for j in range(size):
+                carried = body(emit.constant(i), emit.constant(j), carried)
+        ends.append((carried, builder.block))
+        builder.branch(done)
+        builder.position_at_end(other)
+
+    def row(i, carried):
+        return emit.loop(width, 1, lambda j, carried: body(i, j, carried), carried)
+
+    ends.append((emit.loop(height, 1, row, initial), builder.block))
+    builder.branch(done)
+    builder.position_at_end(done)
+    return [emit.either(*((carried[n], block) for carried, block in ends)) for n in range(len(initial))]
+
+
+def _windows(emit, x, i, rows, columns, count, initial, update, finish):
+    """Go through the windows of row `i`, of `count` windows; `rows` and `columns` are (window, stride, pad).
+
+    ``carried = update(values, number, carried)`` gets vectors of a pixel, and its number in the window, row by row from
+    the window's first, in the picture or not; ``initial(number)`` is what each vector begins with, at the first inside.
+    ``finish(element, mask, carried)`` gets what came of one vector, and where that is in an array (windows, C).
+    """
+    builder, (height, width, channels) = emit.builder, x.shape
+    size = columns[0]
+    pixel = emit.elements(channels)
+    row = builder.mul(width, pixel)
+
+    def cut(i, along, length):
+        """Where window `i` would begin, where it begins, and how long it is."""
+        window, stride, pad = along
+        first = builder.sub(builder.mul(i, stride), pad)
+        last = builder.add(first, window)
+        start = builder.select(builder.icmp_signed(">", first, emit.constant(0)), first, emit.constant(0))
+        stop = builder.select(builder.icmp_signed("<", last, length), last, length)
+        return first, start, builder.sub(stop, start)
+
+    first_row, top, rows_inside = cut(i, rows, height)
+
+    def window(j, vectors, mask, _):
+        first_column, left, columns_inside = cut(j, columns, width)
+        start = emit.moved(x.data, builder.mul(top, row), builder.mul(left, pixel))
+        number = builder.mul(builder.sub(top, first_row), size)
+        number = builder.add(number, builder.sub(left, first_column))
+
+        def visit(i, j, carried):
+            place = emit.moved(start, builder.mul(i, row), builder.mul(j, pixel))
+            values = [emit.load(emit.moved(place, emit.elements(c)), mask) for c in vectors]
+            return update(values, builder.add(number, builder.add(builder.mul(i, size), j)), carried)
+
+        begin = initial(number)
+        carried = _rectangle(emit, rows_inside, columns_inside, FORWARD, visit, begin * len(vectors))
+        for v, c in enumerate(vectors):
+            part = carried[v * len(begin) : (v + 1) * len(begin)]
+            finish(builder.add(builder.mul(j, channels), c), mask, part)
+
+    _along(emit, channels, count, window)
+
+
+def _pixels(emit, dout, r, first, last, rows, columns, dx, value, finish):
+    """Go through the pixels of row `r`: each gets the sum of ``value(element, number, mask)`` over its windows.
+
+    These are in the rows of windows from `first` to `last`; `element` is where the window's pixel is in an array of the
+    shape of `dout`, and `number` that of the pixel in the window. ``finish(sum)`` goes into `dx` (W, C).
+    """
+    builder = emit.builder
+    (_, count, channels), width = dout.shape, dx.shape[0]
+    (_, row_stride, row_pad), (size, stride, pad) = rows, columns
+    # Windows from `begun` on reach to the pixel; `ahead` is the first that begins after it.
+    ahead = builder.add(builder.sdiv(pad, stride), emit.constant(1))
+    ahead = builder.select(builder.icmp_signed("<", ahead, count), ahead, count)
+
+    def pixel(c, vectors, mask, carried):
+        begun, ahead = carried
+        position = builder.add(c, pad)
+        ends = builder.add(builder.mul(begun, stride), size)
+        begun = builder.add(begun, builder.zext(builder.icmp_signed("<=", ends, position), emit.index))
+        begins = builder.icmp_signed("<=", builder.mul(ahead, stride), position)
+        begins = builder.and_(begins, builder.icmp_signed("<", ahead, count))
+        ahead = builder.add(ahead, builder.zext(begins, emit.index))
+
+        def visit(i, j, sums):
+            i, j = builder.add(first, i), builder.add(begun, j)
+            row = builder.sub(builder.add(r, row_pad), builder.mul(i, row_stride))
+            number = builder.add(builder.mul(row, size), builder.sub(position, builder.mul(j, stride)))
+            place = builder.mul(builder.add(builder.mul(i, count), j), channels)
+            return [
+                builder.fadd(total, value(builder.add(place, channel), number, mask))
+                for total, channel in zip(sums, vectors, strict=True)
+            ]
+
+        zero = ir.Constant(emit.vector, None)
+        height, across = builder.sub(last, first), builder.sub(ahead, begun)
+        sums = _rectangle(emit, height, across, BACKWARD, visit, [zero] * len(vectors))
+        for channel, total in zip(vectors, sums, strict=True):
+            place = emit.elements(builder.add(builder.mul(c, channels), channel))
+            emit.store(finish(total), emit.moved(dx.data, place), mask)
+        return begun, ahead
+
+    _along(emit, channels, width, pixel, [emit.constant(0), ahead])
+
+
+def _integers(emit, width):
+    """Vectors of unsigned integers of `width` bits, as many to a vector as there are floats."""
+    return Vectors(emit.context, emit.builder, types.Integer.from_bitwidth(width, signed=False), emit.lanes)
 
 
 def _larger(emit, value, best):
-    """The larger of two; NaN where one is. In this form the first choice is one instruction of x86."""
-    larger = emit.builder.select(emit.builder.fcmp_ordered(">", value, best), value, best)
-    return emit.builder.select(_is_nan(emit, value), value, larger)
+    """The larger of two, NaN where one is. The first choice is one instruction of x86, which passes over a new NaN."""
+    builder = emit.builder
+    larger = builder.select(builder.fcmp_ordered(">", value, best), value, best)
+    return builder.select(builder.fcmp_unordered("uno", value, value), value, larger)
 
 
 def _lowest(emit):
@@ -133,107 +194,89 @@ def _lowest(emit):
 
 
 @_pass
-def largest(emit, x, top, bottom, window, stride, pad, out):
-    """(x, top, bottom, window, stride, pad, out): the largest of each channel, or NaN, in `out` (windows, C)."""
-    row = _Row(emit, x[1], top, bottom, (window, stride, pad), out[1][0])
+def largest(emit, x, i, rows, columns, out):
+    """(x, i, rows, columns, out): the largest of each channel, or NaN, of row `i` of windows, in `out` (windows, C)."""
 
-    def body(window, target, offsets, mask):
-        def pixel(offset, number, best):
-            values = [emit.load(emit.moved(x[0], offset, at), mask) for at in offsets]
-            return [_larger(emit, value, so_far) for value, so_far in zip(values, best, strict=True)]
+    def update(values, number, best):
+        return [_larger(emit, value, so_far) for value, so_far in zip(values, best, strict=True)]
 
-        best = row.pixels(window, pixel, [_lowest(emit)] * len(offsets))
-        for at, value in zip(offsets, best, strict=True):
-            emit.store(value, emit.moved(out[0], target, at), mask)
+    def finish(element, mask, best):
+        emit.store(best[0], emit.moved(out.data, emit.elements(element)), mask)
 
-    row.windows(body)
+    _windows(emit, x, i, rows, columns, out.shape[0], lambda number: [_lowest(emit)], update, finish)
 
 
 @_pass
-def mean(emit, x, top, bottom, window, stride, pad, area, out):
-    """(x, top, bottom, window, stride, pad, area, out): the sum of each channel by `area`, in `out` (windows, C)."""
-    row, area = _Row(emit, x[1], top, bottom, (window, stride, pad), out[1][0]), emit.spread(area)
+def first_largest(emit, x, i, rows, columns, out, where):
+    """(x, i, rows, columns, out, where): as `largest`, and the number in its window of the first that is as large."""
+    builder = emit.builder
+    numbers, kept = _integers(emit, 8 * emit.itemsize), _integers(emit, where.dtype.bitwidth)
 
-    def body(window, target, offsets, mask):
-        def pixel(offset, number, sums):
-            values = [emit.load(emit.moved(x[0], offset, at), mask) for at in offsets]
-            return [emit.builder.fadd(total, value) for total, value in zip(sums, values, strict=True)]
+    def update(values, number, carried):
+        after, number = [], numbers.spread(_resized(builder, number, numbers.element))
+        for value, best, place in zip(values, carried[::2], carried[1::2], strict=True):
+            takes = builder.fcmp_unordered(">", value, best)  # it is larger, or one of them is NaN: not the best
+            takes = builder.and_(takes, builder.fcmp_ordered("ord", best, best))
+            after += [_larger(emit, value, best), builder.select(takes, number, place)]
+        return after
 
-        sums = row.pixels(window, pixel, [ir.Constant(emit.vector, None)] * len(offsets))
-        for at, total in zip(offsets, sums, strict=True):
-            emit.store(emit.builder.fdiv(total, area), emit.moved(out[0], target, at), mask)
+    def finish(element, mask, carried):
+        best, place = carried
+        emit.store(best, emit.moved(out.data, emit.elements(element)), mask)
+        kept.store(_resized(builder, place, kept.vector), kept.moved(where.data, kept.elements(element)), mask)
 
-    row.windows(body)
+    def initial(number):  # which is where a window of nothing but -inf has its maximum
+        return [_lowest(emit), numbers.spread(_resized(builder, number, numbers.element))]
 
-
-def _to_largest(add):
-    @_pass
-    def gradient(emit, dout, x, top, bottom, window, stride, pad, first, last, dx):
-        """(dout, x, top, bottom, window, stride, pad, first, last, dx): `dout` (windows, C) to the largest pixels.
-
-        The others get 0. Only rows from `first` to `last` of `dx` are written, or added to.
-        """
-        builder = emit.builder
-        row = _Row(emit, x[1], top, bottom, (window, stride, pad), dout[1][0])
-        numbers = Vectors(emit.context, builder, types.int32 if emit.itemsize == 4 else types.int64)
-
-        def spread(number):
-            return numbers.spread(builder.trunc(number, numbers.element) if emit.itemsize == 4 else number)
-
-        def body(window, target, offsets, mask):
-            def seek(offset, number, carried):
-                after, number = [], spread(number)
-                for v, at in enumerate(offsets):
-                    best, where = carried[2 * v : 2 * v + 2]
-                    value = emit.load(emit.moved(x[0], offset, at), mask)
-                    takes = builder.fcmp_unordered(">", value, best)  # larger, or one of them is NaN: not the latter
-                    takes = builder.and_(takes, builder.fcmp_ordered("ord", best, best))
-                    after += [_larger(emit, value, best), builder.select(takes, number, where)]
-                return after
-
-            none = [_lowest(emit), ir.Constant(numbers.vector, None)]
-            wheres = row.pixels(window, seek, none * len(offsets))[1::2]
-            gradients = [emit.load(emit.moved(dout[0], target, at), mask) for at in offsets]
-
-            def give(offset, number, _):
-                number = spread(number)
-                for at, where, value in zip(offsets, wheres, gradients, strict=True):
-                    here = builder.icmp_signed("==", where, number)
-                    value = builder.select(here, value, ir.Constant(emit.vector, None))
-                    _give(emit, value, emit.moved(dx[0], offset, at), mask, add)
-
-            row.pixels(window, give, rows=(first, last))
-
-        row.windows(body)
-
-    return gradient
+    _windows(emit, x, i, rows, columns, out.shape[0], initial, update, finish)
 
 
-def _evenly(add):
-    @_pass
-    def gradient(emit, dout, area, top, bottom, window, stride, pad, dx):
-        """(dout, area, top, bottom, window, stride, pad, dx): `dout` (windows, C) by `area` to every pixel."""
-        row, area = _Row(emit, dx[1], top, bottom, (window, stride, pad), dout[1][0]), emit.spread(area)
+@_pass
+def mean(emit, x, i, rows, columns, out):
+    """(x, i, rows, columns, out): the sum of each channel of row `i` of windows by their size, in `out`."""
+    builder = emit.builder
+    size = emit.spread(builder.sitofp(builder.mul(rows[0], columns[0]), emit.element))
 
-        def body(window, target, offsets, mask):
-            gradients = [emit.load(emit.moved(dout[0], target, at), mask) for at in offsets]
-            shares = [emit.builder.fdiv(gradient, area) for gradient in gradients]
+    def update(values, number, sums):
+        return [builder.fadd(total, value) for total, value in zip(sums, values, strict=True)]
 
-            def give(offset, number, _):
-                for at, share in zip(offsets, shares, strict=True):
-                    _give(emit, share, emit.moved(dx[0], offset, at), mask, add)
+    def finish(element, mask, sums):
+        emit.store(builder.fdiv(sums[0], size), emit.moved(out.data, emit.elements(element)), mask)
 
-            row.pixels(window, give)
-
-        row.windows(body)
-
-    return gradient
+    zero = ir.Constant(emit.vector, None)
+    _windows(emit, x, i, rows, columns, out.shape[0], lambda number: [zero], update, finish)
 
 
-def _give(emit, value, place, mask, add):
-    """Write `value`, or add it to what is there."""
-    emit.store(emit.builder.fadd(emit.load(place, mask), value) if add else value, place, mask)
+@_pass
+def from_largest(emit, dout, where, r, first, last, rows, columns, dx):
+    """(dout, where, r, first, last, rows, columns, dx): row `r` of `dx`, from the windows whose maximum was there."""
+    builder = emit.builder
+    numbers = _integers(emit, where.dtype.bitwidth)
+
+    def value(element, number, mask):
+        place = numbers.load(numbers.moved(where.data, numbers.elements(element)), mask)
+        here = builder.icmp_unsigned("==", place, numbers.spread(_resized(builder, number, numbers.element)))
+        gradient = emit.load(emit.moved(dout.data, emit.elements(element)), mask)
+        return builder.select(here, gradient, ir.Constant(emit.vector, None))
+
+    _pixels(emit, dout, r, first, last, rows, columns, dx, value, lambda total: total)
 
 
-write_to_largest, add_to_largest = _to_largest(False), _to_largest(True)
-write_evenly, add_evenly = _evenly(False), _evenly(True)
+@_pass
+def from_mean(emit, dout, r, first, last, rows, columns, dx):
+    """(dout, r, first, last, rows, columns, dx): row `r` of `dx`, an even share of each window that it is in."""
+    builder = emit.builder
+    size = emit.spread(builder.sitofp(builder.mul(rows[0], columns[0]), emit.element))
+
+    def value(element, number, mask):
+        return emit.load(emit.moved(dout.data, emit.elements(element)), mask)
+
+    _pixels(emit, dout, r, first, last, rows, columns, dx, value, lambda total: builder.fdiv(total, size))
+
+
+def _resized(builder, value, kind):
+    """An integer, or a vector of them, with as many bits as `kind` has; it is not negative."""
+    bits, wanted = (getattr(k, "element", k).width for k in (value.type, kind))
+    if bits == wanted:
+        return value
+    return builder.trunc(value, kind) if bits > wanted else builder.zext(value, kind)

@@ -154,7 +154,6 @@ class _Pool(_Windows):
     """What both poolings share: `operation` names the pair."""
 
     operation = ""
-    backward_takes_input = False
 
     def __post_init__(self):
         try:
@@ -168,16 +167,19 @@ class _Pool(_Windows):
 
     def lower(self, net, x):
         out = net.buffer(*self._windows(net.shape), x.shape[3])
-        options = (self.kernel_size, self.stride, self.pad)
-        net.forward(f"{self.operation}_forward", x, *options, out)
+        options, kept = (self.kernel_size, self.stride, self.pad), self._kept(net, out)
+        net.forward(f"{self.operation}_forward", x, *options, out, *kept)
 
         def backward(dout):
             dx = net.gradient(x)
-            seen = (x,) if self.backward_takes_input else ()
-            net.backward(f"{self.operation}_backward", dout, *seen, *options, dx)
+            net.backward(f"{self.operation}_backward", dout, *kept, *options, dx)
             return dx
 
         return out, backward
+
+    def _kept(self, net, out):
+        """The arrays that forward also writes, for the backward pass."""
+        return ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -199,7 +201,11 @@ class MaxPool(_Pool):
     pad: object = 0
 
     operation = "max_pool"
-    backward_takes_input = True
+
+    def _kept(self, net, out):
+        rows, columns = self.kernel_size
+        numbers = np.min_scalar_type(rows * columns - 1)  # of an element of the window
+        return (np.zeros((net.batch if net.training else 0, *out.shape[1:]), numbers),)
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 
-def max_pool_forward(x, window, stride, pad, out):
+def max_pool_forward(x, window, stride, pad, out, where):
     """The largest element of each window, by channel; NaN where the window holds one, as in PyTorch.
 
     Parameters
@@ -20,39 +20,44 @@ def max_pool_forward(x, window, stride, pad, out):
         Rows and columns added on each side, which count as -inf.
     out : ndarray, shape (N, HO, WO, C)
         Written.
+    where : ndarray of unsigned integers, shape (N, HO, WO, C)
+        Written, for the backward pass: the number in its window, row by row, of the element that was taken. Of several
+        that are the largest, or NaN, it is the first; so it is in CS231n and, but for NaN (the last), in PyTorch. With
+        shape (0, HO, WO, C) it is not asked for.
 
     Notes
     -----
     Source: CS231n notes, "Convolutional Networks", pooling layer.
     """
-    out[...] = _windows(x, window, stride, pad, -np.inf).max(axis=-1)
+    values = _windows(x, window, stride, pad, -np.inf)
+    out[...] = values.max(axis=-1)
+    if where.size:
+        inside = _windows(np.ones_like(x), window, stride, pad, 0) == 1
+        where[...] = (inside & ((values == out[..., None]) | np.isnan(values))).argmax(axis=-1)
 
 
-def max_pool_backward(dout, x, window, stride, pad, dx):
-    """Gradient of `max_pool_forward`: each element of `dout` goes to the largest element of its window.
+def max_pool_backward(dout, where, window, stride, pad, dx):
+    """Gradient of `max_pool_forward`: each element of `dout` goes to the element that was taken.
 
-    Of several that are the largest, or NaN, the first has it all, row by row; so it is in CS231n and, but for NaN (the
-    last of them), in PyTorch. Where windows overlap, what an element gets from them adds up.
+    Where windows overlap, what an element gets from them adds up.
 
     Parameters
     ----------
     dout : ndarray, shape (N, HO, WO, C)
-    x : ndarray, shape (N, H, W, C)
+    where : ndarray of unsigned integers, shape (N, HO, WO, C)
+        From `max_pool_forward`.
     window, stride, pad : pair of int
     dx : ndarray, shape (N, H, W, C)
         Written.
     """
-    values = _windows(x, window, stride, pad, -np.inf)
-    inside = _windows(np.ones_like(x), window, stride, pad, 0) == 1
-    largest = inside & ((values == values.max(axis=-1, keepdims=True)) | np.isnan(values))
-    first = largest.argmax(axis=-1)[..., None] == np.arange(values.shape[-1])
-    _add_windows(np.where(first, dout[..., None], 0), window, stride, pad, dx)
+    taken = where[..., None] == np.arange(window[0] * window[1])
+    _add_windows(np.where(taken, dout[..., None], 0), window, stride, pad, dx)
 
 
 def avg_pool_forward(x, window, stride, pad, out):
     """The mean of each window, by channel. Padding counts as zeros, as in PyTorch (``count_include_pad=True``).
 
-    Parameters are those of `max_pool_forward`.
+    Parameters are those of `max_pool_forward`, without `where`.
     """
     out[...] = _windows(x, window, stride, pad, 0).mean(axis=-1)
 
@@ -60,7 +65,7 @@ def avg_pool_forward(x, window, stride, pad, out):
 def avg_pool_backward(dout, window, stride, pad, dx):
     """Gradient of `avg_pool_forward`: each element of a window gets an even share of the window's `dout`.
 
-    Parameters are those of `max_pool_backward`.
+    Parameters are those of `max_pool_backward`, without `where`.
     """
     size = window[0] * window[1]
     _add_windows(np.repeat(dout[..., None] / size, size, axis=-1), window, stride, pad, dx)
