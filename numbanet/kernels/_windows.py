@@ -12,8 +12,8 @@ from numba.extending import intrinsic
 
 from ._vectors import Vectors
 
-VECTORS = 2  # vectors of channels that go along a row together
-FORWARD, BACKWARD = (2, 3), (1,)  # loops over so many rows and columns are written out in full
+VECTORS = (4, 2)  # vectors of channels that go along a row together
+FORWARD, BACKWARD = (2, 3), (1, 2)  # loops over so many rows and columns are written out in full
 
 
 class _Array(NamedTuple):
@@ -49,24 +49,32 @@ def _along(emit, channels, count, body, initial=()):
     `vectors` are the numbers of the channels that one or more vectors begin at; `mask` is the lanes to work on.
     """
     builder = emit.builder
-    together = VECTORS * emit.lanes
-    whole = builder.and_(channels, emit.constant(-together))
+    done = emit.constant(0)
+    for together in VECTORS:
+        width = together * emit.lanes
+        whole = builder.and_(builder.sub(channels, done), emit.constant(-width))
 
-    def several(c, _):
-        vectors = [builder.add(c, emit.constant(v * emit.lanes)) for v in range(VECTORS)]
-        emit.loop(count, 1, lambda i, carried: body(i, vectors, None, carried), initial)
+        def several(c, _, done=done, together=together):
+            c = builder.add(done, c)
+            vectors = [builder.add(c, emit.constant(v * emit.lanes)) for v in range(together)]
+            emit.loop(count, 1, lambda i, carried: body(i, vectors, None, carried), initial)
+
+        emit.loop(whole, width, several)
+        done = builder.add(done, whole)
 
     def one(c, _):
-        c = builder.add(whole, c)
+        c = builder.add(done, c)
         mask = emit.first_lanes(builder.sub(channels, c))
         emit.loop(count, 1, lambda i, carried: body(i, [c], mask, carried), initial)
 
-    emit.loop(whole, together, several)
-    emit.loop(builder.sub(channels, whole), emit.lanes, one)
+    emit.loop(builder.sub(channels, done), emit.lanes, one)
 
 
 def _rectangle(emit, height, width, squares, body, initial):
-    """``carried = body(i, j, carried)`` for i below `height` and j below `width`, row by row."""
+    """``carried = body(i, j, carried)`` for i below `height` and j below `width`, row by row.
+
+    What the first gets is `initial`, or None where the compiler can know that it is the first.
+    """
     builder = emit.builder
     done, ends = builder.append_basic_block("done"), []
     for size in squares:
@@ -74,7 +82,7 @@ def _rectangle(emit, height, width, squares, body, initial):
         same = [builder.icmp_signed("==", length, emit.constant(size)) for length in (height, width)]
         builder.cbranch(builder.and_(*same), square, other)
         builder.position_at_end(square)
-        carried = initial
+        carried = None
         for i in range(size):
             for j in range(size):
                 carried = body(emit.constant(i), emit.constant(j), carried)
@@ -94,9 +102,10 @@ def _rectangle(emit, height, width, squares, body, initial):
 def _windows(emit, x, i, rows, columns, count, initial, update, finish):
     """Go through the windows of row `i`, of `count` windows; `rows` and `columns` are (window, stride, pad).
 
-    ``carried = update(values, number, carried)`` gets vectors of a pixel, and its number in the window, row by row from
-    the window's first, in the picture or not; ``initial(number)`` is what each vector begins with, at the first inside.
-    ``finish(element, mask, carried)`` gets what came of one vector, and where that is in an array (windows, C).
+    ``carried = update(values, number, carried)`` gets vectors of a pixel of the window, and its number, row by row from
+    the first that is in the picture; `initial` is what is carried to that by each vector. ``finish(element, number,
+    mask, carried)`` gets what came of one vector, where that is in an array (windows, C), and the number of the first
+    pixel in the picture, counted from the first of the whole window.
     """
     builder, (height, width, channels) = emit.builder, x.shape
     size = columns[0]
@@ -123,13 +132,12 @@ def _windows(emit, x, i, rows, columns, count, initial, update, finish):
         def visit(i, j, carried):
             place = emit.moved(start, builder.mul(i, row), builder.mul(j, pixel))
             values = [emit.load(emit.moved(place, emit.elements(c)), mask) for c in vectors]
-            return update(values, builder.add(number, builder.add(builder.mul(i, size), j)), carried)
+            return update(values, builder.add(builder.mul(i, size), j), carried)
 
-        begin = initial(number)
-        carried = _rectangle(emit, rows_inside, columns_inside, FORWARD, visit, begin * len(vectors))
+        carried = _rectangle(emit, rows_inside, columns_inside, FORWARD, visit, initial * len(vectors))
         for v, c in enumerate(vectors):
-            part = carried[v * len(begin) : (v + 1) * len(begin)]
-            finish(builder.add(builder.mul(j, channels), c), mask, part)
+            part = carried[v * len(initial) : (v + 1) * len(initial)]
+            finish(builder.add(builder.mul(j, channels), c), number, mask, part)
 
     _along(emit, channels, count, window)
 
@@ -161,10 +169,8 @@ def _pixels(emit, dout, r, first, last, rows, columns, dx, value, finish):
             row = builder.sub(builder.add(r, row_pad), builder.mul(i, row_stride))
             number = builder.add(builder.mul(row, size), builder.sub(position, builder.mul(j, stride)))
             place = builder.mul(builder.add(builder.mul(i, count), j), channels)
-            return [
-                builder.fadd(total, value(builder.add(place, channel), number, mask))
-                for total, channel in zip(sums, vectors, strict=True)
-            ]
+            values = [value(builder.add(place, channel), number, mask) for channel in vectors]
+            return values if sums is None else _sums(emit, sums, values)
 
         zero = ir.Constant(emit.vector, None)
         height, across = builder.sub(last, first), builder.sub(ahead, begun)
@@ -180,6 +186,10 @@ def _pixels(emit, dout, r, first, last, rows, columns, dx, value, finish):
 def _integers(emit, width):
     """Vectors of unsigned integers of `width` bits, as many to a vector as there are floats."""
     return Vectors(emit.context, emit.builder, types.Integer.from_bitwidth(width, signed=False), emit.lanes)
+
+
+def _sums(emit, totals, values):
+    return [emit.builder.fadd(total, value) for total, value in zip(totals, values, strict=True)]
 
 
 def _larger(emit, value, best):
@@ -198,12 +208,14 @@ def largest(emit, x, i, rows, columns, out):
     """(x, i, rows, columns, out): the largest of each channel, or NaN, of row `i` of windows, in `out` (windows, C)."""
 
     def update(values, number, best):
+        if best is None:
+            return values
         return [_larger(emit, value, so_far) for value, so_far in zip(values, best, strict=True)]
 
-    def finish(element, mask, best):
+    def finish(element, number, mask, best):
         emit.store(best[0], emit.moved(out.data, emit.elements(element)), mask)
 
-    _windows(emit, x, i, rows, columns, out.shape[0], lambda number: [_lowest(emit)], update, finish)
+    _windows(emit, x, i, rows, columns, out.shape[0], [_lowest(emit)], update, finish)
 
 
 @_pass
@@ -211,24 +223,26 @@ def first_largest(emit, x, i, rows, columns, out, where):
     """(x, i, rows, columns, out, where): as `largest`, and the number in its window of the first that is as large."""
     builder = emit.builder
     numbers, kept = _integers(emit, 8 * emit.itemsize), _integers(emit, where.dtype.bitwidth)
+    first = ir.Constant(numbers.vector, None)
 
     def update(values, number, carried):
+        if carried is None:
+            return [part for value in values for part in (value, first)]
         after, number = [], numbers.spread(_resized(builder, number, numbers.element))
         for value, best, place in zip(values, carried[::2], carried[1::2], strict=True):
             takes = builder.fcmp_unordered(">", value, best)  # it is larger, or one of them is NaN: not the best
             takes = builder.and_(takes, builder.fcmp_ordered("ord", best, best))
-            after += [_larger(emit, value, best), builder.select(takes, number, place)]
+            after += [builder.select(takes, value, best), builder.select(takes, number, place)]
         return after
 
-    def finish(element, mask, carried):
+    def finish(element, number, mask, carried):
         best, place = carried
+        place = builder.add(place, numbers.spread(_resized(builder, number, numbers.element)))
         emit.store(best, emit.moved(out.data, emit.elements(element)), mask)
         kept.store(_resized(builder, place, kept.vector), kept.moved(where.data, kept.elements(element)), mask)
 
-    def initial(number):  # which is where a window of nothing but -inf has its maximum
-        return [_lowest(emit), numbers.spread(_resized(builder, number, numbers.element))]
-
-    _windows(emit, x, i, rows, columns, out.shape[0], initial, update, finish)
+    # A window of nothing but -inf has its maximum at its first pixel.
+    _windows(emit, x, i, rows, columns, out.shape[0], [_lowest(emit), first], update, finish)
 
 
 @_pass
@@ -238,13 +252,13 @@ def mean(emit, x, i, rows, columns, out):
     size = emit.spread(builder.sitofp(builder.mul(rows[0], columns[0]), emit.element))
 
     def update(values, number, sums):
-        return [builder.fadd(total, value) for total, value in zip(sums, values, strict=True)]
+        return values if sums is None else _sums(emit, sums, values)
 
-    def finish(element, mask, sums):
+    def finish(element, number, mask, sums):
         emit.store(builder.fdiv(sums[0], size), emit.moved(out.data, emit.elements(element)), mask)
 
     zero = ir.Constant(emit.vector, None)
-    _windows(emit, x, i, rows, columns, out.shape[0], lambda number: [zero], update, finish)
+    _windows(emit, x, i, rows, columns, out.shape[0], [zero], update, finish)
 
 
 @_pass
