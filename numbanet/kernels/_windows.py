@@ -99,15 +99,15 @@ def _rectangle(emit, height, width, squares, body, initial):
     return [emit.either(*((carried[n], block) for carried, block in ends)) for n in range(len(initial))]
 
 
-def _windows(emit, x, i, rows, columns, count, initial, update, finish):
+def _windows(emit, picture, i, rows, columns, count, body):
     """Go through the windows of row `i`, of `count` windows; `rows` and `columns` are (window, stride, pad).
 
-    ``carried = update(values, number, carried)`` gets vectors of a pixel of the window, and its number, row by row from
-    the first that is in the picture; `initial` is what is carried to that by each vector. ``finish(element, number,
-    mask, carried)`` gets what came of one vector, where that is in an array (windows, C), and the number of the first
-    pixel in the picture, counted from the first of the whole window.
+    ``body(visit, number, elements, mask)`` is for one or more vectors of a window's channels: `elements` is where these
+    are in an array (windows, C), and `number` is that of the first pixel in the picture, counted row by row from the
+    first of the whole window. ``visit(update, initial)`` is a loop over the window's pixels in the picture:
+    ``carried = update(places, number, carried)`` with a place for each vector, and numbers counted from the first.
     """
-    builder, (height, width, channels) = emit.builder, x.shape
+    builder, (height, width, channels) = emit.builder, picture.shape
     size = columns[0]
     pixel = emit.elements(channels)
     row = builder.mul(width, pixel)
@@ -125,28 +125,28 @@ def _windows(emit, x, i, rows, columns, count, initial, update, finish):
 
     def window(j, vectors, mask, _):
         first_column, left, columns_inside = cut(j, columns, width)
-        start = emit.moved(x.data, builder.mul(top, row), builder.mul(left, pixel))
+        start = emit.moved(picture.data, builder.mul(top, row), builder.mul(left, pixel))
         number = builder.mul(builder.sub(top, first_row), size)
         number = builder.add(number, builder.sub(left, first_column))
 
-        def visit(i, j, carried):
-            place = emit.moved(start, builder.mul(i, row), builder.mul(j, pixel))
-            values = [emit.load(emit.moved(place, emit.elements(c)), mask) for c in vectors]
-            return update(values, builder.add(builder.mul(i, size), j), carried)
+        def visit(update, initial=()):
+            def at(i, j, carried):
+                place = emit.moved(start, builder.mul(i, row), builder.mul(j, pixel))
+                places = [emit.moved(place, emit.elements(c)) for c in vectors]
+                return update(places, builder.add(builder.mul(i, size), j), carried)
 
-        carried = _rectangle(emit, rows_inside, columns_inside, FORWARD, visit, initial * len(vectors))
-        for v, c in enumerate(vectors):
-            part = carried[v * len(initial) : (v + 1) * len(initial)]
-            finish(builder.add(builder.mul(j, channels), c), number, mask, part)
+            return _rectangle(emit, rows_inside, columns_inside, FORWARD, at, initial)
+
+        body(visit, number, [builder.add(builder.mul(j, channels), c) for c in vectors], mask)
 
     _along(emit, channels, count, window)
 
 
-def _pixels(emit, dout, r, first, last, rows, columns, dx, value, finish):
-    """Go through the pixels of row `r`: each gets the sum of ``value(element, number, mask)`` over its windows.
+def _pixels(emit, dout, r, first, last, rows, columns, dx, values, finish):
+    """Go through the pixels of row `r`: each gets the sum of ``values(elements, number, mask)`` over its windows.
 
-    These are in the rows of windows from `first` to `last`; `element` is where the window's pixel is in an array of the
-    shape of `dout`, and `number` that of the pixel in the window. ``finish(sum)`` goes into `dx` (W, C).
+    These are in the rows of windows from `first` to `last`; `elements` are where vectors of the window are in an array
+    of the shape of `dout`, and `number` is that of the pixel in the window. ``finish(sum)`` goes into `dx` (W, C).
     """
     builder = emit.builder
     (_, count, channels), width = dout.shape, dx.shape[0]
@@ -169,8 +169,8 @@ def _pixels(emit, dout, r, first, last, rows, columns, dx, value, finish):
             row = builder.sub(builder.add(r, row_pad), builder.mul(i, row_stride))
             number = builder.add(builder.mul(row, size), builder.sub(position, builder.mul(j, stride)))
             place = builder.mul(builder.add(builder.mul(i, count), j), channels)
-            values = [value(builder.add(place, channel), number, mask) for channel in vectors]
-            return values if sums is None else _sums(emit, sums, values)
+            parts = values([builder.add(place, channel) for channel in vectors], number, mask)
+            return _sums(emit, sums, parts) if sums else parts
 
         zero = ir.Constant(emit.vector, None)
         height, across = builder.sub(last, first), builder.sub(ahead, begun)
@@ -186,6 +186,20 @@ def _pixels(emit, dout, r, first, last, rows, columns, dx, value, finish):
 def _integers(emit, width):
     """Vectors of unsigned integers of `width` bits, as many to a vector as there are floats."""
     return Vectors(emit.context, emit.builder, types.Integer.from_bitwidth(width, signed=False), emit.lanes)
+
+
+def _size(emit, rows, columns):
+    """The number of a window's elements in every lane."""
+    return emit.spread(emit.builder.sitofp(emit.builder.mul(rows[0], columns[0]), emit.element))
+
+
+def _load(emit, array, elements, mask):
+    return [emit.load(emit.moved(array.data, emit.elements(element)), mask) for element in elements]
+
+
+def _store(emit, vectors, array, elements, mask):
+    for vector, element in zip(vectors, elements, strict=True):
+        emit.store(vector, emit.moved(array.data, emit.elements(element)), mask)
 
 
 def _sums(emit, totals, values):
@@ -207,15 +221,14 @@ def _lowest(emit):
 def largest(emit, x, i, rows, columns, out):
     """(x, i, rows, columns, out): the largest of each channel, or NaN, of row `i` of windows, in `out` (windows, C)."""
 
-    def update(values, number, best):
-        if best is None:
-            return values
-        return [_larger(emit, value, so_far) for value, so_far in zip(values, best, strict=True)]
+    def window(visit, number, elements, mask):
+        def update(places, number, best):
+            values = [emit.load(place, mask) for place in places]
+            return [_larger(emit, *pair) for pair in zip(values, best, strict=True)] if best else values
 
-    def finish(element, number, mask, best):
-        emit.store(best[0], emit.moved(out.data, emit.elements(element)), mask)
+        _store(emit, visit(update, [_lowest(emit)] * len(elements)), out, elements, mask)
 
-    _windows(emit, x, i, rows, columns, out.shape[0], [_lowest(emit)], update, finish)
+    _windows(emit, x, i, rows, columns, out.shape[0], window)
 
 
 @_pass
@@ -223,42 +236,88 @@ def first_largest(emit, x, i, rows, columns, out, where):
     """(x, i, rows, columns, out, where): as `largest`, and the number in its window of the first that is as large."""
     builder = emit.builder
     numbers, kept = _integers(emit, 8 * emit.itemsize), _integers(emit, where.dtype.bitwidth)
-    first = ir.Constant(numbers.vector, None)
+    first = ir.Constant(numbers.vector, None)  # where a window of nothing but -inf has its maximum
 
-    def update(values, number, carried):
-        if carried is None:
-            return [part for value in values for part in (value, first)]
-        after, number = [], numbers.spread(_resized(builder, number, numbers.element))
-        for value, best, place in zip(values, carried[::2], carried[1::2], strict=True):
-            takes = builder.fcmp_unordered(">", value, best)  # it is larger, or one of them is NaN: not the best
-            takes = builder.and_(takes, builder.fcmp_ordered("ord", best, best))
-            after += [builder.select(takes, value, best), builder.select(takes, number, place)]
-        return after
+    def window(visit, number, elements, mask):
+        def update(places, number, carried):
+            values = [emit.load(place, mask) for place in places]
+            if carried is None:
+                return [part for value in values for part in (value, first)]
+            after, number = [], numbers.spread(_resized(builder, number, numbers.element))
+            for value, best, where in zip(values, carried[::2], carried[1::2], strict=True):
+                takes = builder.fcmp_unordered(">", value, best)  # it is larger, or one of them is NaN: not the best
+                takes = builder.and_(takes, builder.fcmp_ordered("ord", best, best))
+                after += [builder.select(takes, value, best), builder.select(takes, number, where)]
+            return after
 
-    def finish(element, number, mask, carried):
-        best, place = carried
-        place = builder.add(place, numbers.spread(_resized(builder, number, numbers.element)))
-        emit.store(best, emit.moved(out.data, emit.elements(element)), mask)
-        kept.store(_resized(builder, place, kept.vector), kept.moved(where.data, kept.elements(element)), mask)
+        carried = visit(update, [_lowest(emit), first] * len(elements))
+        _store(emit, carried[::2], out, elements, mask)
+        number = numbers.spread(_resized(builder, number, numbers.element))
+        places = [_resized(builder, builder.add(number, place), kept.vector) for place in carried[1::2]]
+        _store(kept, places, where, elements, mask)
 
-    # A window of nothing but -inf has its maximum at its first pixel.
-    _windows(emit, x, i, rows, columns, out.shape[0], [_lowest(emit), first], update, finish)
+    _windows(emit, x, i, rows, columns, out.shape[0], window)
 
 
 @_pass
 def mean(emit, x, i, rows, columns, out):
     """(x, i, rows, columns, out): the sum of each channel of row `i` of windows by their size, in `out`."""
+    size = _size(emit, rows, columns)
+
+    def window(visit, number, elements, mask):
+        def update(places, number, sums):
+            values = [emit.load(place, mask) for place in places]
+            return _sums(emit, sums, values) if sums else values
+
+        sums = visit(update, [ir.Constant(emit.vector, None)] * len(elements))
+        _store(emit, [emit.builder.fdiv(total, size) for total in sums], out, elements, mask)
+
+    _windows(emit, x, i, rows, columns, out.shape[0], window)
+
+
+# Backward, windows that do not overlap: each writes its pixels.
+
+
+@_pass
+def to_largest(emit, dout, where, i, rows, columns, dx):
+    """(dout, where, i, rows, columns, dx): row `i` of windows, `dout` (windows, C), to its maxima in `dx`."""
     builder = emit.builder
-    size = emit.spread(builder.sitofp(builder.mul(rows[0], columns[0]), emit.element))
+    numbers = _integers(emit, where.dtype.bitwidth)
 
-    def update(values, number, sums):
-        return values if sums is None else _sums(emit, sums, values)
+    def window(visit, number, elements, mask):
+        gradients = _load(emit, dout, elements, mask)
+        first = numbers.spread(_resized(builder, number, numbers.element))
+        wheres = [builder.sub(place, first) for place in _load(numbers, where, elements, mask)]
 
-    def finish(element, number, mask, sums):
-        emit.store(builder.fdiv(sums[0], size), emit.moved(out.data, emit.elements(element)), mask)
+        def update(places, number, _):
+            number = numbers.spread(_resized(builder, number, numbers.element))
+            for place, gradient, where in zip(places, gradients, wheres, strict=True):
+                here = builder.icmp_unsigned("==", where, number)
+                emit.store(builder.select(here, gradient, ir.Constant(emit.vector, None)), place, mask)
 
-    zero = ir.Constant(emit.vector, None)
-    _windows(emit, x, i, rows, columns, out.shape[0], [zero], update, finish)
+        visit(update)
+
+    _windows(emit, dx, i, rows, columns, dout.shape[0], window)
+
+
+@_pass
+def to_all(emit, dout, i, rows, columns, dx):
+    """(dout, i, rows, columns, dx): row `i` of windows, `dout` (windows, C), evenly to their pixels in `dx`."""
+    size = _size(emit, rows, columns)
+
+    def window(visit, number, elements, mask):
+        shares = [emit.builder.fdiv(gradient, size) for gradient in _load(emit, dout, elements, mask)]
+
+        def update(places, number, _):
+            for place, share in zip(places, shares, strict=True):
+                emit.store(share, place, mask)
+
+        visit(update)
+
+    _windows(emit, dx, i, rows, columns, dout.shape[0], window)
+
+
+# Backward, windows that overlap: each pixel adds up what its windows give it.
 
 
 @_pass
@@ -267,25 +326,23 @@ def from_largest(emit, dout, where, r, first, last, rows, columns, dx):
     builder = emit.builder
     numbers = _integers(emit, where.dtype.bitwidth)
 
-    def value(element, number, mask):
-        place = numbers.load(numbers.moved(where.data, numbers.elements(element)), mask)
-        here = builder.icmp_unsigned("==", place, numbers.spread(_resized(builder, number, numbers.element)))
-        gradient = emit.load(emit.moved(dout.data, emit.elements(element)), mask)
-        return builder.select(here, gradient, ir.Constant(emit.vector, None))
+    def values(elements, number, mask):
+        number, zero = numbers.spread(_resized(builder, number, numbers.element)), ir.Constant(emit.vector, None)
+        pairs = zip(_load(emit, dout, elements, mask), _load(numbers, where, elements, mask), strict=True)
+        return [builder.select(builder.icmp_unsigned("==", where, number), value, zero) for value, where in pairs]
 
-    _pixels(emit, dout, r, first, last, rows, columns, dx, value, lambda total: total)
+    _pixels(emit, dout, r, first, last, rows, columns, dx, values, lambda total: total)
 
 
 @_pass
 def from_mean(emit, dout, r, first, last, rows, columns, dx):
     """(dout, r, first, last, rows, columns, dx): row `r` of `dx`, an even share of each window that it is in."""
-    builder = emit.builder
-    size = emit.spread(builder.sitofp(builder.mul(rows[0], columns[0]), emit.element))
+    size = _size(emit, rows, columns)
 
-    def value(element, number, mask):
-        return emit.load(emit.moved(dout.data, emit.elements(element)), mask)
+    def values(elements, number, mask):
+        return _load(emit, dout, elements, mask)
 
-    _pixels(emit, dout, r, first, last, rows, columns, dx, value, lambda total: builder.fdiv(total, size))
+    _pixels(emit, dout, r, first, last, rows, columns, dx, values, lambda total: emit.builder.fdiv(total, size))
 
 
 def _resized(builder, value, kind):

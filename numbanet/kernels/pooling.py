@@ -1,15 +1,15 @@
 """Pooling.
 
 N pictures, H rows, W columns, C channels, the channels of a pixel together. Forward is parallel over the rows of
-windows, backward over the rows of pixels: each writes its own row, an element once, from all the windows that it is in,
-in order.
+windows. So is backward where windows do not overlap: each writes the rows of pixels up to the next. Where they overlap,
+backward is parallel over the rows of pixels: each element is written once, from the windows that it is in, in order.
 """
 
 from numba import prange
 
 from ._jit import serial
 from ._parallel import kernel
-from ._windows import first_largest, from_largest, from_mean, largest, mean
+from ._windows import first_largest, from_largest, from_mean, largest, mean, to_all, to_largest
 from .normalization import column_sums
 
 # Nanoseconds an element takes on one core: of the input forward, of the output's gradient backward.
@@ -29,6 +29,23 @@ def _windows_around(r, along, count):
     return max((r + pad - window + stride) // stride, 0), min((r + pad) // stride + 1, count)
 
 
+@serial
+def _overlap(window, stride):
+    return window[0] > stride[0] or window[1] > stride[1]
+
+
+@serial
+def _clear_between(dx, i, rows, columns, counts):
+    """Zeros in the rows of pixels that belong to row `i` of windows, where these do not fill them."""
+    (height, width, _), (window, stride, pad) = dx.shape, rows
+    first = max(i * stride - pad, 0)
+    last = min((i + 1) * stride - pad, height) if i + 1 < counts[0] else height
+    if last > i * stride - pad + window or columns[0] < columns[1] or counts[1] * columns[1] - columns[2] < width:
+        pixels = dx[first:last].reshape(-1)
+        for j in range(pixels.size):
+            pixels[j] = 0
+
+
 @kernel(FORWARD_NS)
 def max_pool_forward(x, window, stride, pad, out, where):
     count = out.shape[1]
@@ -43,12 +60,18 @@ def max_pool_forward(x, window, stride, pad, out, where):
 
 @kernel(BACKWARD_NS)
 def max_pool_backward(dout, where, window, stride, pad, dx):
-    height = dx.shape[1]
+    height, counts = dx.shape[1], dout.shape[1:3]
     rows, columns = _by_axis(window, stride, pad)
-    for row in prange(len(dx) * height):
-        n, r = row // height, row % height
-        first, last = _windows_around(r, rows, dout.shape[1])
-        from_largest(dout[n], where[n], r, first, last, rows, columns, dx[n, r])
+    if _overlap(window, stride):
+        for row in prange(len(dx) * height):
+            n, r = row // height, row % height
+            first, last = _windows_around(r, rows, counts[0])
+            from_largest(dout[n], where[n], r, first, last, rows, columns, dx[n, r])
+    else:
+        for row in prange(len(dx) * counts[0]):
+            n, i = row // counts[0], row % counts[0]
+            _clear_between(dx[n], i, rows, columns, counts)
+            to_largest(dout[n, i], where[n, i], i, rows, columns, dx[n])
 
 
 @kernel(FORWARD_NS)
@@ -62,12 +85,18 @@ def avg_pool_forward(x, window, stride, pad, out):
 
 @kernel(BACKWARD_NS)
 def avg_pool_backward(dout, window, stride, pad, dx):
-    height = dx.shape[1]
+    height, counts = dx.shape[1], dout.shape[1:3]
     rows, columns = _by_axis(window, stride, pad)
-    for row in prange(len(dx) * height):
-        n, r = row // height, row % height
-        first, last = _windows_around(r, rows, dout.shape[1])
-        from_mean(dout[n], r, first, last, rows, columns, dx[n, r])
+    if _overlap(window, stride):
+        for row in prange(len(dx) * height):
+            n, r = row // height, row % height
+            first, last = _windows_around(r, rows, counts[0])
+            from_mean(dout[n], r, first, last, rows, columns, dx[n, r])
+    else:
+        for row in prange(len(dx) * counts[0]):
+            n, i = row // counts[0], row % counts[0]
+            _clear_between(dx[n], i, rows, columns, counts)
+            to_all(dout[n, i], i, rows, columns, dx[n])
 
 
 @kernel(GLOBAL_NS)
