@@ -67,6 +67,18 @@ class Normalization(_Family):
     params = _params("normalization")
 
 
+class GroupNorm(_Family):
+    params = _params("groupnorm")
+
+
+class Pooling(_Family):
+    params = _params("pooling")
+
+
+class Layout(_Family):
+    params = _params("layout")
+
+
 class Dropout(_Family):
     params = _params("dropout")
 

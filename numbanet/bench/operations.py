@@ -36,7 +36,10 @@ FAMILIES = {
     "convolution": Family("NHCFR", ((64, 32, 3, 32, 3), (64, 16, 32, 64, 3), (64, 8, 128, 128, 3))),
     "activations": Family("P", ((16_384,), (262_144,)), elementwise=True),
     "losses": Family("NC", ((256, 10), (256, 1000))),
-    "normalization": Family("ND", ((64, 128), (256, 512))),
+    "normalization": Family("ND", ((64, 128), (256, 512)), ((8192, 128), (131_072, 32))),
+    "groupnorm": Family("NPCG", ((32, 1024, 32, 8), (128, 64, 128, 32))),
+    "pooling": Family("NHCRS", ((128, 32, 32, 2, 2), (128, 32, 32, 3, 2), (128, 16, 64, 2, 2))),
+    "layout": Family("NCP", ((128, 3, 1024), (128, 64, 64))),
     "augmentation": Family("NCHW", ((50, 1, 28, 28), (128, 3, 32, 32))),
     "dropout": Family("P", ((16_384,), (262_144,)), elementwise=True),
     "updates": Family("P", ((100_000,), (1_000_000,)), ((16_000_000,),)),
@@ -114,6 +117,24 @@ def _rows(rng, dtype, lengths):
     return rng.permutation(lengths["N"])
 
 
+def _windows(dtype=None):
+    """An array with a value for each window and channel: floats, or numbers of elements of a window."""
+
+    def make(rng, given, lengths):
+        size, stride, pad = lengths["R"], lengths["S"], _pad(rng, given, lengths)[0]
+        count = (lengths["H"] + 2 * pad - size) // stride + 1
+        shape = lengths["N"], count, count, lengths["C"]
+        if dtype:
+            return rng.integers(size * size, size=shape, dtype=dtype)
+        return rng.standard_normal(shape, np.float32).astype(given, copy=False)
+
+    return make
+
+
+def _pad(rng, dtype, lengths):
+    return ((lengths["R"] - 1) // 2,) * 2
+
+
 def _affine_backward(**makers):
     return {**makers, "dx": "ND", "dw": "DM", "db": "M"}
 
@@ -185,6 +206,26 @@ def _table():
     add("normalization", "batchnorm_backward", **_normalization_backward("D"))
     add("normalization", "layernorm_forward", **scale, eps=1e-5, mean="N", inv_std="N", out="ND")
     add("normalization", "layernorm_backward", **_normalization_backward("N"))
+    groups = {"groups": lambda rng, dtype, lengths: lengths["G"]}
+    arrays = {"dout": "NPC", "x": "NPC", "gamma": "C", "mean": "NG", "inv_std": _between(0.5, 2, "NG")}
+    scale = {"x": "NPC", "gamma": "C", "beta": "C"}
+    add("groupnorm", "groupnorm_forward", **scale, **groups, eps=1e-5, mean="NG", inv_std="NG", out="NPC")
+    add("groupnorm", "groupnorm_backward", **arrays, **groups, dx="NPC", dgamma="C", dbeta="C")
+    how = {
+        "window": lambda rng, dtype, lengths: (lengths["R"], lengths["R"]),
+        "stride": lambda rng, dtype, lengths: (lengths["S"], lengths["S"]),
+        "pad": _pad,
+    }
+    floats, places = _windows(), _windows(np.uint8)
+    add("pooling", "max_pool_forward", x="NHHC", **how, out=floats, where=places)
+    add("pooling", "max_pool_backward", dout=floats, where=places, **how, dx="NHHC")
+    add("pooling", "avg_pool_forward", x="NHHC", **how, out=floats)
+    add("pooling", "avg_pool_backward", dout=floats, **how, dx="NHHC")
+    add("pooling", "global_avg_pool_forward", x="NHHC", out="NC")
+    add("pooling", "global_avg_pool_backward", dout="NC", dx="NHHC")
+    add("layout", "channels_last", x="NCP", out="NPC")
+    add("layout", "channels_first", x="NPC", out="NCP")
+    add("activations", "add", x="P", y="P", out="P")
     shift = {"padding": 4, "flip": True}
     add("augmentation", "augment", x="NCHW", rows=_rows, key=_key, **shift, out="NCHW")
     add("dropout", "dropout_forward", x="P", key=_key, keep_ratio=0.8, out="P")

@@ -157,6 +157,54 @@ def _conv_backward(t, wanted=(True, True, True), relu=False):
     return [way(True), way(False)]
 
 
+def _both_layouts(*arrays):
+    """Pictures (N, H, W, C) in torch's order, by each of its layouts."""
+    return [[_pictures(array, channels_last) for array in arrays] for channels_last in (True, False)]
+
+
+def _max_pool_backward(t):
+    how = t.window, t.stride, t.pad, [1, 1], False
+
+    def way(dout, x):
+        _, indices = aten.max_pool2d_with_indices(x, *how)
+        return lambda: aten.max_pool2d_with_indices_backward(dout, x, *how, indices)
+
+    return [way(*pictures) for pictures in _both_layouts(t.dout, torch.randn_like(t.dx))]
+
+
+def _avg_pool_backward(t):
+    def way(dout, x):
+        return lambda: aten.avg_pool2d_backward(dout, x, t.window, t.stride, t.pad, False, True, None)
+
+    return [way(*pictures) for pictures in _both_layouts(t.dout, t.dx)]
+
+
+def _pool_forward(function):
+    """``function(x, t)`` in both layouts."""
+    return lambda t: [lambda x=x: function(x, t) for (x,) in _both_layouts(t.x)]
+
+
+def _groupnorm_forward(t):
+    return [
+        lambda x=x: aten.native_group_norm(x, t.gamma, t.beta, *t.x.mT.shape, t.groups, t.eps) for x in _by_pixel(t.x)
+    ]
+
+
+def _groupnorm_backward(t):
+    def way(dout, x):
+        shape = t.x.mT.shape
+        return lambda: aten.native_group_norm_backward(
+            dout, x, t.mean, t.inv_std, t.gamma, *shape, t.groups, [True] * 3
+        )
+
+    return [way(*pair) for pair in zip(_by_pixel(t.dout), _by_pixel(t.x), strict=True)]
+
+
+def _by_pixel(x):
+    """(N, P, C) as pictures of one row, by each of torch's layouts."""
+    return [layout for (layout,) in _both_layouts(x[:, None])]
+
+
 _FUSED = ({"fused": True}, {"foreach": True}, {"foreach": False})
 _FOREACH = _FUSED[1:]
 
@@ -201,6 +249,19 @@ WAYS = {
     "batchnorm_backward": _batchnorm_backward,
     "layernorm_forward": lambda t: lambda: aten.native_layer_norm(t.x, [len(t.gamma)], t.gamma, t.beta, t.eps),
     "layernorm_backward": _layernorm_backward,
+    "groupnorm_forward": _groupnorm_forward,
+    "groupnorm_backward": _groupnorm_backward,
+    "max_pool_forward": _pool_forward(lambda x, t: aten.max_pool2d_with_indices(x, t.window, t.stride, t.pad)),
+    "max_pool_backward": _max_pool_backward,
+    "avg_pool_forward": _pool_forward(lambda x, t: F.avg_pool2d(x, t.window, t.stride, t.pad)),
+    "avg_pool_backward": _avg_pool_backward,
+    "global_avg_pool_forward": _pool_forward(lambda x, t: x.mean((2, 3))),
+    "global_avg_pool_backward": lambda t: [
+        lambda: t.dx.copy_(t.dout[:, None, None, :] / (t.dx.shape[1] * t.dx.shape[2])),
+    ],
+    "channels_last": lambda t: lambda: t.out.copy_(t.x.mT),
+    "channels_first": lambda t: lambda: t.out.copy_(t.x.mT),
+    "add": lambda t: lambda: torch.add(t.x, t.y, out=t.out),
     "dropout_forward": lambda t: [
         lambda: F.dropout(t.x, 1 - t.keep_ratio, True),
         lambda: aten.native_dropout(t.x, 1 - t.keep_ratio, True),
