@@ -106,6 +106,57 @@ def test_normalization(kind):
     check_gradients(forward, backward, dict(zip(["x", "gamma", "beta"], draw((5, 6), 6, 6), strict=True)))
 
 
+def test_groupnorm():
+    def normalize(x, gamma, beta):
+        shapes = {"mean": (2, 3), "inv_std": (2, 3), "out": x.shape}
+        return call(kernels.groupnorm_forward, x, gamma, beta, 3, 1e-3, **shapes)
+
+    def forward(x, gamma, beta):
+        return normalize(x, gamma, beta)["out"]
+
+    def backward(dout, x, gamma, beta):
+        kept = normalize(x, gamma, beta)
+        arrays = dout, x, gamma, kept["mean"], kept["inv_std"]
+        gradients = call(kernels.groupnorm_backward, *arrays, 3, dx=x.shape, dgamma=6, dbeta=6)
+        return {"x": gradients["dx"], "gamma": gradients["dgamma"], "beta": gradients["dbeta"]}
+
+    check_gradients(forward, backward, dict(zip(["x", "gamma", "beta"], draw((2, 5, 6), 6, 6), strict=True)))
+
+
+# Side by side, with pixels left over, and overlapping in both directions, with padding.
+@pytest.mark.parametrize("how", [((2, 2), (2, 2), (0, 0)), ((2, 1), (3, 2), (1, 0)), ((3, 2), (1, 1), (1, 1))])
+@pytest.mark.parametrize("kind", ["max", "avg"])
+def test_pooling(kind, how):
+    shape = (2, 5, 7, 3)
+    window, stride, pad = how
+    count = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape[1:3], window, stride, pad, strict=True)]
+    out_shape = (2, *count, 3)
+
+    def pool(x):
+        where = np.zeros(out_shape, np.uint8)
+        out = np.full(out_shape, np.nan)
+        getattr(kernels, f"{kind}_pool_forward")(x, *how, out, *([where] if kind == "max" else []))
+        return out, where
+
+    def backward(dout, x):
+        dx = np.full(shape, np.nan)
+        seen = [pool(x)[1]] if kind == "max" else []
+        getattr(kernels, f"{kind}_pool_backward")(dout, *seen, *how, dx)
+        return {"x": dx}
+
+    # All numbers differ by more than the step of the differences.
+    x = np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape) / 100
+    check_gradients(lambda x: pool(x)[0], backward, {"x": x})
+
+
+def test_global_avg_pool():
+    def backward(dout, x):
+        return {"x": call(kernels.global_avg_pool_backward, dout, dx=x.shape)["dx"]}
+
+    (x,) = draw((2, 3, 5, 4))
+    check_gradients(lambda x: call(kernels.global_avg_pool_forward, x, out=(2, 4))["out"], backward, {"x": x})
+
+
 @pytest.mark.parametrize("name", ["softmax_loss", "svm_loss", "squared_error_loss", "binary_cross_entropy_loss"])
 def test_loss(name):
     scores, target = draw((5, 4), (5, 4))

@@ -238,6 +238,57 @@ def test_layernorm_is_that_of_torch(torch):
     assert_all_close([ours["out"], *list(gradients.values())[1:]], theirs)
 
 
+def pictures(array, back=False):
+    """From (N, H, W, C) to torch's order, or back."""
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1) if back else array.transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("groups", [1, 3, 6])
+def test_groupnorm_is_that_of_torch(groups, torch):
+    x, dout, gamma, beta = draw((5, 4, 7, 6), (5, 4, 7, 6), 6, 6)
+    flat, statistics = (5, 28, 6), (5, groups)
+    shapes = {"mean": statistics, "inv_std": statistics, "out": flat}
+    ours = call(kernels.groupnorm_forward, x.reshape(flat), gamma, beta, groups, 1e-5, **shapes)
+    arrays = dout.reshape(flat), x.reshape(flat), gamma, ours["mean"], ours["inv_std"]
+    gradients = call(kernels.groupnorm_backward, *arrays, groups, dx=flat, dgamma=6, dbeta=6)
+    got = [pictures(a.reshape(x.shape)) for a in (ours["out"], gradients["dx"])]
+
+    def forward(x, gamma, beta):
+        return torch.nn.functional.group_norm(x, groups, gamma, beta)
+
+    theirs = torch_gradients(torch, forward, pictures(dout), pictures(x), gamma, beta)
+    assert_all_close([*got, gradients["dgamma"], gradients["dbeta"]], theirs)
+
+
+@pytest.mark.parametrize("how", [((2, 2), (2, 2), (0, 0)), ((3, 2), (2, 1), (1, 0)), ((2, 3), (3, 4), (0, 1))])
+def test_pooling_is_that_of_torch(how, torch):
+    """Many elements are equal, so that it shows which of them are taken; a NaN is the largest of its window."""
+    window, stride, pad = how
+    shape = (3, 7, 8, 17)
+    x, dout = draw(shape, shape)
+    x = np.round(x)
+    x[1, 3, 4, 5] = np.nan
+    count = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape[1:3], window, stride, pad, strict=True)]
+    dout = np.ascontiguousarray(dout[:, : count[0], : count[1]])
+    for name, theirs in (("max", torch.nn.functional.max_pool2d), ("avg", torch.nn.functional.avg_pool2d)):
+        out, dx, where = np.full_like(dout, np.nan), np.full_like(x, np.nan), np.zeros(dout.shape, np.uint8)
+        kept = [where] if name == "max" else []
+        getattr(kernels, f"{name}_pool_forward")(x, *how, out, *kept)
+        getattr(kernels, f"{name}_pool_backward")(dout, *kept, *how, dx)
+        expected = torch_gradients(torch, lambda x, f=theirs: f(x, *how), pictures(dout), pictures(x))
+        assert np.isnan(out).any()
+        assert_all_close([pictures(out), pictures(dx)], expected)
+
+
+def test_a_window_of_nothing_but_minus_infinity_has_its_maximum_inside_of_the_picture():
+    x, where, dx = np.full((1, 3, 3, 2), -np.inf), np.zeros((1, 2, 2, 2), np.uint8), np.zeros((1, 3, 3, 2))
+    out = np.zeros((1, 2, 2, 2))
+    kernels.max_pool_forward(x, (3, 3), (2, 2), (1, 1), out, where)
+    assert (out == -np.inf).all()
+    kernels.max_pool_backward(np.ones_like(out), where, (3, 3), (2, 2), (1, 1), dx)
+    assert dx[0, :, :, 0].tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
+
+
 ADAM = {"betas": (0.9, 0.999), "eps": 1e-8}
 
 
