@@ -83,7 +83,7 @@ ROWS = [
     *sizes("ND", (1, 1), (1, 5), (2, 3), (7, 63), (8, 64), (9, 65), (16, 1), (64, 300), (129, 16), (131, 137)),
 ]
 
-PICTURES = [
+PIXELS = [
     *sizes("NPC", (1, 1, 1), (2, 15, 3), (3, 49, 1), (7, 1, 17), (2, 16, 32), (1, 65, 16), (5, 300, 3), (2, 63, 70)),
 ]
 # One group, one for each channel, and between; more channels, pixels and pictures than the kernel takes at a time.
@@ -316,8 +316,8 @@ CASES = {
     "avg_pool_backward": pooling("dx", dout="NIJC", **WINDOW, dx="NHWC"),
     "global_avg_pool_forward": cases(MAPS, "out", terms="HW", x="NHWC", out="NC"),
     "global_avg_pool_backward": cases(MAPS, "dx", dout="NC", dx="NHWC"),
-    "channels_last": cases(PICTURES, "out", x="NCP", out="NPC"),
-    "channels_first": cases(PICTURES, "out", x="NPC", out="NCP"),
+    "channels_last": cases(PIXELS, "out", x="NCP", out="NPC"),
+    "channels_first": cases(PIXELS, "out", x="NPC", out="NCP"),
     "add": cases(FLAT, "out", x="P", y="P", out="P"),
     "sgd_update": cases(FLAT, "", "w", w="P", dw="P", learning_rate=0.05),
     "momentum_update": cases(FLAT, "", "w velocity", **MOMENTUM),
