@@ -1,6 +1,7 @@
 """numbanet: small and mid-size neural networks, trained fast on laptop CPUs by readable numba kernels."""
 
 from . import data, functional, initializers, kernels, optim, reference, schedules, testing
+from ._many import train_many
 from ._version import __version__
 from ._warmup import warmup
 from .errors import CheckpointError, DataError, TrainingDiverged
@@ -72,6 +73,7 @@ __all__ = [
     "schedules",
     "set_num_threads",
     "testing",
+    "train_many",
     "warmup",
 ]
 

@@ -215,7 +215,7 @@ class Sequential:
             program.y[...] = y[rows]
         return program.step()
 
-    def training_steps(self, X, y, batch, optimizer):
+    def training_steps(self, X, y, batch, optimizer, augment=None):
         """Steps of training on `batch` examples each without Python in between, or None where they need it.
 
         `X` and `y` must have passed the checks, and `optimizer` be one for this network. See
@@ -223,7 +223,7 @@ class Sequential:
         """
         if type(self).train_batch is not Sequential.train_batch:
             return None  # somebody's own steps
-        return self._program(batch, training=True).training_steps(X, y, optimizer)
+        return self._program(batch, training=True).training_steps(X, y, optimizer, augment)
 
     def predict(self, X):
         """Class labels (N,) for softmax and SVM, 0 or 1 for binary cross-entropy, values for squared error."""
@@ -254,6 +254,8 @@ class Sequential:
 
     def check_examples(self, name, X):
         """`X` as numbers of a shape that this network takes; the values are not looked at."""
+        if type(X) is np.ndarray and X.dtype is self.dtype and X.shape[1:] == self.input_shape and len(X):
+            return X  # as most are, and single rows cannot wait for what follows
         X = as_numeric(name, X)
         size = math.prod(self.input_shape)
         flat = len(self.input_shape) == 1 or X.ndim == 2
@@ -318,12 +320,16 @@ class Sequential:
 
     def _scores(self, X):
         """Scores of any number of rows, in a fixed amount of memory besides the result."""
-        scores = np.empty((len(X), self.output_size), self.dtype)
         # Powers of two, so that few sizes of buffers serve any number of rows; rows do not see each other.
-        limit = max(1, INFERENCE_VALUES // self.widest)
-        batch = min(INFERENCE_BATCH, 1 << (limit.bit_length() - 1), 1 << (len(X) - 1).bit_length())
+        count, limit = len(X), max(1, INFERENCE_VALUES // self.widest)
+        batch = 1 if count == 1 else min(INFERENCE_BATCH, 1 << (limit.bit_length() - 1), 1 << (count - 1).bit_length())
         program = self._program(batch, training=False)
-        for start in range(0, len(X), program.batch):
+        if count == program.batch:
+            program.x[...] = X if X.ndim == 2 else X.reshape(program.x.shape)
+            program.infer()
+            return program.scores.copy()
+        scores = np.empty((count, self.output_size), self.dtype)
+        for start in range(0, count, program.batch):
             rows = X[start : start + program.batch]
             program.x[: len(rows)] = rows.reshape(len(rows), -1)
             program.infer()

@@ -8,6 +8,7 @@ otherwise, with `numbanet.reference` or operations of a user's own, Python does.
 import contextlib
 import functools
 import math
+import weakref
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ class Program:
         self.dtype = model.dtype
         self._outputs = []  # as (layers, array), to find where a number went wrong
         self._forward, self._backward, self._penalties, self._keys = [], [], [], []
-        self._steps = None
+        self._steps = lambda: None
         self._spares = Spares(batch * model.widest, self.dtype)
         self._reuses = not training  # whether arrays are given back to be used again, or kept for the backward pass
         self._next = 0  # index of the layer that is lowered next
@@ -121,10 +122,7 @@ class Program:
         self._bind(self._backward, operation, *arguments)
 
     def _bind(self, steps, operation, *arguments):
-        function = getattr(self.model.ops, operation)
-        # A kernel has a serial and a parallel variant; the sizes are known here, so the choice is made once.
-        choose = getattr(function, "variant", None)
-        steps.append((choose(*arguments) if choose else function, arguments))
+        steps.append((_variant(getattr(self.model.ops, operation), arguments), arguments))
 
     # Lowering.
 
@@ -223,7 +221,7 @@ class Program:
 
     @functools.cached_property
     def _table(self):
-        return None if self._calls is None else _program.table(self._calls)
+        return None if self._calls is None else _program.Table(self._calls)
 
     @property
     def _losses(self):
@@ -233,12 +231,12 @@ class Program:
 
     def infer(self):
         """Scores of the batch in `x`, into `scores`."""
-        keep_apart()
         if self._table is None:
+            keep_apart()
             for function, arguments in self._forward:
                 function(*arguments)
         else:
-            _program.walk(self._table.span[0], len(self._forward))
+            self._table.walk(len(self._forward))
 
     def step(self):
         """Loss of the batch in `x` and `y`, L2 penalty included; the gradients go into the model's."""
@@ -250,8 +248,7 @@ class Program:
             for function, arguments in self._penalties:
                 loss += function(*arguments)
         else:
-            keep_apart()
-            _program.walk(*self._table.span)
+            self._table.walk()
             loss, *penalties = (call.result for call in self._losses)
             for penalty in penalties:
                 loss += penalty
@@ -260,7 +257,7 @@ class Program:
                 key[1] += np.uint64(1)
         return loss
 
-    def training_steps(self, X, y, optimizer):
+    def training_steps(self, X, y, optimizer, augment=None):
         """The `TrainingSteps` on these arrays, or None where that must be done step by step from Python.
 
         Parameters
@@ -269,11 +266,14 @@ class Program:
             All examples and targets, as the model's checks let them pass.
         optimizer : numbanet.optim.Optimizer
             For the model's flat arrays.
+        augment : numbanet.data.Augment, optional
+            How the examples are changed when they are gathered.
         """
-        made = self._steps
-        if made is None or made.X is not X or made.y is not y or made.optimizer is not optimizer:
-            made = self._steps = TrainingSteps(self, X, y, optimizer)
-        return made if made.table is not None else None
+        given, steps = (X, y, optimizer, augment), self._steps()
+        if steps is None or any(a is not b for a, b in zip(steps.given, given, strict=True)):
+            steps = TrainingSteps(self, *given)
+            self._steps = weakref.ref(steps)  # the data belong to whoever trains, not to the network
+        return None if steps.table is None else steps
 
     def first_non_finite(self):
         """Where NaN or infinity first shows in the pass that was run last, in words."""
@@ -302,65 +302,87 @@ def _fused(layers):
 class TrainingSteps:
     """Whole steps of training without Python: examples gathered, forward, loss, backward, penalties, update.
 
-    Calling it with rows of X takes the steps and returns their losses.
-
     Parameters
     ----------
     program : Program
-    X, y, optimizer
-        See `Program.training_steps`.
+    X, y, optimizer, augment
+        See `Program.training_steps`; kept as `given`.
 
     Attributes
     ----------
-    table : numbanet.kernels._program.Numbers or None
+    table : numbanet.kernels._program.Table or None
         What the compiled loop walks; None where some operation is not a kernel, or X is of a kind that none takes.
     """
 
-    def __init__(self, program, X, y, optimizer):
-        self.program, self.X, self.y, self.optimizer = program, X, y, optimizer
-        self.table, model, n = None, program.model, program.batch
-        if program._calls is None or not _gathered(X):
+    def __init__(self, program, X, y, optimizer, augment):
+        self.program, self.given, self.table = program, (X, y, optimizer, augment), None
+        model, rows = program.model, np.zeros(program.batch, np.int64)
+        self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
+        gathers = [_gather(X, rows, program.x), _gather(y, rows, program.y)]
+        if augment:
+            fits, arguments = augment.takes(X, program.x), augment.arguments(X, rows, self._augmented, program.x)
+            gathers[0] = (_variant(model.ops.augment, arguments), arguments) if fits else None
+        if program._calls is None or None in gathers:
             return
-        operation, arguments = optimizer.operation(model.params.flat, model.grads.flat)
-        rows = np.zeros(n, np.int64)
-        gathers = [(X, program.x), (y, program.y)]
-        gathers = [(values.reshape(len(values), -1), rows, into.reshape(n, -1)) for values, into in gathers]
-        calls = _program.calls([*((_program.gather.variant(*g), g) for g in gathers), (operation, arguments)])
+        update, arguments = optimizer.operation(model.params.flat, model.grads.flat)
+        calls = _program.calls([*gathers, (update, arguments)])
         if calls is None:
             return
         *self._gathers, self._update = calls
-        self._scalars = len(arguments) - len(optimizer.rule.scalars)  # position of the first
-        self.table = _program.table([*self._gathers, *program._calls, self._update])
+        self.table = _program.Table([*self._gathers, *program._calls, self._update])
         self._losses = _program.Numbers([call.result_cell for call in program._losses], 1)
         self._keys = _program.Numbers([(key[1:].ctypes.data, 1) for key in program._keys], 2)
+        scalars = optimizer.rule.scalars
+        self._scalars = {name: len(arguments) - len(scalars) + place for place, name in enumerate(scalars)}
         cells = [(call.cell(1), rows.nbytes) for call in self._gathers]
-        if "t" in optimizer.rule.scalars:
-            cells.append((self._update.cell(self._scalars + optimizer.rule.scalars.index("t")), 1))
+        cells.append((self._augmented[1:].ctypes.data, 1))
+        if "t" in scalars:
+            cells.append((self._update.cell(self._scalars["t"]), 1))
         self._cells = _program.Numbers(cells, 2)
 
-    def __call__(self, rows):
-        """Losses of a step on each batch of `rows`, int64, shape (steps * N,); a loss that is not finite is the last.
+    def __call__(self, rows, step=0):
+        """Take a step on each batch of `rows`, and return the losses.
 
-        The step that it comes from has computed gradients but not updated the parameters.
+        Where a loss is NaN or infinite, it is the last: that step has computed gradients, but updated nothing.
+
+        Parameters
+        ----------
+        rows : ndarray of int64, shape (steps * N,)
+            Which examples.
+        step : int
+            Number of the first step, for `augment`.
+
+        Returns
+        -------
+        list of float
         """
+        X, _, optimizer, _ = self.given
         steps, rows = len(rows) // self.program.batch, np.ascontiguousarray(rows, np.int64)
-        if not 0 <= rows.min() <= rows.max() < len(self.X):
-            raise IndexError(f"rows: expected 0 to {len(self.X) - 1}, got {rows.min()} to {rows.max()}")
-        keep_apart()
+        if not 0 <= rows.min() <= rows.max() < len(X):  # the kernels would read what lies beyond
+            raise IndexError(f"rows: expected 0 to {len(X) - 1}, got {rows.min()} to {rows.max()}")
         for call in self._gathers:
             call.point(1, rows)
-        values = {**self.optimizer.options, "t": self.optimizer.t + 1}
-        for position, name in enumerate(self.optimizer.rule.scalars, self._scalars):
+        self._augmented[1] = step
+        values = {**optimizer.options, "t": optimizer.t + 1}
+        for name, position in self._scalars.items():
             self._update.set(position, values[name])
         self._keys.array[:, 1] = 0 if self.program.model.fixed_dropout else 1
         history = np.empty(steps)
-        address, count = self.table.span
-        lists = *self._losses.span, *self._keys.span, *self._cells.span
-        taken = _program.train(address, count - 1, count, *lists, history.ctypes.data, steps)
-        self.optimizer.t += taken
+        taken = self.table.train(1, self._losses, self._keys, self._cells, history)
+        optimizer.t += taken
         return history[: taken + 1].tolist()
 
 
-def _gathered(X):
-    """Whether the compiled loop can read rows of X: numbers that numba knows, each row in one piece or X a matrix."""
-    return X.dtype.isnative and X.dtype != np.float16 and X.flags.aligned and (X.ndim == 2 or X.flags.c_contiguous)
+def _gather(values, rows, into):
+    """The operation that gathers `rows`, as (function, arguments), or None for arrays that it cannot read."""
+    flags, dtype = values.flags, values.dtype
+    if not (dtype.isnative and dtype != np.float16 and flags.aligned and (values.ndim == 2 or flags.c_contiguous)):
+        return None
+    arguments = values.reshape(len(values), -1), rows, into.reshape(len(rows), -1)
+    return _variant(_program.gather, arguments), arguments
+
+
+def _variant(function, arguments):
+    """What runs an operation with arguments of these sizes: a kernel has a serial and a parallel form."""
+    choose = getattr(function, "variant", None)
+    return choose(*arguments) if choose else function

@@ -217,6 +217,16 @@ class Solver:
         OSError
             Where a checkpoint cannot be written: before the first step, if that can be told by then.
         """
+        self.run()
+        if self.interrupted:
+            warnings.warn(f"training interrupted at step {self.iteration} of {self.num_iterations}", stacklevel=2)
+
+    def stop(self):
+        """Stop after the steps that are running, as Ctrl-C would; for callbacks and other threads."""
+        self._ctrl_c.pressed = True
+
+    def run(self):
+        """`train`, without the warning."""
         if self.checkpoint_name is not None:
             checkpoint.check_writable(self._checkpoint_path(self.epoch + 1))
         self.num_iterations = (self.epoch + self.num_epochs) * self.iterations_per_epoch
@@ -238,8 +248,6 @@ class Solver:
                     self._measure()
             with self._ctrl_c.held():
                 self._network.restore(self._best)
-        if self.interrupted:
-            warnings.warn(f"training interrupted at step {self.iteration} of {self.num_iterations}", stacklevel=2)
 
     def _advance(self):
         """Steps up to the next that something is due after, and that; True where training is to stop."""
@@ -266,7 +274,8 @@ class Solver:
 
     def _take_steps(self):
         """One step or, without Python in between, several of one epoch; the last loss, which ends it if not finite."""
-        run = None if self._pace.slow else self._update.without_python(self.X_train, self.y_train, self._batch)
+        arguments = self.X_train, self.y_train, self._batch, self.augment
+        run = None if self._pace.slow else self._update.without_python(*arguments)
         started = perf_counter()
         if run is None:
             losses = [self._network.loss(self.X_train, self.y_train, self._next_rows(1), self._gather)]
@@ -278,7 +287,7 @@ class Solver:
             left = self.iterations_per_epoch - self.iteration % self.iterations_per_epoch
             rows = self._next_rows(1 if self.on_step or self.iteration == 0 else min(self._pace.steps, left))
             with self._ctrl_c.held():
-                losses = run(rows)
+                losses = run(rows, self.iteration)
                 self._count(losses if math.isfinite(losses[-1]) else losses[:-1])
         self._pace.note(len(losses), perf_counter() - started)
         return losses[-1]
@@ -505,9 +514,10 @@ class _FlatUpdate:
     def step(self):
         self.optimizer.update(self.params, self.grads)
 
-    def without_python(self, X, y, batch):
+    def without_python(self, X, y, batch, augment):
         """Steps of training as one call, or None; see `numbanet.Sequential.training_steps`."""
-        return self.model.training_steps(X, y, batch, self.optimizer)
+        self._steps = self.model.training_steps(X, y, batch, self.optimizer, augment)
+        return self._steps
 
 
 class _NamedUpdate:
@@ -534,7 +544,7 @@ class _NamedUpdate:
             if "learning_rate" in config:
                 config["learning_rate"] *= factor
 
-    def without_python(self, X, y, batch):
+    def without_python(self, X, y, batch, augment):
         return None
 
     def step(self):

@@ -67,9 +67,17 @@ class Augment:
         ops : module
             `numbanet.kernels` or `numbanet.reference`.
         """
-        if X.dtype != out.dtype or not X.flags.carray:  # the kernel takes what it is compiled for
+        if not self.takes(X, out):
             X, rows = np.array(X[rows], out.dtype, order="C"), np.arange(len(rows))
+        ops.augment(*self.arguments(X, rows, np.array([self.seed, step], np.uint64), out))
+
+    @staticmethod
+    def takes(X, out):
+        """Whether the kernel, which is compiled for one kind of array, takes `X` as it is."""
+        return X.dtype == out.dtype and X.flags.carray
+
+    def arguments(self, X, rows, key, out):
+        """What `augment` takes, with `key` the seed and the step, uint64, shape (2,)."""
         shape = (1, *X.shape[1:]) if X.ndim == 3 else X.shape[1:]
-        key = np.array([self.seed, step], np.uint64)
         pictures, batch = X.reshape(len(X), *shape), out.reshape(len(rows), *shape)
-        ops.augment(pictures, rows, key, self.crop_padding, self.flip, batch)
+        return pictures, rows, key, self.crop_padding, self.flip, batch

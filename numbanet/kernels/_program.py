@@ -26,6 +26,7 @@ from numba.extending import intrinsic
 
 from ._jit import serial, types_of
 from ._parallel import kernel
+from ._placement import keep_apart
 
 SLOT = ir.IntType(64)
 ENTRY = ir.FunctionType(ir.VoidType(), [SLOT])
@@ -49,6 +50,13 @@ class Call:
     arguments : tuple
         Arrays, numbers and tuples of them.
 
+    Attributes
+    ----------
+    address : int
+        Of the record.
+    parallel : bool
+        Whether it is the parallel form.
+
     Raises
     ------
     NoRecordError
@@ -64,6 +72,7 @@ class Call:
         self.kind = convention.get_function_type(compiled.signature.return_type, compiled.signature.args)
         parts = [_numbers(kind, value) for kind, value in zip(signature, arguments, strict=True)]
         self._starts = np.cumsum([ARGUMENTS, *map(len, parts)]).tolist()
+        self.parallel = bool(function.targetoptions.get("parallel"))
         self._kept = arguments  # whose arrays the record points to
         self.record = np.zeros(self._starts[-1], np.int64)
         self.address = self.record.ctypes.data
@@ -146,9 +155,30 @@ class Numbers:
         self.span = self.array.ctypes.data, len(self.array)
 
 
-def table(calls):
-    """The entry and the record of each call, as `Numbers`."""
-    return Numbers([(entry, call.address) for entry, call in zip(_entries_of(calls), calls, strict=True)], 2)
+class Table(Numbers):
+    """The entry and the record of each call, in order."""
+
+    def __init__(self, calls):
+        super().__init__([(entry, call.address) for entry, call in zip(_entries_of(calls), calls, strict=True)], 2)
+        self._calls = calls  # which have the records
+        self._parallel = any(call.parallel for call in calls)
+
+    def walk(self, count=None):
+        """Run the first `count` calls, by default all."""
+        if self._parallel:
+            keep_apart()
+        walk(self.span[0], self.span[1] if count is None else count)
+
+    def train(self, updates, losses, keys, cells, history):
+        """Take as many steps as `history` (float64) has room for; returns how many were taken. See `train`.
+
+        The last `updates` calls are the update; `losses`, `keys` and `cells` are `Numbers`.
+        """
+        if self._parallel:
+            keep_apart()
+        address, count = self.span
+        lists = *losses.span, *keys.span, *cells.span
+        return train(address, count - updates, count, *lists, history.ctypes.data, history.size)
 
 
 @global_compiler_lock

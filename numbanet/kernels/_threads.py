@@ -3,6 +3,7 @@
 import contextlib
 import operator
 import os
+import threading
 from pathlib import Path
 
 import numba
@@ -12,6 +13,14 @@ from . import _layer
 CGROUP = Path("/sys/fs/cgroup")
 VARIABLE = "NUMBANET_NUM_THREADS"
 
+
+class _Here(threading.local):
+    """What belongs to the calling thread."""
+
+    alone = False  # whether it is to use no other
+
+
+_here = _Here()
 _chosen = None  # what the user asked for; None: the machine decides
 _default = None  # what the machine decided
 
@@ -77,6 +86,8 @@ def choice():
     global _default
     if _layer.forked:
         return 1, "forked from a process that had started OpenMP's threads, which do not survive that"
+    if _here.alone:
+        return 1, "each thread of the program computes by itself"
     if _chosen is not None:
         return _chosen, "numbanet.set_num_threads"
     if _default is None:
@@ -115,6 +126,16 @@ def set_num_threads(count):
         if not 1 <= count <= limit:
             raise ValueError(f"count: expected 1 to {limit} threads ({reason}), got {count}")
     _chosen = count
+
+
+@contextlib.contextmanager
+def alone():
+    """Within the block the calling thread computes by itself: it uses no threads of the pool."""
+    _here.alone = True
+    try:
+        yield
+    finally:
+        _here.alone = False
 
 
 def apply():
