@@ -22,7 +22,7 @@ def display(solver, stream=None):
 
 
 class _Display:
-    """What both share. `step` belongs in the Solver's `on_step`: it looks at the clock and mostly does nothing."""
+    """What both share. `step` belongs in the Solver's `on_progress`: it looks at the clock and mostly does nothing."""
 
     interval = 0.0
 

@@ -211,6 +211,30 @@ class Program:
         self._bind(loss, objective.operation, self.scores, self.y, self._dscores)
         ((self._loss, self._loss_arguments),) = loss
 
+    def __repr__(self):
+        """The operations in order, the shapes of their arrays and the other arguments, and the memory for the batch."""
+        passes = {"forward": self._forward}
+        if self.training:
+            passes |= {"loss": [(self._loss, self._loss_arguments)], "backward": self._backward}
+            passes["penalty"] = self._penalties
+        arrays = {}
+        lines = []
+        for name, operations in passes.items():
+            for function, arguments in operations:
+                form = "parallel" if getattr(function, "targetoptions", {}).get("parallel") else ""
+                shown = " ".join(
+                    str(value.shape).replace(" ", "") if isinstance(value, np.ndarray) else f"{value}"
+                    for value in arguments
+                )
+                lines.append(f"  {len(lines) + 1:3d}  {name:8s}  {function.__name__:24s}  {form:8s}  {shown}")
+                arrays.update((address(value), value.nbytes) for value in arguments if isinstance(value, np.ndarray))
+        own = (self.model.params, self.model.grads, self.model.state)
+        shared = {address(view) for views in own for view in views.values()}
+        memory = sum(size for place, size in arrays.items() if place not in shared)
+        what = "training" if self.training else "inference"
+        head = f"Program: {what} on {self.batch} examples, {self.dtype}, {len(lines)} operations, {memory:,} bytes"
+        return "\n".join([head, *lines])
+
     # Running.
 
     @functools.cached_property

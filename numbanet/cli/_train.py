@@ -120,7 +120,7 @@ def _solver(arguments, options, parts, trained, watch):
         num_epochs=arguments.epochs,
         patience=arguments.patience,
         augment=_augment(arguments, parts),
-        on_step=watch.step,
+        on_progress=watch.step,
         on_epoch=watch.epoch,
         verbose=False,
     )

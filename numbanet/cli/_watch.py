@@ -66,7 +66,7 @@ class Watch:
                 solver.model.params.flat[...], solver.model.state.flat[...] = self._snapshot
 
     def step(self, solver):
-        """For `on_step`."""
+        """For `on_progress`."""
         if self._say:
             self._display = self._display or display(solver)  # after the first step, which is when kernels compile
             self._display.step()

@@ -1,0 +1,276 @@
+"""The compiled program: the same bits as operation by operation from Python, whatever is trained on what."""
+
+import gc
+import math
+import os
+import signal
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+from nets import digits
+
+import numbanet
+from numbanet import Affine, BatchNorm, Dropout, FullyConnectedNet, LayerNorm, ReLU, Sequential, Solver, TrainingDiverged
+from numbanet.kernels import _program
+from numbanet.layers import ACTIVATIONS
+from numbanet.objectives import OBJECTIVES
+from numbanet.optim import RULES
+from numbanet.program import Program
+
+DATA = digits()
+LAYERS = {
+    **{name: [Affine(9), layer(), Affine(10)] for name, layer in ACTIVATIONS.items()},
+    "gelu, tanh": [Affine(9), numbanet.GELU("tanh"), Affine(10)],
+    "batchnorm": [Affine(9), BatchNorm(), ReLU(), Affine(10)],
+    "layernorm": [Affine(9), LayerNorm(), ReLU(), Affine(10)],
+    "dropout": [Affine(9), ReLU(), Dropout(0.7), Affine(10)],
+}
+
+
+@pytest.fixture
+def from_python(monkeypatch):
+    """A function that runs another with no compiled program to be had."""
+
+    def run(function):
+        with monkeypatch.context() as patch:
+            patch.setattr(_program, "calls", lambda operations: None)
+            return function()
+
+    return run
+
+
+def trained(layers=LAYERS["relu"], dtype=np.float32, data=DATA, loss="softmax", rule="adam", reg=0.01, **options):
+    model = Sequential(layers, (64,), loss=loss, reg=reg, dtype=dtype, seed=0)
+    options = {"optim_config": {"learning_rate": 1e-2}, "batch_size": 32, "num_epochs": 2, "verbose": False, **options}
+    solver = Solver(model, data, update_rule=rule, lr_decay=0.9, **options)
+    solver.train()
+    return solver
+
+
+def assert_same(one, two):
+    assert one.loss_history == two.loss_history
+    assert one.val_acc_history == two.val_acc_history
+    assert one._update.optimizer.t == two._update.optimizer.t
+    for a, b in ((one.model.params, two.model.params), (one.model.state, two.model.state)):
+        np.testing.assert_array_equal(a.flat, b.flat)
+    np.testing.assert_array_equal(one.model.random_keys, two.model.random_keys)
+    for name, array in one._update.optimizer.state.items():
+        np.testing.assert_array_equal(array, two._update.optimizer.state[name])
+
+
+def assert_both_ways_alike(from_python, **options):
+    compiled = trained(**options)
+    assert compiled._update._steps is not None
+    plain = from_python(lambda: trained(**options))
+    assert plain._update._steps is None
+    assert_same(compiled, plain)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layers", LAYERS)
+def test_every_layer(layers, dtype, from_python):
+    assert_both_ways_alike(from_python, layers=LAYERS[layers], dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule(rule, dtype, from_python):
+    assert_both_ways_alike(from_python, rule=rule, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", OBJECTIVES)
+def test_every_loss(loss, dtype, from_python):
+    data = DATA
+    if OBJECTIVES[loss].per_output:
+        data = {key: np.eye(10)[value] if key[0] == "y" else value for key, value in DATA.items()}
+    assert_both_ways_alike(from_python, loss=loss, dtype=dtype, data=data)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint8, np.int64, bool])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_kind_of_data(kind, dtype, from_python):
+    data = {key: (value * 16).astype(kind) if key[0] == "X" else value for key, value in DATA.items()}
+    assert_both_ways_alike(from_python, data=data, dtype=dtype)
+
+
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda X: X[::-1], lambda X: np.repeat(X, 2, 1)[:, ::2]])
+def test_data_of_any_layout_read_only_too(change, from_python):
+    data = {**DATA, "X_train": change(DATA["X_train"])}
+    data["X_train"].flags.writeable = False
+    assert_both_ways_alike(from_python, data=data)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_large_networks_in_parallel(threads, from_python):
+    if threads > numbanet.get_num_threads():
+        pytest.skip("needs two CPUs")
+    numbanet.set_num_threads(threads)
+    try:
+        layers = [Affine(300), BatchNorm(), ReLU(), Affine(200), ReLU(), Affine(10)]
+        assert_both_ways_alike(from_python, layers=layers, batch_size=100, num_epochs=3)
+    finally:
+        numbanet.set_num_threads(None)
+
+
+def test_one_step_by_both_ways(from_python):
+    def step():
+        model = Sequential(LAYERS["dropout"], (64,), reg=0.1, seed=0)
+        losses = [model.loss(DATA["X_train"][:20], DATA["y_train"][:20])[0] for _ in range(3)]
+        return losses, model.grads.flat, model.loss(DATA["X_val"])
+
+    for one, two in zip(step(), from_python(step), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_fixed_dropout_stays_fixed(from_python):
+    def train():
+        model = Sequential(LAYERS["dropout"], (64,), seed=0)
+        model.fixed_dropout = True
+        solver = Solver(model, DATA, num_epochs=2, batch_size=32, verbose=False)
+        solver.train()
+        assert not model.random_keys[:, 1].any()
+        return solver
+
+    assert_same(train(), from_python(train))
+
+
+def test_what_is_not_a_kernel_runs_from_python():
+    model = FullyConnectedNet([5], 64, 10, ops=numbanet.reference)
+    optimizer = numbanet.optim.Optimizer("sgd", model.params.flat.size, ops=numbanet.reference)
+    y = DATA["y_train"]
+    assert model.training_steps(DATA["X_train"], y, 20, optimizer) is None
+
+    class Own(FullyConnectedNet):
+        def train_batch(self, X, y, rows=None, gather=None):
+            return super().train_batch(X, y, rows, gather)
+
+    model = Own([5], 64, 10)
+    optimizer = numbanet.optim.Optimizer("sgd", model.params.flat.size)
+    assert model.training_steps(DATA["X_train"], y, 20, optimizer) is None
+    half = DATA["X_train"].astype(np.float16)
+    assert FullyConnectedNet([5], 64, 10).training_steps(half, y, 20, optimizer) is None
+
+
+def test_rows_that_do_not_exist_are_refused():
+    model = FullyConnectedNet([5], 64, 10)
+    optimizer = numbanet.optim.Optimizer("sgd", model.params.flat.size)
+    steps = model.training_steps(DATA["X_train"], DATA["y_train"], 2, optimizer)
+    for rows in ([0, 200], [-1, 0]):
+        with pytest.raises(IndexError, match="expected 0 to 199"):
+            steps(np.array(rows))
+
+
+def test_a_loss_that_is_not_finite_ends_the_call_before_its_update():
+    X = np.ones((8, 64), np.float32)
+    model = FullyConnectedNet([5], 64, 10, weight_init="he_normal", seed=0)
+    optimizer = numbanet.optim.Optimizer("adam", model.params.flat.size)
+    steps = model.training_steps(X, np.zeros(8, int), 2, optimizer)
+    X[5] = np.nan
+    losses = steps(np.arange(8))
+    assert len(losses) == 3
+    assert math.isnan(losses[-1])
+    assert optimizer.t == 2
+    assert np.isfinite(model.params.flat).all()
+
+
+def test_divergence_within_a_call(from_python):
+    data = {key: np.eye(10)[value] if key[0] == "y" else value for key, value in DATA.items()}
+    options = {"loss": "squared_error", "rule": "sgd", "optim_config": {"learning_rate": 5.0}, "batch_size": 2}
+
+    def diverge():
+        with pytest.raises(TrainingDiverged, match=r"step [5-9]|step \d\d") as caught:  # not at once
+            trained([Affine(10)], reg=0, data=data, num_epochs=50, **options)
+        return str(caught.value)
+
+    assert diverge() == from_python(diverge)
+
+
+def test_the_network_does_not_keep_the_data():
+    X = DATA["X_train"].copy()
+    solver = trained(data={**DATA, "X_train": X})
+    model, gone = solver.model, weakref.ref(X)
+    del solver, X
+    gc.collect()
+    assert gone() is None
+    assert model.predict(DATA["X_val"]).shape == (100,)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends itself a real Ctrl-C")
+def test_ctrl_c_stops_within_a_call():
+    solver = Solver(FullyConnectedNet([20], 64, 10, seed=0), DATA, num_epochs=10**7, batch_size=2, verbose=False)
+    pressed = []
+
+    def press():
+        pressed.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(0.3, press)
+    solver.on_progress = lambda s: s.iteration == 1 and timer.start()  # by then all is compiled
+    with pytest.warns(UserWarning, match="training interrupted"):
+        solver.train()
+    assert solver.interrupted
+    assert len(solver.loss_history) == solver.iteration < solver.num_iterations
+
+
+def test_on_progress_sees_groups_of_steps_and_may_stop():
+    seen = []
+    solver = trained(num_epochs=40, batch_size=2, on_progress=lambda s: seen.append(s.iteration) or s.iteration > 2000)
+    assert seen[0] == 1
+    assert seen == sorted(set(seen))
+    assert len(seen) < solver.iteration / 4
+    assert 2000 < solver.iteration < solver.num_iterations
+
+
+def test_repr_shows_every_operation():
+    model = Sequential(LAYERS["batchnorm"], (64,), reg=0.1, seed=0)
+    text = repr(Program(model, 7, training=True))
+    for name in ("affine_forward", "batchnorm_forward", "softmax_loss", "batchnorm_backward", "l2_penalty", "(7, 64)"):
+        assert name in text
+
+
+# Many models at once.
+
+
+def make(seed, **options):
+    model = FullyConnectedNet([20], 64, 10, dropout_keep_ratio=0.8, seed=seed, weight_init="he_normal")
+    options = {"update_rule": "adam", "batch_size": 20, "num_epochs": 3, "verbose": False, **options}
+    return Solver(model, DATA, **options)
+
+
+@pytest.mark.parametrize("threads", [None, 1, 3])
+def test_many_at_once_are_as_alone(threads):
+    together, alone = ([make(seed) for seed in range(5)] for _ in range(2))
+    assert numbanet.train_many(together, threads) == [None] * 5
+    for one, two in zip(together, alone, strict=True):
+        two.train()
+        assert_same(one, two)
+    assert numbanet.get_num_threads() >= 1
+
+
+def test_one_that_diverges_does_not_stop_the_others():
+    solvers = [make(0), make(1, optim_config={"learning_rate": 1e30}), make(2)]
+    outcomes = numbanet.train_many(solvers)
+    assert [type(outcome) for outcome in outcomes] == [type(None), TrainingDiverged, type(None)]
+    assert [solver.iteration == solver.num_iterations for solver in solvers] == [True, False, True]
+
+
+def test_an_error_in_one_stops_the_others():
+    def fail(solver):
+        raise ZeroDivisionError
+
+    solvers = [make(0, on_step=fail), *(make(seed, num_epochs=10**6) for seed in (1, 2, 3))]
+    with pytest.raises(ZeroDivisionError):
+        numbanet.train_many(solvers)
+    assert all(solver.iteration < solver.num_iterations for solver in solvers)
+
+
+def test_many_refuses_what_is_no_solver_or_shares_a_model():
+    one = make(0)
+    with pytest.raises(TypeError, match=r"solvers\[0\]: expected a Solver"):
+        numbanet.train_many([one.model])
+    with pytest.raises(ValueError, match=r"solvers\[1\]: has the same model as solvers\[0\]"):
+        numbanet.train_many([one, one])
