@@ -228,7 +228,7 @@ def test_on_progress_sees_groups_of_steps_and_may_stop():
 def test_repr_shows_every_operation():
     model = Sequential(LAYERS["batchnorm"], (64,), reg=0.1, seed=0)
     text = repr(Program(model, 7, training=True))
-    for name in ("affine_forward", "batchnorm_forward", "softmax_loss", "batchnorm_backward", "l2_penalty", "(7, 64)"):
+    for name in ("affine_forward", "batchnorm_forward", "softmax_loss", "batchnorm_backward", "l2_penalty", "(7,64)"):
         assert name in text
 
 
