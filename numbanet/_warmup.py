@@ -20,7 +20,21 @@ from ._checks import float_dtype, integer, sequence
 from .data import Augment
 from .kernels import _jit
 from .kernels._threads import get_num_threads
-from .layers import ACTIVATIONS, GELU, NORMALIZATIONS, Affine, Dropout, ReLU
+from .layers import (
+    ACTIVATIONS,
+    GELU,
+    NORMALIZATIONS,
+    Affine,
+    AvgPool,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GroupNorm,
+    MaxPool,
+    ReLU,
+    Residual,
+)
 from .models import Sequential
 from .objectives import OBJECTIVES
 from .optim import RULES, Optimizer
@@ -126,6 +140,14 @@ def calls(dtype):
         scores = Program(net, 2, training=False).scores
         with contextlib.suppress(ValueError):  # some have no probabilities
             objective.probabilities(scores, notes)
+    convolutions = [
+        *(Conv(2, 3, pad=1), ReLU()),  # together one operation
+        *(Residual([Conv(2, 3, pad=1)]), MaxPool(1), AvgPool(1), GroupNorm(1)),
+    ]
+    for end in ([Flatten(), Affine(2)], [GlobalAvgPool()]):
+        net = Sequential([*convolutions, *end], (2, 2, 2), dtype=dtype, seed=0, ops=notes)
+        Program(net, 2, training=True)
+        Program(net, 2, training=False)
     pictures = np.zeros((2, 1, 2, 2), dtype)
     Augment(1).gather(pictures, np.zeros(2, np.int64), 0, np.zeros_like(pictures), notes)
     flat = np.zeros(2, dtype)

@@ -13,7 +13,17 @@ import pytest
 from nets import digits
 
 import numbanet
-from numbanet import Affine, BatchNorm, Dropout, FullyConnectedNet, LayerNorm, ReLU, Sequential, Solver, TrainingDiverged
+from numbanet import (
+    Affine,
+    BatchNorm,
+    Dropout,
+    FullyConnectedNet,
+    LayerNorm,
+    ReLU,
+    Sequential,
+    Solver,
+    TrainingDiverged,
+)
 from numbanet.kernels import _program
 from numbanet.layers import ACTIVATIONS
 from numbanet.objectives import OBJECTIVES
