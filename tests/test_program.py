@@ -211,7 +211,8 @@ def test_the_network_does_not_keep_the_data():
 
 @pytest.mark.skipif(os.name == "nt", reason="sends itself a real Ctrl-C")
 def test_ctrl_c_stops_within_a_call():
-    solver = Solver(FullyConnectedNet([20], 64, 10, seed=0), DATA, num_epochs=10**7, batch_size=2, verbose=False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    solver = Solver(FullyConnectedNet([20], 64, 10, seed=0), DATA, num_epochs=10**4, batch_size=2, verbose=False)
     pressed = []
 
     def press():
@@ -220,8 +221,11 @@ def test_ctrl_c_stops_within_a_call():
 
     timer = threading.Timer(0.3, press)
     solver.on_progress = lambda s: s.iteration == 1 and timer.start()  # by then all is compiled
-    with pytest.warns(UserWarning, match="training interrupted"):
-        solver.train()
+    try:
+        with pytest.warns(UserWarning, match="training interrupted"):
+            solver.train()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert solver.interrupted
     assert len(solver.loss_history) == solver.iteration < solver.num_iterations
 
