@@ -599,27 +599,30 @@ def test_divergence_later_keeps_the_best(here, capsys):
     assert all(np.isfinite(value).all() for value in load_model("run/model.npz")[0].params.values())
 
 
-def press(times, at, monkeypatch):
-    """Ctrl-C that often during one step."""
-    step = _watch.Watch.step
+def press(times, after, monkeypatch):
+    """Ctrl-C that often, once `after` steps are taken; gives a list that tells how many they were."""
+    step, pressed_at = _watch.Watch.step, []
 
     def pressed(self, solver):
-        if solver.iteration == at:
+        if solver.iteration >= after and not pressed_at:  # steps are taken in groups
+            pressed_at.append(solver.iteration)
             for _ in range(times):
                 os.kill(os.getpid(), signal.SIGINT)
         return step(self, solver)
 
     monkeypatch.setattr(_watch.Watch, "step", pressed)
+    return pressed_at
 
 
 def test_ctrl_c_stops_after_its_step_and_saves(here, monkeypatch, capfd):
-    press(1, 60, monkeypatch)
+    pressed_at = press(1, 60, monkeypatch)
     assert main(["train", *QUICK, "--epochs", "50", "--output", "run"]) == 130
+    (steps,) = pressed_at
     err = capfd.readouterr().err
-    assert "interrupted at step 60 of 2,000; what was learnt is in run/model.npz" in err
+    assert f"interrupted at step {steps:,} of 2,000; what was learnt is in run/model.npz" in err
     assert "Traceback" not in err
     result = record("run")["result"]
-    assert (result["ended"], result["steps"], result["epochs"]) == ("interrupted", 60, 1)
+    assert (result["ended"], result["steps"], result["epochs"]) == ("interrupted", steps, steps // 40)
     assert main(["evaluate", "run", "digits"]) == 0
 
 
