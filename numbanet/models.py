@@ -219,7 +219,7 @@ class Sequential:
         """Steps of training on `batch` examples each without Python in between, or None where they need it.
 
         `X` and `y` must have passed the checks, and `optimizer` be one for this network. See
-        `numbanet.program.TrainingSteps` for how to call it.
+        `numbanet.training_steps.TrainingSteps` for how to call it.
         """
         if type(self).train_batch is not Sequential.train_batch:
             return None  # somebody's own steps

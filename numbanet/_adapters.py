@@ -1,0 +1,174 @@
+"""What the Solver asks of a model and of an update rule: one face for numbanet's own, one for those of a user.
+
+Which of them a training takes decides whether its parameters are updated as one flat array or one by one.
+"""
+
+import math
+
+import numpy as np
+
+from . import kernels, optim
+from ._checks import all_finite, as_numeric, describe, mapping
+
+
+class Network:
+    """What the Solver asks of one of numbanet's networks."""
+
+    def __init__(self, model):
+        self.model, self.params, self.grads, self.ops = model, model.params, model.grads, model.ops
+
+    def check(self, x_name, X, y_name, y):
+        X = self.model.check_examples(x_name, X)
+        y = self.model.check_targets(y_name, y, len(X))
+        all_finite(x_name, X, self.model.dtype)
+        all_finite(y_name, y)
+        return X, y
+
+    def loss(self, X, y, rows, gather):
+        return self.model.train_batch(X, y, rows, gather)
+
+    def score(self, X, y, batch_size):
+        return self.model.score(X, y)
+
+    def first_non_finite(self):
+        return self.model.first_non_finite()
+
+    def snapshot(self, into=None):
+        """Copies of all arrays by name: new ones, or in the place of an earlier snapshot that nobody else holds."""
+        if into is None:
+            return {**self.model.params.copy(), **self.model.state.copy()}
+        for name, value in {**self.model.params, **self.model.state}.items():
+            into[name][...] = value
+        return into
+
+    def restore(self, snapshot):
+        for name, value in snapshot.items():
+            (self.model.params if name in self.model.params else self.model.state)[name] = value
+
+
+class OtherModel:
+    """The same of any object with `params` and ``loss(X, y)``, as in the course."""
+
+    def __init__(self, model):
+        for name in ("params", "loss"):
+            if not hasattr(model, name):
+                raise TypeError(
+                    f"model: expected an object with params and loss(X, y); {type(model).__name__} has no {name}"
+                )
+        mapping("model.params", model.params, "arrays")
+        self.model, self.grads, self.ops = model, {}, kernels
+
+    @property
+    def params(self):
+        return self.model.params
+
+    def check(self, x_name, X, y_name, y):
+        X, y = as_numeric(x_name, X), as_numeric(y_name, y)
+        for name, array in ((x_name, X), (y_name, y)):
+            if array.ndim == 0 or len(array) == 0:
+                raise ValueError(f"{name}: expected at least one example, got shape {array.shape}")
+        if len(X) != len(y):
+            raise ValueError(f"{y_name}: expected one entry for each of the {len(X)} rows of {x_name}, got {len(y)}")
+        all_finite(x_name, X)
+        all_finite(y_name, y)
+        return X, y
+
+    def loss(self, X, y, rows, gather):
+        if gather is None:
+            batch = X[rows]
+        else:
+            batch = np.empty((len(rows), *X.shape[1:]), X.dtype if X.dtype.kind == "f" else np.float64)
+            gather(X, rows, batch)
+        result = self.model.loss(batch, y[rows])
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(f"model: loss(X, y) must return (loss, grads), got {describe(result)}")
+        loss, self.grads = result
+        if missing := [name for name in self.params if name not in self.grads]:
+            raise ValueError(f"model: loss(X, y) gave no gradient for {', '.join(missing)}")
+        return float(loss)
+
+    def score(self, X, y, batch_size):
+        right = 0
+        for start in range(0, len(X), batch_size):
+            scores = np.asarray(self.model.loss(X[start : start + batch_size]))
+            if not np.isfinite(scores).all():
+                return math.nan
+            right += int(np.sum(np.argmax(scores, axis=1) == y[start : start + batch_size]))
+        return right / len(X)
+
+    def first_non_finite(self):
+        for name, w in self.params.items():
+            if not np.isfinite(w).all():
+                return f"parameter {name}"
+        return "the loss that the model returned"
+
+    def snapshot(self, into=None):
+        return {name: w.copy() for name, w in self.params.items()}
+
+    def restore(self, snapshot):
+        for name, w in snapshot.items():
+            self.params[name] = w.copy()
+
+
+class FlatUpdate:
+    """One of numbanet's rules on one of its networks: all parameters are updated as one array."""
+
+    def __init__(self, network, rule, config):
+        self.params, self.grads, self.model = network.params.flat, network.grads.flat, network.model
+        self.optimizer = optim.Optimizer(rule, self.params.size, self.model.dtype, self.model.ops, **config)
+
+    @property
+    def learning_rate(self):
+        return self.optimizer.options["learning_rate"]
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self.optimizer.options["learning_rate"] = value
+
+    def decay(self, factor):
+        self.optimizer.options["learning_rate"] *= factor
+
+    def step(self):
+        self.optimizer.update(self.params, self.grads)
+
+    def without_python(self, X, y, batch, augment):
+        """Steps of training as one call, or None; see `numbanet.Sequential.training_steps`."""
+        self._steps = self.model.training_steps(X, y, batch, self.optimizer, augment)
+        return self._steps
+
+
+class NamedUpdate:
+    """Any rule, parameter by parameter, as in the course."""
+
+    def __init__(self, network, rule, config):
+        self.network, self.rule = network, rule
+        self.configs = {name: dict(config) for name in network.params}
+
+    @property
+    def learning_rate(self):
+        """NaN while there is none: a rule may fill in its default at the first step, or have no such option."""
+        return next(
+            (config["learning_rate"] for config in self.configs.values() if "learning_rate" in config), math.nan
+        )
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        for config in self.configs.values():
+            config["learning_rate"] = value
+
+    def decay(self, factor):
+        for config in self.configs.values():
+            if "learning_rate" in config:
+                config["learning_rate"] *= factor
+
+    def without_python(self, X, y, batch, augment):
+        return None
+
+    def step(self):
+        params, grads, new = self.network.params, self.network.grads, {}
+        for name, w in params.items():
+            new[name] = self.rule(w, grads[name], dict(self.configs[name]))
+            if not (isinstance(new[name], tuple) and len(new[name]) == 2):
+                raise TypeError(f"update_rule: expected (next_w, config) from it, got {describe(new[name])}")
+        for name, (next_w, config) in new.items():  # a rule that failed halfway has changed nothing
+            params[name], self.configs[name] = next_w, config
