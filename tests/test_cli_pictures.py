@@ -11,7 +11,7 @@ import pytest
 
 import numbanet
 from numbanet import plotting
-from numbanet.cli import _arguments, _train, main
+from numbanet.cli import _arguments, _train, _train_options, main
 from numbanet.cli._models import MODELS
 from numbanet.data import Augment
 from numbanet.models import load_model
@@ -96,7 +96,7 @@ def test_flat_pictures_are_predicted_too(here, capsys):
 )
 def test_options_and_defaults_of_each_model(options, kept):
     arguments = _arguments.parse(["train", *options.split()])
-    _arguments.settle(arguments)
+    _train_options.settle(arguments)
     assert {name: getattr(arguments, name) for name in kept} == kept
 
 

@@ -9,12 +9,12 @@ from .._progress import clock
 from ..errors import DataError, TrainingDiverged
 from ..kernels._threads import get_num_threads
 from ..solver import Solver
-from ._arguments import AUGMENTATIONS, rule_options, settle
 from ._files import HISTORY, MODEL, RECORD, run_folder, write_text
 from ._info import use_threads, versions
 from ._models import build, picture_shape
 from ._plots import check_plots, plot
 from ._status import INTERRUPTED, UsageError
+from ._train_options import AUGMENTATIONS, rule_options, settle
 from ._trained import Trained, fingerprint
 from ._watch import Watch
 

@@ -10,8 +10,8 @@ import numpy as np
 from .. import data
 from ..errors import CheckpointError, DataError
 from ..models import Sequential, load_model
-from ._arguments import CLASSIFYING_LOSSES
 from ._files import MODEL
+from ._train_options import CLASSIFYING_LOSSES
 
 
 @dataclass

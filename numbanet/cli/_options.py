@@ -1,0 +1,86 @@
+"""Options, and types of options, that several commands share. Types refuse what numbanet's own checks would refuse."""
+
+import argparse
+
+from .._checks import integer, number
+
+SOURCES = "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, FILE.csv or FILE.tsv"
+
+
+def add_target(parser):
+    parser.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="the column of labels in a CSV or TSV file, by name or by index from 0, negative from the end; "
+        "default: the last, or for a trained network the one it was trained with",
+    )
+
+
+def add_threads(parser):
+    parser.add_argument("--threads", type=count, metavar="N", help="default: all that this process may use")
+
+
+def add_plots(parser):
+    group = parser.add_argument_group("pictures")
+    group.add_argument(
+        "--plot-filters",
+        type=png,
+        metavar="FILE.png",
+        help="what the first layer has learnt: a picture of its weights, for networks that see pictures",
+    )
+    group.add_argument(
+        "--plot-features",
+        type=png,
+        metavar="FILE.png",
+        help="what a convolutional network makes of the first test picture: the maps of its activations",
+    )
+
+
+def choices(names, *more):
+    return f"{', '.join((*names, *more))}; default: %(default)s"
+
+
+def flag(option):
+    return f"--{option.replace('_', '-')}"
+
+
+def _checked(check, convert, *args, **options):
+    """A type for argparse: `convert` the text, then one of numbanet's own checks."""
+
+    def type_(text):
+        try:
+            value = convert(text)
+        except ValueError:
+            kind = "a whole number" if convert is int else "a number"
+            raise argparse.ArgumentTypeError(f"expected {kind}, got {text!r}") from None
+        try:
+            return check("", value, *args, **options)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix(": ")) from None  # argparse names the option
+
+    return type_
+
+
+count = _checked(integer, int, 1)
+seed = _checked(integer, int, 0, 2**63 - 1)
+fraction = _checked(number, float, 0, 1, include_low=False, include_high=False)
+keep_ratio = _checked(number, float, 0, 1, include_low=False)
+below_one = _checked(number, float, 0, 1, include_high=False)
+at_least_zero = _checked(number, float, 0, include_high=False)
+above_zero = _checked(number, float, 0, include_low=False, include_high=False)
+
+
+def counts(text):
+    return [count(width) for width in text.split(",")]
+
+
+def path(text):
+    if not text:  # as of a variable of the shell that is not set; Path("") would be the working folder
+        raise argparse.ArgumentTypeError("expected a path, got ''")
+    return text
+
+
+def png(text):
+    if not text.lower().endswith(".png"):
+        raise argparse.ArgumentTypeError(f"expected the name of a file that ends in .png, got {text!r}")
+    return text

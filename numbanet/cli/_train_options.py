@@ -1,0 +1,277 @@
+"""The options of ``numbanet train``, and what those that are left out stand for."""
+
+import argparse
+
+from .. import initializers
+from ..layers import ACTIVATIONS, NORMALIZATIONS
+from ..optim import RULES
+from ._models import MODELS, SHARED
+from ._options import (
+    SOURCES,
+    above_zero,
+    add_plots,
+    add_target,
+    add_threads,
+    at_least_zero,
+    below_one,
+    choices,
+    count,
+    counts,
+    flag,
+    fraction,
+    keep_ratio,
+    path,
+    seed,
+)
+from ._status import UsageError
+
+CLASSIFYING_LOSSES = ("softmax", "svm")
+AUGMENTATIONS = ("crop", "flip")
+SCHEDULES = {"exponential": {"lr_decay": 0.95}, "step": {"lr_decay": 0.1, "lr_step": None}, "cosine": {}}
+_RULE_OPTIONS = {
+    "learning_rate": at_least_zero,
+    "momentum": below_one,
+    "decay_rate": below_one,
+    "beta1": below_one,
+    "beta2": below_one,
+    "epsilon": at_least_zero,
+    "epsilon_inside_root": bool,
+    "weight_decay": at_least_zero,
+}
+
+
+def add_train_options(parser):
+    """All of them, in groups."""
+    _add_data(parser.add_argument_group("data"))
+    _add_network(parser.add_argument_group("network"))
+    _add_optimization(parser.add_argument_group("optimization"))
+    _add_run(parser.add_argument_group("run"))
+    add_plots(parser)
+
+
+def _add_data(group):
+    group.add_argument("--data", metavar="SOURCE", default="digits", help=f"{SOURCES}; default: %(default)s")
+    add_target(group)
+    group.add_argument(
+        "--test-fraction",
+        type=fraction,
+        metavar="F",
+        help="part of the data held out for the test at the end; default: 0.2. Not for data that come with a test part",
+    )
+    group.add_argument(
+        "--validation-fraction",
+        type=fraction,
+        metavar="F",
+        default=0.1,
+        help="part of the training data that chooses the best epoch; default: %(default)s",
+    )
+
+    group.add_argument(
+        "--augment",
+        type=_augmentations,
+        metavar="KIND,...",
+        default=[],
+        help="change the training pictures at random: crop shifts them, flip mirrors them left to right; default: none",
+    )
+    group.add_argument(
+        "--crop-padding",
+        type=count,
+        metavar="N",
+        help="pixels that crop shifts by at most; default: an eighth of a side",
+    )
+
+
+def _add_network(group):
+    group.add_argument("--model", choices=MODELS, default="fully-connected", help=choices(MODELS))
+    group.add_argument(
+        "--hidden",
+        type=_widths,
+        metavar="N,N,...",
+        help=f"widths of the hidden layers, or none for a linear classifier; {_defaults('hidden')}",
+    )
+    group.add_argument(
+        "--normalization",
+        choices=(*NORMALIZATIONS, "none"),
+        help=f"{', '.join((*NORMALIZATIONS, 'none'))}; {_defaults('normalization')}",
+    )
+    group.add_argument(
+        "--dropout-keep-ratio",
+        type=keep_ratio,
+        metavar="P",
+        help="probability that dropout keeps a value, 1 for no dropout. Where others say dropout 0.3, this is 0.7; "
+        f"{_defaults('dropout_keep_ratio')}",
+    )
+    group.add_argument("--activation", choices=ACTIVATIONS, help=f"{', '.join(ACTIVATIONS)}; {_defaults('activation')}")
+    group.add_argument(
+        "--weight-init",
+        type=_initializer,
+        metavar="INIT",
+        help=f"{', '.join(initializers.BY_NAME)}, or the standard deviation of a Gaussian; {_defaults('weight_init')}",
+    )
+    group.add_argument("--filters", type=count, metavar="N", help=f"of the convolution; {_defaults('filters')}")
+    group.add_argument(
+        "--filter-size", type=count, metavar="N", help=f"pixels of a side of a filter; {_defaults('filter_size')}"
+    )
+    group.add_argument(
+        "--widths",
+        type=counts,
+        metavar="N,N,...",
+        help=f"filters of each block of convolutions or stage; {_defaults('widths')}",
+    )
+    group.add_argument("--blocks", type=count, metavar="N", help=f"residual blocks in a stage; {_defaults('blocks')}")
+    group.add_argument("--loss", choices=CLASSIFYING_LOSSES, default="softmax", help=choices(CLASSIFYING_LOSSES))
+    group.add_argument(
+        "--l2",
+        type=at_least_zero,
+        metavar="C",
+        help=f"L2 penalty, C/2 times the sum of squared weights; {_defaults('l2')}",
+    )
+    group.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help=choices(("float32", "float64"))
+    )
+
+
+def _add_optimization(group):
+    group.add_argument("--optimizer", choices=RULES, help=f"{', '.join(RULES)}; {_defaults('optimizer')}")
+    for name, type_ in _RULE_OPTIONS.items():
+        option, text = flag(name), _rule_help(name)
+        if type_ is bool:
+            group.add_argument(option, action="store_true", default=None, help=text)
+        else:
+            group.add_argument(option, type=type_, metavar="X", help=text)
+    group.add_argument(
+        "--lr-schedule",
+        choices=SCHEDULES,
+        help="how the learning rate changes from epoch to epoch: exponential multiplies it by --lr-decay, step does so "
+        f"every --lr-step epochs, cosine goes down to 0 along half a wave; {_defaults('lr_schedule')}",
+    )
+    group.add_argument(
+        "--lr-decay",
+        type=above_zero,
+        metavar="X",
+        help="factor for the learning rate; default: "
+        + ", ".join(f"{options['lr_decay']:g} for {name}" for name, options in SCHEDULES.items() if options),
+    )
+    group.add_argument(
+        "--lr-step", type=count, metavar="N", help="epochs between two steps; default: a third of all, rounded up"
+    )
+    group.add_argument("--batch-size", type=count, metavar="N", help=_defaults("batch_size"))
+    group.add_argument("--epochs", type=count, metavar="N", help=_defaults("epochs"))
+    group.add_argument(
+        "--patience",
+        type=count,
+        metavar="N",
+        help="stop after N epochs without a better validation accuracy; default: go on to the end",
+    )
+
+
+def _add_run(group):
+    group.add_argument(
+        "--seed",
+        type=seed,
+        metavar="N",
+        default=0,
+        help="of the split, the initial weights, dropout and the order of the examples; default: %(default)s",
+    )
+    group.add_argument(
+        "--output",
+        type=path,
+        metavar="FOLDER",
+        help="for model.npz, history.csv and run.json; a run that is there already is never overwritten; "
+        "default: numbanet-runs/NAME-N, with the next free N",
+    )
+    add_threads(group)
+    group.add_argument("--quiet", action="store_true", help="no progress, only the result")
+
+
+def rule_options(arguments):
+    """Those options of the update rule that were given; UsageError where the rule has no such option."""
+    given = {name: value for name in _RULE_OPTIONS if (value := getattr(arguments, name)) is not None}
+    known = RULES[arguments.optimizer].options
+    for name in given:
+        if name not in known:
+            listed = ", ".join(map(flag, known))
+            raise UsageError(f"{flag(name)} is not for --optimizer {arguments.optimizer}, which has {listed}")
+    return given
+
+
+def settle(arguments):
+    """Give the options that were left out the defaults of the model; UsageError for those that it does not have."""
+    model = MODELS[arguments.model]
+    for option in sorted({option for model in MODELS.values() for option in model.own}):
+        if getattr(arguments, option) is None:
+            setattr(arguments, option, model.own.get(option))
+        elif option not in model.own:
+            listed = ", ".join(flag(own) for own in model.own)
+            raise UsageError(f"{flag(option)} is not for --model {arguments.model}, which has {listed}")
+    own_optimizer = arguments.optimizer is None
+    for option, default in {**SHARED, **model.shared}.items():
+        if getattr(arguments, option) is None:
+            setattr(arguments, option, default)
+    if own_optimizer:  # the options of another would mean nothing
+        for option, default in model.rule_options.items():
+            if getattr(arguments, option) is None:
+                setattr(arguments, option, default)
+    _settle_schedule(arguments)
+    if arguments.crop_padding is not None and "crop" not in arguments.augment:
+        raise UsageError("--crop-padding is for --augment crop")
+    if arguments.model == "three-layer-convnet" and len(arguments.hidden) != 1:
+        raise UsageError(f"--hidden: expected one width for --model three-layer-convnet, got {len(arguments.hidden)}")
+
+
+def _settle_schedule(arguments):
+    defaults = {**SCHEDULES[arguments.lr_schedule]}
+    if "lr_step" in defaults:
+        defaults["lr_step"] = -(-arguments.epochs // 3)
+    for option in ("lr_decay", "lr_step"):
+        if getattr(arguments, option) is None:
+            setattr(arguments, option, defaults.get(option))
+        elif option not in defaults:
+            raise UsageError(f"{flag(option)} is not for --lr-schedule {arguments.lr_schedule}")
+
+
+def _defaults(option):
+    """The default of an option, or those of the models that have it."""
+    if option in SHARED and all(option not in model.shared for model in MODELS.values()):
+        return f"default: {_shown(SHARED[option])}"
+    by_default = {}
+    for name, model in MODELS.items():
+        if option in model.own or option in SHARED:
+            value = model.own[option] if option in model.own else {**SHARED, **model.shared}[option]
+            by_default.setdefault(_shown(value), []).append(name)
+    return "default: " + "; ".join(f"{value} for {', '.join(names)}" for value, names in by_default.items())
+
+
+def _shown(value):
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _rule_help(name):
+    """For which update rules an option is, and their defaults, out of their own table."""
+    rules = {}
+    for rule_name, rule in RULES.items():
+        if name in rule.options:
+            rules.setdefault(rule.options[name], []).append(rule_name)
+    if _RULE_OPTIONS[name] is bool:
+        return f"add epsilon under the square root instead of to it ({', '.join(sum(rules.values(), []))})"
+    return "default: " + "; ".join(f"{default:g} for {', '.join(names)}" for default, names in rules.items())
+
+
+def _augmentations(text):
+    kinds = [] if text == "none" else text.split(",")
+    for kind in kinds:
+        if kind not in AUGMENTATIONS:
+            raise argparse.ArgumentTypeError(f"expected {' or '.join(AUGMENTATIONS)}, got {kind!r}")
+    return kinds
+
+
+def _widths(text):
+    return [] if text == "none" else counts(text)
+
+
+def _initializer(text):
+    try:
+        return at_least_zero(text) if text not in initializers.BY_NAME else text
+    except argparse.ArgumentTypeError:
+        known = ", ".join(initializers.BY_NAME)
+        raise argparse.ArgumentTypeError(f"expected one of {known}, or a number, got {text!r}") from None
