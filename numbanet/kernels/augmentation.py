@@ -8,7 +8,7 @@ from numba import prange
 
 from ._jit import serial
 from ._parallel import kernel
-from .dropout import LOW_32, ROUNDS, SHIFT_32, W0, W1, philox_round
+from ._philox import LOW_32, ROUNDS, SHIFT_32, W0, W1, philox_round
 
 
 @serial
