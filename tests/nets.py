@@ -1,6 +1,7 @@
 """What the tests of networks and training share: real data, and a model that is not numbanet's own."""
 
 import numpy as np
+import pytest
 
 from numbanet import data
 
@@ -37,3 +38,20 @@ class CourseModel:
         p[rows, y] -= 1
         p /= len(y)
         return loss, {"W": X.T @ p, "b": p.sum(axis=0)}
+
+
+def assert_gradients_agree(net, x, y, samples, step, rel, abs):
+    """The gradients of a network (float64) against centred differences, at `samples` places of each parameter."""
+    net.fixed_dropout = True
+    _, grads = net.loss(x, y)
+    rng = np.random.default_rng(0)
+    for name, w in net.params.items():
+        for place in rng.integers(w.size, size=samples):
+            at = np.unravel_index(place, w.shape)
+            kept = w[at]
+            w[at] = kept + step
+            above = net.loss(x, y)[0]
+            w[at] = kept - step
+            below = net.loss(x, y)[0]
+            w[at] = kept
+            assert grads[name][at] == pytest.approx((above - below) / (2 * step), rel=rel, abs=abs), name

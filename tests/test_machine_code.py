@@ -14,9 +14,17 @@ from numbanet import kernels
 from numbanet.kernels import _jit
 from numbanet.kernels._tile import TILE_ROWS, VECTORS
 
-FAMILIES = (
-    *("affine", "activations", "convolution", "dropout", "layout", "losses", "normalization", "pooling", "updates"),
-)
+FAMILIES = [
+    "affine",
+    "activations",
+    "convolution",
+    "dropout",
+    "layout",
+    "losses",
+    "normalization",
+    "pooling",
+    "updates",
+]
 
 # Losses are summed in float64; nothing else may widen.
 WIDENS = {"softmax_loss", "svm_loss", "squared_error_loss", "binary_cross_entropy_loss", "l2_penalty"}

@@ -9,7 +9,7 @@ import pickle
 import numba
 import numpy as np
 import pytest
-from nets import digits
+from nets import assert_gradients_agree, digits
 from numba.core.runtime import _nrt_python, rtsys
 
 import numbanet
@@ -154,20 +154,7 @@ def test_gradient_of_a_whole_network(normalization, loss):
         dtype=np.float64,
         seed=1,
     )
-    net.fixed_dropout = True
-    x, y = X[:9], targets(loss)[:9]
-    _, grads = net.loss(x, y)
-    rng = np.random.default_rng(0)
-    for name, w in net.params.items():
-        for place in rng.integers(w.size, size=6):
-            at, h = np.unravel_index(place, w.shape), 1e-5
-            kept = w[at]
-            w[at] = kept + h
-            above = net.loss(x, y)[0]
-            w[at] = kept - h
-            below = net.loss(x, y)[0]
-            w[at] = kept
-            assert grads[name][at] == pytest.approx((above - below) / (2 * h), rel=1e-5, abs=1e-8), name
+    assert_gradients_agree(net, X[:9], targets(loss)[:9], samples=6, step=1e-5, rel=1e-5, abs=1e-8)
 
 
 def test_a_fused_relu_has_the_gradient_of_a_separate_one():

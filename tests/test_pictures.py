@@ -8,6 +8,7 @@ import re
 import numba
 import numpy as np
 import pytest
+from nets import assert_gradients_agree
 from numba.core.runtime import _nrt_python, rtsys
 
 import numbanet
@@ -141,20 +142,7 @@ def test_the_same_bits_on_one_and_two_threads(threads, build, dtype):
 @pytest.mark.parametrize("build", NETWORKS)
 def test_gradient_of_a_whole_network(build):
     net = build(dtype=np.float64, seed=1)
-    net.fixed_dropout = True
-    x, y = X[:6], Y[:6]
-    _, grads = net.loss(x, y)
-    rng = np.random.default_rng(0)
-    for name, w in net.params.items():
-        for place in rng.integers(w.size, size=4):
-            at, h = np.unravel_index(place, w.shape), 1e-6
-            kept = w[at]
-            w[at] = kept + h
-            above = net.loss(x, y)[0]
-            w[at] = kept - h
-            below = net.loss(x, y)[0]
-            w[at] = kept
-            assert grads[name][at] == pytest.approx((above - below) / (2 * h), rel=1e-4, abs=1e-7), name
+    assert_gradients_agree(net, X[:6], Y[:6], samples=4, step=1e-6, rel=1e-4, abs=1e-7)
 
 
 def test_affine_sees_pictures_as_channels_of_rows():
