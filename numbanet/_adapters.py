@@ -20,7 +20,7 @@ class Network:
     def check(self, x_name, X, y_name, y):
         X = self.model.check_examples(x_name, X)
         y = self.model.check_targets(y_name, y, len(X))
-        all_finite(x_name, X, self.model.dtype)
+        all_finite(x_name, X, self.model.dtype if self.model.standardizer is None else None)
         all_finite(y_name, y)
         return X, y
 

@@ -7,6 +7,7 @@ file under the name, and never destroys the one that was there.
 import dataclasses
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import numpy as np
 from . import optim
 from ._checks import float_array, integer, number
 from ._version import __version__
+from .data import Standardizer
 from .errors import CheckpointError
 from .layers import LAYERS
 
 HEADER = "numbanet"
+STANDARDIZER = "standardizer/"  # how the names of its arrays begin
 PARTS = ("layers", "shortcut")  # options that hold layers themselves
 
 
@@ -132,6 +135,18 @@ def network_arrays(model):
     return arrays
 
 
+def standardizer_arrays(model):
+    """The arrays of a network's standardizer, by the names they have in files; none where it has none."""
+    parts = {} if model.standardizer is None else model.standardizer.to_arrays()
+    return {f"{STANDARDIZER}{name}": array for name, array in parts.items()}
+
+
+def stored_standardizer(arrays):
+    """The standardizer in a file, or None; ValueError or TypeError where it is damaged."""
+    parts = {name.removeprefix(STANDARDIZER): array for name, array in arrays.items() if name.startswith(STANDARDIZER)}
+    return Standardizer.from_arrays(parts) if parts else None
+
+
 def fill(targets, arrays, path):
     """Copy the arrays of a file into those of the same names, all of which must be there; nothing is left half done."""
     check_arrays(targets, arrays, path)
@@ -149,8 +164,10 @@ def check_arrays(targets, arrays, path):
 
 def _solver_identity(solver):
     """What must be the same for a saved state of training to make sense."""
+    standardizer = b"".join(array.tobytes() for array in standardizer_arrays(solver.model).values())
     return {
         "model": describe_model(solver.model),
+        "standardizer": f"one of checksum {zlib.crc32(standardizer):08x}" if standardizer else "None",
         "update_rule": solver.update_rule,
         "training examples": len(solver.X_train),
         "batch_size": solver.batch_size,
@@ -188,10 +205,9 @@ def restore_solver(path, solver):
     # All is read and checked before anything of it is taken up.
     try:
         for name, value in _solver_identity(solver).items():
-            if header["identity"][name] != value:
-                raise CheckpointError(
-                    f"{path}: saved with {name} {header['identity'][name]}, but the solver has {value}"
-                )
+            saved = header["identity"].get(name, "None")
+            if saved != value:
+                raise CheckpointError(f"{path}: saved with {name} {saved}, but the solver has {value}")
         iteration, t = integer("iteration", header["iteration"], 0), integer("t", header["t"], 0)
         best_epoch = integer("best_epoch", header["best_epoch"], 0)
         best_val_acc = number("best_val_acc", header["best_val_acc"])

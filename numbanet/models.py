@@ -10,6 +10,7 @@ import numpy as np
 from . import checkpoint, kernels
 from ._checks import as_numeric, describe, float_dtype, integer, mapping, number, one_of, sequence
 from ._views import NamedViews
+from .data import Standardizer
 from .errors import CheckpointError
 from .kernels import _threads
 from .layers import checked_layers, place
@@ -47,6 +48,9 @@ class Sequential:
         Running averages, named likewise.
     fixed_dropout : bool
         Whether every training pass draws the same dropout masks, as gradient checks need. False.
+    standardizer : numbanet.data.Standardizer or None
+        How examples are standardised on their way into the network: None, as they are. Where it is set, all methods
+        take examples as they come, a data set in memory is not copied, and `save` keeps it.
 
     Raises
     ------
@@ -65,6 +69,7 @@ class Sequential:
         self.ops = self._checked_ops(kernels if ops is None else ops)
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else integer("seed", seed, 0, 2**63)
         self.fixed_dropout = False
+        self._standardizer = None
         self._programs = OrderedDict()
         self.reg = reg
         self._declare()
@@ -168,6 +173,23 @@ class Sequential:
         self._programs.clear()  # they hold the old value
 
     @property
+    def standardizer(self):
+        return self._standardizer
+
+    @standardizer.setter
+    def standardizer(self, value):
+        if value is not None:
+            if not isinstance(value, Standardizer):
+                raise TypeError(f"standardizer: expected a numbanet.data.Standardizer, got {describe(value)}")
+            if math.prod(value.mean.shape) != math.prod(self.input_shape):
+                raise ValueError(
+                    f"standardizer: learned from examples of shape {value.mean.shape}, and the network takes "
+                    f"{self.input_shape}"
+                )
+        self._standardizer = value
+        self._programs.clear()  # their steps are bound to the old one
+
+    @property
     def num_parameters(self):
         """Number of values that are learnt."""
         return sum(view.size for view in self.params.values())
@@ -207,12 +229,8 @@ class Sequential:
         `gather`, a function of (X, rows, out), puts them into the network's input otherwise than as they are.
         """
         program = self._program(len(X) if rows is None else len(rows), training=True)
-        if rows is None:
-            program.x[...] = X.reshape(program.x.shape)
-            program.y[...] = y
-        else:
-            (gather or _gather)(X, rows, program.x)
-            program.y[...] = y[rows]
+        program.load(X, rows, gather)
+        program.y[...] = y if rows is None else y[rows]
         return program.step()
 
     def training_steps(self, X, y, batch, optimizer, augment=None):
@@ -291,7 +309,7 @@ class Sequential:
         OSError
             Where the file cannot be written; one that was there is left as it was.
         """
-        arrays = checkpoint.network_arrays(self)
+        arrays = {**checkpoint.network_arrays(self), **checkpoint.standardizer_arrays(self)}
         arrays.update((f"extra/{name}", array) for name, array in (extra_arrays or {}).items())
         checkpoint.save(path, "model", {"model": checkpoint.describe_model(self), "extra": extra or {}}, arrays)
 
@@ -325,13 +343,13 @@ class Sequential:
         batch = 1 if count == 1 else min(INFERENCE_BATCH, 1 << (limit.bit_length() - 1), 1 << (count - 1).bit_length())
         program = self._program(batch, training=False)
         if count == program.batch:
-            program.x[...] = X if X.ndim == 2 else X.reshape(program.x.shape)
+            program.load(X)
             program.infer()
             return program.scores.copy()
         scores = np.empty((count, self.output_size), self.dtype)
         for start in range(0, count, program.batch):
             rows = X[start : start + program.batch]
-            program.x[: len(rows)] = rows.reshape(len(rows), -1)
+            program.load(rows)
             program.infer()
             scores[start : start + len(rows)] = program.scores[: len(rows)]
         return scores
@@ -344,15 +362,6 @@ class Sequential:
                 self._programs.popitem(last=False)
         self._programs.move_to_end(key)
         return self._programs[key]
-
-
-def _gather(X, rows, out):
-    """``out[...] = X[rows]``, without a copy on the way where examples are large enough for that to matter."""
-    if X.dtype == out.dtype and X.flags.c_contiguous and out.size >= 4096 and 0 <= rows.min() <= rows.max() < len(X):
-        # "clip", which never does here, writes into `out` at once; "raise" would go through a buffer.
-        np.take(X.reshape(len(X), -1), rows, axis=0, out=out, mode="clip")
-    else:
-        out[...] = X[rows].reshape(out.shape)
 
 
 def load_model(path, ops=None):
@@ -376,6 +385,7 @@ def load_model(path, ops=None):
         if declared != stored:  # asked before anything of the declared size is allocated
             raise ValueError(f"the layers take {declared} values, and the file has {stored}")
         model = Sequential(layers, shape, ops=ops, **description)
+        model.standardizer = checkpoint.stored_standardizer(arrays)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged header ({error!r})") from None
     checkpoint.fill(checkpoint.network_arrays(model), arrays, path)

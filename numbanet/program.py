@@ -238,6 +238,24 @@ class Program:
 
     # Running.
 
+    def load(self, X, rows=None, gather=None):
+        """Put examples into `x`, from the first place on: all of `X` or its `rows`, standardised if need be.
+
+        `gather`, a function of (X, rows, out), puts them there otherwise than as they are.
+        """
+        if gather is not None:
+            gather(X, rows, self.x)
+            X, rows = self.x, None
+        standardizer = self.model.standardizer
+        if standardizer is not None:
+            X = X if rows is None else X[rows]
+            shape = len(X), *standardizer.mean.shape
+            standardizer.write(X.reshape(shape), self.x[: len(X)].reshape(shape))
+        elif rows is not None:
+            _gather(X, rows, self.x)
+        elif X is not self.x:
+            self.x[: len(X)] = X.reshape(len(X), -1)
+
     @functools.cached_property
     def _calls(self):
         """All operations as calls for the compiled loop, in order; None where one of them is not a kernel."""
@@ -312,6 +330,15 @@ class Program:
             if not np.isfinite(out).all():
                 return f"the output of {self.model.placed[indices[-1]]}"
         return "the loss alone; the scores are finite"
+
+
+def _gather(X, rows, out):
+    """``out[...] = X[rows]``, without a copy on the way where examples are large enough for that to matter."""
+    if X.dtype == out.dtype and X.flags.c_contiguous and out.size >= 4096 and 0 <= rows.min() <= rows.max() < len(X):
+        # "clip", which never does here, writes into `out` at once; "raise" would go through a buffer.
+        np.take(X.reshape(len(X), -1), rows, axis=0, out=out, mode="clip")
+    else:
+        out[...] = X[rows].reshape(out.shape)
 
 
 def _fused(layers):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .kernels import _program
+from .kernels import _gather, _program
 
 
 class TrainingSteps:
@@ -24,27 +24,39 @@ class TrainingSteps:
         self.program, self.given, self.table = program, (X, y, optimizer, augment), None
         model, rows = program.model, np.zeros(program.batch, np.int64)
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
-        gathers = [_gather(X, rows, program.x), _gather(y, rows, program.y)]
-        if augment:
-            fits, arguments = augment.takes(X, program.x), augment.arguments(X, rows, self._augmented, program.x)
-            gathers[0] = (variant(model.ops.augment, arguments), arguments) if fits else None
+        gathers = [self._examples(rows), _gathered(y, rows, program.y)]
         if program._calls is None or None in gathers:
             return
-        update, arguments = optimizer.operation(model.params.flat, model.grads.flat)
-        calls = _program.calls([*gathers, (update, arguments)])
+        changes = []
+        if augment and model.standardizer:  # in place
+            changes.append(_gathered(program.x, np.arange(program.batch), program.x, model.standardizer))
+        update = optimizer.operation(model.params.flat, model.grads.flat)
+        calls = _program.calls([*gathers, *changes, update])
         if calls is None:
             return
-        *self._gathers, self._update = calls
-        self.table = _program.Table([*self._gathers, *program._calls, self._update])
+        *before, self._update = calls
+        self._gathers = before[: len(gathers)]
+        self.table = _program.Table([*before, *program._calls, self._update])
         self._losses = _program.Numbers([call.result_cell for call in program._losses], 1)
         self._keys = _program.Numbers([(key[1:].ctypes.data, 1) for key in program._keys], 2)
         scalars = optimizer.rule.scalars
-        self._scalars = {name: len(arguments) - len(scalars) + place for place, name in enumerate(scalars)}
+        self._scalars = {name: len(update[1]) - len(scalars) + place for place, name in enumerate(scalars)}
         cells = [(call.cell(1), rows.nbytes) for call in self._gathers]
         cells.append((self._augmented[1:].ctypes.data, 1))
         if "t" in scalars:
             cells.append((self._update.cell(self._scalars["t"]), 1))
         self._cells = _program.Numbers(cells, 2)
+
+    def _examples(self, rows):
+        """The operation that puts the examples `rows` into the network, or None where no kernel takes them."""
+        X, _, _, augment = self.given
+        model, x = self.program.model, self.program.x
+        if augment is None:
+            return _gathered(X, rows, x, model.standardizer)
+        if not augment.takes(X):
+            return None
+        arguments = augment.arguments(X, rows, self._augmented, x)
+        return variant(model.ops.augment, arguments), arguments
 
     def __call__(self, rows, step=0):
         """Take a step on each batch of `rows`, and return the losses.
@@ -79,13 +91,21 @@ class TrainingSteps:
         return history[: taken + 1].tolist()
 
 
-def _gather(values, rows, into):
+def _gathered(values, rows, into, standardizer=None):
     """The operation that gathers `rows`, as (function, arguments), or None for arrays that it cannot read."""
     flags, dtype = values.flags, values.dtype
     if not (dtype.isnative and dtype != np.float16 and flags.aligned and (values.ndim == 2 or flags.c_contiguous)):
         return None
-    arguments = values.reshape(len(values), -1), rows, into.reshape(len(rows), -1)
-    return variant(_program.gather, arguments), arguments
+    values, into = values.reshape(len(values), -1), into.reshape(len(rows), -1)
+    if standardizer is None:
+        kernel, arguments = _gather.gather, (values, rows, into)
+    else:
+        each = [
+            np.ascontiguousarray(np.broadcast_to(part, standardizer.mean.shape)).reshape(-1)
+            for part in (standardizer.mean, standardizer.inv_scale)
+        ]
+        kernel, arguments = _gather.gather_standardized, (values, rows, *each, into)
+    return variant(kernel, arguments), arguments
 
 
 def variant(function, arguments):

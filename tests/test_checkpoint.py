@@ -120,6 +120,19 @@ def test_what_else_was_saved_comes_back(model_file):
     assert model.params["W1"].flags.writeable
 
 
+def test_the_standardizer_comes_back(tmp_path):
+    net = every_layer()
+    net.standardizer = numbanet.data.Standardizer.fit((X * 16).astype(np.uint8).reshape(-1, 1, 8, 8))
+    net.save(tmp_path / "net.npz")
+    again, _, arrays = load_model(tmp_path / "net.npz")
+    assert not arrays
+    np.testing.assert_array_equal(again.loss(X), net.loss(X))
+    kept = {name: array for name, array in read(tmp_path / "net.npz").items() if name != "standardizer/scale"}
+    half = write(tmp_path / "half.npz", kept)
+    with pytest.raises(CheckpointError, match="damaged header .*missing scale"):
+        load_model(half)
+
+
 def test_files_hold_no_pickle(model_file, state_file):
     for path in (model_file, state_file):
         with np.load(path, allow_pickle=False) as archive:
@@ -563,3 +576,7 @@ def test_a_state_of_another_training_names_what_differs(state_file):
         trained(num_epochs=0, batch_size=40).restore(state_file)
     with pytest.raises(CheckpointError, match="saved with update_rule adam, but the solver has rmsprop"):
         trained(num_epochs=0, update_rule="rmsprop").restore(state_file)
+    solver = trained(num_epochs=0)
+    solver.model.standardizer = numbanet.data.Standardizer.fit(X)
+    with pytest.raises(CheckpointError, match="saved with standardizer None, but the solver has one of checksum"):
+        solver.restore(state_file)

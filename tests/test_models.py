@@ -524,6 +524,53 @@ def test_buffers_are_kept_for_a_few_batch_sizes_only():
     assert [net.loss(X[:n], Y[:n])[0] for n in range(1, 30)] == expected
 
 
+# Standardising on the way in.
+
+
+RAW = X * 16
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float64])
+@pytest.mark.parametrize("ops", [numbanet.kernels, numbanet.reference])
+def test_a_network_that_standardises_takes_examples_as_they_come(kind, ops):
+    raw = RAW.astype(kind)
+    net, plain = (FullyConnectedNet([9], 64, 10, seed=0, ops=ops) for _ in range(2))
+    net.standardizer = scale = numbanet.data.Standardizer.fit(raw)
+    known = scale.apply(raw)
+    for method in ("loss", "predict", "predict_proba"):
+        np.testing.assert_array_equal(getattr(net, method)(raw), getattr(plain, method)(known))
+        np.testing.assert_array_equal(getattr(net, method)(raw[:1]), getattr(plain, method)(known[:1]))
+    assert net.score(raw, Y) == plain.score(known, Y)
+    assert net.loss(raw, Y)[0] == plain.loss(known, Y)[0]
+    net.standardizer = None
+    np.testing.assert_array_equal(net.loss(known), plain.loss(known))
+
+
+def test_what_lies_far_from_zero_keeps_its_digits():
+    raw = 1e9 + np.random.default_rng(0).standard_normal((50, 3))  # float32 has steps of 64 there
+    net = Sequential([Affine(2)], (3,), seed=0)
+    net.standardizer = numbanet.data.Standardizer.fit(raw)
+    scores = net.loss(raw)
+    z = (raw - raw.mean(axis=0)) / raw.std(axis=0)
+    np.testing.assert_allclose(scores, z @ net.params["W1"] + net.params["b1"], rtol=1e-4, atol=1e-5)
+
+
+def test_copies_standardise_too():
+    net = FullyConnectedNet([9], 64, 10, seed=0)
+    net.standardizer = numbanet.data.Standardizer.fit(RAW)
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        np.testing.assert_array_equal(other.loss(RAW), net.loss(RAW))
+
+
+def test_a_standardizer_that_does_not_fit_is_refused():
+    net = FullyConnectedNet([9], 64, 10, seed=0)
+    with pytest.raises(TypeError, match="standardizer: expected a numbanet.data.Standardizer, got float"):
+        net.standardizer = 1.0
+    with pytest.raises(ValueError, match=r"standardizer: learned from examples of shape \(63,\), .* takes \(64,\)"):
+        net.standardizer = numbanet.data.Standardizer.fit(RAW[:, 1:])
+    assert net.standardizer is None
+
+
 # Memory.
 
 

@@ -51,8 +51,18 @@ def from_python(monkeypatch):
     return run
 
 
-def trained(layers=LAYERS["relu"], dtype=np.float32, data=DATA, loss="softmax", rule="adam", reg=0.01, **options):
+def trained(
+    layers=LAYERS["relu"],
+    dtype=np.float32,
+    data=DATA,
+    loss="softmax",
+    rule="adam",
+    reg=0.01,
+    standardizer=None,
+    **options,
+):
     model = Sequential(layers, (64,), loss=loss, reg=reg, dtype=dtype, seed=0)
+    model.standardizer = standardizer
     options = {"optim_config": {"learning_rate": 1e-2}, "batch_size": 32, "num_epochs": 2, "verbose": False, **options}
     solver = Solver(model, data, update_rule=rule, lr_decay=0.9, **options)
     solver.train()
@@ -104,6 +114,42 @@ def test_every_loss(loss, dtype, from_python):
 def test_every_kind_of_data(kind, dtype, from_python):
     data = {key: (value * 16).astype(kind) if key[0] == "X" else value for key, value in DATA.items()}
     assert_both_ways_alike(from_python, data=data, dtype=dtype)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint8, np.int64, bool])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_standardised_on_the_way_is_as_standardised_before(kind, dtype, from_python):
+    raw = {key: (value * 16).astype(kind) if key[0] == "X" else value for key, value in DATA.items()}
+    scale = numbanet.data.Standardizer.fit(raw["X_train"])
+    before = {key: scale.apply(value, dtype) if key[0] == "X" else value for key, value in raw.items()}
+    compiled = trained(data=raw, dtype=dtype, standardizer=scale)
+    assert compiled._update._steps is not None
+    assert_same(compiled, trained(data=before, dtype=dtype))
+    assert_same(compiled, from_python(lambda: trained(data=raw, dtype=dtype, standardizer=scale)))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint8])
+def test_pictures_are_augmented_and_then_standardised(kind, from_python):
+    data = {
+        key: (value * 16).reshape(-1, 1, 8, 8).astype(kind) if key[0] == "X" else value for key, value in DATA.items()
+    }
+
+    def train():
+        model = Sequential([numbanet.Conv(4, 3), ReLU(), numbanet.Flatten(), Affine(10)], (1, 8, 8), seed=0)
+        model.standardizer = numbanet.data.Standardizer.fit(data["X_train"])
+        augment = numbanet.data.Augment(2)
+        solver = Solver(model, data, update_rule="adam", batch_size=32, num_epochs=2, augment=augment, verbose=False)
+        solver.train()
+        return solver
+
+    compiled = train()
+    assert compiled._update._steps is not None
+    assert_same(compiled, from_python(train))
+    rows, batch = np.arange(32), compiled.model._program(32, training=True)
+    picture = np.zeros((32, 1, 8, 8), np.float32)
+    compiled.augment.gather(data["X_train"], rows, 5, picture)
+    batch.load(data["X_train"], rows, lambda X, rows, out: compiled.augment.gather(X, rows, 5, out))
+    np.testing.assert_array_equal(batch.x.reshape(picture.shape), compiled.model.standardizer.apply(picture))
 
 
 @pytest.mark.parametrize("change", [np.asfortranarray, lambda X: X[::-1], lambda X: np.repeat(X, 2, 1)[:, ::2]])

@@ -13,8 +13,8 @@ class Augment:
     """How a `Solver` changes the pictures of a batch while it gathers them.
 
     The changes follow from the seed, the step and the place in the batch, so they are the same on any number of threads
-    and when training goes on from a file. What comes in from outside of a picture is 0, which in standardised pictures
-    is the mean.
+    and when training goes on from a file. What comes in from outside of a picture is 0, which in pictures that have
+    been standardised is the mean, and in those that the network standardises is black.
 
     Parameters
     ----------
@@ -67,14 +67,14 @@ class Augment:
         ops : module
             `numbanet.kernels` or `numbanet.reference`.
         """
-        if not self.takes(X, out):
+        if not self.takes(X):
             X, rows = np.array(X[rows], out.dtype, order="C"), np.arange(len(rows))
         ops.augment(*self.arguments(X, rows, np.array([self.seed, step], np.uint64), out))
 
     @staticmethod
-    def takes(X, out):
-        """Whether the kernel, which is compiled for one kind of array, takes `X` as it is."""
-        return X.dtype == out.dtype and X.flags.carray
+    def takes(X):
+        """Whether the kernel takes `X` as it is."""
+        return X.dtype.isnative and X.dtype != np.float16 and X.flags.carray
 
     def arguments(self, X, rows, key, out):
         """What `augment` takes, with `key` the seed and the step, uint64, shape (2,)."""

@@ -9,6 +9,7 @@ from numbanet._checks import all_finite, as_numeric, class_labels, describe, flo
 
 STORED_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 MAX_CLASSES = 100_000
+SMALLEST_SCALE = np.finfo(np.float64).tiny  # of smaller numbers float64 has no reciprocal
 
 
 @dataclass(eq=False)
@@ -140,6 +141,9 @@ def split(dataset, fraction, seed, stratify=True):
 class Standardizer:
     """``(X - mean) / scale``, with the mean and the scale learned from training data.
 
+    What is computed is ``(X - mean) * (1 / scale)``, in float64. A network whose `standardizer` it is does that to
+    every batch on its way in.
+
     Attributes
     ----------
     mean : float64 ndarray of the shape of one example
@@ -162,8 +166,13 @@ class Standardizer:
             raise ValueError(f"scale: expected shape () or {self.mean.shape}, that of the mean; got {self.scale.shape}")
         if not np.isfinite(self.mean).all():
             raise ValueError("mean: every value must be finite")
-        if not (np.isfinite(self.scale) & (self.scale > 0)).all():
-            raise ValueError("scale: every value must be finite and above zero")
+        if not (np.isfinite(self.scale) & (self.scale >= SMALLEST_SCALE)).all():
+            raise ValueError("scale: every value must be finite and above zero, where float64 has its reciprocal")
+
+    @property
+    def inv_scale(self):
+        """1 / scale."""
+        return 1 / self.scale
 
     @classmethod
     def fit(cls, X):
@@ -199,7 +208,7 @@ class Standardizer:
         if not np.isfinite(variance).all():
             raise ValueError("X: the values are too large for their standard deviation to be computed")
         scale = np.sqrt(variance)
-        return cls(mean, np.where(scale == 0, 1.0, scale))
+        return cls(mean, np.where(scale < SMALLEST_SCALE, 1.0, scale))
 
     def apply(self, X, dtype=np.float32):
         """Standardise examples of the shape that was fitted.
@@ -227,14 +236,18 @@ class Standardizer:
         if not out.size:
             return out
         all_finite("X", X)
-        with np.errstate(over="ignore"):  # refused below, by row
-            for source, target in zip(_slabs(X), _slabs(out), strict=True):
-                part = source - self.mean
-                part /= self.scale
-                target[...] = part
+        self.write(X, out)  # what overflows is refused below, by row
         if X.dtype != np.uint8:
             all_finite("standardised X", out)
         return out
+
+    def write(self, X, out):
+        """What `apply` gives, without its checks: into `out`, a float array of the shape of `X`, which may be `X`."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            for source, target in zip(_slabs(X), _slabs(out), strict=True):
+                part = source - self.mean
+                part *= self.inv_scale
+                target[...] = part
 
     def to_arrays(self):
         """The two arrays as ``{"mean": ..., "scale": ...}``, for saving."""

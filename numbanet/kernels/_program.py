@@ -17,7 +17,6 @@ import math
 
 import numpy as np
 from llvmlite import ir
-from numba import prange
 from numba.core import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
@@ -25,7 +24,6 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from ._jit import serial, types_of
-from ._parallel import kernel
 from ._placement import keep_apart
 
 SLOT = ir.IntType(64)
@@ -299,12 +297,3 @@ def train(table, update, count, losses, loss_count, keys, key_count, cells, cell
         walk(table + update * 16, count - update)
         _move(cells, cell_count)
     return steps
-
-
-@kernel(lambda X, rows, out: 0.1 * out.size)
-def gather(X, rows, out):
-    """``out = X[rows]`` with X (N, D) of any dtype, rows int64 (M,) and out (M, D)."""
-    for i in prange(rows.size):
-        row = X[rows[i]]
-        for j in range(out.shape[1]):
-            out[i, j] = row[j]

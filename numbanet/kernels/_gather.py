@@ -1,0 +1,30 @@
+"""A batch's examples on their way from the data into a network.
+
+X (N, D) of any dtype, rows int64 (M,) and out (M, D). Parallel over the rows of the batch; each is written by itself.
+"""
+
+import numpy as np
+from numba import prange
+
+from ._parallel import kernel
+
+
+@kernel(lambda X, rows, out: 0.1 * out.size)
+def gather(X, rows, out):
+    """``out = X[rows]``."""
+    for i in prange(rows.size):
+        row = X[rows[i]]
+        for j in range(out.shape[1]):
+            out[i, j] = row[j]
+
+
+@kernel(lambda X, rows, mean, inv_scale, out: 0.3 * out.size)
+def gather_standardized(X, rows, mean, inv_scale, out):
+    """``out = (X[rows] - mean) * inv_scale``, in float64 until the result: with mean and inv_scale float64 (D,).
+
+    Rounded to float32 any sooner, what lies far from zero, such as a time, would lose its digits with the mean.
+    """
+    for i in prange(rows.size):
+        row = X[rows[i]]
+        for j in range(out.shape[1]):
+            out[i, j] = (np.float64(row[j]) - mean[j]) * inv_scale[j]
