@@ -95,6 +95,8 @@ class Sequential:
         counts = {}
         self.names, self._variables = {}, {}  # (layer index, local name) -> full name; full name -> Variable
         self.placed = place(self.layers, self.input_shape)
+        shapes = [shape for placed in self.placed for shape in (placed.input_shape, placed.output_shape)]
+        self.widest = max(map(math.prod, shapes))  # number of values of an example where they are most
         self._layer_parameters = [[] for _ in self.placed]
         shapes, state_shapes = {}, {}
         for index, placed in enumerate(self.placed):
@@ -127,11 +129,6 @@ class Sequential:
         self.random_keys[:, 0] = rng.integers(2**63, size=len(self.placed), dtype=np.uint64)
 
     # What a Program asks. Layers have indices in the order of `placed`, those inside of others among them.
-
-    @property
-    def widest(self):
-        """Number of values of an example where they are most."""
-        return max(math.prod(shape) for placed in self.placed for shape in (placed.input_shape, placed.output_shape))
 
     def parameter_names(self, index):
         """Full names of the parameters of layer `index`."""
@@ -339,10 +336,12 @@ class Sequential:
     def _scores(self, X):
         """Scores of any number of rows, in a fixed amount of memory besides the result."""
         # Powers of two, so that few sizes of buffers serve any number of rows; rows do not see each other.
-        count, limit = len(X), max(1, INFERENCE_VALUES // self.widest)
-        batch = 1 if count == 1 else min(INFERENCE_BATCH, 1 << (limit.bit_length() - 1), 1 << (count - 1).bit_length())
+        count, batch = len(X), 1
+        if count > 1:
+            limit = max(1, INFERENCE_VALUES // self.widest)
+            batch = min(INFERENCE_BATCH, 1 << (limit.bit_length() - 1), 1 << (count - 1).bit_length())
         program = self._program(batch, training=False)
-        if count == program.batch:
+        if count == batch:
             program.load(X)
             program.infer()
             return program.scores.copy()

@@ -253,7 +253,9 @@ class Program:
             standardizer.write(X.reshape(shape), self.x[: len(X)].reshape(shape))
         elif rows is not None:
             _gather(X, rows, self.x)
-        elif X is not self.x:
+        elif X.shape == self.x.shape:
+            self.x[...] = X
+        else:
             self.x[: len(X)] = X.reshape(len(X), -1)
 
     @functools.cached_property

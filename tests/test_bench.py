@@ -147,6 +147,17 @@ def test_an_error_in_a_worker_is_told():
         worker.prepare(["kernels/operation/no_such/16384".replace("kernels", "nowhere")])
 
 
+@pytest.mark.parametrize("library", ["kernels", "reference", *versus.PEERS])
+def test_every_library_trains_and_predicts(library):
+    if library in versus.PEERS and library not in versus.installed():
+        pytest.skip(f"needs {versus.PEERS[library]}")
+    kinds = ["network", "prediction"][: 1 if library == "jax_scan" else 2]
+    ids = [f"{library}/{kind}/20-64-32-2 at 32/-" for kind in kinds]
+    with turns.Worker(1) as worker:
+        assert worker.prepare(ids) == ids
+        assert all(seconds > 0 for samples in worker.samples(1).values() for seconds in samples)
+
+
 def row(**seconds):
     return report.Row("relu_forward", "16384", seconds, 2e9, "GB/s", 8e9)
 

@@ -14,24 +14,59 @@ from numbanet.bench.networks import NETWORKS
 
 from .operations import IMPLEMENTATIONS
 
+SMALL = ["20-64-32-2 at 32", "784-256-128-10 at 64"]
 
-class Steps:
-    """Seconds of a training step with Adam, over an epoch on random data in memory."""
 
-    params = (IMPLEMENTATIONS, list(NETWORKS))
-    param_names = ("implementation", "network")
+class _Timed:
+    """Seconds by a clock of numbanet's own; see `operations`."""
+
     number, rounds, repeat, warmup_time = 1, 2, (5, 25, 2.0), 0.05
     timeout = 300
     _built = {}
 
     def setup(self, *parameters):
-        if parameters not in self._built:
-            implementation, network = parameters
-            self._built[parameters] = ours.network(network, "-", implementation).calibrate()
-        benchmark = self._built[parameters]
-        self.timer, self.run = benchmark.clock, benchmark.run
+        key = type(self), *parameters
+        if key not in self._built:
+            self._built[key] = self.build(*parameters).calibrate()
+        self.timer, self.run = self._built[key].clock, self._built[key].run
+
+
+class Steps(_Timed):
+    """Seconds of a training step with Adam, over an epoch on random data in memory."""
+
+    params = (IMPLEMENTATIONS, list(NETWORKS))
+    param_names = ("implementation", "network")
+
+    def build(self, implementation, network):
+        return ours.network(network, "-", implementation)
 
     def time_step(self, *parameters):
+        self.run()
+
+
+class Predictions(_Timed):
+    """Seconds until a trained network has told the class of one example."""
+
+    params = (IMPLEMENTATIONS, list(NETWORKS))
+    param_names = ("implementation", "network")
+
+    def build(self, implementation, network):
+        return ours.prediction(network, "-", implementation)
+
+    def time_row(self, *parameters):
+        self.run()
+
+
+class Many(_Timed):
+    """Seconds of an epoch where two models are to be trained: each on a core of its own, or one after the other."""
+
+    params = ([True, False], SMALL)
+    param_names = ("at_once", "network")
+
+    def build(self, at_once, network):
+        return ours.two_models(network, at_once)
+
+    def time_epoch(self, *parameters):
         self.run()
 
 

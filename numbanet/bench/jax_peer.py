@@ -144,46 +144,82 @@ def operation(name, size):
     return None
 
 
-def network(name, size):
-    """Epochs of compiled steps: the batch is gathered, differentiated and applied in one function."""
-    net = NETWORKS[name]
-    data = dict(zip("Xy", net.data(), strict=True))
-    X, y = _on_device(data).values()
+def _parameters(net, rng):
+    """Layers of weights as dicts."""
+    layers = []
+    for inputs, outputs in zip(net.widths[:-1], net.widths[1:], strict=True):
+        w = rng.standard_normal((inputs, outputs), np.float32) * np.float32(np.sqrt(2 / inputs))
+        layer = {"w": jnp.asarray(w), "b": jnp.zeros(outputs)}
+        if net.batchnorm and outputs != net.widths[-1]:
+            layer |= {"gamma": jnp.ones(outputs), "beta": jnp.zeros(outputs)}
+        layers.append(layer)
+    return layers
+
+
+def _scores(layers, x):
+    for layer in layers:
+        x = x @ layer["w"] + layer["b"]
+        if "gamma" in layer:
+            mean, var = x.mean(0), x.var(0)
+            x = layer["gamma"] * (x - mean) * jax.lax.rsqrt(var + 1e-5) + layer["beta"]
+        x = x if layer is layers[-1] else jax.nn.relu(x)
+    return x
+
+
+def _network(net, epoch_of):
+    """Epochs by what `epoch_of` makes of the function of one step: from the state and all rows to the new state."""
+    X, y = _on_device(dict(zip("Xy", net.data(), strict=True))).values()
     rng = np.random.default_rng(0)
 
-    def normal(shape):
-        return jnp.asarray(rng.standard_normal(shape, np.float32) * np.sqrt(2 / shape[0]))
-
-    def start():
-        layers = []
-        for inputs, outputs in zip(net.widths[:-1], net.widths[1:], strict=True):
-            layer = {"w": normal((inputs, outputs)), "b": jnp.zeros(outputs)}
-            if net.batchnorm and outputs != net.widths[-1]:
-                layer |= {"gamma": jnp.ones(outputs), "beta": jnp.zeros(outputs)}
-            layers.append(layer)
-        return layers
-
     def loss(layers, x, y):
-        for layer in layers:
-            x = x @ layer["w"] + layer["b"]
-            if "gamma" in layer:
-                mean, var = x.mean(0), x.var(0)
-                x = layer["gamma"] * (x - mean) * jax.lax.rsqrt(var + 1e-5) + layer["beta"]
-            x = x if layer is layers[-1] else jax.nn.relu(x)
-        return _cross_entropy(x, y)
+        return _cross_entropy(_scores(layers, x), y)
 
-    def step(params, m, v, count, rows):
+    def step(state, rows):
+        params, m, v, count = state
         grads = jax.grad(loss)(params, X[rows], y[rows])
         count = count + 1
         new = jax.tree.map(lambda w, dw, m, v: _adam(w, dw, m, v, count), params, grads, m, v)
         return *(jax.tree.map(lambda _, n, i=i: n[i], params, new) for i in range(3)), count
 
-    step = jax.jit(step, donate_argnums=(0, 1, 2, 3))
-    params = start()
+    params, run = _parameters(net, rng), epoch_of(step)
     state = [(params, jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params), jnp.float32(0))]
 
     def epoch():
-        for rows in rng.permutation(len(X)).astype(np.int32).reshape(net.steps, net.batch):
-            state[0] = step(*state[0], rows)
+        state[0] = run(state[0], rng.permutation(len(X)).astype(np.int32).reshape(net.steps, net.batch))
 
     return Benchmark(epoch, finish=lambda: jax.block_until_ready(state[0]), parts=net.steps)
+
+
+def network(name, size):
+    """Epochs of compiled steps: the batch is gathered, differentiated and applied in one function."""
+
+    def step_by_step(step):
+        step = jax.jit(step, donate_argnums=0)
+
+        def epoch(state, batches):
+            for rows in batches:
+                state = step(state, rows)
+            return state
+
+        return epoch
+
+    return _network(NETWORKS[name], step_by_step)
+
+
+def scanned_network(name, size):
+    """Epochs as one compiled function: `lax.scan` over the steps."""
+
+    def at_once(step):
+        return jax.jit(
+            lambda state, batches: jax.lax.scan(lambda *now: (step(*now), None), state, batches)[0], donate_argnums=0
+        )
+
+    return _network(NETWORKS[name], at_once)
+
+
+def prediction(name, size):
+    """The class of one example."""
+    net = NETWORKS[name]
+    x, params = jnp.asarray(net.data()[0][:1]), _parameters(net, np.random.default_rng(0))
+    last = _Last(jax.jit(lambda params, x: _scores(params, x).argmax(1)), params, x)
+    return Benchmark(last.call, finish=last.finish)

@@ -14,6 +14,11 @@ class Network:
     steps: int
     batchnorm: bool = False
 
+    @property
+    def parameters(self):
+        """Number of weights."""
+        return sum(a * b for a, b in zip(self.widths, self.widths[1:], strict=False))
+
     def data(self):
         """Examples (float32) and labels for one epoch."""
         rng = np.random.default_rng(0)
@@ -23,6 +28,7 @@ class Network:
 
 NETWORKS = {
     "20-64-32-2 at 32": Network((20, 64, 32, 2), 32, 200),
+    "64-100-10 at 64": Network((64, 100, 10), 64, 100),
     "784-256-128-10 at 64": Network((784, 256, 128, 10), 64, 50),
     "784-1024-1024-10 at 256": Network((784, 1024, 1024, 10), 256, 10),
     "3072-256-128-128-10 batchnorm at 128": Network((3072, 256, 128, 128, 10), 128, 20, batchnorm=True),

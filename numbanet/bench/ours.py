@@ -56,11 +56,8 @@ def convolution(name, size, implementation):
     return Benchmark(lambda: form(*arguments), restore=keep_apart)
 
 
-def network(name, size, implementation):
-    """Epochs by the Solver."""
-    net = NETWORKS[name]
-    X, y = net.data()
-    model = numbanet.FullyConnectedNet(
+def _model(net, implementation):
+    return numbanet.FullyConnectedNet(
         list(net.widths[1:-1]),
         net.widths[0],
         net.widths[-1],
@@ -69,7 +66,30 @@ def network(name, size, implementation):
         seed=0,
         ops=getattr(numbanet, implementation),
     )
+
+
+def solver(name, implementation, epochs=1):
+    """What trains a network of the table on its data."""
+    net = NETWORKS[name]
+    X, y = net.data()
     options = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "batch_size": net.batch}
-    data = {"X_train": X, "y_train": y}
-    solver = numbanet.Solver(model, data, num_epochs=1, num_train_samples=1, verbose=False, **options)
-    return Benchmark(solver.train, parts=net.steps)
+    data, model = {"X_train": X, "y_train": y}, _model(net, implementation)
+    return numbanet.Solver(model, data, num_epochs=epochs, num_train_samples=1, verbose=False, **options)
+
+
+def network(name, size, implementation):
+    """Epochs by the Solver."""
+    return Benchmark(solver(name, implementation).train, parts=NETWORKS[name].steps)
+
+
+def two_models(name, at_once):
+    """Two models trained by `train_many`, at once or one after the other; an epoch of each is one part."""
+    threads, solvers = 2 if at_once else 1, [solver(name, "kernels", epochs=5) for _ in range(2)]
+    return Benchmark(lambda: numbanet.train_many(solvers, threads), parts=10)
+
+
+def prediction(name, size, implementation):
+    """The class of one example."""
+    net = NETWORKS[name]
+    model, x = _model(net, implementation), net.data()[0][:1]
+    return Benchmark(lambda: model.predict(x))

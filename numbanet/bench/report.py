@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from statistics import geometric_mean
 
-NAMES = {"reference": "reference", "torch": "torch", "jax": "JAX", "sklearn": "scikit-learn"}
+NAMES = {"reference": "reference", "torch": "torch", "jax": "JAX", "jax_scan": "JAX scan", "sklearn": "scikit-learn"}
 START, END = "<!-- numbanet bench -->", "<!-- end of numbanet bench -->"
 
 

@@ -12,12 +12,26 @@ def set_threads(count):
     pass  # its products are NumPy's
 
 
-def network(name, size):
-    net = NETWORKS[name]
-    if net.batchnorm:
-        return None
+def _fitted(net):
     X, y = net.data()
     model = MLPClassifier(net.widths[1:-1], alpha=0.0, batch_size=net.batch, learning_rate_init=LEARNING_RATE)
     warnings.simplefilter("ignore")
-    model.partial_fit(X, y, classes=range(net.widths[-1]))
+    return model.partial_fit(X, y, classes=range(net.widths[-1])), X, y
+
+
+def network(name, size):
+    """Epochs by `partial_fit`."""
+    net = NETWORKS[name]
+    if net.batchnorm:
+        return None
+    model, X, y = _fitted(net)
     return Benchmark(lambda: model.partial_fit(X, y), parts=net.steps)
+
+
+def prediction(name, size):
+    """The class of one example."""
+    net = NETWORKS[name]
+    if net.batchnorm:
+        return None
+    model, X, _ = _fitted(net)
+    return Benchmark(lambda: model.predict(X[:1]))

@@ -304,17 +304,21 @@ def convolution(name, size):
     return [Benchmark(way, within=torch.inference_mode) for way in ways]
 
 
+def _model(net):
+    torch.manual_seed(0)
+    layers = []
+    for inputs, outputs in zip(net.widths[:-2], net.widths[1:-1], strict=True):
+        layers += [nn.Linear(inputs, outputs), *([nn.BatchNorm1d(outputs)] * net.batchnorm), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(*net.widths[-2:]))
+
+
 def network(name, size):
     """Epochs of a plain training loop, with the fastest form of Adam."""
     net = NETWORKS[name]
     X, y = map(torch.from_numpy, net.data())
 
     def epochs(variant):
-        torch.manual_seed(0)
-        layers = []
-        for inputs, outputs in zip(net.widths[:-2], net.widths[1:-1], strict=True):
-            layers += [nn.Linear(inputs, outputs), *([nn.BatchNorm1d(outputs)] * net.batchnorm), nn.ReLU()]
-        model = nn.Sequential(*layers, nn.Linear(*net.widths[-2:]))
+        model = _model(net)
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, **variant)
 
         def epoch():
@@ -326,3 +330,10 @@ def network(name, size):
         return Benchmark(epoch, parts=net.steps)
 
     return [epochs(variant) for variant in _FUSED]
+
+
+def prediction(name, size):
+    """The class of one example."""
+    net = NETWORKS[name]
+    model, x = _model(net).eval(), torch.from_numpy(net.data()[0][:1])
+    return Benchmark(lambda: model(x).argmax(1), within=torch.inference_mode)

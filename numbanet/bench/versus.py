@@ -1,8 +1,8 @@
 """Ours and other libraries, each in a process of its own, measured in turns."""
 
 import contextlib
-import importlib.util
 import warnings
+from importlib import metadata
 from statistics import median
 
 from ..kernels import _peaks as peaks
@@ -11,12 +11,20 @@ from .networks import NETWORKS
 from .report import Row
 from .turns import Worker, WorkerFailed, blocks
 
-PEERS = ("torch", "jax", "sklearn")
+# What is compared with, and the package that it needs.
+PEERS = {"torch": "torch", "jax": "jax", "jax_scan": "jax", "sklearn": "scikit-learn"}
 
 
 def installed():
-    """The other libraries that are there to compare with."""
-    return [name for name in PEERS if importlib.util.find_spec(name)]
+    """The others that can be compared with here."""
+    return [name for name, package in PEERS.items() if _is_installed(package)]
+
+
+def _is_installed(package):
+    try:
+        return bool(metadata.version(package))
+    except metadata.PackageNotFoundError:
+        return False
 
 
 class Versus:
@@ -59,15 +67,17 @@ class Versus:
             yield Row(operation.name, operations.label(size), seconds, rate / seconds["kernels"], unit, peak)
 
     def networks(self):
-        """A row for a training step of each network."""
+        """A row for a training step of each network, and for the class that it gives one example."""
+        peak = peaks.multiply_adds(self.threads)
         for name, network in NETWORKS.items():
             width, _, batch = name.rpartition(" at ")
             seconds = self._measure("network", name, "-")
-            parameters = sum(a * b for a, b in zip(network.widths, network.widths[1:], strict=False))
             # Forward, both gradients; the first layer's input needs none.
-            flops = network.batch * (6 * parameters - 2 * network.widths[0] * network.widths[1])
-            peak = peaks.multiply_adds(self.threads)
+            flops = network.batch * (6 * network.parameters - 2 * network.widths[0] * network.widths[1])
             yield Row(f"step {width}", f"batch {batch}", seconds, flops / seconds["kernels"], "GFLOP/s", peak)
+            seconds = self._measure("prediction", name, "-")
+            flops = 2 * network.parameters
+            yield Row(f"predict {width}", "one row", seconds, flops / seconds["kernels"], "GFLOP/s", peak)
 
     def _measure(self, kind, name, size):
         """Median seconds by library."""

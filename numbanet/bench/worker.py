@@ -21,6 +21,7 @@ LIBRARIES = {
     "numpy": "numpy_peer",
     "torch": "torch_peer",
     "jax": "jax_peer",
+    "jax_scan": "jax_scan_peer",
     "sklearn": "sklearn_peer",
 }
 

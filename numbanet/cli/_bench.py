@@ -70,7 +70,7 @@ def _chosen(text):
 
 def _about(threads, peers):
     """Lines on the machine and what runs on it."""
-    packages = ("numpy", "numba", *(report.NAMES[name].lower() for name in peers))
+    packages = dict.fromkeys(("numpy", "numba", *(versus.PEERS[name] for name in peers)))
     versions = [f"numbanet {numbanet.__version__}", *(f"{name} {metadata.version(name)}" for name in packages)]
     memory = " and ".join(
         f"{peaks.bandwidth(size, threads) / 1e9:.0f} GB/s {where}"
