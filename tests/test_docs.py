@@ -81,6 +81,12 @@ def test_the_examples_of_the_testing_guide():
     assert str(raised.value) == shown.strip()
 
 
+def test_the_program_that_the_document_shows():
+    text = (ROOT / "docs" / "program.md").read_text(encoding="utf-8")
+    (code,) = blocks(text, "python")
+    assert run(code) == blocks(text, "text")[0].splitlines()
+
+
 def test_the_examples_in_docstrings():
     failed, attempted = doctest.testmod(numbanet.testing, optionflags=doctest.ELLIPSIS)
     assert attempted > 0
