@@ -14,17 +14,25 @@ from nets import digits
 import numbanet
 from numbanet import (
     Affine,
+    AvgPool,
     BatchNorm,
+    Conv,
     Dropout,
+    Flatten,
     FullyConnectedNet,
+    GlobalAvgPool,
+    GroupNorm,
     LayerNorm,
+    MaxPool,
     ReLU,
+    Residual,
     Sequential,
     Solver,
+    Tanh,
     TrainingDiverged,
 )
 from numbanet.kernels import _program
-from numbanet.layers import ACTIVATIONS
+from numbanet.layers import ACTIVATIONS, place
 from numbanet.objectives import OBJECTIVES
 from numbanet.optim import RULES
 from numbanet.program import Program
@@ -36,6 +44,16 @@ LAYERS = {
     "batchnorm": [Affine(9), BatchNorm(), ReLU(), Affine(10)],
     "layernorm": [Affine(9), LayerNorm(), ReLU(), Affine(10)],
     "dropout": [Affine(9), ReLU(), Dropout(0.7), Affine(10)],
+}
+HEAD = [GlobalAvgPool(), Affine(10)]
+PICTURE_LAYERS = {
+    "conv": [Conv(4, 3), Tanh(), Conv(5, 3, stride=2), ReLU(), Flatten(), Affine(10)],
+    "groups": [Conv(4, 3), Conv(8, 3, groups=2, bias=False), Conv(8, 3, groups=8), *HEAD],
+    "max": [Conv(4, 3), MaxPool(2), MaxPool(3, stride=1), *HEAD],
+    "avg": [Conv(4, 3), AvgPool(2), AvgPool(3, stride=1), Flatten(), Affine(10)],
+    "batchnorm": [Conv(4, 3), BatchNorm(), ReLU(), Dropout(0.7), *HEAD],
+    "groupnorm": [Conv(4, 3), GroupNorm(2), ReLU(), LayerNorm(), *HEAD],
+    "residual": [Conv(4, 3), Residual([Conv(6, 3, pad=1), BatchNorm()], [Conv(6, 1)]), ReLU(), *HEAD],
 }
 
 
@@ -59,9 +77,10 @@ def trained(
     rule="adam",
     reg=0.01,
     standardizer=None,
+    input_shape=(64,),
     **options,
 ):
-    model = Sequential(layers, (64,), loss=loss, reg=reg, dtype=dtype, seed=0)
+    model = Sequential(layers, input_shape, loss=loss, reg=reg, dtype=dtype, seed=0)
     model.standardizer = standardizer
     options = {"optim_config": {"learning_rate": 1e-2}, "batch_size": 32, "num_epochs": 2, "verbose": False, **options}
     solver = Solver(model, data, update_rule=rule, lr_decay=0.9, **options)
@@ -92,6 +111,18 @@ def assert_both_ways_alike(from_python, **options):
 @pytest.mark.parametrize("layers", LAYERS)
 def test_every_layer(layers, dtype, from_python):
     assert_both_ways_alike(from_python, layers=LAYERS[layers], dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layers", PICTURE_LAYERS)
+def test_every_layer_for_pictures(layers, dtype, from_python):
+    assert_both_ways_alike(from_python, layers=PICTURE_LAYERS[layers], dtype=dtype, input_shape=(1, 8, 8))
+
+
+def test_no_layer_is_forgotten():
+    networks = [*LAYERS.values(), *PICTURE_LAYERS.values()]
+    seen = {type(placed.layer).__name__ for layers in networks for placed in place(layers, (1, 8, 8))}
+    assert seen == set(numbanet.layers.LAYERS)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
