@@ -1,6 +1,11 @@
-"""Checks of windows over pictures, for convolution and pooling: pairs of numbers, and how many windows fit."""
+"""Windows over pictures, for convolution and pooling: checks of their numbers, how many fit, what room they need."""
+
+import math
 
 from ._checks import describe, integer
+
+WIDEST = 16  # elements of a vector
+PARTS, PART_ELEMENTS = 16, 1 << 18  # the most parts that a gradient of filters is added up in, and the room for several
 
 
 def pair(name, value, low):
@@ -49,6 +54,26 @@ def windows(name, size, window, stride, pad, dilation=(1, 1)):
             picture = f"{_text(padded)} ({picture} with padding {_text(pad)})"
         raise ValueError(f"{name}: {what} does not fit into a picture of {picture}")
     return tuple((p - k) // s + 1 for p, k, s in zip(padded, spread, stride, strict=True))
+
+
+def workspace(filters, dilation=(1, 1), groups=1):
+    """Elements of the workspace that convolution and its gradients are given.
+
+    Parameters
+    ----------
+    filters : tuple of int
+        Shape of the filters, (F, C / groups, HH, WW).
+    dilation, groups
+        As the operations take them.
+    """
+    total, channels, *window = filters
+    count, area = total // groups, math.prod(window)
+    whole = (-(-number // WIDEST) * WIDEST for number in (count, channels))
+    packed = groups * area * max(rounded * other for rounded, other in zip(whole, (channels, count), strict=True))
+    gradient = (channels * area + 2) * total
+    parts = max(1, min(PARTS, PART_ELEMENTS // gradient))
+    spread = math.prod(d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True))
+    return max(packed, parts * gradient) + spread * max(total, channels * groups)
 
 
 def _text(size):

@@ -59,6 +59,7 @@ class Program:
         self._steps = lambda: None
         self._spares = Spares(batch * model.widest, self.dtype)
         self._reuses = not training  # whether arrays are given back to be used again, or kept for the backward pass
+        self._workspace = aligned_zeros(0, self.dtype)
         self._next = 0  # index of the layer that is lowered next
         self.x = aligned_zeros((batch, math.prod(model.input_shape)), self.dtype)
         self._kept = [address(self.x)]
@@ -87,6 +88,12 @@ class Program:
         """An array for the batch, shape (N, *shape)."""
         shape = (self.batch, *shape)
         return self._spares.take(shape) if self._reuses else aligned_zeros(shape, self.dtype)
+
+    def workspace(self, size):
+        """An array of so many elements for an operation to work in, which the following one may have too."""
+        if self._workspace.size < size:
+            self._workspace = aligned_zeros(size, self.dtype)
+        return self._workspace[:size]
 
     def overwritable(self, array):
         """`array` itself where nothing reads it any more, else another of its shape."""

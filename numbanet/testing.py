@@ -49,6 +49,8 @@ class Case:
     terms : int, optional
         How many numbers are added up into one element of a result, for the tolerance: 1 for element-wise functions. By
         default the longest axis of the inputs.
+    scratch : sequence of str
+        Arguments that may be written while the function runs; what they held and hold has no meaning.
     """
 
     name: str
@@ -56,6 +58,12 @@ class Case:
     outputs: Sequence[str] = ()
     updated: Sequence[str] = ()
     terms: int | None = None
+    scratch: Sequence[str] = ()
+
+    @property
+    def stale(self):
+        """Arguments whose values are not read."""
+        return (*self.outputs, *self.scratch)
 
 
 class Report(NamedTuple):
@@ -293,7 +301,7 @@ def _build(case, dtype, seed):
     if np.dtype(dtype).kind != "f":
         raise ValueError(f"dtypes: expected floating dtypes, got {dtype!r}")
     arguments = case.build(np.random.default_rng(seed), np.dtype(dtype))
-    for name in (*case.outputs, *case.updated):
+    for name in (*case.stale, *case.updated):
         if not isinstance(arguments.get(name), np.ndarray):
             raise ValueError(f"case {case.name!r}: output {name!r} is none of its arrays: {', '.join(arguments)}")
     return arguments
@@ -306,7 +314,7 @@ def _with_special(case, arguments, kind, seed):
         return
     rng = np.random.default_rng(seed)
     for name, value in arguments.items():
-        if name not in case.outputs and isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
+        if name not in case.stale and isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
             marked = value.copy()
             marked.flat[[rng.integers(value.size), -1]] = SPECIAL[kind]  # the last: ragged ends are where it goes wrong
             yield f"{kind} in {name}", {key: marked if other is value else other for key, other in arguments.items()}
@@ -335,8 +343,8 @@ def _using_threads(count):
 
 def _run(function, case, arguments, layout, stale, where):
     """Call `function` on copies of the arguments; gives what it wrote and returned, by name."""
-    changed = {id(arguments[name]): name for name in (*case.outputs, *case.updated)}
-    read = {id(value) for name, value in arguments.items() if name not in case.outputs}
+    changed = {id(arguments[name]): name for name in (*case.stale, *case.updated)}
+    read = {id(value) for name, value in arguments.items() if name not in case.stale}
     placed = {}  # by identity, so that an output that is also an input stays so
     for value in arguments.values():
         if isinstance(value, np.ndarray) and id(value) not in placed:
@@ -348,7 +356,7 @@ def _run(function, case, arguments, layout, stale, where):
             placed[id(value)] = view, buffer, around
     with np.errstate(all="ignore"):
         returned = function(*(placed[id(v)][0] if id(v) in placed else v for v in arguments.values()))
-    results = {name: placed[key][0].copy() for key, name in changed.items()}
+    results = {name: placed[key][0].copy() for key, name in changed.items() if name not in case.scratch}
     returned = returned if isinstance(returned, tuple) else () if returned is None else (returned,)
     results.update((f"returned[{i}]", np.array(value)) for i, value in enumerate(returned))
     for name, value in arguments.items():
@@ -364,7 +372,7 @@ def _run(function, case, arguments, layout, stale, where):
 
 def _tolerance(case, arguments, dtype, rtol):
     """The relative tolerance, and the largest finite number that goes in."""
-    inputs = [a for name, a in arguments.items() if isinstance(a, np.ndarray) and name not in case.outputs]
+    inputs = [a for name, a in arguments.items() if isinstance(a, np.ndarray) and name not in case.stale]
     terms = case.terms or max((max(a.shape, default=1) for a in inputs), default=1)
     scale = max((magnitude(a) for a in inputs if a.dtype.kind == "f"), default=0.0)
     return 4 * np.finfo(dtype).eps * math.sqrt(terms) if rtol is None else rtol, scale

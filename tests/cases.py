@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from numbanet._windows import workspace
 from numbanet.testing import Case
 
 
@@ -34,7 +35,7 @@ def _make(maker, rng, dtype, size):
     return maker(rng, dtype, size) if callable(maker) else maker
 
 
-def cases(sizes, outputs, updated="", *, terms="", note="", **makers):
+def cases(sizes, outputs, updated="", *, terms="", note="", scratch=(), **makers):
     """A case for each of the sizes; `terms` are the axes that are summed over."""
 
     def case(size):
@@ -42,7 +43,8 @@ def cases(sizes, outputs, updated="", *, terms="", note="", **makers):
             return {name: _make(maker, rng, dtype, {**size, "0": 0}) for name, maker in makers.items()}
 
         name = note + " ".join(f"{axis}={length}" for axis, length in size.items())
-        return Case(name, build, outputs.split(), updated.split(), max((size[axis] for axis in terms), default=1))
+        longest = max((size[axis] for axis in terms), default=1)
+        return Case(name, build, outputs.split(), updated.split(), longest, scratch)
 
     return [case(size) for size in sizes]
 
@@ -126,7 +128,8 @@ def convolutions(*rows):
 
 
 # Ordinary ones of one and of several strips, blocks and vectors; one pixel, one channel; a window as large as the
-# picture; steps beyond the window; more padding than the window needs; taps apart; groups, and one for each channel.
+# picture; steps beyond the window; more padding than the window needs; taps apart; groups, and one for each channel;
+# more taps than the kernel takes at a time, also one for each channel; a window that the stack has no room for.
 CONVOLUTIONS = convolutions(
     (2, 5, 6, 3, 4, 3, 3, (1, 1), (1, 1), (1, 1), 1),
     (3, 9, 8, 35, 50, 3, 3, (1, 1), (1, 1), (1, 1), 1),
@@ -142,6 +145,9 @@ CONVOLUTIONS = convolutions(
     (2, 6, 9, 35, 35, 3, 3, (1, 1), (1, 1), (1, 1), 35),
     (3, 7, 8, 4, 4, 2, 3, (2, 2), (1, 1), (1, 1), 4),
     (1, 3, 300, 2, 3, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    (1, 38, 73, 1, 2, 37, 36, (1, 1), (0, 0), (1, 2), 1),
+    (1, 38, 73, 2, 2, 37, 36, (1, 1), (0, 0), (1, 2), 2),
+    (1, 5, 4, 2, 3, 2, 2, (1, 1), (114, 115), (230, 231), 1),
 )
 
 MOMENTUM = {"w": "P", "dw": "P", "velocity": "P", "learning_rate": 0.05, "momentum": 0.9}
@@ -163,8 +169,13 @@ def conv(sizes, outputs, note="", **arrays):
     first, result = list(arrays), outputs.split()[0]
     position = first.index(result)
     scalars = {name: lambda rng, dtype, size, name=name: size[name] for name in ("stride", "pad", "dilation", "groups")}
+    scalars["workspace"] = room
     before, after = ({name: arrays[name] for name in part} for part in (first[:position], first[position:]))
-    return cases(sizes, outputs, terms="T", note=note, **before, **scalars, **after)
+    return cases(sizes, outputs, terms="T", note=note, scratch=["workspace"], **before, **scalars, **after)
+
+
+def room(rng, dtype, size):
+    return np.empty(workspace([size[axis] for axis in "FKRS"], size["dilation"], size["groups"]), dtype)
 
 
 def conv_forward():

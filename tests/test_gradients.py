@@ -5,6 +5,7 @@ import pytest
 from cases import ACTIVATIONS, FROM_OUTPUT, call
 
 from numbanet import kernels
+from numbanet._windows import workspace
 from numbanet.testing import check_gradients
 
 KEY = np.array([5, 2], np.uint64)
@@ -59,7 +60,7 @@ def test_affine_relu():
 
 @pytest.mark.parametrize("name", ["conv", "conv_relu"])
 def test_convolution(name):
-    how = (2, 1), (1, 2), (1, 2), 2  # stride, pad, dilation, groups
+    how = (2, 1), (1, 2), (1, 2), 2, np.empty(workspace((6, 2, 3, 3), (1, 2), 2))  # stride, pad, dilation, groups
 
     def forward(x, w, b):
         return call(getattr(kernels, f"{name}_forward"), x, w, b, *how, out=(2, 3, 5, 6))["out"]

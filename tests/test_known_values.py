@@ -7,6 +7,7 @@ import pytest
 from cases import CASES
 
 from numbanet import kernels, reference
+from numbanet._windows import workspace
 
 LN2, LN3 = np.log(2), np.log(3)
 PHI1 = 0.8413447460685429  # normal distribution function at 1, from a table
@@ -18,6 +19,7 @@ T = (np.exp(2 * U) - 1) / (np.exp(2 * U) + 1)
 SLOPE = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715)
 
 ROW, ZERO_KEY = np.zeros(1, np.int64), np.zeros(2, np.uint64)
+ROOM = [0.0] * workspace((1, 1, 2, 2))
 ONE_PICTURE = [[[[1], [2]], [[3], [4]]]]  # (N, H, W, C)
 ONE_FILTER = [[[[1, 10], [100, 1000]]]]  # (F, C, HH, WW)
 
@@ -54,22 +56,22 @@ VALUES = [
     ),
     (  # with a border of zeros and steps of two, each window meets one pixel, by its last tap first: 1000 1, 100 2, ...
         "conv_forward",
-        [ONE_PICTURE, ONE_FILTER, [-5], (2, 2), (1, 1), (1, 1), 1],
+        [ONE_PICTURE, ONE_FILTER, [-5], (2, 2), (1, 1), (1, 1), 1, ROOM],
         {"out": [[[[1000 - 5], [200 - 5]], [[30 - 5], [4 - 5]]]]},
     ),
     (  # the same without the border: 1 + 20 + 300 + 4000
         "conv_relu_forward",
-        [ONE_PICTURE, ONE_FILTER, [-5000], (1, 1), (0, 0), (1, 1), 1],
+        [ONE_PICTURE, ONE_FILTER, [-5000], (1, 1), (0, 0), (1, 1), 1, ROOM],
         {"out": [[[[0]]]]},
     ),
     (  # dw = 2 x, dx = 2 w
         "conv_backward",
-        [[[[[2]]]], ONE_PICTURE, ONE_FILTER, (1, 1), (0, 0), (1, 1), 1],
+        [[[[[2]]]], ONE_PICTURE, ONE_FILTER, (1, 1), (0, 0), (1, 1), 1, ROOM],
         {"dx": [[[[2], [20]], [[200], [2000]]]], "dw": [[[[2, 4], [6, 8]]]], "db": [2]},
     ),
     (  # a filter of one tap on two pixels, of which the ReLU cut off the second: dout becomes 2 0
         "conv_relu_backward",
-        [[[[[2], [3]]]], [[[[5], [7]]]], [[[[10]]]], [[[[1], [0]]]], (1, 1), (0, 0), (1, 1), 1],
+        [[[[[2], [3]]]], [[[[5], [7]]]], [[[[10]]]], [[[[1], [0]]]], (1, 1), (0, 0), (1, 1), 1, ROOM],
         {"dz": [[[[2], [0]]]], "dx": [[[[20], [0]]]], "dw": [[[[10]]]], "db": [2]},
     ),
     # Everything is kept and nothing scaled.

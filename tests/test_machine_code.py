@@ -1,4 +1,4 @@
-"""What the compiler made of the kernels: float32 stays float32, no library is called for a number, vectors are used."""
+"""What the compiler made of the kernels: float32 stays float32, no library is called, nothing allocated; vectors."""
 
 import math
 import platform
@@ -37,6 +37,7 @@ POWERS = {"adam_update"}
 
 WIDENING = re.compile(r"\bv?cvt(?:ps2pd|ss2sd)\b")
 LIBRARY = re.compile(r"\b(?:exp|exp2|expm1|log|log1p|log2|pow|tanh|sinh|cosh|erf|erfc|fma)f?\b")
+ALLOCATION = re.compile(r"\bNRT_(?:MemInfo_(?:\w+_)?(?:new|alloc)|(?:Re)?[Aa]llocate)\w*|\b(?:m|c|re)alloc\b")
 VECTOR = re.compile(r"\bv(?:add|sub|mul|div|max|min|sqrt|and|or|blendm?v?|cmp\w*|fn?m(?:add|sub)\w*)ps\b.*%[yz]mm")
 
 pytestmark = pytest.mark.skipif(
@@ -66,6 +67,8 @@ def faults(code, widens=False, vectors=True, powers=False):
         found.append(f"float32 becomes float64: {lines[0]}")
     if lines := [line for line in code if LIBRARY.search(line) and not (powers and "$pow," in line)]:
         found.append(f"a library is called: {lines[0]}")
+    if lines := [line for line in code if ALLOCATION.search(line)]:
+        found.append(f"memory is allocated: {lines[0]}")
     if vectors and not any(VECTOR.search(line) for line in code):
         found.append("no arithmetic on vectors")
     return found
@@ -111,9 +114,22 @@ def in_order(x, out):
         out[i] = out[i - 1] * x[i]
 
 
+def allocating(x, out):
+    room = np.empty(x.size, x.dtype)
+    for i in range(x.size):
+        room[i] = x[i] + x[i]
+    for i in range(x.size):
+        out[i] = room[i] * room[out.size - 1 - i]
+
+
 @pytest.mark.parametrize(
     ("function", "fault"),
-    [(widening, "float32 becomes float64"), (calling, "a library is called"), (in_order, "no arithmetic on vectors")],
+    [
+        (widening, "float32 becomes float64"),
+        (calling, "a library is called"),
+        (in_order, "no arithmetic on vectors"),
+        (allocating, "memory is allocated"),
+    ],
 )
 def test_each_fault_is_seen(function, fault):
     x = np.ones(64, np.float32)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._windows import workspace
+
 
 @dataclass(frozen=True)
 class Family:
@@ -135,6 +137,10 @@ def _pad(rng, dtype, lengths):
     return ((lengths["R"] - 1) // 2,) * 2
 
 
+def _workspace(rng, dtype, lengths):
+    return np.zeros(workspace((lengths["F"], lengths["C"], lengths["R"], lengths["R"])), dtype)
+
+
 def _affine_backward(**makers):
     return {**makers, "dx": "ND", "dw": "DM", "db": "M"}
 
@@ -167,6 +173,7 @@ def _table():
         "pad": lambda rng, dtype, lengths: (lengths["R"] // 2,) * 2,
         "dilation": (1, 1),
         "groups": 1,
+        "workspace": _workspace,
     }
     convolution = {"flops": lambda N, H, C, F, R: 2 * N * H * H * C * F * R * R}
     two_convolutions = {"flops": lambda N, H, C, F, R: 4 * N * H * H * C * F * R * R}

@@ -1,7 +1,10 @@
 """numbanet's own side: kernels or reference, by operation, matrix product or network."""
 
+import numpy as np
+
 import numbanet
 
+from .._windows import workspace
 from .convolutions import Convolution
 from .networks import LEARNING_RATE, NETWORKS
 from .operations import OPERATIONS, parse
@@ -46,7 +49,7 @@ def convolution(name, size, implementation):
 
     case = Convolution(name, parse(size))
     x, w, b, dout, out, dx, dw, db = case.arrays()
-    how = (1, 1), (case.pad, case.pad), (1, 1), 1
+    how = (1, 1), (case.pad, case.pad), (1, 1), 1, np.empty(workspace(w.shape), w.dtype)
     if name == "forward":
         kernel, arguments = numbanet.kernels.conv_forward, (x, w, b, *how, out)
     else:

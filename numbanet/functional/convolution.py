@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import kernels
 from .._checks import common_dtype, integer
-from .._windows import pair, windows
+from .._windows import pair, windows, workspace
 from ._prepare import Cache, array, channels_first, channels_last, open_cache, run
 
 
@@ -107,7 +107,8 @@ def _forward(operation, x, w, b, stride, pad, dilation, groups, ops):
     moves = pair("stride", stride, 1), pair("pad", pad, 0), pair("dilation", dilation, 1)
     pixels = windows("x", x.shape[2:], w.shape[2:], *moves)
     inside, out = channels_last(x), np.empty((len(x), *pixels, len(w)), dtype)
-    run(ops, f"{operation}_forward", inside, w, b, *moves, groups, out)
+    room = np.empty(workspace(w.shape, moves[-1], groups), dtype)
+    run(ops, f"{operation}_forward", inside, w, b, *moves, groups, room, out)
     seen = (inside, w, out) if operation == "conv_relu" else (inside, w)
     result = channels_first(out)
     arguments = (*seen, *moves, groups)
@@ -132,7 +133,8 @@ def _check_filters(x, w, groups):
 
 
 def _gradients(dout, cache, *scratch):
-    x, w = cache.arguments[:2]
+    x, w, *_, dilation, groups = cache.arguments
+    room = np.empty(workspace(w.shape, dilation, groups), w.dtype)
     dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty(len(w) * cache.has_bias, w.dtype)
-    cache.run(dout, *scratch, dx, dw, db)
+    cache.run(dout, room, *scratch, dx, dw, db)
     return channels_first(dx), dw, db if cache.has_bias else None

@@ -13,18 +13,21 @@ from ._columns import column_pass
 from ._gemm import HALF_ROWS, _pack, _strip_vectors, lanes
 from ._jit import serial
 from ._scratch import stack_array
-from ._strips import read_strip, scratch_array, scratch_size, strip_bounds, whole, window_segments
+from ._strips import beyond_stack, fill_segments, read_strip, scratch_array, strip_bounds, whole, window_segments
 from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, scattered_tile
 
 PIXELS = 256  # of a strip
 DEEPEST = 1280  # rows of a panel that tiles go through at once
 GRADIENT_PIXELS = 256
-CHANNELS = 32  # of a block of the gradient of filters
+CHANNELS, ROWS = 32, 512  # of a block of the gradient of filters: channels, and pairs of these with taps
 
 tile_3, tile_2, tile_1 = (scattered_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
 lane_tile = scattered_tile(TILE_ROWS, 1, by_lane=True)
 half_tile_3, half_tile_2, half_tile_1 = (scattered_tile(HALF_ROWS, vectors) for vectors in (3, 2, 1))
-line_array = stack_array((GRADIENT_PIXELS,), types.intp)
+pixel_tables = stack_array((2, PIXELS), types.intp)
+segment_table = stack_array((DEEPEST,), types.intp)
+row_tables = stack_array((2, ROWS), types.intp)
+line_table = stack_array((GRADIENT_PIXELS,), types.intp)
 gradient_panel = stack_array(lambda itemsize: (GRADIENT_PIXELS * VECTORS * VECTOR_BYTES // itemsize,))
 
 
@@ -76,12 +79,14 @@ def packed_size(filters, depth, like):
 
 
 @serial
-def pack_filters(w, packed, start, stop, most):
+def pack_filters(w, exchanged, packed, start, stop, most):
     """Channels `start` to `stop` of w (F, C, HH, WW), of any strides, into panels of at most so many vectors.
 
-    Their rows are in the order of tap and channel.
+    Their rows are in the order of tap and channel. `exchanged`: w is (C, F, HH, WW).
     """
     filters, channels, high, wide = w.shape
+    if exchanged:
+        filters, channels = channels, filters
     j = 0
     while j < filters:
         room = min(_strip_vectors(filters - j, packed), most) * lanes(packed)
@@ -91,47 +96,48 @@ def pack_filters(w, packed, start, stop, most):
             for r in range(high):
                 for s in range(wide):
                     line = panel[((r * wide + s) * channels + c) * room :]
-                    for f in range(np.uint64(width)):
-                        line[f] = w[j + f, c, r, s]
+                    if exchanged:
+                        for f in range(np.uint64(width)):
+                            line[f] = w[c, j + f, r, s]
+                    else:
+                        for f in range(np.uint64(width)):
+                            line[f] = w[j + f, c, r, s]
                     for f in range(width, room):
                         line[f] = 0
         j += room
 
 
 @serial
-def correlate_strip(
-    source, packed, bias, out, target, floor, groups, window, strips, tables, segments, number, by_lane
-):
+def correlate_strip(source, packed, bias, out, target, floor, groups, window, strips, tables, number, by_lane, spare):
     """One strip of ``out = max(bias + Σ source w, floor)``, with the filters w `packed`.
 
-    out is flat and begins with the first pixel of `target`; `tables` are the places and targets of pixels.
+    out is flat and begins with the first pixel of `target`; `tables` are the places and targets of pixels. `spare` is
+    for a strip that the stack has none for.
     """
     channels, filters = source.shape[3] // groups, target.filters // groups
-    scratch = scratch_array(out)
-    if scratch_size(strips) > scratch.size:
-        scratch = np.empty(scratch_size(strips), out.dtype)
+    scratch = spare if beyond_stack(strips, out) else scratch_array(out)
     picture, row, column, count, rows, columns = strip_bounds(strips, number, target)
     a = read_strip(source, 0, source.shape[3], window, strips, picture, row, column, count, scratch)
     out = out[picture * target.picture + row * target.row + column * target.pixel :]
     pixels = count * rows * columns
     places, targets = tables[0, :pixels], tables[1, :pixels]
-    if by_lane:
-        floor = out.dtype.type(floor)
-        for j in range(0, target.filters, lanes(out)):
-            panel, width = packed[j * segments.size :], min(lanes(out), target.filters - j)
-            _lane_tiles(a[j:], places, segments, 1, 0, panel, bias, False, out, targets, j, width, floor)
-        return
     total = window.taps_y * window.taps_x * channels
-    _, depth = window_segments(window, strips, channels, groups == 1)
+    segments, depth = window_segments(window, strips, channels, groups == 1 and not by_lane)
     together = max(1, DEEPEST // depth)
-    lowest = out.dtype.type(-np.inf)
-    for group in range(groups):
-        panels = packed[group * packed_size(filters, total, packed) :]
-        a_group, out_group = a[group * channels :], out[group * filters :]
-        its_bias = bias[group * filters : (group + 1) * filters]
-        for start in range(0, max(1, segments.size), together):
-            part = segments[start : start + together]
-            lower = floor if start + together >= segments.size else lowest
+    all_offsets, lowest = segment_table(out), out.dtype.type(-np.inf)
+    for start in range(0, max(1, segments), together):
+        offsets = all_offsets[: min(together, segments - start)]
+        fill_segments(window, strips, start, segments, offsets)
+        lower = out.dtype.type(floor) if start + together >= segments else lowest
+        if by_lane:
+            for j in range(0, target.filters, lanes(out)):
+                panel, width = packed[j * segments + start * lanes(out) :], min(lanes(out), target.filters - j)
+                _lane_tiles(a[j:], places, offsets, 1, 0, panel, bias, start > 0, out, targets, j, width, lower)
+            continue
+        for group in range(groups):
+            panels = packed[group * packed_size(filters, total, packed) :]
+            a_group, out_group = a[group * channels :], out[group * filters :]
+            its_bias = bias[group * filters : (group + 1) * filters]
             j = 0
             while j < filters:
                 vectors = _strip_vectors(filters - j, packed)
@@ -140,7 +146,7 @@ def correlate_strip(
                 _tiles(
                     a_group,
                     places,
-                    part,
+                    offsets,
                     depth,
                     1,
                     panel,
@@ -157,42 +163,56 @@ def correlate_strip(
 
 
 @serial
-def gradient_tables(window, strips, channels, filters, places, targets):
-    """Where taps and channels of a group lie in a strip, and where the sums of their gradients are in (HH, WW, C, F).
-
-    In the order of block, tap and channel.
-    """
-    at = 0
-    for first in range(0, channels, CHANNELS):
-        for r in range(window.taps_y):
-            for s in range(window.taps_x):
-                for c in range(first, min(first + CHANNELS, channels)):
-                    places[at] = r * window.gap_y * strips.row + s * window.gap_x * strips.pixel + c - first
-                    targets[at] = ((r * window.taps_x + s) * channels + c) * filters
-                    at += 1
+def _taps_of_block(channels, by_lane):
+    return ROWS if by_lane else ROWS // min(channels, CHANNELS)
 
 
 @serial
-def gradient_of_filters(dout, source, window, strips, groups, tables, sums, chunk, chunks, block, by_lane):
-    """``sums = Σ source dout`` over the strips of one of `chunks` parts of the pictures, for one block of channels.
+def blocks_of_gradient(window, groups, channels, by_lane):
+    """How many blocks of channels and taps the gradient of the filters is cut into."""
+    taps = window.taps_y * window.taps_x
+    return groups * -(-channels // CHANNELS) * -(-taps // _taps_of_block(channels, by_lane))
 
-    sums are flat, (HH, WW, C / groups, F); the last F elements get the sums of dout, from the first block.
+
+@serial
+def _fill_row_tables(window, strips, tap, first, together, channels, filters, places, targets):
+    """Where the rows of a block lie in a strip, and where the sums of their gradients are in (HH, WW, C, F).
+
+    In the order of taps, from number `tap` on, and channels, of which there are `together` from `first` on.
+    """
+    for at in range(places.size):
+        number, c = divmod(at, together)
+        r, s = divmod(tap + number, window.taps_x)
+        places[at] = r * window.gap_y * strips.row + s * window.gap_x * strips.pixel + c
+        targets[at] = ((tap + number) * channels + first + c) * filters
+
+
+@serial
+def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunks, block, by_lane, spare):
+    """``sums = Σ source dout`` over the strips of one of `chunks` parts of the pictures, for one block of rows.
+
+    sums are flat, (HH, WW, C / groups, F); the last F elements get the sums of dout, from the first block. `spare` is
+    for a strip that the stack has none for.
     """
     target = whole(dout)
     channels, filters = source.shape[3] // groups, target.filters // groups
-    blocks = -(-channels // CHANNELS)
-    group, first = block // blocks, block % blocks * CHANNELS
-    its_channels = min(CHANNELS, channels - first)
-    taps = window.taps_y * window.taps_x
-    rows_of_block = slice(0, taps) if by_lane else slice(taps * first, taps * (first + its_channels))
-    places, targets = tables[0, rows_of_block], tables[1, rows_of_block]
-    scratch, panel, all_lines = scratch_array(dout), gradient_panel(dout), line_array(dout)
-    if scratch_size(strips) > scratch.size:
-        scratch = np.empty(scratch_size(strips), dout.dtype)
+    taps, its_taps = window.taps_y * window.taps_x, _taps_of_block(channels, by_lane)
+    across, down = -(-channels // CHANNELS), -(-taps // its_taps)
+    group, first, tap = block // (across * down), block // down % across * CHANNELS, block % down * its_taps
+    its_channels, its_taps = min(CHANNELS, channels - first), min(its_taps, taps - tap)
+    rows_of_block = its_taps if by_lane else its_taps * its_channels
+    tables = row_tables(dout)
+    places, targets = tables[0, :rows_of_block], tables[1, :rows_of_block]
+    if by_lane:
+        _fill_row_tables(window, strips, tap, 0, 1, 1, target.filters, places, targets)
+    else:
+        _fill_row_tables(window, strips, tap, first, its_channels, channels, target.filters, places, targets)
+    scratch = spare if beyond_stack(strips, dout) else scratch_array(dout)
+    panel, all_lines = gradient_panel(dout), line_table(dout)
     pixels_of_dout = dout.reshape(dout.size // target.filters, target.filters)
     count = strips.deep * strips.down * strips.across
     begin, end = count * chunk // chunks, count * (chunk + 1) // chunks
-    size = tables.shape[1] * target.filters
+    size = taps * target.filters if by_lane else taps * channels * target.filters
     no_bias, lowest = dout[0, 0, 0, :0], dout.dtype.type(-np.inf)
     for number in range(begin, end):
         picture, row, column, pictures, rows, columns = strip_bounds(strips, number, target)

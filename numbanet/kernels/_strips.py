@@ -62,7 +62,7 @@ def cut_into_strips(source, channels, target, window, pixels):
             deep = (deep + 1) // 2
         elif rows > 1:
             rows = (rows + 1) // 2
-        elif full and columns > LEAST_PIXELS:
+        elif full and columns > 1:
             columns = (columns + 1) // 2
         else:
             break
@@ -91,9 +91,19 @@ def strip_bounds(strips, number, target):
 
 
 @serial
-def scratch_size(strips):
-    """Elements of the copy of a strip."""
-    return strips.pictures * strips.picture if strips.copied else 0
+def beyond_stack(strips, like):
+    """Elements of the copy of a strip where the stack has no room for it, else 0.
+
+    That is a strip of one pixel, with a window of tens of thousands of elements.
+    """
+    size = strips.pictures * strips.picture if strips.copied else 0
+    return size if size > SCRATCH_BYTES // like.itemsize else 0
+
+
+@serial
+def turns_of(tasks, strips, like):
+    """How many of so many tasks, each of which copies strips, may run side by side: all, or one of them."""
+    return 1 if beyond_stack(strips, like) else tasks
 
 
 @serial
@@ -108,11 +118,8 @@ def window_segments(window, strips, channels, together):
 
 
 @serial
-def fill_tables(window, strips, target, places, targets, segments):
-    """Where each pixel of a strip has its window and its sums, and where the window has its segments.
-
-    Pixels are counted from the first of the strip, segments from where the window begins.
-    """
+def fill_tables(window, strips, target, places, targets):
+    """Where each pixel of a strip has its window and its sums, counted from those of the first."""
     at = 0
     for n in range(strips.pictures):
         for i in range(strips.rows):
@@ -121,9 +128,15 @@ def fill_tables(window, strips, target, places, targets, segments):
                 places[at] = line + j * window.stride_x * strips.pixel
                 targets[at] = n * target.picture + i * target.row + j * target.pixel
                 at += 1
-    across = segments.size // max(1, window.taps_y)
-    for number in range(segments.size):
-        segments[number] = number // across * window.gap_y * strips.row + number % across * window.gap_x * strips.pixel
+
+
+@serial
+def fill_segments(window, strips, first, count, segments):
+    """Where segments begin, counted from where the window does; of `count` segments, those from number `first` on."""
+    across = count // max(1, window.taps_y)
+    for at in range(segments.size):
+        row, column = divmod(first + at, across)
+        segments[at] = row * window.gap_y * strips.row + column * window.gap_x * strips.pixel
 
 
 @serial

@@ -17,21 +17,21 @@ from ._correlate import (
     GRADIENT_PIXELS,
     PIXELS,
     add_gradients,
+    blocks_of_gradient,
     correlate_strip,
     gradient_of_filters,
-    gradient_tables,
     is_by_lane,
     pack_filters,
     packed_size,
+    pixel_tables,
 )
 from ._jit import inlined, serial
 from ._parallel import kernel
-from ._strips import Target, Window, cut_into_strips, fill_tables, whole, window_segments
+from ._strips import Target, Window, beyond_stack, cut_into_strips, fill_tables, turns_of, whole
 from ._tile import VECTORS
 
 MULTIPLY_ADD_NS = 0.0088
 TOGETHER = 16  # channels that one thread packs, filters whose gradients it adds up
-CHUNKS, CHUNK_BYTES = 16, 1 << 20  # the most parts of the pictures for the gradient of filters, and bytes of their sums
 
 
 def _nanoseconds(dout, w):
@@ -58,50 +58,53 @@ def _phase(phase, taps, stride, pad, dilation):
 
 
 @inlined
-def _correlate(source, w, bias, out, target, floor, groups, window, turned):
-    """``out = max(bias + Σ source w, floor)``; `turned`: w is (C, F) in groups, as the input gradient has it."""
+def _correlate(source, w, bias, out, target, floor, groups, window, turned, workspace):
+    """``out = max(bias + Σ source w, floor)``; `turned`: w is (C, F) in groups, as the input gradient has it.
+
+    The workspace holds the packed filters, and a strip where it is too large for the stack.
+    """
     strips = cut_into_strips(source, source.shape[3], target, window, PIXELS)
     channels, filters = source.shape[3] // groups, target.filters // groups
     by_lane = is_by_lane(channels, filters, groups)
     if by_lane:
         groups, filters = 1, target.filters
-    tables = np.empty((2, strips.pictures * strips.rows * strips.columns), np.intp)
-    count, _ = window_segments(window, strips, channels, channels == source.shape[3])
-    segments = np.empty(count, np.intp)
-    fill_tables(window, strips, target, tables[0], tables[1], segments)
+    tables = pixel_tables(out)
+    fill_tables(window, strips, target, tables[0], tables[1])
     size = packed_size(filters, window.taps_y * window.taps_x * channels, out)
-    packed = np.empty(groups * size, out.dtype)
+    packed, spare = workspace[: groups * size], workspace[groups * size :]
     blocks = (channels + TOGETHER - 1) // TOGETHER
     for task in prange(groups * blocks):
         group, start = task // blocks, task % blocks * TOGETHER
         stop = min(start + TOGETHER, channels)
-        if turned and not by_lane:
-            part = w[group * channels : (group + 1) * channels].transpose(1, 0, 2, 3)
-        else:
-            part = w[group * filters : (group + 1) * filters].transpose(0, 1, 2, 3)
-        pack_filters(part, packed[group * size :], start, stop, 1 if by_lane else VECTORS)
-    for number in prange(strips.deep * strips.down * strips.across):
-        correlate_strip(
-            source, packed, bias, out, target, floor, groups, window, strips, tables, segments, number, by_lane
-        )
+        exchanged, most = turned and not by_lane, 1 if by_lane else VECTORS
+        rows = channels if exchanged else filters
+        pack_filters(w[group * rows : (group + 1) * rows], exchanged, packed[group * size :], start, stop, most)
+    count = strips.deep * strips.down * strips.across
+    turns = turns_of(count, strips, out)
+    for turn in prange(turns):
+        for number in range(turn, count, turns):
+            correlate_strip(
+                source, packed, bias, out, target, floor, groups, window, strips, tables, number, by_lane, spare
+            )
 
 
 @inlined
-def _backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db):
+def _backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
     window = _forward_window(w, stride, pad, dilation)
     channels, filters = x.shape[3] // groups, dout.shape[3]
     by_lane = is_by_lane(channels, filters // groups, groups)
     parts, together = (1, x.shape[3]) if by_lane else (groups, channels)
     strips = cut_into_strips(x, min(together, CHANNELS), whole(dout), window, GRADIENT_PIXELS)
-    tables = np.empty((2, window.taps_y * window.taps_x * channels), np.intp)
-    gradient_tables(window, strips, channels, filters, tables[0], tables[1])
+    size = dw.size + 2 * filters
     number_of_strips = strips.deep * strips.down * strips.across
-    chunks = max(1, min(CHUNKS, number_of_strips, CHUNK_BYTES // (dw.size * dw.itemsize)))
-    sums = np.empty((chunks, dw.size + 2 * filters), dw.dtype)
-    blocks = parts * -(-together // CHANNELS)
-    for task in prange(chunks * blocks):
-        chunk, block = task // blocks, task % blocks
-        gradient_of_filters(dout, x, window, strips, parts, tables, sums[chunk], chunk, chunks, block, by_lane)
+    chunks = min(number_of_strips, (workspace.size - beyond_stack(strips, dw)) // size)
+    sums, spare = workspace[: chunks * size].reshape(chunks, size), workspace[chunks * size :]
+    blocks = blocks_of_gradient(window, parts, together, by_lane)
+    turns = turns_of(chunks * blocks, strips, dw)
+    for turn in prange(turns):
+        for task in range(turn, chunks * blocks, turns):
+            chunk, block = task // blocks, task % blocks
+            gradient_of_filters(dout, x, window, strips, parts, sums[chunk], chunk, chunks, block, by_lane, spare)
     for part in prange((filters + TOGETHER - 1) // TOGETHER):
         add_gradients(sums, part * TOGETHER, min(part * TOGETHER + TOGETHER, filters), dw, db)
     if len(dx):
@@ -117,30 +120,30 @@ def _backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db):
                 target = Target(n, high, wide, depth, steps[0], steps[1], steps[2])
                 turned = w[:, :, r::every_y, s::every_x][:, :, ::-1, ::-1]
                 begin = flat[(y * width + z) * depth :]
-                _correlate(dout, turned, db[:0], begin, target, -np.inf, groups, phase_window, True)
+                _correlate(dout, turned, db[:0], begin, target, -np.inf, groups, phase_window, True, workspace)
 
 
-@kernel(lambda x, w, b, stride, pad, dilation, groups, out: _nanoseconds(out, w))
-def conv_forward(x, w, b, stride, pad, dilation, groups, out):
+@kernel(lambda x, w, b, stride, pad, dilation, groups, workspace, out: _nanoseconds(out, w))
+def conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     window = _forward_window(w, stride, pad, dilation)
-    _correlate(x, w, b, out.reshape(out.size), whole(out), -np.inf, groups, window, False)
+    _correlate(x, w, b, out.reshape(out.size), whole(out), -np.inf, groups, window, False, workspace)
 
 
-@kernel(lambda x, w, b, stride, pad, dilation, groups, out: _nanoseconds(out, w))
-def conv_relu_forward(x, w, b, stride, pad, dilation, groups, out):
+@kernel(lambda x, w, b, stride, pad, dilation, groups, workspace, out: _nanoseconds(out, w))
+def conv_relu_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     window = _forward_window(w, stride, pad, dilation)
-    _correlate(x, w, b, out.reshape(out.size), whole(out), 0.0, groups, window, False)
+    _correlate(x, w, b, out.reshape(out.size), whole(out), 0.0, groups, window, False, workspace)
 
 
 @kernel(lambda dout, x, w, *rest: _nanoseconds(dout, w) * (2 if len(rest[-3]) else 1))
-def conv_backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db):
-    _backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db)
+def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
+    _backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db)
 
 
 @kernel(lambda dout, x, w, *rest: _nanoseconds(dout, w) * (2 if len(rest[-3]) else 1))
-def conv_relu_backward(dout, x, w, out, stride, pad, dilation, groups, dz, dx, dw, db):
+def conv_relu_backward(dout, x, w, out, stride, pad, dilation, groups, workspace, dz, dx, dw, db):
     zero = out.dtype.type(0)
     flat, its_out, its_dout = dz.reshape(dz.size), out.reshape(out.size), dout.reshape(dout.size)
     for i in prange(dz.size):
         flat[i] = zero if its_out[i] <= zero else its_dout[i]
-    _backward(dz, x, w, stride, pad, dilation, groups, dx, dw, db)
+    _backward(dz, x, w, stride, pad, dilation, groups, workspace, dx, dw, db)

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import initializers
 from .._checks import describe, integer
-from .._windows import pair, pooling, windows
+from .._windows import pair, pooling, windows, workspace
 from .activations import ReLU
 from .base import CHANNELS_LAST, Layer, Variable, pixels, set_checked
 
@@ -119,7 +119,8 @@ class Conv(_Windows):
         w, dw = net.parameter("W")
         b, db = net.parameter("b") if self.bias else (np.empty(0, x.dtype),) * 2
         out = net.buffer(*self._windows(net.shape), self.filters)
-        return w, dw, b, db, out, (self.stride, self.pad, self.dilation, self.groups)
+        room = net.workspace(workspace(w.shape, self.dilation, self.groups))
+        return w, dw, b, db, out, (self.stride, self.pad, self.dilation, self.groups, room)
 
     def lower(self, net, x):
         w, dw, b, db, out, options = self._bound(net, x)

@@ -27,7 +27,7 @@ def _taps(w, height, width, stride, dilation, groups):
         yield (its_filters, slice(None), *tap), (..., its_filters), pixels
 
 
-def conv_forward(x, w, b, stride, pad, dilation, groups, out):
+def conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     """Slide the filters over the pictures, and add a bias:
 
     ``out[n, i, j, f] = b[f] + Σ_{r, s, c} x[n, y, z, c] w[f, c, r, s]``, with
@@ -45,6 +45,9 @@ def conv_forward(x, w, b, stride, pad, dilation, groups, out):
         For rows and columns: how far the window moves, how many zeros are on either side, how far its taps are apart.
     groups : int
         Filters and channels are cut into so many groups, of which each sees only its own; C groups: depthwise.
+    workspace : ndarray, shape (P,)
+        Room to work in, which the reference needs none of; what it holds has no meaning. `numbanet._windows.workspace`
+        says how much.
     out : ndarray, shape (N, HO, WO, F)
         Written.
 
@@ -61,7 +64,7 @@ def conv_forward(x, w, b, stride, pad, dilation, groups, out):
         out[here] += padded[pixels] @ w[weights].T
 
 
-def conv_relu_forward(x, w, b, stride, pad, dilation, groups, out):
+def conv_relu_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     """`conv_forward` followed by a ReLU: ``out = max(conv(x, w) + b, 0)``.
 
     Parameters
@@ -71,6 +74,7 @@ def conv_relu_forward(x, w, b, stride, pad, dilation, groups, out):
     b : ndarray, shape (F,), or (0,)
     stride, pad, dilation : tuple of two int
     groups : int
+    workspace : ndarray, shape (P,)
     out : ndarray, shape (N, HO, WO, F)
         Written.
 
@@ -78,11 +82,11 @@ def conv_relu_forward(x, w, b, stride, pad, dilation, groups, out):
     -----
     The convenience layer of CS231n assignment 2 (``conv_relu_forward``). NaN stays NaN, as in PyTorch.
     """
-    conv_forward(x, w, b, stride, pad, dilation, groups, out)
+    conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out)
     np.maximum(out, 0, out=out)
 
 
-def conv_backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db):
+def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
     """Gradients of `conv_forward`: with ``y = i stride₀ + r dilation₀ - pad₀`` and z likewise for columns,
 
     ``dw[f, c, r, s] = Σ_{n, i, j} dout[n, i, j, f] x[n, y, z, c]``, ``db[f] = Σ_{n, i, j} dout[n, i, j, f]``,
@@ -95,6 +99,7 @@ def conv_backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db):
     w : ndarray, shape (F, C / groups, HH, WW)
     stride, pad, dilation : tuple of two int
     groups : int
+    workspace : ndarray, shape (P,)
     dx : ndarray, shape (N, H, W, C), or (0, H, W, C)
         Written; the empty one says that the input gradient is not wanted, as in the first layer of a network.
     dw : ndarray, shape (F, C / groups, HH, WW)
@@ -127,7 +132,7 @@ def conv_backward(dout, x, w, stride, pad, dilation, groups, dx, dw, db):
         dx[...] = padded[:, top : top + dx.shape[1], left : left + dx.shape[2]]
 
 
-def conv_relu_backward(dout, x, w, out, stride, pad, dilation, groups, dz, dx, dw, db):
+def conv_relu_backward(dout, x, w, out, stride, pad, dilation, groups, workspace, dz, dx, dw, db):
     """Gradients of `conv_relu_forward`: mask by the ReLU, then `conv_backward`.
 
     Parameters
@@ -139,6 +144,7 @@ def conv_relu_backward(dout, x, w, out, stride, pad, dilation, groups, dz, dx, d
         What the forward pass wrote.
     stride, pad, dilation : tuple of two int
     groups : int
+    workspace : ndarray, shape (P,)
     dz : ndarray, shape (N, HO, WO, F)
         Written: the gradient before the ReLU, 0 where ``out <= 0`` and `dout` elsewhere. May be `dout` itself.
     dx : ndarray, shape (N, H, W, C), or (0, H, W, C)
@@ -149,4 +155,4 @@ def conv_relu_backward(dout, x, w, out, stride, pad, dilation, groups, dz, dx, d
         Written; the empty one says that there is no bias.
     """
     dz[...] = np.where(out <= 0, 0, dout)
-    conv_backward(dz, x, w, stride, pad, dilation, groups, dx, dw, db)
+    conv_backward(dz, x, w, stride, pad, dilation, groups, workspace, dx, dw, db)
