@@ -11,6 +11,8 @@ from .operations import OPERATIONS, parse
 from .products import Product
 from .timing import Benchmark
 
+EPOCHS = 20  # of each of several models: long against the start of a thread
+
 
 def set_threads(count):
     numbanet.set_num_threads(count)
@@ -87,8 +89,8 @@ def network(name, size, implementation):
 
 def two_models(name, at_once):
     """Two models trained by `train_many`, at once or one after the other; an epoch of each is one part."""
-    threads, solvers = 2 if at_once else 1, [solver(name, "kernels", epochs=5) for _ in range(2)]
-    return Benchmark(lambda: numbanet.train_many(solvers, threads), parts=10)
+    threads, solvers = 2 if at_once else 1, [solver(name, "kernels", epochs=EPOCHS) for _ in range(2)]
+    return Benchmark(lambda: numbanet.train_many(solvers, threads), parts=2 * EPOCHS)
 
 
 def prediction(name, size, implementation):
