@@ -28,8 +28,6 @@ FAMILIES = [
 
 # Losses are summed in float64; nothing else may widen.
 WIDENS = {"softmax_loss", "svm_loss", "squared_error_loss", "binary_cross_entropy_loss", "l2_penalty"}
-# Each class of an example is compared with its label and its margin added to a float64 sum in order.
-SCALAR = {"svm_loss"}
 # They move numbers, and calculate nothing.
 MOVES = {"channels_first", "channels_last"}
 # The corrections of the bias, once a call.
@@ -81,7 +79,7 @@ NAMES = [name for name in kernels.__all__ if getattr(kernels, name).__module__.r
 def test_kernel(name):
     arguments = CASES[name][-1].build(np.random.default_rng(0), np.float32)
     code = machine_code(getattr(kernels, name).py_func, *arguments.values())
-    assert faults(code, widens=name in WIDENS, vectors=name not in SCALAR | MOVES, powers=name in POWERS) == []
+    assert faults(code, widens=name in WIDENS, vectors=name not in MOVES, powers=name in POWERS) == []
 
 
 @pytest.mark.parametrize("name", ["affine_forward", "conv_forward", "conv_backward"])
@@ -96,7 +94,7 @@ def test_the_tile_keeps_its_sums_in_registers(name):
 
 
 def test_exceptions_name_kernels():
-    assert set(NAMES) >= WIDENS | SCALAR | MOVES | POWERS
+    assert set(NAMES) >= WIDENS | MOVES | POWERS
 
 
 def widening(x, out):

@@ -38,7 +38,7 @@ FAMILIES = {
     "convolution": Family("NHCFR", ((64, 32, 3, 32, 3), (64, 16, 32, 64, 3), (64, 8, 128, 128, 3))),
     "activations": Family("P", ((16_384,), (262_144,)), elementwise=True),
     "losses": Family("NC", ((256, 10), (256, 1000))),
-    "normalization": Family("ND", ((64, 128), (256, 512)), ((8192, 128), (131_072, 32))),
+    "normalization": Family("ND", ((64, 128), (256, 512)), ((8192, 128), (32_768, 64), (131_072, 32))),
     "groupnorm": Family("NPCG", ((32, 1024, 32, 8), (128, 64, 128, 32))),
     "pooling": Family("NHCRS", ((128, 32, 32, 2, 2), (128, 32, 32, 3, 2), (128, 16, 64, 2, 2))),
     "layout": Family("NCP", ((128, 3, 1024), (128, 64, 64))),

@@ -100,17 +100,32 @@ def _l2_penalty(t):
     return way
 
 
-def _batchnorm(t, training):
-    return lambda: aten.native_batch_norm.out(
-        t.x,
-        *(t.gamma, t.beta, t.running_mean, t.running_var, training, 0.1, t.eps),
-        **{"out": t.out, "save_mean": t.mean, "save_invstd": t.inv_std},
-    )
+PICTURE = 32  # pixels on a side of the pictures whose pixels rows are taken for, where there are enough of them
+
+
+def _as_pictures(*rows):
+    """Rows (N, C) as they are; and, where they are many, as the pixels of pictures in both of torch's layouts."""
+    n, c = rows[0].shape
+    if n % PICTURE**2:
+        return [rows]
+    return [rows, *_both_layouts(*(array.reshape(-1, PICTURE, PICTURE, c) for array in rows))]
+
+
+def _batchnorm_forward(t):
+    def way(x):
+        arguments = x, t.gamma, t.beta, t.running_mean, t.running_var, True, 0.1, t.eps
+        results = {"out": torch.empty_like(x), "save_mean": t.mean, "save_invstd": t.inv_std}
+        return lambda: aten.native_batch_norm.out(*arguments, **results)
+
+    return [way(x) for (x,) in _as_pictures(t.x)]
 
 
 def _batchnorm_backward(t):
-    arguments = (t.dout, t.x, t.gamma, None, None, t.mean, t.inv_std, True, 1e-5, [True] * 3)
-    return lambda: aten.native_batch_norm_backward(*arguments)
+    def way(dout, x):
+        arguments = dout, x, t.gamma, None, None, t.mean, t.inv_std, True, 1e-5, [True] * 3
+        return lambda: aten.native_batch_norm_backward(*arguments)
+
+    return [way(dout, x) for dout, x in _as_pictures(t.dout, t.x)]
 
 
 def _layernorm_backward(t):
@@ -242,7 +257,7 @@ WAYS = {
     "svm_loss": _gradient_of(lambda x, t: F.multi_margin_loss(x, t.y), "scores"),
     "squared_error_loss": _gradient_of(lambda x, t: F.mse_loss(x, t.target), "pred"),
     "binary_cross_entropy_loss": _gradient_of(lambda x, t: F.binary_cross_entropy_with_logits(x, t.target), "logits"),
-    "batchnorm_forward": lambda t: _batchnorm(t, True),
+    "batchnorm_forward": _batchnorm_forward,
     "batchnorm_inference": lambda t: (
         lambda: F.batch_norm(t.x, t.running_mean, t.running_var, t.gamma, t.beta, False, 0.1, t.eps)
     ),

@@ -107,6 +107,7 @@ class Vectors:
     def loop(self, count, step, body, initial=()):
         """``for i in range(0, count, step): carried = body(i, carried)``; gives what was carried out of it."""
         builder = self.builder
+        step = self.constant(step) if isinstance(step, int) else step
         entry, again = builder.block, builder.append_basic_block("loop")
         done = builder.append_basic_block("done")
         builder.cbranch(builder.icmp_signed(">", count, self.constant(0)), again, done)
@@ -114,7 +115,7 @@ class Vectors:
         i = builder.phi(self.index)
         carried = [builder.phi(value.type) for value in initial]
         latest = body(i, carried) or ()
-        following = builder.add(i, self.constant(step))
+        following = builder.add(i, step)
         last = builder.block
         for phi, first, after in zip([i, *carried], [self.constant(0), *initial], [following, *latest], strict=True):
             phi.add_incoming(first, entry)

@@ -6,9 +6,11 @@ range of the columns of `db`.
 """
 
 import numpy as np
+from llvmlite import ir
 from numba import prange
 
-from ._gemm import block_bounds, product
+from ._columns import column_pass, column_sums
+from ._gemm import block_bounds, lanes, product
 from ._jit import serial
 from ._parallel import kernel, workers
 
@@ -41,13 +43,21 @@ def _weight_gradient_block(dout, x, dw, block, blocks):
         product(x[:, i0:i1].T, dout[:, j0:j1], dw[0, :0], dw[i0:i1, j0:j1], -np.inf)
 
 
+def _masked_sum(emit, sums, reads, rows, columns, numbers):
+    """dz = dout where out is above zero, or NaN, and its sum."""
+    (dout, out), zero = reads, ir.Constant(emit.vector, None)
+    dz = emit.builder.select(emit.builder.fcmp_ordered("<=", out, zero), zero, dout)
+    return [emit.builder.fadd(sums[0], dz)], [dz]
+
+
+masked_column_sums = column_pass(_masked_sum, reads=2, sums=1, writes=1)
+
+
 @serial
-def _bias_gradient(dout, db, start, stop):
-    for j in range(start, stop):
-        db[j] = 0
-    for i in range(len(dout)):
-        for j in range(start, stop):
-            db[j] += dout[i, j]
+def _columns(db, block, blocks):
+    """A range of columns for one of `blocks` threads, cut between vectors."""
+    vectors = (db.size + lanes(db) - 1) // lanes(db)
+    return slice(vectors * block // blocks * lanes(db), min(vectors * (block + 1) // blocks * lanes(db), db.size))
 
 
 @kernel(lambda x, w, b, out: MULTIPLY_ADD_NS * x.size * b.size)
@@ -68,19 +78,18 @@ def affine_relu_forward(x, w, b, out):
 def affine_backward(dout, x, w, dx, dw, db):
     blocks = workers()
     for block in prange(blocks):
-        _bias_gradient(dout, db, np.uint64(db.size * block // blocks), np.uint64(db.size * (block + 1) // blocks))
+        columns = _columns(db, block, blocks)
+        column_sums(dout[:, columns], db[columns])
         _input_gradient_block(dout, w, dx, block, blocks)
         _weight_gradient_block(dout, x, dw, block, blocks)
 
 
 @kernel(_backward_nanoseconds)
 def affine_relu_backward(dout, x, w, out, dz, dx, dw, db):
-    zero = out.dtype.type(0)
-    for i in prange(len(out)):
-        for j in range(out.shape[1]):
-            dz[i, j] = zero if out[i, j] <= zero else dout[i, j]
     blocks = workers()
     for block in prange(blocks):
-        _bias_gradient(dz, db, np.uint64(db.size * block // blocks), np.uint64(db.size * (block + 1) // blocks))
+        columns = _columns(db, block, blocks)
+        masked_column_sums(dout[:, columns], out[:, columns], db[columns], dz[:, columns])
+    for block in prange(blocks):  # after all of dz
         _input_gradient_block(dz, w, dx, block, blocks)
         _weight_gradient_block(dz, x, dw, block, blocks)

@@ -1,28 +1,30 @@
 """Batch, layer and group normalisation.
 
-N examples, D features; of pictures P pixels, C channels, G groups of channels. Batch normalisation is parallel over
-ranges of features, one for each thread, which owns their columns, statistics and running averages; sums over the
-examples go in order. Layer normalisation is parallel over ranges of examples; its parameter gradients are sums over the
-examples, so each thread has a range of features for them. Group normalisation is parallel over pictures; its parameter
-gradients are added up over blocks of pictures, cut by their number alone, and then over the blocks.
+N examples, D features; of pictures P pixels, C channels, G groups of channels. Batch and layer normalisation are
+parallel over pieces of the examples, cut by the shape alone; sums over the examples are the pieces' sums, added up in
+order. Group normalisation is parallel over pictures; its parameter gradients are added up over blocks of pictures, cut
+by their number alone, and then over the blocks.
 """
 
 import math
 
+from llvmlite import ir
 from numba import prange
 
 from ._columns import column_pass
 from ._jit import serial
 from ._math import fused_multiply_add
-from ._parallel import kernel, workers
+from ._parallel import kernel
 from ._scratch import stack_array
 from ._sums import BLOCKS, block_size, centred_dot, fill, lane_sum, lane_sums
 
 # Nanoseconds an element takes on one core.
 FORWARD_NS, BACKWARD_NS = 0.18, 0.22
-TOGETHER = 16  # ranges are cut at multiples of this
+ROWS = 4  # of a layer normalisation that stay in the L1 cache until all gradients have been taken from them
 CHANNELS, PIXELS = 64, 64  # of a picture, that are added up at a time
+PIECES, ROOM, LEAST = 16, 2**15, 2**15  # the most pieces of rows; elements of their sums, and the least of a piece
 
+piece_sums, row_array = stack_array((ROOM,)), stack_array((ROWS,))
 channel_array = stack_array((CHANNELS,))
 block_sums = stack_array((BLOCKS, 2, CHANNELS))
 
@@ -38,19 +40,41 @@ def _x_hat(emit, x, mean, inv_std):
     return emit.builder.fmul(emit.builder.fsub(x, mean), inv_std)
 
 
-def _sum(emit, sums, reads, rows, columns, numbers):
-    return [emit.builder.fadd(sums[0], reads[0])], []
-
-
-def _centred_squares(emit, sums, reads, rows, columns, numbers):
-    centred = emit.builder.fsub(reads[0], columns[0])
-    return [_fma(emit, centred, centred, sums[0])], []
-
-
 def _centred_moments(emit, sums, reads, rows, columns, numbers):
     """Σ (x - mean) and Σ (x - mean)²."""
     centred = emit.builder.fsub(reads[0], columns[0])
     return [emit.builder.fadd(sums[0], centred), _fma(emit, centred, centred, sums[1])], []
+
+
+def _moments(emit, sums, reads, rows, columns, numbers):
+    """Σ x and Σ (x - mean)², with the mean of the rows so far, to which come as many as there are `reads`.
+
+    Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
+    """
+    builder, (total, squares), (inv_before, inv_count, weight) = emit.builder, sums, numbers
+    fresh = _added(builder, reads)
+    mean = builder.fmul(fresh, inv_count)
+    centred = [builder.fsub(x, mean) for x in reads]  # of one that is infinite NaN
+    for x in centred:
+        squares = _fma(emit, x, x, squares)
+    apart = builder.fsub(mean, builder.fmul(total, inv_before))
+    return [builder.fadd(total, fresh), _fma(emit, builder.fmul(apart, weight), apart, squares)], []
+
+
+def _added(builder, vectors):
+    while len(vectors) > 1:
+        middle = len(vectors) // 2
+        vectors = [builder.fadd(a, b) for a, b in zip(vectors[:middle], vectors[middle:], strict=True)]
+    return vectors[0]
+
+
+def _moment_weights(emit, before, count):
+    """1 / before, or 0; 1 / count; before count / (before + count)."""
+    builder = emit.builder
+    n, more, zero, one = builder.sitofp(before, emit.element), *(ir.Constant(emit.element, c) for c in (count, 0, 1))
+    inv_before = builder.select(builder.fcmp_ordered("==", n, zero), zero, builder.fdiv(one, n))
+    weight = builder.fdiv(builder.fmul(n, more), builder.fadd(n, more))
+    return [emit.spread(number) for number in (inv_before, ir.Constant(emit.element, 1 / count), weight)]
 
 
 def _scale_and_shift(emit, sums, reads, rows, columns, numbers):
@@ -67,10 +91,12 @@ def _parameter_gradients(emit, sums, reads, rows, columns, numbers):
 
 def _batchnorm_input_gradient(emit, sums, reads, rows, columns, numbers):
     """dx = gamma inv_std (dout - dbeta / N - x_hat dgamma / N)."""
-    builder, (dout, x), (gamma, mean, inv_std, dgamma, dbeta), (n,) = emit.builder, reads, columns, numbers
-    inner = builder.fsub(dout, builder.fdiv(dbeta, n))
-    inner = builder.fsub(inner, builder.fmul(_x_hat(emit, x, mean, inv_std), builder.fdiv(dgamma, n)))
-    return [], [builder.fmul(builder.fmul(gamma, inv_std), inner)]
+    builder, (dout, x), (gamma, mean, inv_std, dgamma, dbeta), (inv_n,) = emit.builder, reads, columns, numbers
+    # Of these two, LLVM makes one of each for the column.
+    scale, slope = builder.fmul(gamma, inv_std), builder.fmul(inv_std, builder.fmul(dgamma, inv_n))
+    inner = builder.fsub(dout, builder.fmul(dbeta, inv_n))
+    inner = _fma(emit, builder.fneg(slope), builder.fsub(x, mean), inner)
+    return [], [builder.fmul(scale, inner)]
 
 
 def _layernorm_input_gradient(emit, sums, reads, rows, columns, numbers):
@@ -81,39 +107,84 @@ def _layernorm_input_gradient(emit, sums, reads, rows, columns, numbers):
     return [], [builder.fmul(inv_std, inner)]
 
 
+def _layernorm_gradients(emit, sums, reads, rows, columns, numbers):
+    """All three of one row."""
+    new, _ = _parameter_gradients(emit, sums, reads, rows[:2], [], [])
+    _, results = _layernorm_input_gradient(emit, [], reads, [], [*columns, *rows], [])
+    return new, results
+
+
 def _gradient_sums(emit, sums, gamma, dout, x, mean):
     """Σ g and Σ g (x - mean), with g = gamma dout."""
     g = emit.builder.fmul(gamma, dout)
     return [emit.builder.fadd(sums[0], g), _fma(emit, g, emit.builder.fsub(x, mean), sums[1])]
 
 
-column_sums = column_pass(_sum, reads=1, sums=1)
-column_centred_squares = column_pass(_centred_squares, reads=1, columns=1, sums=1)
+column_moments = column_pass(_moments, reads=1, sums=2, together=8, by_step=_moment_weights)
 scale_and_shift_columns = column_pass(_scale_and_shift, reads=1, columns=4, writes=1)
 scale_and_shift_row = column_pass(_scale_and_shift, reads=1, columns=2, numbers=2, writes=1)
 batchnorm_parameter_gradients = column_pass(_parameter_gradients, reads=2, columns=2, sums=2)
 batchnorm_input_gradient = column_pass(_batchnorm_input_gradient, reads=2, columns=5, numbers=1, writes=1)
-layernorm_parameter_gradients = column_pass(_parameter_gradients, reads=2, rows=2, sums=2)
-layernorm_input_gradient = column_pass(_layernorm_input_gradient, reads=2, columns=1, numbers=4, writes=1)
+layernorm_gradients = column_pass(_layernorm_gradients, reads=2, rows=4, columns=1, sums=2, writes=1, add=True)
 column_centred_moments = column_pass(_centred_moments, reads=1, columns=1, sums=2)
 groupnorm_input_gradient = column_pass(_layernorm_input_gradient, reads=2, columns=5, writes=1)
 layernorm_gradient_sums = lane_sums(2, _gradient_sums)
 
 
 @serial
-def _part(size, index, parts):
-    """One of `parts` even ranges of `size` things."""
-    units = (size + TOGETHER - 1) // TOGETHER
-    return slice(units * index // parts * TOGETHER, min(units * (index + 1) // parts * TOGETHER, size))
+def _piece_size(x):
+    """Rows of a piece: at least LEAST elements, and no more pieces than there is ROOM for the sums of."""
+    n, d = x.shape
+    pieces = max(min(PIECES, ROOM // (2 * d), n * d // LEAST), 1)
+    return (n + pieces - 1) // pieces
+
+
+@serial
+def _sums_of(piece, first, second, others):
+    """Where the two sums of a piece go: those of the first into `first` and `second`."""
+    d = first.size
+    if piece == 0:
+        return first, second
+    start = (piece - 1) * 2 * d
+    return others[start : start + d], others[start + d : start + 2 * d]
+
+
+@serial
+def _add(values, sums):
+    for c in range(sums.size):
+        sums[c] += values[c]
+
+
+@serial
+def _add_sums(pieces, first, second, others):
+    """Those of the other pieces to those of the first."""
+    for piece in range(1, pieces):
+        more, more_of_second = _sums_of(piece, first, second, others)
+        _add(more, first)
+        _add(more_of_second, second)
+
+
+@serial
+def _join_moments(total, squares, before, more_total, more_squares, count):
+    """The moments of `before` and of `count` more rows together, into those of the first."""
+    real = total.dtype.type
+    inv_before, inv_count = real(1) / real(before), real(1) / real(count)
+    weight = real(before) * real(count) / real(before + count)
+    for j in range(total.size):
+        apart = more_total[j] * inv_count - total[j] * inv_before
+        squares[j] += more_squares[j] + apart * weight * apart
+        total[j] += more_total[j]
 
 
 @serial
 def _update_statistics(n, eps, momentum, running_mean, running_var, mean, inv_std):
-    """From the sum of squares, which comes in `inv_std`."""
+    """From the sum, which comes in `mean`, and that of squares in `inv_std`."""
     real = mean.dtype.type
     keep, fresh = real(momentum), real(1) - real(momentum)
+    inv_n = real(1) / real(n)
     for j in range(mean.size):
-        var = inv_std[j] / n
+        mean[j] *= inv_n
+        var = inv_std[j] * inv_n
         running_mean[j] = keep * running_mean[j] + fresh * mean[j]
         running_var[j] = keep * running_var[j] + fresh * var
         inv_std[j] = real(1) / math.sqrt(var + real(eps))
@@ -121,17 +192,20 @@ def _update_statistics(n, eps, momentum, running_mean, running_var, mean, inv_st
 
 @kernel(FORWARD_NS)
 def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, mean, inv_std, out):
-    n = x.dtype.type(len(x))
-    blocks = workers()
-    for block in prange(blocks):
-        columns = _part(mean.size, block, blocks)
-        x_part, mean_part, inv_std_part = x[:, columns], mean[columns], inv_std[columns]
-        column_sums(x_part, mean_part)
-        for j in range(mean_part.size):
-            mean_part[j] /= n
-        column_centred_squares(x_part, mean_part, inv_std_part)
-        _update_statistics(n, eps, momentum, running_mean[columns], running_var[columns], mean_part, inv_std_part)
-        scale_and_shift_columns(x_part, gamma[columns], beta[columns], mean_part, inv_std_part, out[:, columns])
+    n, size = len(x), _piece_size(x)
+    pieces = (n + size - 1) // size
+    sums = piece_sums(x)
+    for piece in prange(pieces):
+        rows = slice(piece * size, min(piece * size + size, n))
+        column_moments(x[rows], *_sums_of(piece, mean, inv_std, sums))
+    for piece in range(1, pieces):
+        before = piece * size
+        total, squares = _sums_of(piece, mean, inv_std, sums)
+        _join_moments(mean, inv_std, before, total, squares, min(size, n - before))
+    _update_statistics(n, eps, momentum, running_mean, running_var, mean, inv_std)
+    for piece in prange(pieces):
+        rows = slice(piece * size, min(piece * size + size, n))
+        scale_and_shift_columns(x[rows], gamma, beta, mean, inv_std, out[rows])
 
 
 @kernel(FORWARD_NS / 2)
@@ -145,16 +219,17 @@ def batchnorm_inference(x, gamma, beta, running_mean, running_var, eps, out):
 
 @kernel(BACKWARD_NS)
 def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
-    n = x.dtype.type(len(x))
-    blocks = workers()
-    for block in prange(blocks):
-        columns = _part(mean.size, block, blocks)
-        dout_part, x_part, mean_part, inv_std_part = dout[:, columns], x[:, columns], mean[columns], inv_std[columns]
-        dgamma_part, dbeta_part = dgamma[columns], dbeta[columns]
-        batchnorm_parameter_gradients(dout_part, x_part, mean_part, inv_std_part, dgamma_part, dbeta_part)
-        batchnorm_input_gradient(
-            dout_part, x_part, gamma[columns], mean_part, inv_std_part, dgamma_part, dbeta_part, n, dx[:, columns]
-        )
+    n, size = len(x), _piece_size(x)
+    pieces = (n + size - 1) // size
+    sums = piece_sums(x)
+    for piece in prange(pieces):
+        rows = slice(piece * size, min(piece * size + size, n))
+        batchnorm_parameter_gradients(dout[rows], x[rows], mean, inv_std, *_sums_of(piece, dgamma, dbeta, sums))
+    _add_sums(pieces, dgamma, dbeta, sums)
+    inv_n = x.dtype.type(1) / x.dtype.type(n)
+    for piece in prange(pieces):
+        rows = slice(piece * size, min(piece * size + size, n))
+        batchnorm_input_gradient(dout[rows], x[rows], gamma, mean, inv_std, dgamma, dbeta, inv_n, dx[rows])
 
 
 @kernel(FORWARD_NS)
@@ -168,18 +243,31 @@ def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
         scale_and_shift_row(x[i : i + 1], gamma, beta, mean[i], inv_std[i], out[i : i + 1])
 
 
+@serial
+def _layernorm_piece_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
+    d = x.dtype.type(x.shape[1])
+    mean_g, mean_g_x_hat = row_array(x), row_array(x)
+    fill(dgamma, 0)
+    fill(dbeta, 0)
+    for first in range(0, len(x), ROWS):
+        rows = slice(first, min(first + ROWS, len(x)))
+        for i in range(first, rows.stop):
+            sum_g, sum_g_centred = layernorm_gradient_sums(gamma, dout[i], x[i], mean[i])
+            mean_g[i - first], mean_g_x_hat[i - first] = sum_g / d, sum_g_centred * inv_std[i] / d
+        by_row = mean[rows], inv_std[rows], mean_g, mean_g_x_hat
+        layernorm_gradients(dout[rows], x[rows], *by_row, gamma, dgamma, dbeta, dx[rows])  # dx may be dout
+
+
 @kernel(BACKWARD_NS)
 def layernorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
-    blocks = workers()
-    for block in prange(blocks):
-        columns = _part(gamma.size, block, blocks)
-        layernorm_parameter_gradients(dout[:, columns], x[:, columns], mean, inv_std, dgamma[columns], dbeta[columns])
-    d = x.dtype.type(x.shape[1])
-    for i in prange(x.shape[0]):  # after all columns, for dx may be dout
-        row = slice(i, i + 1)
-        sum_g, sum_g_centred = layernorm_gradient_sums(gamma, dout[i], x[i], mean[i])
-        mean_g, mean_g_x_hat = sum_g / d, sum_g_centred * inv_std[i] / d
-        layernorm_input_gradient(dout[row], x[row], gamma, mean[i], inv_std[i], mean_g, mean_g_x_hat, dx[row])
+    n, size = len(x), _piece_size(x)
+    pieces = (n + size - 1) // size
+    sums = piece_sums(x)
+    for piece in prange(pieces):
+        rows = slice(piece * size, min(piece * size + size, n))
+        arrays = dout[rows], x[rows], gamma, mean[rows], inv_std[rows], dx[rows]
+        _layernorm_piece_backward(*arrays, *_sums_of(piece, dgamma, dbeta, sums))
+    _add_sums(pieces, dgamma, dbeta, sums)
 
 
 # Group normalisation takes as many whole groups at a time as CHANNELS holds, or one; and of those, at most CHANNELS
@@ -190,12 +278,6 @@ def layernorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
 def _together(size):
     """How many groups of `size` channels."""
     return max(CHANNELS // size, 1)
-
-
-@serial
-def _add(values, sums):
-    for c in range(sums.size):
-        sums[c] += values[c]
 
 
 @serial

@@ -7,10 +7,10 @@ backward is parallel over the rows of pixels: each element is written once, from
 
 from numba import prange
 
+from ._columns import column_sums
 from ._jit import serial
 from ._parallel import kernel
 from ._windows import first_largest, from_largest, from_mean, largest, mean, to_all, to_largest
-from .normalization import column_sums
 
 # Nanoseconds an element takes on one core: of the input forward, of the output's gradient backward.
 FORWARD_NS, BACKWARD_NS, GLOBAL_NS = 0.1, 0.4, 0.1
