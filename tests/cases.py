@@ -108,6 +108,11 @@ POOLING = [
     ((1, 5, 4, 70), (5, 4), (1, 1), (0, 0)),  # as large as the picture
     ((2, 3, 5, 33), (3, 3), (4, 1), (1, 1)),
     ((1, 18, 17, 2), (17, 16), (1, 1), (0, 0)),  # more elements than a byte has numbers for
+    ((2, 19, 23, 1), (3, 3), (2, 2), (1, 1)),  # several windows to a vector, and more than one such vector
+    ((2, 18, 37, 3), (2, 2), (2, 2), (1, 0)),
+    ((1, 20, 14, 3), (3, 3), (2, 2), (0, 1)),
+    ((1, 18, 9, 21), (3, 3), (2, 2), (1, 0)),  # pixels two by two
+    ((1, 9, 10, 18), (4, 3), (1, 2), (2, 1)),  # but for those that four rows of windows reach to
 ]
 
 WINDOW = dict.fromkeys(["window", "stride", "pad"])

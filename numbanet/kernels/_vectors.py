@@ -81,6 +81,22 @@ class Vectors:
         numbers = ir.Constant(spread.type, [self.constant(lane) for lane in range(self.lanes)])
         return self.builder.icmp_signed("<", numbers, spread)
 
+    def lanes_within(self, first, count, lanes):
+        """The mask of the first `lanes` lanes, but only where ``0 <= first + lane < count``."""
+        kind = ir.VectorType(INT32, self.lanes)
+        undefined, place = ir.Constant(kind, ir.Undefined), ir.Constant(INT32, 0)
+
+        def spread(value):
+            one = self.builder.insert_element(undefined, self.builder.trunc(value, INT32), place)
+            return self.builder.shuffle_vector(one, undefined, ir.Constant(kind, None))
+
+        numbers = self.builder.add(spread(first), ir.Constant(kind, list(range(self.lanes))))
+        inside = self.builder.icmp_unsigned("<", numbers, spread(count))  # as unsigned numbers, negative ones are large
+        if lanes == self.lanes:
+            return inside
+        chosen = [lane < lanes for lane in range(self.lanes)]
+        return self.builder.and_(inside, ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), chosen))
+
     def _masked(self, name, result, arguments):
         kind = ir.FunctionType(result, [argument.type for argument in arguments])
         vector = f"v{self.lanes}{self.element.intrinsic_name}"
@@ -103,6 +119,14 @@ class Vectors:
         else:
             arguments = [value, pointer, ir.Constant(INT32, self.itemsize), mask]
             self._masked("llvm.masked.store", ir.VoidType(), arguments)
+
+    def prefetch(self, pointer, write=False):
+        """Ask for the cache line at an address, which may be anywhere."""
+        place, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place, number, number, number])
+        prefetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
+        options = [ir.Constant(number, value) for value in (int(write), 3, 1)]
+        self.builder.call(prefetch, [self.builder.bitcast(pointer, place), *options])
 
     def loop(self, count, step, body, initial=()):
         """``for i in range(0, count, step): carried = body(i, carried)``; gives what was carried out of it."""

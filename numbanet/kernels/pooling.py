@@ -10,10 +10,13 @@ from numba import prange
 from ._columns import column_sums
 from ._jit import serial
 from ._parallel import kernel
-from ._windows import first_largest, from_largest, from_mean, largest, mean, to_all, to_largest
+from ._pixels import from_largest, from_mean
+from ._windows import first_largest, largest, mean, to_all, to_largest
 
 # Nanoseconds an element takes on one core: of the input forward, of the output's gradient backward.
 FORWARD_NS, BACKWARD_NS, GLOBAL_NS = 0.1, 0.4, 0.1
+FEW = 3  # channels
+ROWS = 16  # of pixels that a thread takes at a time
 
 
 @serial
@@ -23,15 +26,9 @@ def _by_axis(window, stride, pad):
 
 
 @serial
-def _windows_around(r, along, count):
-    """Which of `count` rows of windows reach to row `r`: the first, and the one after the last."""
-    window, stride, pad = along
-    return max((r + pad - window + stride) // stride, 0), min((r + pad) // stride + 1, count)
-
-
-@serial
-def _overlap(window, stride):
-    return window[0] > stride[0] or window[1] > stride[1]
+def _by_pixels(window, stride, channels):
+    """Whether the gradient goes from pixel to pixel, not from window to window."""
+    return window[0] > stride[0] or window[1] > stride[1] or channels <= FEW
 
 
 @serial
@@ -44,6 +41,12 @@ def _clear_between(dx, i, rows, columns, counts):
         pixels = dx[first:last].reshape(-1)
         for j in range(pixels.size):
             pixels[j] = 0
+
+
+@serial
+def _one_row(pixels):
+    """The whole picture as one window, a row of pixels: (window, stride, pad) of its row, and of its columns."""
+    return (1, 1, 0), (pixels, pixels, 0)
 
 
 @kernel(FORWARD_NS)
@@ -62,11 +65,11 @@ def max_pool_forward(x, window, stride, pad, out, where):
 def max_pool_backward(dout, where, window, stride, pad, dx):
     height, counts = dx.shape[1], dout.shape[1:3]
     rows, columns = _by_axis(window, stride, pad)
-    if _overlap(window, stride):
-        for row in prange(len(dx) * height):
-            n, r = row // height, row % height
-            first, last = _windows_around(r, rows, counts[0])
-            from_largest(dout[n], where[n], r, first, last, rows, columns, dx[n, r])
+    if _by_pixels(window, stride, dx.shape[3]):
+        parts = (height + ROWS - 1) // ROWS
+        for part in prange(len(dx) * parts):
+            n, r = part // parts, part % parts * ROWS
+            from_largest(dout[n], where[n], r, min(r + ROWS, height), rows, columns, dx[n])
     else:
         for row in prange(len(dx) * counts[0]):
             n, i = row // counts[0], row % counts[0]
@@ -87,11 +90,11 @@ def avg_pool_forward(x, window, stride, pad, out):
 def avg_pool_backward(dout, window, stride, pad, dx):
     height, counts = dx.shape[1], dout.shape[1:3]
     rows, columns = _by_axis(window, stride, pad)
-    if _overlap(window, stride):
-        for row in prange(len(dx) * height):
-            n, r = row // height, row % height
-            first, last = _windows_around(r, rows, counts[0])
-            from_mean(dout[n], r, first, last, rows, columns, dx[n, r])
+    if _by_pixels(window, stride, dx.shape[3]):
+        parts = (height + ROWS - 1) // ROWS
+        for part in prange(len(dx) * parts):
+            n, r = part // parts, part % parts * ROWS
+            from_mean(dout[n], r, min(r + ROWS, height), rows, columns, dx[n])
     else:
         for row in prange(len(dx) * counts[0]):
             n, i = row // counts[0], row % counts[0]
@@ -102,19 +105,14 @@ def avg_pool_backward(dout, window, stride, pad, dx):
 @kernel(GLOBAL_NS)
 def global_avg_pool_forward(x, out):
     n, height, width, channels = x.shape
-    pixels = x.dtype.type(height * width)
+    pixels = height * width
     for picture in prange(n):
-        column_sums(x[picture].reshape(height * width, channels), out[picture])
-        for c in range(channels):
-            out[picture, c] /= pixels
+        mean(x[picture].reshape(1, pixels, channels), 0, *_one_row(pixels), out[picture].reshape(1, channels))
 
 
 @kernel(lambda dout, dx: GLOBAL_NS * dx.size)
 def global_avg_pool_backward(dout, dx):
     n, height, width, channels = dx.shape
-    pixels = dx.dtype.type(height * width)
-    for row in prange(n * height):
-        shares, written = dout[row // height], dx[row // height, row % height]
-        for j in range(width):
-            for c in range(channels):
-                written[j, c] = shares[c] / pixels
+    pixels = height * width
+    for picture in prange(n):
+        to_all(dout[picture].reshape(1, channels), 0, *_one_row(pixels), dx[picture].reshape(1, pixels, channels))
