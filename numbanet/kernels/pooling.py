@@ -7,7 +7,6 @@ backward is parallel over the rows of pixels: each element is written once, from
 
 from numba import prange
 
-from ._columns import column_sums
 from ._jit import serial
 from ._parallel import kernel
 from ._pixels import from_largest, from_mean
