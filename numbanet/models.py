@@ -9,7 +9,7 @@ import numpy as np
 
 from . import checkpoint, kernels
 from ._checks import as_numeric, describe, float_dtype, integer, mapping, number, one_of, sequence
-from ._views import NamedViews
+from ._views import NamedViews, aligned_zeros
 from .errors import CheckpointError
 from .kernels import _threads
 from .layers import checked_layers, place
@@ -65,7 +65,7 @@ class Sequential:
         self.ops = self._checked_ops(kernels if ops is None else ops)
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else integer("seed", seed, 0, 2**63)
         self.fixed_dropout = False
-        self._programs = OrderedDict()
+        self._programs, self._memory = OrderedDict(), np.empty(0, np.uint8)
         self.reg = reg
         self._declare()
         self._initialize()
@@ -127,6 +127,12 @@ class Sequential:
     def widest(self):
         """Number of values of an example where they are most."""
         return max(math.prod(shape) for placed in self.placed for shape in (placed.input_shape, placed.output_shape))
+
+    def workspace(self, size):
+        """Memory for what programs have between two layers, `size` bytes: the same for all that run one at a time."""
+        if self._memory.nbytes < size:
+            self._memory = aligned_zeros(size, np.uint8)
+        return self._memory
 
     def parameter_names(self, index):
         """Full names of the parameters of layer `index`."""
@@ -308,13 +314,14 @@ class Sequential:
         return "\n".join(lines)
 
     def __getstate__(self):  # for copy and pickle: all but what can be made again
-        made_again = ("_programs", "placed", "names", "_variables", "_layer_parameters", "grads")
+        made_again = ("_programs", "_memory", "placed", "names", "_variables", "_layer_parameters", "grads")
         kept = {name: value for name, value in self.__dict__.items() if name not in made_again}
         return {**kept, "ops": self.ops.__name__}
 
     def __setstate__(self, kept):
         params, state = kept["_params"], kept["_state"]
         self.__dict__.update(kept, ops=importlib.import_module(kept["ops"]), _programs=OrderedDict())
+        self._memory = np.empty(0, np.uint8)
         self._declare()
         self.params.flat[...], self.state.flat[...] = params.flat, state.flat
 
