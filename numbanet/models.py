@@ -9,7 +9,7 @@ import numpy as np
 
 from . import checkpoint, kernels
 from ._checks import as_numeric, describe, float_dtype, integer, mapping, number, one_of, sequence
-from ._views import NamedViews
+from ._views import NamedViews, aligned_zeros
 from .data import Standardizer
 from .errors import CheckpointError
 from .kernels import _threads
@@ -70,7 +70,7 @@ class Sequential:
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else integer("seed", seed, 0, 2**63)
         self.fixed_dropout = False
         self._standardizer = None
-        self._programs = OrderedDict()
+        self._programs, self._memory = OrderedDict(), np.empty(0, np.uint8)
         self.reg = reg
         self._declare()
         self._initialize()
@@ -129,6 +129,12 @@ class Sequential:
         self.random_keys[:, 0] = rng.integers(2**63, size=len(self.placed), dtype=np.uint64)
 
     # What a Program asks. Layers have indices in the order of `placed`, those inside of others among them.
+
+    def workspace(self, size):
+        """Memory for what programs have between two layers, `size` bytes: the same for all that run one at a time."""
+        if self._memory.nbytes < size:
+            self._memory = aligned_zeros(size, np.uint8)
+        return self._memory
 
     def parameter_names(self, index):
         """Full names of the parameters of layer `index`."""
@@ -323,13 +329,14 @@ class Sequential:
         return "\n".join(lines)
 
     def __getstate__(self):  # for copy and pickle: all but what can be made again
-        made_again = ("_programs", "placed", "names", "_variables", "_layer_parameters", "grads")
+        made_again = ("_programs", "_memory", "placed", "names", "_variables", "_layer_parameters", "grads")
         kept = {name: value for name, value in self.__dict__.items() if name not in made_again}
         return {**kept, "ops": self.ops.__name__}
 
     def __setstate__(self, kept):
         params, state = kept["_params"], kept["_state"]
         self.__dict__.update(kept, ops=importlib.import_module(kept["ops"]), _programs=OrderedDict())
+        self._memory = np.empty(0, np.uint8)
         self._declare()
         self.params.flat[...], self.state.flat[...] = params.flat, state.flat
 

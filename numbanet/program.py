@@ -1,7 +1,8 @@
 """A network lowered for one batch size: its buffers, and the list of operations bound to them.
 
-Lowering happens once. A step is then a walk down the list: nothing is checked, chosen or allocated. Where every
-operation is a kernel, a compiled loop walks it (`kernels._program`), through any number of training steps in one call;
+Lowering happens once. A step is then a walk down the list: nothing is checked, chosen or allocated. Arrays that are
+never needed at the same time lie in the same memory, which all programs of a network share. Where every operation is a
+kernel, a compiled loop walks it (`kernels._program`), through any number of training steps in one call;
 otherwise, with `numbanet.reference` or operations of a user's own, Python does.
 """
 
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._spares import Spares, address
+from ._memory import address, layout, lifetimes, moved, reserved
 from ._views import aligned_zeros
 from .kernels import _program
 from .kernels._placement import keep_apart
@@ -54,24 +55,23 @@ class Program:
     def __init__(self, model, batch, training):
         self.model, self.batch, self.training = model, batch, training
         self.dtype = model.dtype
-        self._outputs = []  # as (layers, array), to find where a number went wrong
-        self._forward, self._backward, self._penalties, self._keys = [], [], [], []
+        self._outputs = []  # as (operations before, layers, array), to find where a number went wrong
+        self._forward, self._loss, self._backward, self._penalties, self._keys = [], [], [], [], []
         self._steps = lambda: None
-        self._spares = Spares(batch * model.widest, self.dtype)
-        self._reuses = not training  # whether arrays are given back to be used again, or kept for the backward pass
-        self._workspace = aligned_zeros(0, self.dtype)
+        self._buffers = {}  # by address; by `_settle`, they get their memory
         self._next = 0  # index of the layer that is lowered next
         self.x = aligned_zeros((batch, math.prod(model.input_shape)), self.dtype)
         self._kept = [address(self.x)]
         self.scores, steps = self.chain(model.layers, self.x, model.input_shape)
         if training:
-            self._lower_loss()
-            self._reuses, self.needed = True, False
-            self.backpropagate(steps, self._dscores)
+            dscores = self._lower_loss()
+            self.needed = False
+            self.backpropagate(steps, dscores)
             for index, name in model.decaying():
                 self._index = index
                 w, dw = self.parameter(name)
                 self._bind(self._penalties, "l2_penalty", w.reshape(-1), model.reg, dw.reshape(-1))
+        self._settle()
 
     # What a layer's `lower` uses.
 
@@ -86,14 +86,16 @@ class Program:
 
     def buffer(self, *shape):
         """An array for the batch, shape (N, *shape)."""
-        shape = (self.batch, *shape)
-        return self._spares.take(shape) if self._reuses else aligned_zeros(shape, self.dtype)
+        return self._reserved((self.batch, *shape))
 
     def workspace(self, size):
-        """An array of so many elements for an operation to work in, which the following one may have too."""
-        if self._workspace.size < size:
-            self._workspace = aligned_zeros(size, self.dtype)
-        return self._workspace[:size]
+        """An array of so many elements for one operation to work in."""
+        return self._reserved((size,))
+
+    def _reserved(self, shape):
+        array = reserved(shape, self.dtype)
+        self._buffers[address(array)] = array
+        return array
 
     def overwritable(self, array):
         """`array` itself where nothing reads it any more, else another of its shape."""
@@ -105,15 +107,10 @@ class Program:
 
     @contextlib.contextmanager
     def keeping(self, array):
-        """While this lasts, `array` is neither overwritten nor given back."""
+        """While this lasts, `array` is not overwritten."""
         self._kept.append(address(array))
         yield
         self._kept.remove(address(array))
-
-    def release(self, array):
-        """Give an array back, unless it is kept: its values are not needed any more."""
-        if address(array) not in self._kept:
-            self._spares.give(array)
 
     def random_key(self):
         """The current layer's seed and step, uint64, shape (2,); the step moves on with every training pass."""
@@ -167,10 +164,9 @@ class Program:
             # By now the layers inside have been counted too.
             steps.append(_Step(first, any(map(self.model.learns, range(first, self._next))), backward))
             if self.training:
-                self._outputs.append((range(first, first + covered), out))
+                self._outputs.append((len(self._forward), range(first, first + covered), out))
                 if layer.backward_takes_output:
                     self._kept.append(address(out))
-            self._leave(x, out)
             x, shape = out, layer.output_shape(shape)
         return self._reordered(self._next, x, shape, layout, steps), steps
 
@@ -182,13 +178,7 @@ class Program:
         self._index, self.shape = index, shape
         out, backward = lower(self, x)
         steps.append(_Step(index, False, backward))
-        self._leave(x, out)
         return out
-
-    def _leave(self, x, out):
-        """In inference, what went into a layer is not needed after it."""
-        if not self.training and address(x) != address(out):
-            self.release(x)
 
     def backpropagate(self, steps, dout):
         """Bind the backward pass of what `chain` gave, last layer first.
@@ -204,29 +194,42 @@ class Program:
             if backward is None:
                 continue
             self.needed = needed or position > lowest
-            dx = backward(dout)
-            if address(dx) != address(dout):
-                self.release(dout)
-            dout = dx
+            dout = backward(dout)
         self.needed = needed
         return dout
 
     def _lower_loss(self):
         objective = self.model.objective
         self.y = np.zeros_like(self.scores) if objective.per_output else np.zeros(self.batch, np.int64)
-        self._dscores = self.buffer(self.scores.shape[1])
-        loss = []
-        self._bind(loss, objective.operation, self.scores, self.y, self._dscores)
-        ((self._loss, self._loss_arguments),) = loss
+        dscores = self.buffer(self.scores.shape[1])
+        self._loss = []
+        self._bind(self._loss, objective.operation, self.scores, self.y, dscores)
+        return dscores
+
+    def _settle(self):
+        """Move all buffers into the network's workspace, where those share memory that live at different times."""
+        passes = [self._forward, self._loss, self._backward, self._penalties]
+        buffers = self._buffers
+        lives = lifetimes([arguments for steps in passes for _, arguments in steps], buffers, [self.scores])
+        offsets, size = layout(lives, {place: array.nbytes for place, array in buffers.items()})
+        self._workspace = self.model.workspace(size)[:size]
+
+        def settled(array):
+            return moved(array, buffers, offsets, self._workspace)
+
+        for steps in passes:
+            steps[:] = [(function, tuple(map(settled, arguments))) for function, arguments in steps]
+        self.scores = settled(self.scores)
+        self._outputs = [(count, layers, settled(out)) for count, layers, out in self._outputs]
+        self._buffers = {}
 
     def __repr__(self):
         """The operations in order, the shapes of their arrays and the other arguments, and the memory for the batch."""
         passes = {"forward": self._forward}
         if self.training:
-            passes |= {"loss": [(self._loss, self._loss_arguments)], "backward": self._backward}
+            passes |= {"loss": self._loss, "backward": self._backward}
             passes["penalty"] = self._penalties
-        arrays = {}
-        lines = []
+        own, lines = {}, []
         for name, operations in passes.items():
             for function, arguments in operations:
                 form = "parallel" if getattr(function, "targetoptions", {}).get("parallel") else ""
@@ -235,13 +238,17 @@ class Program:
                     for value in arguments
                 )
                 lines.append(f"  {len(lines) + 1:3d}  {name:8s}  {function.__name__:24s}  {form:8s}  {shown}")
-                arrays.update((address(value), value.nbytes) for value in arguments if isinstance(value, np.ndarray))
-        own = (self.model.params, self.model.grads, self.model.state)
-        shared = {address(view) for views in own for view in views.values()}
-        memory = sum(size for place, size in arrays.items() if place not in shared)
+                arrays = [value for value in arguments if isinstance(value, np.ndarray)]
+                own.update((address(value), value.nbytes) for value in arrays if not self._is_shared(value))
+        memory = self._workspace.nbytes + sum(own.values())
         what = "training" if self.training else "inference"
         head = f"Program: {what} on {self.batch} examples, {self.dtype}, {len(lines)} operations, {memory:,} bytes"
         return "\n".join([head, *lines])
+
+    def _is_shared(self, array):
+        """Whether an array is a view of the workspace or of the network's parameters, gradients or running averages."""
+        views = (self.model.params, self.model.grads, self.model.state)
+        return any(np.may_share_memory(array, a) for a in (self._workspace, *(v.flat for v in views)))
 
     # Running.
 
@@ -268,8 +275,7 @@ class Program:
     @functools.cached_property
     def _calls(self):
         """All operations as calls for the compiled loop, in order; None where one of them is not a kernel."""
-        loss = [(self._loss, self._loss_arguments)] if self.training else []
-        return _program.calls([*self._forward, *loss, *self._backward, *self._penalties])
+        return _program.calls([*self._forward, *self._loss, *self._backward, *self._penalties])
 
     @functools.cached_property
     def _table(self):
@@ -294,7 +300,8 @@ class Program:
         """Loss of the batch in `x` and `y`, L2 penalty included; the gradients go into the model's."""
         if self._table is None:
             self.infer()
-            loss = self._loss(*self._loss_arguments)
+            ((function, arguments),) = self._loss
+            loss = function(*arguments)
             for function, arguments in self._backward:
                 function(*arguments)
             for function, arguments in self._penalties:
@@ -328,17 +335,35 @@ class Program:
         return None if steps.table is None else steps
 
     def first_non_finite(self):
-        """Where NaN or infinity first shows in the pass that was run last, in words."""
+        """Where NaN or infinity first shows in the pass that was run last, in words.
+
+        The forward pass is run once more, since by its end most of its arrays have been overwritten.
+        """
         if not np.isfinite(self.x).all():
             return "the input"
-        for indices, out in self._outputs:
-            for index in indices:
+        state, keys = self.model.state.flat.copy(), [key.copy() for key in self._keys]
+        for key in self._keys:
+            key[1] -= np.uint64(not self.model.fixed_dropout)
+        try:
+            return self._search() or "the loss alone; the scores are finite"
+        finally:
+            self.model.state.flat[...] = state
+            for key, before in zip(self._keys, keys, strict=True):
+                key[...] = before
+
+    def _search(self):
+        done = 0
+        for count, layers, out in self._outputs:
+            for function, arguments in self._forward[done:count]:
+                function(*arguments)
+            done = count
+            for index in layers:
                 for name in self.model.parameter_names(index):
                     if not np.isfinite(self.model.params[name]).all():
                         return f"parameter {name} of {self.model.placed[index]}"
             if not np.isfinite(out).all():
-                return f"the output of {self.model.placed[indices[-1]]}"
-        return "the loss alone; the scores are finite"
+                return f"the output of {self.model.placed[layers[-1]]}"
+        return None
 
 
 def _gather(X, rows, out):

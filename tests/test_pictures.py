@@ -1,5 +1,6 @@
 """Networks for pictures: convolution, pooling and residual connections, from construction to files."""
 
+import itertools
 import json
 import math
 import pickle
@@ -33,6 +34,7 @@ from numbanet import (
     Tanh,
     ThreeLayerConvNet,
 )
+from numbanet._memory import layout
 from numbanet.optim import Optimizer
 from numbanet.program import Program
 
@@ -347,18 +349,39 @@ def test_the_first_layer_that_learns_has_no_input_gradient():
         assert all(dx.shape[0] == 0 for dx in gradients)
 
 
-@pytest.mark.parametrize(
-    ("build", "training", "inference"), [(three_layer, 2, 2), (vgg, 2, 2), (resnet, 3, 4), (every_layer, 5, 5)]
-)
-def test_arrays_are_used_in_turns(build, training, inference):
+@pytest.mark.parametrize("build", NETWORKS)
+@pytest.mark.parametrize("training", [False, True])
+def test_no_more_memory_than_lives_at_once(build, training, monkeypatch):
+    """Arrays share memory exactly where one is done with before the other begins, and hardly any is wasted."""
+    seen = []
+
+    def noted(lives, sizes):
+        seen.append((lives, sizes, *layout(lives, sizes)))
+        return seen[-1][2:]
+
+    monkeypatch.setattr("numbanet.program.layout", noted)
     net = build(ops=numbanet.reference)
-    assert len(Program(net, 5, training=True)._spares._arrays) <= training
-    assert len(Program(net, 5, training=False)._spares._arrays) <= inference
+    Program(net, 5, training)
+    ((lives, sizes, offsets, size),) = seen
+    pairs = itertools.combinations(lives, 2)
+    together = [pair for pair in pairs if all(lives[a][0] <= lives[b][1] for a, b in (pair, pair[::-1]))]
+    for a, b in together:
+        assert offsets[a] + sizes[a] <= offsets[b] or offsets[b] + sizes[b] <= offsets[a]
+    moments = range(max(last for _, last in lives.values()) + 1)
+    most = max(sum(sizes[a] for a, (first, last) in lives.items() if first <= at <= last) for at in moments)
+    assert size <= 1.1 * most + 64 * len(lives)
+
+
+def test_programs_of_a_network_share_their_memory():
+    net = three_layer(ops=numbanet.reference)
+    training, inference = net._program(5, training=True), net._program(5, training=False)
+    assert np.shares_memory(training._workspace, inference._workspace)
+    assert not np.shares_memory(training.scores, training.x)
 
 
 def test_what_nothing_reads_any_more_is_overwritten():
     net = Sequential([BatchNorm(), ReLU(), Conv(3, 1), ReLU(), Dropout(0.5), Affine(2)], SHAPE, ops=numbanet.reference)
-    outputs = [out for _, out in Program(net, 5, training=True)._outputs]
+    outputs = [out for _, _, out in Program(net, 5, training=True)._outputs]
     norm, relu, conv, dropout, _ = (out.ctypes.data for out in outputs)
     assert norm == relu
     assert len({relu, conv, dropout}) == 3  # the ReLU in the convolution reads its output once more

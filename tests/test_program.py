@@ -316,6 +316,19 @@ def test_repr_shows_every_operation():
         assert name in text
 
 
+def test_looking_for_what_is_not_finite_changes_nothing():
+    """The pass is repeated for it, with the same dropout and without moving averages on."""
+    model = FullyConnectedNet([20], 64, 10, normalization="batchnorm", dropout_keep_ratio=0.5, seed=0)
+    X, y = DATA["X_train"][:20], DATA["y_train"][:20]
+    model.train_batch(X, y)
+    state, keys, program = model.state.flat.copy(), model.random_keys.copy(), model._program(20, training=True)
+    scores = program.scores.copy()
+    assert model.first_non_finite() == "the loss alone; the scores are finite"
+    np.testing.assert_array_equal(program.scores, scores)
+    np.testing.assert_array_equal(model.state.flat, state)
+    np.testing.assert_array_equal(model.random_keys, keys)
+
+
 # Many models at once.
 
 

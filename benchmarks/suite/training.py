@@ -90,6 +90,18 @@ class Memory:
         ours.network(network, "-", implementation).call()
 
 
+class PictureMemory(Memory):
+    """Peak memory of a process that trains a network for pictures on four batches of 128, as large as CIFAR-10's."""
+
+    params = (["kernels"], ["ThreeLayerConvNet", "SmallVGG", "SmallResNet"])
+
+    def peakmem_epoch(self, implementation, network):
+        rng = np.random.default_rng(0)
+        data = {"X_train": rng.standard_normal((512, 3, 32, 32), np.float32), "y_train": rng.integers(10, size=512)}
+        model = getattr(nn, network)(seed=0, ops=getattr(nn, implementation))
+        nn.Solver(model, data, update_rule="adam", batch_size=128, num_epochs=1, verbose=False).train()
+
+
 class Learning:
     """Test accuracy on the bundled digits: what a faster kernel must not cost."""
 

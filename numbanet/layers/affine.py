@@ -66,7 +66,6 @@ class _AffineReLU(Affine):
             # The gradient before the ReLU takes the place of the one after it.
             dz, dx = net.overwritable(dout), net.gradient(x)
             net.backward("affine_relu_backward", dout, x, w, out, dz, dx, dw, db)
-            net.release(dz)
             return dx
 
         return out, backward

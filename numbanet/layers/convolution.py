@@ -145,7 +145,6 @@ class _ConvReLU(Conv):
             # The gradient before the ReLU takes the place of the one after it.
             dz, dx = net.overwritable(dout), net.gradient(x)
             net.backward("conv_relu_backward", dout, x, w, out, *options, dz, dx, dw, db)
-            net.release(dz)
             return dx
 
         return out, backward

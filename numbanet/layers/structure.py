@@ -87,7 +87,6 @@ class Residual(Layer):
             short, past = net.chain(self.shortcut, x, shape, self.layout)
             out = net.overwritable(branch)
             net.forward("add", branch.reshape(-1), short.reshape(-1), out.reshape(-1))
-            net.release(short)
 
         def backward(dout):
             with net.keeping(dout):
@@ -98,7 +97,6 @@ class Residual(Layer):
                 total = net.overwritable(dx)
                 net.backward("add", dx.reshape(-1), past_short.reshape(-1), total.reshape(-1))
                 dx = total
-            net.release(past_short)
             return dx
 
         return out, backward

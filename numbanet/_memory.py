@@ -1,0 +1,77 @@
+"""Arrays whose values are needed at different times, in the same memory."""
+
+import math
+import mmap
+
+import numpy as np
+
+from ._views import ALIGNMENT
+
+
+def reserved(shape, dtype):
+    """An array to stand for one: its memory is not there before something is written to it."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    # Not from the heap, as NumPy's own may be: what others have freed there would be set to zero, and so be there.
+    return np.ndarray(shape, dtype, mmap.mmap(-1, max(size, 1)))
+
+
+def address(array):
+    """Where an array begins in memory: views from the same beginning have the same."""
+    return array.ctypes.data
+
+
+def owner(array, buffers):
+    """The one of `buffers`, arrays by address, that `array` is a view of; None where there is none."""
+    base = array
+    while base is not None:
+        if isinstance(base, np.ndarray) and address(base) in buffers:
+            return address(base)
+        base = getattr(base, "base", None)
+    return None
+
+
+def lifetimes(operations, buffers, kept):
+    """For each of `buffers` by address, the numbers of the first and of the last operation that take a view of it.
+
+    Parameters
+    ----------
+    operations : list of list
+        The arguments of each operation, in order.
+    buffers : dict of ndarray
+        By address.
+    kept : list of ndarray
+        Those that are still read after the last operation.
+    """
+    lives = {}
+    for number, arguments in enumerate([*operations, kept]):
+        for array in arguments:
+            place = owner(array, buffers) if isinstance(array, np.ndarray) and array.size else None
+            if place is not None:
+                lives[place] = (lives.get(place, (number,))[0], number)
+    return lives
+
+
+def layout(lives, sizes):
+    """Offsets in bytes at which no two overlap that live at the same time, and the size of the whole.
+
+    The largest comes first, each as far to the front as it fits.
+    """
+    placed, end = {}, 0
+    for place in sorted(lives, key=lambda place: (-sizes[place], lives[place])):
+        first, last = lives[place]
+        offset, size = 0, -(-sizes[place] // ALIGNMENT) * ALIGNMENT
+        for start, stop, other in sorted(placed.values()):
+            if lives[other][0] <= last and first <= lives[other][1] and start < offset + size:
+                offset = max(offset, stop)
+        placed[place] = (offset, offset + size, place)
+        end = max(end, offset + size)
+    return {place: offset for place, (offset, _, _) in placed.items()}, end
+
+
+def moved(array, buffers, offsets, memory):
+    """`array`, or where it is a view of one of `buffers`, the same view of that buffer's place in `memory`."""
+    place = owner(array, buffers) if isinstance(array, np.ndarray) and array.size else None
+    if place is None:
+        return array
+    offset = offsets[place] + address(array) - place
+    return np.ndarray(array.shape, array.dtype, memory, offset, array.strides)
