@@ -5,6 +5,7 @@ import math
 from ._checks import describe, integer
 
 WIDEST = 16  # elements of a vector
+TRANSFORMED = 16  # numbers that a filter of 3 x 3 taps may become
 PARTS, PART_ELEMENTS = 16, 1 << 18  # the most parts that a gradient of filters is added up in, and the room for several
 
 
@@ -69,7 +70,10 @@ def workspace(filters, dilation=(1, 1), groups=1):
     total, channels, *window = filters
     count, area = total // groups, math.prod(window)
     whole = (-(-number // WIDEST) * WIDEST for number in (count, channels))
-    packed = groups * area * max(rounded * other for rounded, other in zip(whole, (channels, count), strict=True))
+    transformed = TRANSFORMED if tuple(window) == (3, 3) else area
+    packed = (
+        groups * transformed * max(rounded * other for rounded, other in zip(whole, (channels, count), strict=True))
+    )
     gradient = (channels * area + 2) * total
     parts = max(1, min(PARTS, PART_ELEMENTS // gradient))
     spread = math.prod(d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True))

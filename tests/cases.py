@@ -134,7 +134,8 @@ def convolutions(*rows):
 
 # Ordinary ones of one and of several strips, blocks and vectors; one pixel, one channel; a window as large as the
 # picture; steps beyond the window; more padding than the window needs; taps apart; groups, and one for each channel;
-# more taps than the kernel takes at a time, also one for each channel; a window that the stack has no room for.
+# by squares of four pixels, ragged; more taps than the kernel takes at a time, also one for each channel; a window that
+# the stack has no room for.
 CONVOLUTIONS = convolutions(
     (2, 5, 6, 3, 4, 3, 3, (1, 1), (1, 1), (1, 1), 1),
     (3, 9, 8, 35, 50, 3, 3, (1, 1), (1, 1), (1, 1), 1),
@@ -150,6 +151,8 @@ CONVOLUTIONS = convolutions(
     (2, 6, 9, 35, 35, 3, 3, (1, 1), (1, 1), (1, 1), 35),
     (3, 7, 8, 4, 4, 2, 3, (2, 2), (1, 1), (1, 1), 4),
     (1, 3, 300, 2, 3, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    (5, 1, 3, 70, 16, 3, 3, (1, 1), (2, 0), (1, 1), 1),
+    (1, 19, 40, 16, 17, 3, 3, (1, 1), (0, 2), (1, 1), 1),
     (1, 38, 73, 1, 2, 37, 36, (1, 1), (0, 0), (1, 2), 1),
     (1, 38, 73, 2, 2, 37, 36, (1, 1), (0, 0), (1, 2), 2),
     (1, 5, 4, 2, 3, 2, 2, (1, 1), (114, 115), (230, 231), 1),

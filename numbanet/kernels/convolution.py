@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 from numba import prange
+from numba.core import types
 
 from ._correlate import (
     CHANNELS,
@@ -27,11 +28,23 @@ from ._correlate import (
 )
 from ._jit import inlined, serial
 from ._parallel import kernel
+from ._scratch import stack_array
 from ._strips import Target, Window, beyond_stack, cut_into_strips, fill_tables, turns_of, whole
 from ._tile import VECTORS
+from ._winograd import (
+    pack_transformed_filters,
+    squares_of,
+    squares_of_strip,
+    suits_winograd,
+    window_of_square,
+    winograd_strip,
+)
 
 MULTIPLY_ADD_NS = 0.0088
 TOGETHER = 16  # channels that one thread packs, filters whose gradients it adds up
+
+
+one_flag = stack_array((1,), types.boolean)
 
 
 def _nanoseconds(dout, w):
@@ -58,7 +71,7 @@ def _phase(phase, taps, stride, pad, dilation):
 
 
 @inlined
-def _correlate(source, w, bias, out, target, floor, groups, window, turned, workspace):
+def _correlate_directly(source, w, bias, out, target, floor, groups, window, turned, workspace):
     """``out = max(bias + Σ source w, floor)``; `turned`: w is (C, F) in groups, as the input gradient has it.
 
     The workspace holds the packed filters, and a strip where it is too large for the stack.
@@ -86,6 +99,29 @@ def _correlate(source, w, bias, out, target, floor, groups, window, turned, work
             correlate_strip(
                 source, packed, bias, out, target, floor, groups, window, strips, tables, number, by_lane, spare
             )
+
+
+@inlined
+def _correlate(source, w, bias, out, target, floor, groups, window, turned, workspace):
+    """By Winograd's algorithm where that suits, else, and where it gives numbers that are not finite, directly."""
+    channels, infinite = source.shape[3], one_flag(out)
+    infinite[0] = True
+    if suits_winograd(window, channels, target.filters, groups, out):
+        squares, square_window = squares_of(target), window_of_square(window)
+        strips = cut_into_strips(source, channels, squares, square_window, squares_of_strip(channels, out))
+        tables = pixel_tables(out)
+        fill_tables(square_window, strips, squares, tables[0], tables[1])
+        for block in prange((channels + TOGETHER - 1) // TOGETHER):
+            start = block * TOGETHER
+            pack_transformed_filters(w, turned, workspace, start, min(start + TOGETHER, channels))
+        infinite[0] = False
+        for number in prange(strips.deep * strips.down * strips.across):
+            if not winograd_strip(
+                source, workspace, bias, out, target, floor, squares, square_window, strips, tables, number
+            ):
+                infinite[0] = True
+    if infinite[0]:
+        _correlate_directly(source, w, bias, out, target, floor, groups, window, turned, workspace)
 
 
 @inlined

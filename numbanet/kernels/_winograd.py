@@ -1,0 +1,265 @@
+"""Convolution by 3 x 3 filters with 16 products for a square of 2 x 2 pixels, where the definition has 36.
+
+F(2 x 2, 3 x 3) of Lavin and Gray, arXiv:1509.09308: ``Y = Aᵀ [(G g Gᵀ) ∘ (Bᵀ d B)] A`` for a square d of 4 x 4 pixels
+and a filter g. Over all channels and filters, each of the 16 elements is a product of matrices, squares times channels
+and channels times filters, and so is done by the register tile. Sums are over channels alone, a ninth of the terms,
+and all numbers in A, B and G are 0, 1 and 1/2, so that results are nearer to the truth than those of the definition.
+
+An infinity or NaN would spread over its whole square. Where a result is not finite, `winograd_strip` says so, and its
+caller computes everything again by the definition.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from ._gemm import _strip_vectors, _tiles, lanes
+from ._jit import inlined, serial
+from ._math import fused_multiply_add
+from ._scratch import stack_array
+from ._strips import Target, Window, read_strip, scratch_array, strip_bounds
+from ._tile import VECTOR_BYTES, VECTORS
+from ._vectors import Vectors
+
+INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
+FILTER = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
+OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))
+ELEMENTS = 16  # of a square
+SQUARES, SQUARE_BYTES = 64, 256 * 1024  # the most squares of a strip, and bytes that they have when transformed
+LEAST_SQUARES, LEAST_CHANNELS = 8, 16  # where it pays
+
+_squares_array = stack_array(lambda itemsize: (SQUARE_BYTES // itemsize + ELEMENTS * VECTOR_BYTES // itemsize,))
+_products_array = stack_array(
+    lambda itemsize: (ELEMENTS * (SQUARES * VECTORS * VECTOR_BYTES + VECTOR_BYTES) // itemsize,)
+)
+_lines_array = stack_array(lambda itemsize: (9 * VECTORS * VECTOR_BYTES // itemsize,))
+
+
+def _line(emit, row, values):
+    """Σ coefficient value, for coefficients that are 0 or of one magnitude."""
+    scale = max(map(abs, row))
+    terms = [(value, coefficient < 0) for value, coefficient in zip(values, row, strict=True) if coefficient]
+    (total, _), *terms = sorted(terms, key=lambda term: term[1])  # one that is added first
+    for value, is_less in terms:
+        total = emit.builder.fsub(total, value) if is_less else emit.builder.fadd(total, value)
+    if scale == 1:
+        return total
+    return emit.builder.fmul(total, emit.spread(ir.Constant(emit.element, scale)))
+
+
+def _both_sides(emit, matrix, square):
+    """matrix square matrixᵀ, of vectors."""
+    half = [[_line(emit, row, column) for column in zip(*square, strict=True)] for row in matrix]
+    return [[_line(emit, row, line) for row in matrix] for line in half]
+
+
+def _squares(emit, matrix, start, row, pixel, width, body):
+    """``body(offset, mask, square)`` for each vector of `width` columns: its offset in bytes, and the square there,
+    which has `matrix` on both sides.
+    """
+    builder, size = emit.builder, len(matrix[0])
+
+    def vector(i, mask):
+        offset = emit.elements(i)
+        square = [
+            [emit.load(emit.moved(start, offset, *[row] * r, *[pixel] * s), mask) for s in range(size)]
+            for r in range(size)
+        ]
+        return body(offset, mask, _both_sides(emit, matrix, square))
+
+    whole = builder.and_(width, emit.constant(-emit.lanes))
+    emit.loop(whole, emit.lanes, lambda i, _: vector(i, None) and None)
+    with builder.if_then(builder.icmp_signed("<", whole, width)):
+        vector(whole, emit.first_lanes(builder.sub(width, whole)))
+
+
+def _transform(matrix):
+    """An intrinsic ``(a, start, row, pixel, width, b, at, step)``: squares of a, with `matrix` on both sides, into b.
+
+    A square's elements are at ``a[start + r row + s pixel]``, and go to ``b[at + (r size + s) step]``, r and s from 0
+    on; from each place on, so for `width` columns.
+    """
+
+    @intrinsic
+    def transform(typing_context, a, start, row, pixel, width, b, at, step):
+        def codegen(context, builder, signature, args):
+            emit = Vectors(context, builder, signature.args[5].dtype)
+            (source, _), (target, _) = (emit.array(signature.args[n], args[n]) for n in (0, 5))
+            start, row, pixel, at, step = (emit.elements(args[n]) for n in (1, 2, 3, 6, 7))
+
+            def put(offset, mask, square):
+                place = emit.moved(target, at, offset)
+                for value in (value for line in square for value in line):
+                    emit.store(value, place, mask)
+                    place = emit.moved(place, step)
+
+            _squares(emit, matrix, emit.moved(source, start), row, pixel, args[4], put)
+            return context.get_dummy_value()
+
+        number = types.intp
+        return types.void(a, number, number, number, number, b, number, number), codegen
+
+    return transform
+
+
+transform_input, transform_filter = _transform(INPUT), _transform(FILTER)
+
+
+@intrinsic
+def transform_output(typing_context, m, at, step, bias, width, out, place, row, pixel, below, right, floor):
+    """A square of results, ``max(bias + OUTPUT m OUTPUTᵀ, floor)``, to out[place], its neighbour a `pixel` further, and
+    two a `row` further; where there is none to the right or below, nothing is written. Whether all are finite.
+    """
+    element = out.dtype
+
+    def codegen(context, builder, signature, args):
+        emit = Vectors(context, builder, element)
+        m_data, bias_data, out_data = (emit.array(signature.args[n], args[n])[0] for n in (0, 3, 5))
+        (bias_size,) = emit.shape(signature.args[3], args[3])
+        at, step, place, row, pixel = (emit.elements(args[n]) for n in (1, 2, 6, 7, 8))
+        width, below, right = args[4], args[9], args[10]
+        floor, zero = emit.spread(args[11]), ir.Constant(emit.vector, None)
+        has_bias = emit.first_lanes(bias_size)
+        check = builder.alloca(emit.vector)
+        builder.store(zero, check)
+
+        def put(offset, mask, square):
+            lanes = has_bias if mask is None else builder.and_(has_bias, mask)
+            added = emit.load(emit.moved(bias_data, offset), lanes)
+            total = builder.load(check)
+            square = [[builder.fadd(value, added) for value in line] for line in square]
+            for value in (value for line in square for value in line):
+                total = fused_multiply_add(context, builder, value, zero, total)  # NaN where it is not finite
+            builder.store(total, check)
+            square = [
+                [builder.select(builder.fcmp_ordered("<", value, floor), floor, value) for value in line]
+                for line in square
+            ]
+            first = emit.moved(out_data, place, offset)
+            second = emit.moved(first, row)
+            emit.store(square[0][0], first, mask)
+            with builder.if_then(right):
+                emit.store(square[0][1], emit.moved(first, pixel), mask)
+            with builder.if_then(below):
+                emit.store(square[1][0], second, mask)
+                with builder.if_then(right):
+                    emit.store(square[1][1], emit.moved(second, pixel), mask)
+
+        four = builder.mul(step, emit.constant(4))
+        _squares(emit, OUTPUT, emit.moved(m_data, at), four, step, width, put)
+        total = builder.load(check)
+        wrong = builder.fcmp_unordered("uno", total, total)
+        bits = builder.bitcast(wrong, ir.IntType(emit.lanes))
+        return builder.icmp_unsigned("==", bits, ir.Constant(bits.type, 0))
+
+    number, yes = types.intp, types.boolean
+    return yes(m, number, number, bias, number, out, number, number, number, yes, yes, element), codegen
+
+
+@serial
+def squares_of_strip(channels, like):
+    return min(SQUARES, SQUARE_BYTES // (ELEMENTS * channels * like.itemsize))
+
+
+@serial
+def suits_winograd(window, channels, filters, groups, like):
+    """Whether a convolution can be computed so, and faster."""
+    steps = window.stride_y * window.stride_x * window.gap_y * window.gap_x
+    if window.taps_y != 3 or window.taps_x != 3 or steps != 1 or groups != 1:
+        return False
+    return min(channels, filters) >= LEAST_CHANNELS and squares_of_strip(channels, like) >= LEAST_SQUARES
+
+
+@inlined
+def squares_of(target):
+    """The squares of a target, as pixels of another."""
+    n, height, width, filters, pixel, row, picture = target
+    return Target(n, (height + 1) // 2, (width + 1) // 2, filters, 2 * pixel, 2 * row, picture)
+
+
+@inlined
+def window_of_square(window):
+    return Window(4, 4, 2, 2, 1, 1, window.top, window.left)
+
+
+@serial
+def pack_transformed_filters(w, exchanged, packed, start, stop):
+    """Channels `start` to `stop` of w (F, C, 3, 3), of any strides, transformed, into panels.
+
+    Each panel has 16 parts, one for each element, with a row for each channel. `exchanged`: w is (C, F, 3, 3).
+    """
+    filters, channels, high, wide = w.shape
+    if exchanged:
+        filters, channels = channels, filters
+    lines = _lines_array(packed)
+    j = 0
+    while j < filters:
+        room = _strip_vectors(filters - j, packed) * lanes(packed)
+        width = min(room, filters - j)
+        panel = packed[j * ELEMENTS * channels :]
+        for c in range(start, stop):
+            for f in range(width):
+                for r in range(high):
+                    for s in range(wide):
+                        lines[(r * wide + s) * room + f] = w[c, j + f, r, s] if exchanged else w[j + f, c, r, s]
+            for line in range(high * wide):
+                for f in range(width, room):
+                    lines[line * room + f] = 0
+            transform_filter(lines, 0, wide * room, room, room, panel, c * room, channels * room)
+        j += room
+
+
+@serial
+def winograd_strip(source, packed, bias, out, target, floor, squares, window, strips, tables, number):
+    """As `correlate_strip`, for a strip of `squares`, with filters packed transformed; whether all results are finite.
+
+    `tables` are the places and targets of squares, window and strips those of squares.
+    """
+    channels = source.shape[3]
+    picture, row, column, count, rows, columns = strip_bounds(strips, number, squares)
+    scratch, v, m = scratch_array(out), _squares_array(out), _products_array(out)
+    a = read_strip(source, 0, channels, window, strips, picture, row, column, count, scratch)
+    out = out[picture * squares.picture + row * squares.row + column * squares.pixel :]
+    size = count * rows * columns
+    # Not a power of two apart, or all parts of a square would want the same place in the cache.
+    step = size * channels + lanes(out)
+    for t in range(size):
+        transform_input(a, tables[0, t], strips.row, strips.pixel, channels, v, t * channels, step)
+    finite, floor, lowest = True, out.dtype.type(floor), out.dtype.type(-np.inf)
+    j = 0
+    while j < target.filters:
+        vectors = _strip_vectors(target.filters - j, packed)
+        room = vectors * lanes(packed)
+        width = min(room, target.filters - j)
+        m_step = size * room + lanes(out)
+        panel_size = channels * room
+        for element in range(ELEMENTS):
+            panel = packed[j * ELEMENTS * channels + element * panel_size :][:panel_size].reshape(channels, room)
+            these = v[element * step :][: size * channels].reshape(size, channels)
+            products = m[element * m_step :][: size * room].reshape(size, room)
+            _tiles(these, panel, vectors, bias[:0], False, products, 0, room, lowest)
+        its_bias, its_out = bias[j:], out[j:]
+        t = 0
+        for _ in range(count):
+            for y in range(2 * row, 2 * (row + rows), 2):
+                for x in range(2 * column, 2 * (column + columns), 2):
+                    below, right = y + 1 < target.height, x + 1 < target.width
+                    place = tables[1, t]
+                    finite &= transform_output(
+                        m,
+                        t * room,
+                        m_step,
+                        its_bias,
+                        width,
+                        its_out,
+                        place,
+                        target.row,
+                        target.pixel,
+                        below,
+                        right,
+                        floor,
+                    )
+                    t += 1
+        j += room
+    return finite
