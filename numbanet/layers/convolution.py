@@ -119,16 +119,19 @@ class Conv(_Windows):
         w, dw = net.parameter("W")
         b, db = net.parameter("b") if self.bias else (np.empty(0, x.dtype),) * 2
         out = net.buffer(*self._windows(net.shape), self.filters)
-        room = net.workspace(workspace(w.shape, self.dilation, self.groups))
-        return w, dw, b, db, out, (self.stride, self.pad, self.dilation, self.groups, room)
+        return w, dw, b, db, out, (self.stride, self.pad, self.dilation, self.groups)
+
+    def _room(self, net, w):
+        """What one operation works in."""
+        return net.workspace(workspace(w.shape, self.dilation, self.groups))
 
     def lower(self, net, x):
         w, dw, b, db, out, options = self._bound(net, x)
-        net.forward("conv_forward", x, w, b, *options, out)
+        net.forward("conv_forward", x, w, b, *options, self._room(net, w), out)
 
         def backward(dout):
             dx = net.gradient(x)
-            net.backward("conv_backward", dout, x, w, *options, dx, dw, db)
+            net.backward("conv_backward", dout, x, w, *options, self._room(net, w), dx, dw, db)
             return dx
 
         return out, backward
@@ -139,12 +142,12 @@ class _ConvReLU(Conv):
 
     def lower(self, net, x):
         w, dw, b, db, out, options = self._bound(net, x)
-        net.forward("conv_relu_forward", x, w, b, *options, out)
+        net.forward("conv_relu_forward", x, w, b, *options, self._room(net, w), out)
 
         def backward(dout):
             # The gradient before the ReLU takes the place of the one after it.
             dz, dx = net.overwritable(dout), net.gradient(x)
-            net.backward("conv_relu_backward", dout, x, w, out, *options, dz, dx, dw, db)
+            net.backward("conv_relu_backward", dout, x, w, out, *options, self._room(net, w), dz, dx, dw, db)
             return dx
 
         return out, backward
