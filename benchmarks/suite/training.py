@@ -10,7 +10,7 @@ import numpy as np
 
 import numbanet as nn
 from numbanet.bench import ours
-from numbanet.bench.networks import NETWORKS
+from numbanet.bench.networks import NETWORKS, PICTURE_NETWORKS
 
 from .operations import IMPLEMENTATIONS
 
@@ -42,6 +42,12 @@ class Steps(_Timed):
 
     def time_step(self, *parameters):
         self.run()
+
+
+class PictureSteps(Steps):
+    """The same of networks for pictures."""
+
+    params = (["kernels"], list(PICTURE_NETWORKS))
 
 
 class Predictions(_Timed):
@@ -91,15 +97,9 @@ class Memory:
 
 
 class PictureMemory(Memory):
-    """Peak memory of a process that trains a network for pictures on four batches of 128, as large as CIFAR-10's."""
+    """The same of networks for pictures as large as CIFAR-10's."""
 
-    params = (["kernels"], ["ThreeLayerConvNet", "SmallVGG", "SmallResNet"])
-
-    def peakmem_epoch(self, implementation, network):
-        rng = np.random.default_rng(0)
-        data = {"X_train": rng.standard_normal((512, 3, 32, 32), np.float32), "y_train": rng.integers(10, size=512)}
-        model = getattr(nn, network)(seed=0, ops=getattr(nn, implementation))
-        nn.Solver(model, data, update_rule="adam", batch_size=128, num_epochs=1, verbose=False).train()
+    params = (["kernels"], list(PICTURE_NETWORKS))
 
 
 class Learning:

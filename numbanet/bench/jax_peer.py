@@ -166,8 +166,11 @@ def _scores(layers, x):
     return x
 
 
-def _network(net, epoch_of):
+def _network(name, epoch_of):
     """Epochs by what `epoch_of` makes of the function of one step: from the state and all rows to the new state."""
+    if name not in NETWORKS:
+        return None
+    net = NETWORKS[name]
     X, y = _on_device(dict(zip("Xy", net.data(), strict=True))).values()
     rng = np.random.default_rng(0)
 
@@ -203,7 +206,7 @@ def network(name, size):
 
         return epoch
 
-    return _network(NETWORKS[name], step_by_step)
+    return _network(name, step_by_step)
 
 
 def scanned_network(name, size):
@@ -214,11 +217,13 @@ def scanned_network(name, size):
             lambda state, batches: jax.lax.scan(lambda *now: (step(*now), None), state, batches)[0], donate_argnums=0
         )
 
-    return _network(NETWORKS[name], at_once)
+    return _network(name, at_once)
 
 
 def prediction(name, size):
     """The class of one example."""
+    if name not in NETWORKS:
+        return None
     net = NETWORKS[name]
     x, params = jnp.asarray(net.data()[0][:1]), _parameters(net, np.random.default_rng(0))
     last = _Last(jax.jit(lambda params, x: _scores(params, x).argmax(1)), params, x)

@@ -14,16 +14,27 @@ class Network:
     steps: int
     batchnorm: bool = False
 
-    @property
-    def parameters(self):
-        """Number of weights."""
-        return sum(a * b for a, b in zip(self.widths, self.widths[1:], strict=False))
-
     def data(self):
         """Examples (float32) and labels for one epoch."""
         rng = np.random.default_rng(0)
         X = rng.standard_normal((self.batch * self.steps, self.widths[0]), np.float32)
         return X, rng.integers(self.widths[-1], size=len(X))
+
+
+@dataclass(frozen=True)
+class PictureNetwork:
+    """A network of numbanet by its name, for pictures as large as CIFAR-10's; examples in a batch, batches, filters."""
+
+    name: str
+    batch: int
+    steps: int
+    widths: tuple = ()
+
+    def data(self):
+        """Pictures (float32) and labels for one epoch."""
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((self.batch * self.steps, 3, 32, 32), np.float32)
+        return X, rng.integers(10, size=len(X))
 
 
 NETWORKS = {
@@ -33,4 +44,10 @@ NETWORKS = {
     "784-1024-1024-10 at 256": Network((784, 1024, 1024, 10), 256, 10),
     "3072-256-128-128-10 batchnorm at 128": Network((3072, 256, 128, 128, 10), 128, 20, batchnorm=True),
 }
+PICTURE_NETWORKS = {
+    "ThreeLayerConvNet at 50": PictureNetwork("ThreeLayerConvNet", 50, 4),
+    "SmallVGG at 128": PictureNetwork("SmallVGG", 128, 2, (32, 64, 128)),
+    "SmallResNet at 128": PictureNetwork("SmallResNet", 128, 2, (16, 32, 64)),
+}
+ALL_NETWORKS = {**NETWORKS, **PICTURE_NETWORKS}
 LEARNING_RATE = 1e-3

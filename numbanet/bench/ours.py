@@ -1,12 +1,14 @@
 """numbanet's own side: kernels or reference, by operation, matrix product or network."""
 
+import math
+
 import numpy as np
 
 import numbanet
 
 from .._windows import workspace
 from .convolutions import Convolution
-from .networks import LEARNING_RATE, NETWORKS
+from .networks import ALL_NETWORKS, LEARNING_RATE, PictureNetwork
 from .operations import OPERATIONS, parse
 from .products import Product
 from .timing import Benchmark
@@ -61,7 +63,10 @@ def convolution(name, size, implementation):
     return Benchmark(lambda: form(*arguments), restore=keep_apart)
 
 
-def _model(net, implementation):
+def _model(net, implementation="kernels"):
+    if isinstance(net, PictureNetwork):
+        widths = {"widths": net.widths} if net.widths else {}
+        return getattr(numbanet, net.name)(seed=0, ops=getattr(numbanet, implementation), **widths)
     return numbanet.FullyConnectedNet(
         list(net.widths[1:-1]),
         net.widths[0],
@@ -73,9 +78,21 @@ def _model(net, implementation):
     )
 
 
+def work(name):
+    """Floating-point operations of a prediction for one example, and of a training step."""
+    net = ALL_NETWORKS[name]
+    forward = []
+    for placed in _model(net).placed:
+        weights = [variable for variable in placed.parameters if variable.name == "W"]
+        pixels = math.prod(placed.output_shape[1:])  # of a convolution; 1 of others
+        forward += [2 * math.prod(variable.shape) * pixels for variable in weights]
+    # Forward, and both gradients; the first layer's input needs none.
+    return sum(forward), net.batch * (3 * sum(forward) - forward[0])
+
+
 def solver(name, implementation, epochs=1):
     """What trains a network of the table on its data."""
-    net = NETWORKS[name]
+    net = ALL_NETWORKS[name]
     X, y = net.data()
     options = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "batch_size": net.batch}
     data, model = {"X_train": X, "y_train": y}, _model(net, implementation)
@@ -83,8 +100,11 @@ def solver(name, implementation, epochs=1):
 
 
 def network(name, size, implementation):
-    """Epochs by the Solver."""
-    return Benchmark(solver(name, implementation).train, parts=NETWORKS[name].steps)
+    """Epochs by the Solver; None for the reference on pictures, which takes seconds a step."""
+    net = ALL_NETWORKS[name]
+    if implementation == "reference" and isinstance(net, PictureNetwork):
+        return None
+    return Benchmark(solver(name, implementation).train, parts=net.steps)
 
 
 def two_models(name, at_once):
@@ -95,6 +115,6 @@ def two_models(name, at_once):
 
 def prediction(name, size, implementation):
     """The class of one example."""
-    net = NETWORKS[name]
+    net = ALL_NETWORKS[name]
     model, x = _model(net, implementation), net.data()[0][:1]
     return Benchmark(lambda: model.predict(x))

@@ -21,8 +21,8 @@ def _fitted(net):
 
 def network(name, size):
     """Epochs by `partial_fit`."""
-    net = NETWORKS[name]
-    if net.batchnorm:
+    net = NETWORKS.get(name)
+    if net is None or net.batchnorm:
         return None
     model, X, y = _fitted(net)
     return Benchmark(lambda: model.partial_fit(X, y), parts=net.steps)
@@ -30,8 +30,8 @@ def network(name, size):
 
 def prediction(name, size):
     """The class of one example."""
-    net = NETWORKS[name]
-    if net.batchnorm:
+    net = NETWORKS.get(name)
+    if net is None or net.batchnorm:
         return None
     model, X, _ = _fitted(net)
     return Benchmark(lambda: model.predict(X[:1]))

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .convolutions import Convolution
-from .networks import LEARNING_RATE, NETWORKS
+from .networks import ALL_NETWORKS, LEARNING_RATE, PictureNetwork
 from .operations import OPERATIONS, parse
 from .products import Product
 from .timing import Benchmark
@@ -319,8 +319,52 @@ def convolution(name, size):
     return [Benchmark(way, within=torch.inference_mode) for way in ways]
 
 
+class _Residual(nn.Module):
+    def __init__(self, branch, shortcut):
+        super().__init__()
+        self.branch, self.shortcut = nn.Sequential(*branch), nn.Sequential(*shortcut)
+
+    def forward(self, x):
+        return F.relu(self.branch(x) + self.shortcut(x))
+
+
+def _conv3(inputs, width, stride=1):
+    return [nn.Conv2d(inputs, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)]
+
+
+def _three_layers(widths):
+    head = nn.Flatten(), nn.Linear(32 * 16 * 16, 100), nn.ReLU(), nn.Linear(100, 10)
+    return nn.Sequential(nn.Conv2d(3, 32, 7, padding=3), nn.ReLU(), nn.MaxPool2d(2), *head)
+
+
+def _vgg(widths):
+    layers, inputs = [], 3
+    for width in widths:
+        layers += [*_conv3(inputs, width), nn.MaxPool2d(2), nn.ReLU()]
+        inputs = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * inputs, 10))
+
+
+def _resnet(widths):
+    inputs = widths[0]
+    layers = [*_conv3(3, inputs), nn.ReLU()]
+    for stage, width in enumerate(widths):
+        for block in range(2):
+            stride = 2 if stage > 0 and block == 0 else 1
+            branch = *_conv3(inputs, width, stride), nn.ReLU(), *_conv3(width, width)
+            shortcut = [nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width)] if stride == 2 else []
+            layers.append(_Residual(branch, shortcut))
+            inputs = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
+
+
+_PICTURE_MODELS = {"ThreeLayerConvNet": _three_layers, "SmallVGG": _vgg, "SmallResNet": _resnet}
+
+
 def _model(net):
     torch.manual_seed(0)
+    if isinstance(net, PictureNetwork):
+        return _PICTURE_MODELS[net.name](net.widths)
     layers = []
     for inputs, outputs in zip(net.widths[:-2], net.widths[1:-1], strict=True):
         layers += [nn.Linear(inputs, outputs), *([nn.BatchNorm1d(outputs)] * net.batchnorm), nn.ReLU()]
@@ -328,27 +372,30 @@ def _model(net):
 
 
 def network(name, size):
-    """Epochs of a plain training loop, with the fastest form of Adam."""
-    net = NETWORKS[name]
+    """Epochs of a plain training loop, with the fastest form of Adam; of pictures, in either layout."""
+    net = ALL_NETWORKS[name]
     X, y = map(torch.from_numpy, net.data())
 
-    def epochs(variant):
-        model = _model(net)
+    def epochs(variant, layout):
+        model = _model(net).to(memory_format=layout)
+        examples = X.contiguous(memory_format=layout)
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, **variant)
 
         def epoch():
             for rows in torch.randperm(len(X)).split(net.batch):
                 optimizer.zero_grad(set_to_none=True)
-                F.cross_entropy(model(X[rows]), y[rows]).backward()
+                F.cross_entropy(model(examples[rows]), y[rows]).backward()
                 optimizer.step()
 
         return Benchmark(epoch, parts=net.steps)
 
-    return [epochs(variant) for variant in _FUSED]
+    if isinstance(net, PictureNetwork):
+        return [epochs(_FUSED[0], layout) for layout in (torch.contiguous_format, torch.channels_last)]
+    return [epochs(variant, torch.contiguous_format) for variant in _FUSED]
 
 
 def prediction(name, size):
     """The class of one example."""
-    net = NETWORKS[name]
+    net = ALL_NETWORKS[name]
     model, x = _model(net).eval(), torch.from_numpy(net.data()[0][:1])
     return Benchmark(lambda: model(x).argmax(1), within=torch.inference_mode)

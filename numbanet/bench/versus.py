@@ -6,8 +6,8 @@ from importlib import metadata
 from statistics import median
 
 from ..kernels import _peaks as peaks
-from . import operations
-from .networks import NETWORKS
+from . import operations, ours
+from .networks import ALL_NETWORKS
 from .report import Row
 from .turns import Worker, WorkerFailed, blocks
 
@@ -69,15 +69,13 @@ class Versus:
     def networks(self):
         """A row for a training step of each network, and for the class that it gives one example."""
         peak = peaks.multiply_adds(self.threads)
-        for name, network in NETWORKS.items():
+        for name in ALL_NETWORKS:
             width, _, batch = name.rpartition(" at ")
+            prediction, step = ours.work(name)
             seconds = self._measure("network", name, "-")
-            # Forward, both gradients; the first layer's input needs none.
-            flops = network.batch * (6 * network.parameters - 2 * network.widths[0] * network.widths[1])
-            yield Row(f"step {width}", f"batch {batch}", seconds, flops / seconds["kernels"], "GFLOP/s", peak)
+            yield Row(f"step {width}", f"batch {batch}", seconds, step / seconds["kernels"], "GFLOP/s", peak)
             seconds = self._measure("prediction", name, "-")
-            flops = 2 * network.parameters
-            yield Row(f"predict {width}", "one row", seconds, flops / seconds["kernels"], "GFLOP/s", peak)
+            yield Row(f"predict {width}", "one example", seconds, prediction / seconds["kernels"], "GFLOP/s", peak)
 
     def _measure(self, kind, name, size):
         """Median seconds by library."""
