@@ -2,8 +2,7 @@
 
 N examples, D features; of pictures P pixels, C channels, G groups of channels. Batch and layer normalisation are
 parallel over pieces of the examples, cut by the shape alone; sums over the examples are the pieces' sums, added up in
-order. Group normalisation is parallel over pictures; its parameter gradients are added up over blocks of pictures, cut
-by their number alone, and then over the blocks.
+order. Group normalisation is parallel over pictures, or pieces of them where its parameters' gradients are summed.
 """
 
 import math
@@ -16,17 +15,16 @@ from ._jit import serial
 from ._math import fused_multiply_add
 from ._parallel import kernel
 from ._scratch import stack_array
-from ._sums import BLOCKS, block_size, centred_dot, fill, lane_sum, lane_sums
+from ._sums import BLOCKS, centred_dot, fill, lane_sum, lane_sums
 
 # Nanoseconds an element takes on one core.
 FORWARD_NS, BACKWARD_NS = 0.18, 0.22
 ROWS = 4  # of a layer normalisation that stay in the L1 cache until all gradients have been taken from them
-CHANNELS, PIXELS = 64, 64  # of a picture, that are added up at a time
+CHANNELS = 64  # of a picture, that are added up at a time
 PIECES, ROOM, LEAST = 16, 2**15, 2**15  # the most pieces of rows; elements of their sums, and the least of a piece
 
 piece_sums, row_array = stack_array((ROOM,)), stack_array((ROWS,))
 channel_array = stack_array((CHANNELS,))
-block_sums = stack_array((BLOCKS, 2, CHANNELS))
 
 
 # What happens to one vector of columns in one row, and to one vector of a row.
@@ -38,12 +36,6 @@ def _fma(emit, a, b, c):
 
 def _x_hat(emit, x, mean, inv_std):
     return emit.builder.fmul(emit.builder.fsub(x, mean), inv_std)
-
-
-def _centred_moments(emit, sums, reads, rows, columns, numbers):
-    """Σ (x - mean) and Σ (x - mean)²."""
-    centred = emit.builder.fsub(reads[0], columns[0])
-    return [emit.builder.fadd(sums[0], centred), _fma(emit, centred, centred, sums[1])], []
 
 
 def _moments(emit, sums, reads, rows, columns, numbers):
@@ -78,8 +70,8 @@ def _moment_weights(emit, before, count):
 
 
 def _scale_and_shift(emit, sums, reads, rows, columns, numbers):
-    """gamma x_hat + beta, with statistics by column, or of the one row."""
-    gamma, beta, mean, inv_std = (*columns, *numbers)
+    """gamma x_hat + beta, with statistics by column or by row."""
+    gamma, beta, mean, inv_std = (*columns, *rows)
     return [], [_fma(emit, gamma, _x_hat(emit, reads[0], mean, inv_std), beta)]
 
 
@@ -122,11 +114,10 @@ def _gradient_sums(emit, sums, gamma, dout, x, mean):
 
 column_moments = column_pass(_moments, reads=1, sums=2, together=8, by_step=_moment_weights)
 scale_and_shift_columns = column_pass(_scale_and_shift, reads=1, columns=4, writes=1)
-scale_and_shift_row = column_pass(_scale_and_shift, reads=1, columns=2, numbers=2, writes=1)
+scale_and_shift_rows = column_pass(_scale_and_shift, reads=1, rows=2, columns=2, writes=1)
 batchnorm_parameter_gradients = column_pass(_parameter_gradients, reads=2, columns=2, sums=2)
 batchnorm_input_gradient = column_pass(_batchnorm_input_gradient, reads=2, columns=5, numbers=1, writes=1)
 layernorm_gradients = column_pass(_layernorm_gradients, reads=2, rows=4, columns=1, sums=2, writes=1, add=True)
-column_centred_moments = column_pass(_centred_moments, reads=1, columns=1, sums=2)
 groupnorm_input_gradient = column_pass(_layernorm_input_gradient, reads=2, columns=5, writes=1)
 layernorm_gradient_sums = lane_sums(2, _gradient_sums)
 
@@ -234,13 +225,15 @@ def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
 
 @kernel(FORWARD_NS)
 def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
-    real = x.dtype.type
+    real, n = x.dtype.type, len(x)
     d = real(x.shape[1])
-    for i in prange(x.shape[0]):
-        mean[i] = lane_sum(x[i]) / d
-        var = centred_dot(x[i], mean[i], x[i], mean[i]) / d
-        inv_std[i] = real(1) / math.sqrt(var + real(eps))
-        scale_and_shift_row(x[i : i + 1], gamma, beta, mean[i], inv_std[i], out[i : i + 1])
+    for block in prange((n + ROWS - 1) // ROWS):
+        rows = slice(block * ROWS, min(block * ROWS + ROWS, n))
+        for i in range(rows.start, rows.stop):
+            mean[i] = lane_sum(x[i]) / d
+            var = centred_dot(x[i], mean[i], x[i], mean[i]) / d
+            inv_std[i] = real(1) / math.sqrt(var + real(eps))
+        scale_and_shift_rows(x[rows], mean[rows], inv_std[rows], gamma, beta, out[rows])
 
 
 @serial
@@ -270,8 +263,8 @@ def layernorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     _add_sums(pieces, dgamma, dbeta, sums)
 
 
-# Group normalisation takes as many whole groups at a time as CHANNELS holds, or one; and of those, at most CHANNELS
-# columns down the pixels.
+# Group normalisation takes as many whole groups at a time as CHANNELS holds; or one, whose channels it then takes
+# CHANNELS at a time. So all groups have the same number of the channels at hand, which are counted, not looked up.
 
 
 @serial
@@ -281,136 +274,112 @@ def _together(size):
 
 
 @serial
-def _add_by_group(values, first, size, sums):
-    """The values of the channels from `first` on, added to their groups' sums."""
-    for c in range(values.size):
-        sums[(first + c) // size] += values[c]
+def _by_channel(values, out):
+    """`out` for some channels: the value of the group that each belongs to."""
+    size = out.size // values.size
+    for g in range(values.size):
+        fill(out[g * size : g * size + size], values[g])
 
 
 @serial
-def _by_channel(values, first, size, out):
-    """`out` for the channels from `first` on: the value of the group that each belongs to."""
-    for c in range(out.size):
-        out[c] = values[(first + c) // size]
+def _add_by_group(values, weights, sums):
+    """Weighted values of some channels, added to their groups' sums."""
+    size = values.size // sums.size
+    for g in range(sums.size):
+        for c in range(g * size, g * size + size):
+            sums[g] += weights[c] * values[c]
 
 
 @serial
-def _channel_moments(x, mean, sums, squares):
-    """Σ (x - mean) and Σ (x - mean)² by channel, over blocks of pixels and then over the blocks."""
-    block_sums, block_squares = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
-    fill(sums, 0)
-    fill(squares, 0)
-    for first in range(0, len(x), PIXELS):
-        column_centred_moments(x[first : min(first + PIXELS, len(x))], mean, block_sums, block_squares)
-        _add(block_sums, sums)
-        _add(block_squares, squares)
+def _group_moments(x, total, squares):
+    """Σ x and Σ (x - mean)² of the groups that some channels of one picture are."""
+    real, width = x.dtype.type, x.shape[1]
+    of_channel, squares_of_channel = channel_array(x)[:width], channel_array(x)[:width]
+    column_moments(x, of_channel, squares_of_channel)
+    size, pixels = width // total.size, real(len(x))
+    inv_pixels, inv_count = real(1) / pixels, real(1) / real(len(x) * size)
+    for g in range(total.size):
+        total[g] = squares[g] = 0
+        for c in range(g * size, g * size + size):
+            total[g] += of_channel[c]
+        for c in range(g * size, g * size + size):
+            apart = of_channel[c] * inv_pixels - total[g] * inv_count
+            squares[g] += squares_of_channel[c] + apart * pixels * apart
 
 
 @serial
-def _channel_gradients(dout, x, mean, inv_std, dgamma, dbeta):
-    """The parameter gradients of one picture, added up likewise."""
-    block_dgamma, block_dbeta = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
-    fill(dgamma, 0)
-    fill(dbeta, 0)
-    for first in range(0, len(x), PIXELS):
-        pixels = slice(first, min(first + PIXELS, len(x)))
-        batchnorm_parameter_gradients(dout[pixels], x[pixels], mean, inv_std, block_dgamma, block_dbeta)
-        _add(block_dgamma, dgamma)
-        _add(block_dbeta, dbeta)
-
-
-@serial
-def _add_group_moments(x, centre, size, squared, totals):
-    """Σ (x - centre), or of its square, of one picture's groups added to `totals`."""
-    for first in range(0, x.shape[1], CHANNELS):
-        columns = slice(first, min(first + CHANNELS, x.shape[1]))
-        width = columns.stop - first
-        mean_of, sums, squares = channel_array(x)[:width], channel_array(x)[:width], channel_array(x)[:width]
-        _by_channel(centre, first, size, mean_of)
-        _channel_moments(x[:, columns], mean_of, sums, squares)
-        _add_by_group(squares if squared else sums, first, size, totals)
-
-
-@serial
-def _normalize_groups(x, gamma, beta, size, eps, mean, inv_std, out):
+def _normalize_groups(x, gamma, beta, eps, mean, inv_std, out):
     """Some groups of one picture."""
-    real = x.dtype.type
-    count = real(x.shape[0] * size)
-    fill(mean, 0)
-    fill(inv_std, 0)
-    _add_group_moments(x, inv_std, size, False, mean)
+    real, pixels, channels = x.dtype.type, len(x), x.shape[1]
+    total, squares = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
+    for first in range(0, channels, CHANNELS):
+        part = x[:, first : min(first + CHANNELS, channels)]
+        if first == 0:
+            _group_moments(part, mean, inv_std)
+        else:
+            _group_moments(part, total, squares)
+            _join_moments(mean, inv_std, pixels * first, total, squares, part.size)
+    inv_count = real(1) / real(pixels * channels // mean.size)
     for g in range(mean.size):
-        mean[g] /= count
-    _add_group_moments(x, mean, size, True, inv_std)
-    for g in range(mean.size):
-        inv_std[g] = real(1) / math.sqrt(inv_std[g] / count + real(eps))
-    for first in range(0, x.shape[1], CHANNELS):
-        columns = slice(first, min(first + CHANNELS, x.shape[1]))
+        mean[g] *= inv_count
+        inv_std[g] = real(1) / math.sqrt(inv_std[g] * inv_count + real(eps))
+    for first in range(0, channels, CHANNELS):
+        columns = slice(first, min(first + CHANNELS, channels))
         width = columns.stop - first
         mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
-        _by_channel(mean, first, size, mean_of)
-        _by_channel(inv_std, first, size, inv_std_of)
+        _by_channel(mean, mean_of)
+        _by_channel(inv_std, inv_std_of)
         scale_and_shift_columns(x[:, columns], gamma[columns], beta[columns], mean_of, inv_std_of, out[:, columns])
 
 
 @serial
-def _group_input_gradient(dout, x, gamma, mean, inv_std, size, dx):
-    """Of some groups of one picture."""
-    count = x.dtype.type(x.shape[0] * size)
+def _groups_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
+    """Some groups of one picture, which adds to the parameters' gradients."""
+    channels = x.shape[1]
     mean_g, mean_g_x_hat = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
     fill(mean_g, 0)
     fill(mean_g_x_hat, 0)
-    for first in range(0, x.shape[1], CHANNELS):
-        columns = slice(first, min(first + CHANNELS, x.shape[1]))
+    for first in range(0, channels, CHANNELS):
+        columns = slice(first, min(first + CHANNELS, channels))
         width = columns.stop - first
         mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
-        dgamma, dbeta = channel_array(x)[:width], channel_array(x)[:width]
-        _by_channel(mean, first, size, mean_of)
-        _by_channel(inv_std, first, size, inv_std_of)
-        _channel_gradients(dout[:, columns], x[:, columns], mean_of, inv_std_of, dgamma, dbeta)
-        for c in range(width):
-            dgamma[c] *= gamma[first + c]
-            dbeta[c] *= gamma[first + c]
-        _add_by_group(dbeta, first, size, mean_g)
-        _add_by_group(dgamma, first, size, mean_g_x_hat)
+        more_dgamma, more_dbeta = channel_array(x)[:width], channel_array(x)[:width]
+        _by_channel(mean, mean_of)
+        _by_channel(inv_std, inv_std_of)
+        batchnorm_parameter_gradients(dout[:, columns], x[:, columns], mean_of, inv_std_of, more_dgamma, more_dbeta)
+        _add(more_dgamma, dgamma[columns])
+        _add(more_dbeta, dbeta[columns])
+        _add_by_group(more_dbeta, gamma[columns], mean_g)
+        _add_by_group(more_dgamma, gamma[columns], mean_g_x_hat)
+    inv_count = x.dtype.type(1) / x.dtype.type(len(x) * channels // mean.size)
     for g in range(mean.size):
-        mean_g[g] /= count
-        mean_g_x_hat[g] /= count
-    for first in range(0, x.shape[1], CHANNELS):
-        columns = slice(first, min(first + CHANNELS, x.shape[1]))
+        mean_g[g] *= inv_count
+        mean_g_x_hat[g] *= inv_count
+    for first in range(0, channels, CHANNELS):
+        columns = slice(first, min(first + CHANNELS, channels))
         width = columns.stop - first
         mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
         mean_g_of, mean_g_x_hat_of = channel_array(x)[:width], channel_array(x)[:width]
-        _by_channel(mean, first, size, mean_of)
-        _by_channel(inv_std, first, size, inv_std_of)
-        _by_channel(mean_g, first, size, mean_g_of)
-        _by_channel(mean_g_x_hat, first, size, mean_g_x_hat_of)
-        groupnorm_input_gradient(
-            dout[:, columns],
-            x[:, columns],
-            gamma[columns],
-            mean_of,
-            inv_std_of,
-            mean_g_of,
-            mean_g_x_hat_of,
-            dx[:, columns],
-        )
+        _by_channel(mean, mean_of)
+        _by_channel(inv_std, inv_std_of)
+        _by_channel(mean_g, mean_g_of)
+        _by_channel(mean_g_x_hat, mean_g_x_hat_of)
+        by_column = gamma[columns], mean_of, inv_std_of, mean_g_of, mean_g_x_hat_of
+        groupnorm_input_gradient(dout[:, columns], x[:, columns], *by_column, dx[:, columns])
 
 
 @serial
-def _pictures_parameter_gradients(dout, x, mean, inv_std, first, size, sums):
-    """dgamma and dbeta of the channels from `first` on, over the pictures, into `sums` (2, channels)."""
-    width = x.shape[2]
-    mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
-    dgamma, dbeta = channel_array(x)[:width], channel_array(x)[:width]
-    fill(sums[0], 0)
-    fill(sums[1], 0)
+def _pictures_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
+    """All groups of some pictures."""
+    groups, size = mean.shape[1], gamma.size // mean.shape[1]
+    fill(dgamma, 0)
+    fill(dbeta, 0)
     for n in range(len(x)):
-        _by_channel(mean[n], first, size, mean_of)
-        _by_channel(inv_std[n], first, size, inv_std_of)
-        _channel_gradients(dout[n], x[n], mean_of, inv_std_of, dgamma, dbeta)
-        _add(dgamma, sums[0])
-        _add(dbeta, sums[1])
+        for first in range(0, groups, _together(size)):
+            some = slice(first, min(first + _together(size), groups))
+            columns = slice(some.start * size, some.stop * size)
+            arrays = dout[n, :, columns], x[n, :, columns], gamma[columns], mean[n, some], inv_std[n, some]
+            _groups_backward(*arrays, dx[n, :, columns], dgamma[columns], dbeta[columns])
 
 
 @kernel(FORWARD_NS)
@@ -423,31 +392,18 @@ def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
         some = slice(part * together, min(part * together + together, groups))
         columns = slice(some.start * size, some.stop * size)
         arrays = x[n, :, columns], gamma[columns], beta[columns]
-        _normalize_groups(*arrays, size, eps, mean[n, some], inv_std[n, some], out[n, :, columns])
+        _normalize_groups(*arrays, eps, mean[n, some], inv_std[n, some], out[n, :, columns])
 
 
 @kernel(BACKWARD_NS)
 def groupnorm_backward(dout, x, gamma, mean, inv_std, groups, dx, dgamma, dbeta):
-    size = x.shape[2] // groups
-    pictures = block_size(len(x), 1)
-    blocks = (len(x) + pictures - 1) // pictures
-    sums = block_sums(x)
-    for first in range(0, x.shape[2], CHANNELS):
-        last = min(first + CHANNELS, x.shape[2])
-        for block in prange(blocks):
-            some, columns = slice(block * pictures, min(block * pictures + pictures, len(x))), slice(first, last)
-            arrays = dout[some, :, columns], x[some, :, columns], mean[some], inv_std[some]
-            _pictures_parameter_gradients(*arrays, first, size, sums[block, :, : last - first])
-        fill(dgamma[first:last], 0)
-        fill(dbeta[first:last], 0)
-        for block in range(blocks):
-            _add(sums[block, 0], dgamma[first:last])
-            _add(sums[block, 1], dbeta[first:last])
-    together = _together(size)
-    parts = (groups + together - 1) // together
-    for task in prange(len(x) * parts):  # after all pictures, for dx may be dout
-        n, part = task // parts, task % parts
-        some = slice(part * together, min(part * together + together, groups))
-        columns = slice(some.start * size, some.stop * size)
-        arrays = dout[n, :, columns], x[n, :, columns], gamma[columns], mean[n, some], inv_std[n, some]
-        _group_input_gradient(*arrays, size, dx[n, :, columns])
+    n = len(x)
+    pieces = max(min(n, BLOCKS, ROOM // (2 * gamma.size)), 1)
+    size = (n + pieces - 1) // pieces
+    pieces = (n + size - 1) // size
+    sums = piece_sums(x)
+    for piece in prange(pieces):
+        some = slice(piece * size, min(piece * size + size, n))
+        arrays = dout[some], x[some], gamma, mean[some], inv_std[some], dx[some]
+        _pictures_backward(*arrays, *_sums_of(piece, dgamma, dbeta, sums))
+    _add_sums(pieces, dgamma, dbeta, sums)
