@@ -208,7 +208,7 @@ class SmallResNet(Sequential):
         input_dim=(3, 32, 32),
         num_classes=10,
         *,
-        widths=(32, 64, 128),
+        widths=(16, 32, 64),
         blocks=2,
         reg=0.0,
         loss="softmax",

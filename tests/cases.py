@@ -87,6 +87,7 @@ ROWS = [
 
 PIXELS = [
     *sizes("NPC", (1, 1, 1), (2, 15, 3), (3, 49, 1), (7, 1, 17), (2, 16, 32), (1, 65, 16), (5, 300, 3), (2, 63, 70)),
+    *sizes("NPC", (2, 1025, 3), (1, 1026, 17), (3, 35, 2), (1, 70, 4)),
 ]
 # One group, one for each channel, and between; more channels, pixels and pictures than the kernel takes at a time.
 GROUPED = [
