@@ -30,15 +30,13 @@ class FullyConnectedNet(Sequential):
     normalization : {None, "batchnorm", "layernorm"}
     dropout_keep_ratio : float
         Probability to keep a value, in (0, 1]; 1 is no dropout.
-    reg : float
-        Strength of the L2 penalty on the weights.
     weight_scale : float
         Standard deviation of the initial weights; `weight_init` takes its place where given.
     activation : str
         One of "relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu".
     weight_init : str or callable, optional
         See `numbanet.initializers`.
-    loss, dtype, seed, ops
+    loss, reg, dtype, seed, ops
         See `Sequential`.
     """
 
@@ -50,14 +48,10 @@ class FullyConnectedNet(Sequential):
         *,
         normalization=None,
         dropout_keep_ratio=1.0,
-        reg=0.0,
         weight_scale=1e-2,
         activation="relu",
         weight_init=None,
-        loss="softmax",
-        dtype=np.float32,
-        seed=None,
-        ops=None,
+        **options,
     ):
         one_of("normalization", normalization, (None, *NORMALIZATIONS))
         one_of("activation", activation, ACTIVATIONS)
@@ -71,9 +65,8 @@ class FullyConnectedNet(Sequential):
             layers.append(ACTIVATIONS[activation]())
             if dropout_keep_ratio < 1:
                 layers.append(Dropout(dropout_keep_ratio))
-        layers.append(Affine(integer("num_classes", num_classes, 1), initial))
-        input_dim = integer("input_dim", input_dim, 1)
-        super().__init__(layers, (input_dim,), loss=loss, reg=reg, dtype=dtype, seed=seed, ops=ops)
+        layers.append(_scores(num_classes, initial))
+        super().__init__(layers, (integer("input_dim", input_dim, 1),), **options)
 
 
 class TwoLayerNet(FullyConnectedNet):
@@ -116,10 +109,7 @@ class ThreeLayerConvNet(Sequential):
         weight_scale=1e-3,
         reg=0.0,
         dtype=np.float32,
-        *,
-        loss="softmax",
-        seed=None,
-        ops=None,
+        **options,
     ):
         filter_size = integer("filter_size", filter_size, 1)
         scale = number("weight_scale", weight_scale, 0, include_high=False)
@@ -129,9 +119,9 @@ class ThreeLayerConvNet(Sequential):
             MaxPool(2),
             Affine(integer("hidden_dim", hidden_dim, 1), scale),
             ReLU(),
-            Affine(integer("num_classes", num_classes, 1), scale),
+            _scores(num_classes, scale),
         ]
-        super().__init__(layers, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed, ops=ops)
+        super().__init__(layers, input_dim, reg=reg, dtype=dtype, **options)
 
 
 class SmallVGG(Sequential):
@@ -148,7 +138,7 @@ class SmallVGG(Sequential):
         Number of filters of each block.
     dropout_keep_ratio : float
         Probability to keep a value before the affine layer, in (0, 1]; 1 is no dropout.
-    reg, loss, dtype, seed, ops
+    loss, reg, dtype, seed, ops
         See `Sequential`.
 
     Notes
@@ -165,19 +155,14 @@ class SmallVGG(Sequential):
         *,
         widths=(32, 64, 128),
         dropout_keep_ratio=1.0,
-        reg=0.0,
-        loss="softmax",
-        dtype=np.float32,
-        seed=None,
-        ops=None,
+        **options,
     ):
         layers = []
-        for width in sequence("widths", widths, "widths"):
+        for width in _filters(widths):
             layers += [_conv3("widths", width), BatchNorm(), MaxPool(2), ReLU()]
         if number("dropout_keep_ratio", dropout_keep_ratio, 0, 1, include_low=False) < 1:
             layers.append(Dropout(dropout_keep_ratio))
-        layers.append(Affine(integer("num_classes", num_classes, 1), "xavier_normal"))
-        super().__init__(layers, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed, ops=ops)
+        super().__init__([*layers, _scores(num_classes)], input_dim, **options)
 
 
 class SmallResNet(Sequential):
@@ -195,7 +180,7 @@ class SmallResNet(Sequential):
         Number of filters of each stage.
     blocks : int
         Blocks in a stage; with three stages there are ``6 blocks + 2`` layers with weights one after the other.
-    reg, loss, dtype, seed, ops
+    loss, reg, dtype, seed, ops
         See `Sequential`.
 
     Notes
@@ -208,17 +193,11 @@ class SmallResNet(Sequential):
         input_dim=(3, 32, 32),
         num_classes=10,
         *,
-        widths=(32, 64, 128),
+        widths=(16, 32, 64),
         blocks=2,
-        reg=0.0,
-        loss="softmax",
-        dtype=np.float32,
-        seed=None,
-        ops=None,
+        **options,
     ):
-        widths = sequence("widths", widths, "widths")
-        if not widths:
-            raise ValueError("widths: expected at least one width")
+        widths = _filters(widths)
         layers = [_conv3("widths", widths[0]), BatchNorm(), ReLU()]
         for stage, width in enumerate(widths):
             for block in range(integer("blocks", blocks, 1)):
@@ -227,8 +206,19 @@ class SmallResNet(Sequential):
                 shortcut = [Conv(width, 1, stride, bias=False), BatchNorm()] if halves else []
                 branch = [_conv3("widths", width, stride), BatchNorm(), ReLU(), _conv3("widths", width), BatchNorm()]
                 layers += [Residual(branch, shortcut), ReLU()]
-        layers += [GlobalAvgPool(), Affine(integer("num_classes", num_classes, 1), "xavier_normal")]
-        super().__init__(layers, input_dim, loss=loss, reg=reg, dtype=dtype, seed=seed, ops=ops)
+        super().__init__([*layers, GlobalAvgPool(), _scores(num_classes)], input_dim, **options)
+
+
+def _scores(num_classes, weight_init="xavier_normal"):
+    """The last layer of every network."""
+    return Affine(integer("num_classes", num_classes, 1), weight_init)
+
+
+def _filters(widths):
+    widths = sequence("widths", widths, "widths")
+    if not widths:
+        raise ValueError("widths: expected at least one width")
+    return widths
 
 
 def _conv3(name, width, stride=1):

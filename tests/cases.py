@@ -87,6 +87,7 @@ ROWS = [
 
 PIXELS = [
     *sizes("NPC", (1, 1, 1), (2, 15, 3), (3, 49, 1), (7, 1, 17), (2, 16, 32), (1, 65, 16), (5, 300, 3), (2, 63, 70)),
+    *sizes("NPC", (2, 1025, 3), (1, 1026, 17), (3, 35, 2), (1, 70, 4)),
 ]
 # One group, one for each channel, and between; more channels, pixels and pictures than the kernel takes at a time.
 GROUPED = [
@@ -111,7 +112,7 @@ POOLING = [
     ((2, 19, 23, 1), (3, 3), (2, 2), (1, 1)),  # several windows to a vector, and more than one such vector
     ((2, 18, 37, 3), (2, 2), (2, 2), (1, 0)),
     ((1, 20, 14, 3), (3, 3), (2, 2), (0, 1)),
-    ((1, 18, 9, 21), (3, 3), (2, 2), (1, 0)),  # pixels two by two
+    ((1, 18, 10, 21), (3, 3), (2, 2), (1, 0)),  # pixels two by two, and one that no next window reaches to
     ((1, 9, 10, 18), (4, 3), (1, 2), (2, 1)),  # but for those that four rows of windows reach to
 ]
 
@@ -245,6 +246,11 @@ def rounded(axes):
     return lambda rng, dtype, size: np.round(2 * rng.standard_normal([size[axis] for axis in axes]).astype(dtype)) / 2
 
 
+def rectified(axes):
+    """What a ReLU gives: zero in half of the places."""
+    return lambda rng, dtype, size: np.maximum(rng.standard_normal([size[axis] for axis in axes]), 0).astype(dtype)
+
+
 def rmsprop(inside):
     scalars = {"learning_rate": 0.05, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": inside}
     return cases(FLAT, "", "w s", note=f"inside={inside} ", w="P", dw="P", s=SECOND_MOMENT, **scalars)
@@ -287,7 +293,7 @@ CASES = {
     "conv_forward": conv_forward(),
     "conv_relu_forward": conv_forward(),
     "conv_backward": conv_backward(),
-    "conv_relu_backward": conv_backward(out="NPQF", dz="NPQF"),
+    "conv_relu_backward": conv_backward(out=rectified("NPQF"), dz="NPQF"),
     "dropout_forward": cases(FLAT, "out", x="P", key=key, keep_ratio=0.7, out="P"),
     "dropout_backward": cases(FLAT, "dx", dout="P", key=key, keep_ratio=0.7, dx="P"),
     "softmax_forward": cases(SCORES, "out", terms="C", scores="NC", out="NC"),

@@ -1,6 +1,7 @@
 """The command line on networks for pictures: their options, augmentation, schedules and the pictures it makes."""
 
 import csv
+import inspect
 import json
 import struct
 import zlib
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import numbanet
-from numbanet import plotting
+from numbanet import SmallResNet, SmallVGG, plotting
 from numbanet.cli import _arguments, _train, _train_options, main
 from numbanet.cli._models import MODELS
 from numbanet.data import Augment
@@ -98,6 +99,13 @@ def test_options_and_defaults_of_each_model(options, kept):
     arguments = _arguments.parse(["train", *options.split()])
     _train_options.settle(arguments)
     assert {name: getattr(arguments, name) for name in kept} == kept
+
+
+@pytest.mark.parametrize(("model", "network"), [("small-vgg", SmallVGG), ("small-resnet", SmallResNet)])
+def test_defaults_are_those_of_the_class(model, network):
+    declared = inspect.signature(network).parameters
+    for name, value in MODELS[model].own.items():
+        assert declared[name].default == (tuple(value) if isinstance(value, list) else value)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -504,6 +504,7 @@ def test_files_whose_layers_lie(index, entry, tmp_path):
         (lambda: SmallVGG(widths=(8, 0)), "widths: expected an integer of at least 1, got 0"),
         (lambda: SmallVGG(dropout_keep_ratio=0), "dropout_keep_ratio: expected a number in (0, 1], got 0"),
         (lambda: SmallResNet(widths=()), "widths: expected at least one width"),
+        (lambda: SmallVGG(widths=()), "widths: expected at least one width"),
         (lambda: SmallResNet(blocks=0), "blocks: expected an integer of at least 1, got 0"),
         (lambda: SmallResNet(widths=8), "widths: expected a list of widths, got int 8"),
         (

@@ -4,81 +4,139 @@ N pictures, C channels, P pixels. Parallel over pictures and blocks of pixels, w
 the elements.
 """
 
+from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic
 
 from ._jit import serial
 from ._parallel import kernel
-from ._vectors import Vectors
+from ._vectors import INT32, Vectors
 
 TURN_NS, ADD_NS = 0.3, 0.12  # an element, on one core
-BLOCK = 256  # pixels
+BLOCK = 1024  # pixels
+FEW = (1, 2, 3, 4)  # channels whose vectors are mixed rather than turned round in squares, which they would not fill
 
 
 @intrinsic
 def _transpose(typing_context, a, out):
-    """(a, out): ``out = aᵀ``, in squares of a vector's width that are turned round in registers.
-
-    The rows of either are contiguous.
-    """
+    """(a, out): ``out = aᵀ``. The rows of either are contiguous."""
 
     def codegen(context, builder, signature, args):
         emit = Vectors(context, builder, a.dtype)
-        (a_data, (a_stride, _)), (out_data, (out_stride, _)) = map(emit.array, (a, out), args)
+        arrays = [emit.array(kind, value) for kind, value in zip((a, out), args, strict=True)]
         rows, columns = emit.shape(a, args[0])
-
-        def part(index, count, other):
-            """The mask of the first `other` lanes, or of none in a row from `count` on."""
-            return emit.first_lanes(builder.select(builder.icmp_signed("<", index, count), other, emit.constant(0)))
-
-        def square(i, j):
-            lanes = [emit.constant(lane) for lane in range(emit.lanes)]
-            loaded = []
-            for lane in lanes:
-                row = builder.add(i, lane)
-                place = emit.moved(a_data, builder.mul(row, a_stride), emit.elements(j))
-                loaded.append(emit.load(place, part(row, rows, builder.sub(columns, j))))
-            for lane, vector in zip(lanes, emit.transposed(loaded), strict=True):
-                column = builder.add(j, lane)
-                place = emit.moved(out_data, builder.mul(column, out_stride), emit.elements(i))
-                emit.store(vector, place, part(column, columns, builder.sub(rows, i)))
-
-        emit.loop(columns, emit.lanes, lambda j, _: emit.loop(rows, emit.lanes, lambda i, _: square(i, j)))
+        done = builder.append_basic_block("turned")
+        for count in FEW:
+            for channels, pixels, mix in ((rows, columns, True), (columns, rows, False)):
+                # A few pixels of many channels may look the same, but do not follow each other.
+                stride, pitch = (arrays[side][1][0] for side in (not mix, mix))
+                few = builder.icmp_signed("==", channels, emit.constant(count))
+                dense = builder.icmp_signed("==", pitch, emit.elements(channels))
+                with builder.if_then(builder.and_(few, dense)):
+                    _mix(emit, *arrays, stride, pixels, count, mix)
+                    builder.branch(done)
+        _squares(emit, *arrays, rows, columns)
+        builder.branch(done)
+        builder.position_at_end(done)
         return context.get_dummy_value()
 
     return types.void(a, out), codegen
 
 
+def _mix(emit, a, out, stride, pixels, channels, mix):
+    """From vectors of channels, whose rows are `stride` bytes apart, to vectors of pixels; or back where not `mix`."""
+    builder, lanes, numbers = emit.builder, emit.lanes, range(channels)
+
+    def places(array, p, apart):
+        first = builder.mul(p, emit.constant(1 if apart else channels))
+        elements = [builder.add(first, emit.constant(0 if apart else n * lanes)) for n in numbers]
+        rows = [builder.mul(stride, emit.constant(n if apart else 0)) for n in numbers]
+        return [emit.moved(array[0], row, emit.elements(e)) for row, e in zip(rows, elements, strict=True)]
+
+    def some(p, left=None):
+        apart = mixed = [None] * channels
+        if left is not None:
+            apart = [emit.first_lanes(left)] * channels
+            whole = builder.mul(left, emit.constant(channels))
+            mixed = [emit.first_lanes(builder.sub(whole, emit.constant(n * lanes))) for n in numbers]
+        masks = (apart, mixed) if mix else (mixed, apart)
+        loaded = [emit.load(*pair) for pair in zip(places(a, p, mix), masks[0], strict=True)]
+        for n, place, mask in zip(numbers, places(out, p, not mix), masks[1], strict=True):
+            if mix:
+                sources = [divmod(n * lanes + lane, channels)[::-1] for lane in range(lanes)]
+            else:
+                sources = [divmod(lane * channels + n, lanes) for lane in range(lanes)]
+            emit.store(_picked(emit, loaded, sources), place, mask)
+
+    whole = builder.and_(pixels, emit.constant(-lanes))
+    emit.loop(whole, lanes, lambda p, _: some(p))
+    emit.loop(builder.sub(pixels, whole), lanes, lambda p, _: some(whole, builder.sub(pixels, whole)))
+
+
+def _picked(emit, vectors, sources):
+    """A vector whose lanes come from (vector, lane) of several."""
+    kind = ir.VectorType(INT32, emit.lanes)
+    places = [lane if not source else 0 for source, lane in sources]
+    result = vectors[0]
+    for number, vector in enumerate(vectors[1:], 1):
+        places = [
+            emit.lanes + lane if source == number else place
+            for (source, lane), place in zip(sources, places, strict=True)
+        ]
+        result = emit.builder.shuffle_vector(result, vector, ir.Constant(kind, places))
+        places = list(range(emit.lanes))
+    return result
+
+
+def _squares(emit, a, out, rows, columns):
+    """In squares of a vector's width that are turned round in registers."""
+    builder, (a_data, (a_stride, _)), (out_data, (out_stride, _)) = emit.builder, a, out
+
+    def part(index, count, other):
+        """The mask of the first `other` lanes, or of none in a row from `count` on."""
+        return emit.first_lanes(builder.select(builder.icmp_signed("<", index, count), other, emit.constant(0)))
+
+    def square(i, j):
+        lanes = [emit.constant(lane) for lane in range(emit.lanes)]
+        loaded = []
+        for lane in lanes:
+            row = builder.add(i, lane)
+            place = emit.moved(a_data, builder.mul(row, a_stride), emit.elements(j))
+            loaded.append(emit.load(place, part(row, rows, builder.sub(columns, j))))
+        for lane, vector in zip(lanes, emit.transposed(loaded), strict=True):
+            column = builder.add(j, lane)
+            place = emit.moved(out_data, builder.mul(column, out_stride), emit.elements(i))
+            emit.store(vector, place, part(column, columns, builder.sub(rows, i)))
+
+    emit.loop(columns, emit.lanes, lambda j, _: emit.loop(rows, emit.lanes, lambda i, _: square(i, j)))
+
+
 @serial
-def _copy(x, out):
-    for i in range(x.size):
-        out[i] = x[i]
+def _blocks(pixels):
+    return (pixels + BLOCK - 1) // BLOCK
+
+
+@serial
+def _block(task, pixels):
+    """The picture of a task, and its pixels."""
+    first = task % _blocks(pixels) * BLOCK
+    return task // _blocks(pixels), slice(first, min(first + BLOCK, pixels))
 
 
 @kernel(TURN_NS)
 def channels_last(x, out):
-    n, channels, pixels = x.shape
-    blocks = (pixels + BLOCK - 1) // BLOCK
-    for task in prange(n * blocks):
-        picture, first = task // blocks, task % blocks * BLOCK
-        part = slice(first, min(first + BLOCK, pixels))
-        if channels == 1:
-            _copy(x[picture, 0, part], out[picture, part].reshape(-1))
-        else:
-            _transpose(x[picture, :, part], out[picture, part])
+    n, _, pixels = x.shape
+    for task in prange(n * _blocks(pixels)):
+        picture, part = _block(task, pixels)
+        _transpose(x[picture, :, part], out[picture, part])
 
 
 @kernel(TURN_NS)
 def channels_first(x, out):
-    n, pixels, channels = x.shape
-    blocks = (pixels + BLOCK - 1) // BLOCK
-    for task in prange(n * blocks):
-        picture, first = task // blocks, task % blocks * BLOCK
-        part = slice(first, min(first + BLOCK, pixels))
-        if channels == 1:
-            _copy(x[picture, part].reshape(-1), out[picture, 0, part])
-        else:
-            _transpose(x[picture, part], out[picture, :, part])
+    n, pixels, _ = x.shape
+    for task in prange(n * _blocks(pixels)):
+        picture, part = _block(task, pixels)
+        _transpose(x[picture, part], out[picture, :, part])
 
 
 @kernel(ADD_NS)
