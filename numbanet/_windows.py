@@ -6,7 +6,7 @@ from ._checks import describe, integer
 
 WIDEST = 16  # elements of a vector
 TRANSFORMED = 16  # numbers that a filter of 3 x 3 taps may become
-PARTS, PART_ELEMENTS = 16, 1 << 18  # the most parts that a gradient of filters is added up in, and the room for several
+PARTS, PART_ELEMENTS = 16, 5 << 17  # the most parts that a gradient of filters is added up in, and the room for several
 
 
 def pair(name, value, low):
@@ -74,7 +74,7 @@ def workspace(filters, dilation=(1, 1), groups=1):
     packed = (
         groups * transformed * max(rounded * other for rounded, other in zip(whole, (channels, count), strict=True))
     )
-    gradient = (channels * area + 2) * total
+    gradient = (channels * transformed + 2) * total
     parts = max(1, min(PARTS, PART_ELEMENTS // gradient))
     spread = math.prod(d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True))
     return max(packed, parts * gradient) + spread * max(total, channels * groups)

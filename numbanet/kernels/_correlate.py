@@ -17,7 +17,7 @@ from ._strips import beyond_stack, fill_segments, read_strip, scratch_array, str
 from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, scattered_tile
 
 PIXELS = 256  # of a strip
-DEEPEST = 1280  # rows of a panel that tiles go through at once
+DEEPEST = 256  # rows of a panel that tiles go through at once, or those of a segment; errors grow with the sums' length
 GRADIENT_PIXELS = 256
 CHANNELS, ROWS = 32, 512  # of a block of the gradient of filters: channels, and pairs of these with taps
 
@@ -262,6 +262,18 @@ def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunk
 
 
 @serial
+def add_bias_gradients(sums, start, stop, db):
+    """The same for the sums of dout, which come last."""
+    if db.size:
+        last = sums.shape[1] - db.size
+        for f in range(start, stop):
+            total = sums[0, last + f]
+            for chunk in range(1, len(sums)):
+                total += sums[chunk, last + f]
+            db[f] = total
+
+
+@serial
 def add_gradients(sums, start, stop, dw, db):
     """The sums of all chunks, in order, for filters `start` to `stop`: dw (F, C, HH, WW), db (F,) or empty."""
     filters, channels, high, wide = dw.shape
@@ -274,9 +286,4 @@ def add_gradients(sums, start, stop, dw, db):
                     for chunk in range(1, len(sums)):
                         total += sums[chunk, at + f]
                     dw[f, c, r, s] = total
-    if db.size:
-        for f in range(start, stop):
-            total = sums[0, dw.size + filters + f]
-            for chunk in range(1, len(sums)):
-                total += sums[chunk, dw.size + filters + f]
-            db[f] = total
+    add_bias_gradients(sums, start, stop, db)

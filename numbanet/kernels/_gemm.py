@@ -4,8 +4,8 @@ A product is cut into as many blocks of rows and columns as there are threads. W
 each strip of columns, as wide as the tile, that part of b is packed into a panel on the stack, and the tiles go down
 the rows of a, which are read in place by their strides, so that a and its transpose are the same to them.
 
-Every element is one chain of fused multiply-adds in the order of k, whatever block and tile it falls into, so that
-results depend neither on the number of threads nor on the width of the CPU's vectors.
+Every element is a chain of fused multiply-adds for each DEPTH of k, added up in order, whatever block and tile it falls
+into, so that results depend neither on the number of threads nor on the width of the CPU's vectors.
 """
 
 import numpy as np

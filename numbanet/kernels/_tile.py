@@ -38,17 +38,6 @@ def _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk, 
     starts = [builder.select(onward, row, bias_row) for row in c_rows]
     zero = ir.Constant(emit.vector, None)
     anything = builder.or_(onward, builder.icmp_signed(">", bias_size, emit.constant(0)))
-    with builder.if_else(anything) as (then, otherwise):
-        with then:
-            loaded = [
-                emit.load(emit.moved(start, column), mask)
-                for start in starts
-                for column, mask in zip(columns, masks, strict=True)
-            ]
-            from_start = builder.block
-        with otherwise:
-            from_zero = builder.block
-    before = [emit.either((value, from_start), (zero, from_zero)) for value in loaded]
 
     def step(panel_row, offset, sums):
         b = [emit.load(emit.moved(panel_row, column)) for column in columns]
@@ -63,10 +52,20 @@ def _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk, 
             after += [fused_multiply_add(emit.context, builder, x, column, total) for x, column, total in row]
         return after
 
-    sums = walk(step, before)
+    sums = walk(step, [zero] * (len(a_rows) * vectors))
     floor = emit.spread(floor)
+    without = builder.block
+    with builder.if_then(anything):  # before anything is stored, since rows beyond the last are the last again
+        added = [
+            builder.fadd(emit.load(emit.moved(start, column), mask), sums[r * vectors + v])
+            for r, start in enumerate(starts)
+            for v, (column, mask) in enumerate(zip(columns, masks, strict=True))
+        ]
+        after = builder.block
+    sums = [emit.either((total, without), (whole, after)) for total, whole in zip(sums, added, strict=True)]
     for r, row in enumerate(c_rows):
-        for column, mask, total in zip(columns, masks, sums[r * vectors : (r + 1) * vectors], strict=True):
+        here = sums[r * vectors : (r + 1) * vectors]
+        for column, mask, total in zip(columns, masks, here, strict=True):
             total = builder.select(builder.fcmp_ordered("<", total, floor), floor, total)
             emit.store(total, emit.moved(row, column), mask)
 
@@ -85,8 +84,8 @@ def tile(rows, vectors):
     vectors, the last of which may be cut short. a (N, K) may have any strides, and the rows of panel (K, columns) and
     c (N, M) are contiguous. Rows beyond the last of a and c are the last again, which does no harm.
 
-    The sums start from c where `onward` is true, else from bias (M,), from zero where that is empty.
-    Every element is one chain of fused multiply-adds in the order of k. A NaN passes `floor`.
+    The sums are added to c where `onward` is true, else to bias (M,), where that is not empty. Every element's sum is
+    one chain of fused multiply-adds in the order of k. A NaN passes `floor`.
     """
 
     @intrinsic

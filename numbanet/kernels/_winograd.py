@@ -14,38 +14,46 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from ._correlate import add_bias_gradients, pixel_sums
 from ._gemm import _strip_vectors, _tiles, lanes
 from ._jit import inlined, serial
 from ._math import fused_multiply_add
 from ._scratch import stack_array
-from ._strips import Target, Window, read_strip, scratch_array, strip_bounds
+from ._strips import Target, Window, read_strip, scratch_array, strip_bounds, whole
 from ._tile import VECTOR_BYTES, VECTORS
 from ._vectors import Vectors
 
 INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
 FILTER = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
 OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))
+RESULT_GRADIENT, FILTER_GRADIENT = (tuple(zip(*matrix, strict=True)) for matrix in (OUTPUT, FILTER))
 ELEMENTS = 16  # of a square
 SQUARES, SQUARE_BYTES = 64, 256 * 1024  # the most squares of a strip, and bytes that they have when transformed
 LEAST_SQUARES, LEAST_CHANNELS = 8, 16  # where it pays
+SQUARE_CHANNELS = 64  # of a block of the gradient of filters
+FILTERS = 16  # whose gradients are added up together
 
 _squares_array = stack_array(lambda itemsize: (SQUARE_BYTES // itemsize + ELEMENTS * VECTOR_BYTES // itemsize,))
 _products_array = stack_array(
     lambda itemsize: (ELEMENTS * (SQUARES * VECTORS * VECTOR_BYTES + VECTOR_BYTES) // itemsize,)
 )
 _lines_array = stack_array(lambda itemsize: (9 * VECTORS * VECTOR_BYTES // itemsize,))
+_sums_array, _gradients_array = stack_array((ELEMENTS * FILTERS,)), stack_array((9 * FILTERS,))
 
 
 def _line(emit, row, values):
-    """Σ coefficient value, for coefficients that are 0 or of one magnitude."""
-    scale = max(map(abs, row))
-    terms = [(value, coefficient < 0) for value, coefficient in zip(values, row, strict=True) if coefficient]
-    (total, _), *terms = sorted(terms, key=lambda term: term[1])  # one that is added first
-    for value, is_less in terms:
-        total = emit.builder.fsub(total, value) if is_less else emit.builder.fadd(total, value)
-    if scale == 1:
-        return total
-    return emit.builder.fmul(total, emit.spread(ir.Constant(emit.element, scale)))
+    """Σ coefficient value, with one product for all coefficients of a magnitude."""
+    whole = None
+    for scale in sorted({abs(coefficient) for coefficient in row if coefficient}):
+        terms = [(v, coefficient < 0) for v, coefficient in zip(values, row, strict=True) if abs(coefficient) == scale]
+        (total, negative), *terms = sorted(terms, key=lambda term: term[1])  # one that is added first, if any
+        total = emit.builder.fneg(total) if negative else total
+        for value, is_less in terms:
+            total = emit.builder.fsub(total, value) if is_less else emit.builder.fadd(total, value)
+        if scale != 1:
+            total = emit.builder.fmul(total, emit.spread(ir.Constant(emit.element, scale)))
+        whole = total if whole is None else emit.builder.fadd(whole, total)
+    return whole
 
 
 def _both_sides(emit, matrix, square):
@@ -103,7 +111,38 @@ def _transform(matrix):
     return transform
 
 
-transform_input, transform_filter = _transform(INPUT), _transform(FILTER)
+transform_input, transform_filter, transform_sums = map(_transform, (INPUT, FILTER, FILTER_GRADIENT))
+
+
+@intrinsic
+def transform_result_gradient(typing_context, a, start, row, pixel, below, right, width, b, at, step):
+    """As `_transform` for squares of 2 x 2, where those to the right or below count as zero where there are none."""
+
+    def codegen(context, builder, signature, args):
+        emit = Vectors(context, builder, signature.args[7].dtype)
+        (source, _), (target, _) = (emit.array(signature.args[n], args[n]) for n in (0, 7))
+        start, row, pixel, at, step = (emit.elements(args[n]) for n in (1, 2, 3, 8, 9))
+        below, right, width = args[4:7]
+        there = [[None, right], [below, builder.and_(below, right)]]
+
+        def vector(i, _):
+            offset, rest = emit.elements(i), builder.sub(width, i)
+
+            def load(r, s):
+                count = builder.select(there[r][s], rest, emit.constant(0)) if there[r][s] else rest
+                return emit.load(emit.moved(source, start, offset, *[row] * r, *[pixel] * s), emit.first_lanes(count))
+
+            square = _both_sides(emit, RESULT_GRADIENT, [[load(r, s) for s in range(2)] for r in range(2)])
+            place = emit.moved(target, at, offset)
+            for value in (value for line in square for value in line):
+                emit.store(value, place)
+                place = emit.moved(place, step)
+
+        emit.loop(width, emit.lanes, vector)
+        return context.get_dummy_value()
+
+    number, yes = types.intp, types.boolean
+    return types.void(a, number, number, number, yes, yes, number, b, number, number), codegen
 
 
 @intrinsic
@@ -263,3 +302,92 @@ def winograd_strip(source, packed, bias, out, target, floor, squares, window, st
                     t += 1
         j += room
     return finite
+
+
+@serial
+def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk, chunks, block):
+    """As `gradient_of_filters`, for a block of channels, of the filters transformed: sums are (16, C, F), flat.
+
+    `tables` are the places and targets of squares, window and strips those of squares.
+    """
+    target, channels = whole(dout), source.shape[3]
+    first = block * SQUARE_CHANNELS
+    depth = min(SQUARE_CHANNELS, channels - first)
+    scratch, v, z = scratch_array(dout), _squares_array(dout), _products_array(dout)
+    flat, no_bias, lowest = dout.reshape(dout.size), sums[:0], dout.dtype.type(-np.inf)
+    count = strips.deep * strips.down * strips.across
+    begin, end = count * chunk // chunks, count * (chunk + 1) // chunks
+    row_step, pixel_step = target.row, target.pixel
+    for number in range(begin, end):
+        picture, row, column, pictures, rows, columns = strip_bounds(strips, number, squares)
+        a = read_strip(source, first, depth, window, strips, picture, row, column, pictures, scratch)
+        part_of_dout = flat[picture * squares.picture + row * squares.row + column * squares.pixel :]
+        size, onward = pictures * rows * columns, number > begin
+        step = size * depth + lanes(dout)
+        for t in range(size):
+            transform_input(a, tables[0, t], strips.row, strips.pixel, depth, v, t * depth, step)
+        j = 0
+        while j < target.filters:
+            vectors = _strip_vectors(target.filters - j, dout)
+            room = vectors * lanes(dout)
+            width = min(room, target.filters - j)
+            z_step = size * room + lanes(dout)
+            its_dout = part_of_dout[j:]
+            t = 0
+            for _ in range(pictures):
+                for y in range(2 * row, 2 * (row + rows), 2):
+                    for x in range(2 * column, 2 * (column + columns), 2):
+                        below, right, place = y + 1 < target.height, x + 1 < target.width, tables[1, t]
+                        transform_result_gradient(
+                            its_dout, place, row_step, pixel_step, below, right, width, z, t * room, z_step
+                        )
+                        t += 1
+            for element in range(ELEMENTS):
+                panel = z[element * z_step :][: size * room].reshape(size, room)
+                these = v[element * step :][: size * depth].reshape(size, depth).T
+                its_sums = sums[(element * channels + first) * target.filters :][: depth * target.filters]
+                _tiles(
+                    these,
+                    panel,
+                    vectors,
+                    no_bias,
+                    onward,
+                    its_sums.reshape(depth, target.filters),
+                    j,
+                    width,
+                    lowest,
+                )
+            if block == 0:  # element (1, 1) is the sum of the square
+                new = sums[ELEMENTS * channels * target.filters + j :]
+                total = new[target.filters :][:width]
+                sum_here = new[:width] if onward else total
+                pixel_sums(z[5 * z_step :][: size * room].reshape(size, room)[:, :width], sum_here)
+                if onward:
+                    for f in range(width):
+                        total[f] += sum_here[f]
+            j += width
+
+
+@serial
+def add_transformed_gradients(sums, start, stop, dw, db):
+    """The sums of all chunks, in order, for filters `start` to `stop`, transformed back; whether all are finite."""
+    filters, channels, high, wide = dw.shape
+    lines, results, zero = _sums_array(dw), _gradients_array(dw), dw.dtype.type(0)
+    check = zero
+    for c in range(channels):
+        for element in range(ELEMENTS):
+            at = (element * channels + c) * filters
+            for f in range(start, stop):
+                total = sums[0, at + f]
+                for chunk in range(1, len(sums)):
+                    total += sums[chunk, at + f]
+                lines[element * FILTERS + f - start] = total
+        transform_sums(lines, 0, 4 * FILTERS, FILTERS, stop - start, results, 0, FILTERS)
+        for r in range(high):
+            for s in range(wide):
+                for f in range(start, stop):
+                    value = results[(r * wide + s) * FILTERS + f - start]
+                    dw[f, c, r, s] = value
+                    check += value * zero  # NaN where it is not finite
+    add_bias_gradients(sums, start, stop, db)
+    return check == zero

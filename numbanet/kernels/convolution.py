@@ -32,17 +32,21 @@ from ._scratch import stack_array
 from ._strips import Target, Window, beyond_stack, cut_into_strips, fill_tables, turns_of, whole
 from ._tile import VECTORS
 from ._winograd import (
+    ELEMENTS,
+    FILTERS,
+    SQUARE_CHANNELS,
+    add_transformed_gradients,
     pack_transformed_filters,
     squares_of,
     squares_of_strip,
     suits_winograd,
     window_of_square,
+    winograd_gradient,
     winograd_strip,
 )
 
 MULTIPLY_ADD_NS = 0.0088
 TOGETHER = 16  # channels that one thread packs, filters whose gradients it adds up
-
 
 one_flag = stack_array((1,), types.boolean)
 
@@ -125,8 +129,7 @@ def _correlate(source, w, bias, out, target, floor, groups, window, turned, work
 
 
 @inlined
-def _backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
-    window = _forward_window(w, stride, pad, dilation)
+def _gradients_directly(dout, x, window, groups, workspace, dw, db):
     channels, filters = x.shape[3] // groups, dout.shape[3]
     by_lane = is_by_lane(channels, filters // groups, groups)
     parts, together = (1, x.shape[3]) if by_lane else (groups, channels)
@@ -143,6 +146,37 @@ def _backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
             gradient_of_filters(dout, x, window, strips, parts, sums[chunk], chunk, chunks, block, by_lane, spare)
     for part in prange((filters + TOGETHER - 1) // TOGETHER):
         add_gradients(sums, part * TOGETHER, min(part * TOGETHER + TOGETHER, filters), dw, db)
+
+
+@inlined
+def _gradients(dout, x, window, groups, workspace, dw, db):
+    """Of filters and bias; as `_correlate`."""
+    channels, filters, infinite = x.shape[3], dout.shape[3], one_flag(dw)
+    infinite[0] = True
+    if suits_winograd(window, channels, filters, groups, dw):
+        squares, square_window = squares_of(whole(dout)), window_of_square(window)
+        together = min(channels, SQUARE_CHANNELS)
+        strips = cut_into_strips(x, together, squares, square_window, squares_of_strip(together, dw))
+        tables = pixel_tables(dw)
+        fill_tables(square_window, strips, squares, tables[0], tables[1])
+        size = ELEMENTS * channels * filters + 2 * filters
+        chunks = min(strips.deep * strips.down * strips.across, workspace.size // size)
+        sums = workspace[: chunks * size].reshape(chunks, size)
+        blocks = -(-channels // together)
+        for task in prange(chunks * blocks):
+            chunk, block = task // blocks, task % blocks
+            winograd_gradient(dout, x, squares, square_window, strips, tables, sums[chunk], chunk, chunks, block)
+        infinite[0] = False
+        for part in prange((filters + FILTERS - 1) // FILTERS):
+            if not add_transformed_gradients(sums, part * FILTERS, min(part * FILTERS + FILTERS, filters), dw, db):
+                infinite[0] = True
+    if infinite[0]:
+        _gradients_directly(dout, x, window, groups, workspace, dw, db)
+
+
+@inlined
+def _backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
+    _gradients(dout, x, _forward_window(w, stride, pad, dilation), groups, workspace, dw, db)
     if len(dx):
         n, height, width, depth = dx.shape
         flat = dx.reshape(dx.size)
