@@ -361,7 +361,8 @@ def _resnet(widths):
 _PICTURE_MODELS = {"ThreeLayerConvNet": _three_layers, "SmallVGG": _vgg, "SmallResNet": _resnet}
 
 
-def _model(net):
+def build(net):
+    """A network of `ALL_NETWORKS` in torch."""
     torch.manual_seed(0)
     if isinstance(net, PictureNetwork):
         return _PICTURE_MODELS[net.name](net.widths)
@@ -377,7 +378,7 @@ def network(name, size):
     X, y = map(torch.from_numpy, net.data())
 
     def epochs(variant, layout):
-        model = _model(net).to(memory_format=layout)
+        model = build(net).to(memory_format=layout)
         examples = X.contiguous(memory_format=layout)
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, **variant)
 
@@ -397,5 +398,5 @@ def network(name, size):
 def prediction(name, size):
     """The class of one example."""
     net = ALL_NETWORKS[name]
-    model, x = _model(net).eval(), torch.from_numpy(net.data()[0][:1])
+    model, x = build(net).eval(), torch.from_numpy(net.data()[0][:1])
     return Benchmark(lambda: model(x).argmax(1), within=torch.inference_mode)

@@ -1,0 +1,135 @@
+"""CIFAR-10 with SmallVGG: ours and torch, the same data, network, rule and schedule, epoch by epoch in turns.
+
+    python benchmarks/cifar10.py FOLDER [--epochs 4] [--threads 2]
+
+FOLDER has either official layout. Each library is in a process of its own and waits while the other trains. Seconds are
+those of training alone, without reading data and without the test after each epoch. torch trains in both layouts.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numbanet.data
+from numbanet.bench.networks import LEARNING_RATE, PICTURE_NETWORKS
+
+NETWORK = PICTURE_NETWORKS["SmallVGG at 128"]
+DECAY = 0.6  # of the learning rate, after each epoch
+
+
+def pictures(folder):
+    """Standardised pictures and labels, to train and to test."""
+    train, test = numbanet.data.load_cifar10(folder)
+    standardizer = numbanet.data.Standardizer.fit(train.X)
+    return standardizer.apply(train.X), train.y, standardizer.apply(test.X), test.y
+
+
+def train_numbanet(X, y, X_test, y_test, epochs, threads, report):
+    numbanet.set_num_threads(threads)
+    model = numbanet.SmallVGG(widths=NETWORK.widths, seed=0)
+    for value in model.params.values():
+        if value.ndim > 1:
+            value /= (
+                6**0.5
+            )  # he_normal's standard deviation is (2 / fan-in)**0.5, that of torch's layers (3 fan-in)**-0.5
+    options = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "lr_decay": DECAY}
+    solver = numbanet.Solver(
+        model, {"X_train": X, "y_train": y}, batch_size=NETWORK.batch, num_epochs=epochs, verbose=False, **options
+    )
+
+    def follow(solver):
+        nonlocal begin
+        if solver.iteration > 1:  # not after the first step
+            report(time.perf_counter() - begin, solver.check_accuracy(X_test, y_test))
+            begin = time.perf_counter()
+
+    solver.on_epoch = follow
+    begin = time.perf_counter()
+    solver.train()
+
+
+def train_torch(X, y, X_test, y_test, epochs, threads, report, layout):
+    import torch
+    from torch.nn import functional as F
+
+    from numbanet.bench import torch_peer
+
+    torch_peer.set_threads(threads)
+    layout = getattr(torch, layout)
+    X, y, X_test, y_test = map(torch.from_numpy, (X, y, X_test, y_test))
+    model = torch_peer.build(NETWORK).to(memory_format=layout)
+    X, X_test = X.contiguous(memory_format=layout), X_test.contiguous(memory_format=layout)
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+    for epoch in range(epochs):
+        begin = time.perf_counter()
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * DECAY**epoch
+        for rows in torch.randperm(len(X)).split(NETWORK.batch):
+            if len(rows) == NETWORK.batch:  # as Solver leaves out what does not fill a batch
+                optimizer.zero_grad(set_to_none=True)
+                F.cross_entropy(model(X[rows]), y[rows]).backward()
+                optimizer.step()
+        seconds = time.perf_counter() - begin
+        model.eval()
+        with torch.inference_mode():
+            right = sum(
+                (model(X_test[part]).argmax(1) == y_test[part]).sum() for part in torch.arange(10000).split(500)
+            )
+        model.train()
+        report(seconds, float(right) / len(X_test))
+
+
+LIBRARIES = {
+    "numbanet": train_numbanet,
+    "torch channels_last": partial(train_torch, layout="channels_last"),
+    "torch contiguous": partial(train_torch, layout="contiguous_format"),
+}
+
+
+def report(seconds, accuracy):
+    """Tell what an epoch took, and wait for the next turn."""
+    print(seconds, accuracy, flush=True)
+    input()
+
+
+def worker(options, library):
+    command = [sys.executable, __file__, options.folder, "--library", library]
+    command += ["--epochs", str(options.epochs), "--threads", str(options.threads)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--epochs", type=int, default=4, help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: %(default)s")
+    parser.add_argument("--library", choices=LIBRARIES, help=argparse.SUPPRESS)  # what a worker is told
+    options = parser.parse_args()
+    if options.library:
+        data = pictures(options.folder)
+        report(0, 0)
+        LIBRARIES[options.library](*data, options.epochs, options.threads, report)
+        return
+    workers, totals = {}, dict.fromkeys(LIBRARIES, 0.0)
+    for library in LIBRARIES:
+        workers[library] = worker(options, library)
+        workers[library].stdout.readline()  # has read its data
+    print(f"{options.threads} threads; seconds of training so far, and test accuracy")
+    for epoch in range(1, options.epochs + 1):
+        for library, process in workers.items():
+            print(file=process.stdin, flush=True)
+            seconds, accuracy = map(float, process.stdout.readline().split())
+            totals[library] += seconds
+            share = totals[library] / totals["numbanet"]
+            print(f"epoch {epoch}  {library:20s} {totals[library]:7.1f} s  {share:5.2f}x  {accuracy:.2%}", flush=True)
+    for process in workers.values():
+        process.communicate("\n")
+
+
+if __name__ == "__main__":
+    main()
