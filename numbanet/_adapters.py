@@ -20,8 +20,11 @@ class Network:
     def check(self, x_name, X, y_name, y):
         X = self.model.check_examples(x_name, X)
         y = self.model.check_targets(y_name, y, len(X))
-        all_finite(x_name, X, self.model.dtype if self.model.standardizer is None else None)
+        standardizer = self.model.standardizer
+        all_finite(x_name, X, self.model.dtype if standardizer is None else None)
         all_finite(y_name, y)
+        if standardizer is not None and len(X):
+            standardizer.check(x_name, X, self.model.dtype)
         return X, y
 
     def loss(self, X, y, rows, gather):

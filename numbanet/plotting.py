@@ -193,6 +193,7 @@ def _maps(model, stop, picture):
     for layer in layers:
         shape = layer.output_shape(shape)
     front = Sequential([*layers, Flatten()], model.input_shape, dtype=model.dtype, ops=model.ops)
+    front.standardizer = model.standardizer
     for mine, whole in ((front.params, model.params), (front.state, model.state)):
         for name in mine:
             mine[name] = whole[name]  # names count the layers from the front, so they are the same

@@ -136,6 +136,12 @@ def test_data_that_overflow_the_network_s_dtype():
     solver(net(dtype=np.float64), data)
 
 
+def test_data_that_overflow_once_they_are_standardised():
+    model, data = net(), poisoned("X_val", 3, 4, 1e38)
+    model.standardizer = numbanet.data.Standardizer(np.zeros(64), np.full(64, 0.1))
+    refuses(ValueError, r"^standardised X_val: row 3 holds inf \(column 4\)", lambda: solver(model, data))
+
+
 def test_targets_that_are_not_finite():
     data = changed("y_train", np.where(np.arange(200) == 9, np.nan, 1.0)) | {"y_val": np.ones(100)}
     message = r"^y_train: row 9 holds nan \(column 0\); every value must be finite$"

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numbanet import cli
+from numbanet import cli, data
 from numbanet.cli import _watch, main
 from numbanet.models import load_model
 
@@ -310,6 +310,13 @@ def test_evaluate_tells_what_was_confused(run, capsys):
     assert "of 1,797 examples" in out
     assert "taken for" in out
     assert "note: the network was trained on most of these data" in err
+
+
+def test_the_network_in_the_file_takes_examples_as_they_are(run, here, capsys):
+    model, _, _ = load_model(run / "model.npz")
+    assert main(["predict", str(run), "digits"]) == 0
+    labels = [row["label"] for row in csv.DictReader(capsys.readouterr().out.splitlines())]
+    assert [str(label) for label in model.predict(data.load_digits().X)] == labels
 
 
 def test_predict_writes_a_file(run, here, capsys):

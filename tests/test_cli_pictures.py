@@ -232,6 +232,15 @@ def test_features_are_what_the_layers_give():
     np.testing.assert_array_equal(small[6:, 5:], np.round(np.maximum(-picture[0], 0) * 255 / 22))
 
 
+def test_features_of_a_picture_that_is_standardised():
+    model = numbanet.Sequential([numbanet.Conv(2, 3), numbanet.ReLU(), numbanet.Affine(3)], (1, 4, 4), seed=0)
+    picture = np.arange(16.0).reshape(1, 4, 4)
+    scale = numbanet.data.Standardizer(np.full((1, 4, 4), 5.0), np.array(4.0))
+    maps = plotting.features(model, scale.apply(picture[None])[0])
+    model.standardizer = scale
+    np.testing.assert_array_equal(plotting.features(model, picture)[6:], maps[6:])
+
+
 # Refusals, each before anything runs.
 
 

@@ -212,6 +212,19 @@ def test_standardizer_refuses_bad_data():
         fitted.apply(np.zeros((1, 2)), dtype=np.int32)
 
 
+def test_standardizer_check_refuses_what_apply_refuses():
+    fitted = Standardizer.fit(np.arange(12.0).reshape(3, 2, 2))
+    X = np.zeros((2000, 4))
+    fitted.check("X", X, np.float32)
+    X[1500, 2] = 1e300
+    fitted.check("X", X, np.float64)
+    with pytest.raises(ValueError, match=r"^standardised examples: row 1500 holds inf \(column 2\)"):
+        fitted.check("examples", X, np.float32)
+    X[1600, 1] = np.nan
+    with pytest.raises(ValueError, match=r"^examples: row 1600 holds nan \(column 1\)"):
+        fitted.check("examples", X, np.float32)
+
+
 def test_digits():
     digits = load_digits()
     assert (digits.X.dtype, digits.X.shape, digits.X.min(), digits.X.max()) == (np.uint8, (1797, 8, 8), 0, 16)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import sys
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def predict(arguments):
     dataset = data.load_unlabelled(
         arguments.data,
         target=_target(arguments, trained),
-        num_features=trained.standardizer.mean.size,
+        num_features=math.prod(trained.input_shape),
         feature_names=trained.feature_names,
     )
     X, model = trained.prepare(dataset, arguments.data), trained.model

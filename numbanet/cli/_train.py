@@ -96,10 +96,10 @@ def _network(arguments, parts):
     target = arguments.target if train.target_name is None else train.target_name
     about = {"fingerprint": parts.fingerprint}
     try:
-        standardizer = data.Standardizer.fit(train.X)
+        model.standardizer = data.Standardizer.fit(train.X)
     except ValueError as error:
         raise DataError(f"{parts.source}: {error}") from None
-    return Trained(model, standardizer, train.class_names, train.feature_names, target, about)
+    return Trained(model, train.class_names, train.feature_names, target, about)
 
 
 def _solver(arguments, options, parts, trained, watch):

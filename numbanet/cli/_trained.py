@@ -1,4 +1,4 @@
-"""A network together with what it knows about data: how to standardise them, and the names of classes and features."""
+"""A network together with what it knows about data: the names of classes and features."""
 
 import math
 import zlib
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import data
 from ..errors import CheckpointError, DataError
 from ..models import Sequential, load_model
 from ._files import MODEL
@@ -21,7 +20,7 @@ class Trained:
     Attributes
     ----------
     model : Sequential
-    standardizer : Standardizer
+        With a standardizer.
     class_names : tuple of str
     feature_names : tuple of str, or None
     target : str or None
@@ -31,7 +30,6 @@ class Trained:
     """
 
     model: Sequential
-    standardizer: data.Standardizer
     class_names: tuple
     feature_names: tuple | None = None
     target: str | None = None
@@ -40,48 +38,47 @@ class Trained:
     def save(self, path):
         """Write it all to one file; see `Sequential.save`."""
         names = {"class_names": self.class_names, "feature_names": self.feature_names, "target": self.target}
-        self.model.save(path, extra={**names, "about": self.about}, extra_arrays=self.standardizer.to_arrays())
+        self.model.save(path, extra={**names, "about": self.about})
 
     @classmethod
     def load(cls, path):
         """Read what `save` wrote; `path` may be the folder of a run. CheckpointError where it is something else."""
         path = Path(path, MODEL) if Path(path).is_dir() else Path(path)
-        model, extra, arrays = load_model(path)
+        model, extra, _ = load_model(path)
         if model.loss_name not in CLASSIFYING_LOSSES:
             raise CheckpointError(f"{path}: a network trained with {model.loss_name}, which does not tell classes")
+        if model.standardizer is None:
+            raise CheckpointError(f"{path}: lacks what numbanet train stores with a network: standardisation")
         try:
             trained = cls(
                 model,
-                data.Standardizer.from_arrays(arrays),
                 _names(extra["class_names"]),
                 extra["feature_names"] and _names(extra["feature_names"]),
                 extra["target"],
                 dict(extra["about"]),
             )
         except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path}: lacks what numbanet train stores with a network: names ({error})") from None
+        if len(trained.class_names) != model.output_size:
             raise CheckpointError(
-                f"{path}: lacks what numbanet train stores with a network: standardisation and names ({error})"
-            ) from None
-        size = math.prod(trained.input_shape)
-        if len(trained.class_names) != model.output_size or size != math.prod(model.input_shape):
-            raise CheckpointError(
-                f"{path}: a network for {math.prod(model.input_shape)} features and {model.output_size} classes, "
-                f"stored with a standardisation of {size} and {len(trained.class_names)} names"
+                f"{path}: a network for {model.output_size} classes, stored with {len(trained.class_names)} names"
             )
         return trained
 
     @property
     def input_shape(self):
         """Shape of one example before it is flattened."""
-        return self.standardizer.mean.shape
+        return self.model.standardizer.mean.shape
 
     def prepare(self, dataset, source):
-        """The examples of a data set as the network takes them: columns in its order, standardised.
+        """The examples of a data set as the network takes them: columns in its order.
 
         Raises
         ------
         DataError
             Where the shape of the examples is another, or a column is missing.
+        ValueError
+            Where a value is too large when standardised.
         """
         X = dataset.X
         if self.feature_names and dataset.feature_names and dataset.feature_names != self.feature_names:
@@ -97,8 +94,10 @@ class Trained:
             raise DataError(
                 f"{source}: holds examples of shape {X.shape[1:]}; the network was trained on {self.input_shape}"
             )
-        X = self.standardizer.apply(X.reshape(len(X), *self.input_shape), self.model.dtype)
-        return X if len(self.model.input_shape) == 1 else X.reshape(len(X), *self.model.input_shape)
+        if len(X):
+            self.model.standardizer.check("X", X, self.model.dtype)
+        shape = self.model.input_shape
+        return X.reshape(len(X), *(self.input_shape if len(shape) == 1 else shape))
 
     def predict(self, dataset, source):
         """The number of the likeliest class of every example."""

@@ -241,6 +241,21 @@ class Standardizer:
             all_finite("standardised X", out)
         return out
 
+    def check(self, name, X, dtype):
+        """Refuse what is not finite, or would not be once standardised to `dtype`; without a copy of all of `X`.
+
+        `X` has at least one row; its examples may have any shape of as many values as the mean.
+        """
+        X = X.reshape(len(X), *self.mean.shape)
+        extremes = np.stack([X.min(axis=0), X.max(axis=0)])  # which they still are once standardised
+        out = np.empty(extremes.shape, dtype)
+        self.write(extremes, out)
+        if not np.isfinite(out).all():
+            all_finite(name, X)
+            out = np.empty(X.shape, dtype)
+            self.write(X, out)
+            all_finite(f"standardised {name}", out)
+
     def write(self, X, out):
         """What `apply` gives, without its checks: into `out`, a float array of the shape of `X`, which may be `X`."""
         with np.errstate(over="ignore", invalid="ignore"):

@@ -3,7 +3,7 @@
 A thread that slept may be woken on the CPU of the thread that woke it, and Linux may leave both there, one waiting for
 the other in every parallel region: on two cores a region of 10 µs was seen to take 120 µs for seconds on end. So now
 and then the threads are asked where they run, and one that shares a CPU is moved. It may run anywhere from then on but
-where the caller was: let free altogether, it would be woken there again a moment later (a region of 3.3 ms then took 7).
+where the caller was: let free altogether, it would be woken there again a moment later (regions of 3.3 ms then took 7).
 """
 
 import contextlib
