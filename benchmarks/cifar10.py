@@ -34,10 +34,8 @@ def train_numbanet(X, y, X_test, y_test, epochs, threads, report):
     numbanet.set_num_threads(threads)
     model = numbanet.SmallVGG(widths=NETWORK.widths, seed=0)
     for value in model.params.values():
-        if value.ndim > 1:
-            value /= (
-                6**0.5
-            )  # he_normal's standard deviation is (2 / fan-in)**0.5, that of torch's layers (3 fan-in)**-0.5
+        if value.ndim > 1:  # from he_normal's standard deviation, (2 / fan-in)**0.5, to that of torch, (3 fan-in)**-0.5
+            value /= 6**0.5
     options = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "lr_decay": DECAY}
     solver = numbanet.Solver(
         model, {"X_train": X, "y_train": y}, batch_size=NETWORK.batch, num_epochs=epochs, verbose=False, **options
@@ -78,7 +76,7 @@ def train_torch(X, y, X_test, y_test, epochs, threads, report, layout):
         model.eval()
         with torch.inference_mode():
             right = sum(
-                (model(X_test[part]).argmax(1) == y_test[part]).sum() for part in torch.arange(10000).split(500)
+                (model(X_test[part]).argmax(1) == y_test[part]).sum() for part in torch.arange(len(X_test)).split(500)
             )
         model.train()
         report(seconds, float(right) / len(X_test))

@@ -21,10 +21,11 @@ class Network:
         X = self.model.check_examples(x_name, X)
         y = self.model.check_targets(y_name, y, len(X))
         standardizer = self.model.standardizer
-        all_finite(x_name, X, self.model.dtype if standardizer is None else None)
-        all_finite(y_name, y)
-        if standardizer is not None and len(X):
+        if standardizer is None:
+            all_finite(x_name, X, self.model.dtype)
+        else:
             standardizer.check(x_name, X, self.model.dtype)
+        all_finite(y_name, y)
         return X, y
 
     def loss(self, X, y, rows, gather):

@@ -94,8 +94,7 @@ class Trained:
             raise DataError(
                 f"{source}: holds examples of shape {X.shape[1:]}; the network was trained on {self.input_shape}"
             )
-        if len(X):
-            self.model.standardizer.check("X", X, self.model.dtype)
+        self.model.standardizer.check("X", X, self.model.dtype)
         shape = self.model.input_shape
         return X.reshape(len(X), *(self.input_shape if len(shape) == 1 else shape))
 

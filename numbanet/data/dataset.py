@@ -244,8 +244,10 @@ class Standardizer:
     def check(self, name, X, dtype):
         """Refuse what is not finite, or would not be once standardised to `dtype`; without a copy of all of `X`.
 
-        `X` has at least one row; its examples may have any shape of as many values as the mean.
+        Examples may have any shape of as many values as the mean.
         """
+        if not len(X):
+            return
         X = X.reshape(len(X), *self.mean.shape)
         extremes = np.stack([X.min(axis=0), X.max(axis=0)])  # which they still are once standardised
         out = np.empty(extremes.shape, dtype)
