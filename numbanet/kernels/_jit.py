@@ -7,8 +7,10 @@ use. Here the folder is named after a hash of the whole kernels package, so no e
 import contextlib
 import functools
 import hashlib
+import itertools
 import os
 import re
+import secrets
 import shutil
 import sys
 import tempfile
@@ -19,7 +21,7 @@ from pathlib import Path
 import llvmlite
 import numba
 from llvmlite import binding
-from numba.core import caching, compiler
+from numba.core import bytecode, caching, compiler
 
 # "numpy": the default model puts a test for zero into every division, which stops vectorisation. No `fastmath`: it
 # would let the compiler reorder sums and drop NaN checks. Kernels ask for fused multiply-adds by name (`_math.fma`) and
@@ -35,6 +37,20 @@ NO_MATTER_TO_THE_CODE = {
     "NUMBA_CACHE_DIR",
     "NUMBA_DEBUG_CACHE",
 }
+
+
+def _name_apart():
+    """Number the functions that numba compiles from a random number on, as the numbers go into the symbols' names.
+
+    The loop of a parallel kernel is named after that number and an address alone. Forked processes have both in common,
+    so that two kernels would get one name; and whoever loads both from the cache runs the first in the other's place.
+    """
+    bytecode.FunctionIdentity._unique_ids = itertools.count(secrets.randbits(63))
+
+
+_name_apart()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_name_apart)
 
 
 def cache_root():
