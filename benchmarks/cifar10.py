@@ -1,6 +1,6 @@
 """CIFAR-10 with SmallVGG: ours and torch, the same data, network, rule and schedule, epoch by epoch in turns.
 
-    python benchmarks/cifar10.py FOLDER [--epochs 4] [--threads 2]
+    python benchmarks/cifar10.py FOLDER [--epochs 4] [--threads 2] [--seed 0]
 
 FOLDER has either official layout. Each library is in a process of its own and waits while the other trains. Seconds are
 those of training alone, without reading data and without the test after each epoch. torch trains in both layouts.
@@ -30,9 +30,9 @@ def pictures(folder):
     return standardizer.apply(train.X), train.y, standardizer.apply(test.X), test.y
 
 
-def train_numbanet(X, y, X_test, y_test, epochs, threads, report):
+def train_numbanet(X, y, X_test, y_test, epochs, threads, seed, report):
     numbanet.set_num_threads(threads)
-    model = numbanet.SmallVGG(widths=NETWORK.widths, seed=0)
+    model = numbanet.SmallVGG(widths=NETWORK.widths, seed=seed)
     for value in model.params.values():
         if value.ndim > 1:  # from he_normal's standard deviation, (2 / fan-in)**0.5, to that of torch, (3 fan-in)**-0.5
             value /= 6**0.5
@@ -52,7 +52,7 @@ def train_numbanet(X, y, X_test, y_test, epochs, threads, report):
     solver.train()
 
 
-def train_torch(X, y, X_test, y_test, epochs, threads, report, layout):
+def train_torch(X, y, X_test, y_test, epochs, threads, seed, report, layout):
     import torch
     from torch.nn import functional as F
 
@@ -61,7 +61,7 @@ def train_torch(X, y, X_test, y_test, epochs, threads, report, layout):
     torch_peer.set_threads(threads)
     layout = getattr(torch, layout)
     X, y, X_test, y_test = map(torch.from_numpy, (X, y, X_test, y_test))
-    model = torch_peer.build(NETWORK).to(memory_format=layout)
+    model = torch_peer.build(NETWORK, seed).to(memory_format=layout)
     X, X_test = X.contiguous(memory_format=layout), X_test.contiguous(memory_format=layout)
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
     for epoch in range(epochs):
@@ -97,8 +97,16 @@ def report(seconds, accuracy):
 
 def worker(options, library):
     command = [sys.executable, __file__, options.folder, "--library", library]
-    command += ["--epochs", str(options.epochs), "--threads", str(options.threads)]
+    command += ["--epochs", str(options.epochs), "--threads", str(options.threads), "--seed", str(options.seed)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def reply(library, process):
+    """The next line of a worker, as numbers."""
+    line = process.stdout.readline()
+    if not line:
+        sys.exit(f"cifar10.py: {library} ended early, with status {process.wait()}; what it said stands above")
+    return map(float, line.split())
 
 
 def main():
@@ -106,22 +114,23 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--epochs", type=int, default=4, help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="of the weights and the batches; default: %(default)s")
     parser.add_argument("--library", choices=LIBRARIES, help=argparse.SUPPRESS)  # what a worker is told
     options = parser.parse_args()
     if options.library:
         data = pictures(options.folder)
         report(0, 0)
-        LIBRARIES[options.library](*data, options.epochs, options.threads, report)
+        LIBRARIES[options.library](*data, options.epochs, options.threads, options.seed, report)
         return
     workers, totals = {}, dict.fromkeys(LIBRARIES, 0.0)
     for library in LIBRARIES:
         workers[library] = worker(options, library)
-        workers[library].stdout.readline()  # has read its data
-    print(f"{options.threads} threads; seconds of training so far, and test accuracy")
+        reply(library, workers[library])  # has read its data
+    print(f"{options.threads} threads, seed {options.seed}; seconds of training so far, and test accuracy")
     for epoch in range(1, options.epochs + 1):
         for library, process in workers.items():
             print(file=process.stdin, flush=True)
-            seconds, accuracy = map(float, process.stdout.readline().split())
+            seconds, accuracy = reply(library, process)
             totals[library] += seconds
             share = totals[library] / totals["numbanet"]
             print(f"epoch {epoch}  {library:20s} {totals[library]:7.1f} s  {share:5.2f}x  {accuracy:.2%}", flush=True)

@@ -361,9 +361,9 @@ def _resnet(widths):
 _PICTURE_MODELS = {"ThreeLayerConvNet": _three_layers, "SmallVGG": _vgg, "SmallResNet": _resnet}
 
 
-def build(net):
-    """A network of `ALL_NETWORKS` in torch."""
-    torch.manual_seed(0)
+def build(net, seed=0):
+    """A network of `ALL_NETWORKS` in torch, its weights from the seed, as is what follows from torch's generator."""
+    torch.manual_seed(seed)
     if isinstance(net, PictureNetwork):
         return _PICTURE_MODELS[net.name](net.widths)
     layers = []
