@@ -156,24 +156,17 @@ def check_pair(
         for note, arguments in _with_special(case, _build(case, dtype, seed), kind, seed):
             context = f"{operation}: case {case.name!r}, {np.dtype(dtype)}, layout {layout}, special {note}"
             expected = _run(plain, case, arguments, layout, STALE_REFERENCE, f"{context}, reference")
-            relative, scale = _tolerance(case, arguments, dtype, rtol)
+            allowed = _allowed(case, arguments, dtype, expected, rtol, atol)
             first = None
             for form, count, function in _forms(kernel, threads):
                 where = f"{context}, {form}"
                 with _using_threads(count):
                     results = _run(function, case, arguments, layout, STALE_KERNEL, where)
-                if results.keys() != expected.keys():
-                    raise AssertionError(f"{where}: gives {', '.join(results)}, reference {', '.join(expected)}")
-                for name, want in expected.items():
-                    absolute = relative * max(scale, magnitude(want)) if atol is None else atol
-                    allowed = absolute + relative * np.abs(want)
-                    what = f"{where}: {name}"
-                    error = require_close(what, results[name], want, allowed, ("kernel", "reference"))
-                    if first is not None:
-                        require_close(f"{what}, bits", results[name], first[name], None, (form, "first form"))
-                    worst = max(worst, np.max(error / np.where(allowed > 0, allowed, np.inf), initial=0.0))
-                    comparisons += 1
+                worst = max(worst, _compare(where, results, expected, allowed))
+                comparisons += len(results)
                 first = first or results
+                for name, value in results.items():
+                    require_close(f"{where}: {name}, bits", value, first[name], None, (form, "first form"))
     return Report(operation, comparisons, float(worst))
 
 
@@ -370,9 +363,25 @@ def _run(function, case, arguments, layout, stale, where):
     return results
 
 
-def _tolerance(case, arguments, dtype, rtol):
-    """The relative tolerance, and the largest finite number that goes in."""
+def _allowed(case, arguments, dtype, expected, rtol, atol):
+    """The largest error that each element of each result may have."""
     inputs = [a for name, a in arguments.items() if isinstance(a, np.ndarray) and name not in case.stale]
-    terms = case.terms or max((max(a.shape, default=1) for a in inputs), default=1)
+    if rtol is None:
+        terms = case.terms or max((max(a.shape, default=1) for a in inputs), default=1)
+        rtol = 4 * np.finfo(dtype).eps * math.sqrt(terms)
     scale = max((magnitude(a) for a in inputs if a.dtype.kind == "f"), default=0.0)
-    return 4 * np.finfo(dtype).eps * math.sqrt(terms) if rtol is None else rtol, scale
+    return {
+        name: (rtol * max(scale, magnitude(want)) if atol is None else atol) + rtol * np.abs(want)
+        for name, want in expected.items()
+    }
+
+
+def _compare(where, results, expected, allowed):
+    """The largest error as a fraction of what is allowed; raises where one is larger."""
+    if results.keys() != expected.keys():
+        raise AssertionError(f"{where}: gives {', '.join(results)}, reference {', '.join(expected)}")
+    worst = 0.0
+    for name, want in expected.items():
+        error = require_close(f"{where}: {name}", results[name], want, allowed[name], ("kernel", "reference"))
+        worst = max(worst, np.max(error / np.where(allowed[name] > 0, allowed[name], np.inf), initial=0.0))
+    return worst
