@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from .convolutions import Convolution
@@ -16,6 +15,7 @@ from .networks import ALL_NETWORKS, LEARNING_RATE, PictureNetwork
 from .operations import OPERATIONS, parse
 from .products import Product
 from .timing import Benchmark
+from .torch_networks import build
 
 aten = torch.ops.aten
 
@@ -317,59 +317,6 @@ def convolution(name, size):
     t = SimpleNamespace(x=x, w=w, b=b, dout=dout, db=db, **how)
     ways = _conv_forward(t) if name == "forward" else _conv_backward(t, (name == "both", True, True))
     return [Benchmark(way, within=torch.inference_mode) for way in ways]
-
-
-class _Residual(nn.Module):
-    def __init__(self, branch, shortcut):
-        super().__init__()
-        self.branch, self.shortcut = nn.Sequential(*branch), nn.Sequential(*shortcut)
-
-    def forward(self, x):
-        return F.relu(self.branch(x) + self.shortcut(x))
-
-
-def _conv3(inputs, width, stride=1):
-    return [nn.Conv2d(inputs, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)]
-
-
-def _three_layers(widths):
-    head = nn.Flatten(), nn.Linear(32 * 16 * 16, 100), nn.ReLU(), nn.Linear(100, 10)
-    return nn.Sequential(nn.Conv2d(3, 32, 7, padding=3), nn.ReLU(), nn.MaxPool2d(2), *head)
-
-
-def _vgg(widths):
-    layers, inputs = [], 3
-    for width in widths:
-        layers += [*_conv3(inputs, width), nn.MaxPool2d(2), nn.ReLU()]
-        inputs = width
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * inputs, 10))
-
-
-def _resnet(widths):
-    inputs = widths[0]
-    layers = [*_conv3(3, inputs), nn.ReLU()]
-    for stage, width in enumerate(widths):
-        for block in range(2):
-            stride = 2 if stage > 0 and block == 0 else 1
-            branch = *_conv3(inputs, width, stride), nn.ReLU(), *_conv3(width, width)
-            shortcut = [nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width)] if stride == 2 else []
-            layers.append(_Residual(branch, shortcut))
-            inputs = width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
-
-
-_PICTURE_MODELS = {"ThreeLayerConvNet": _three_layers, "SmallVGG": _vgg, "SmallResNet": _resnet}
-
-
-def build(net, seed=0):
-    """A network of `ALL_NETWORKS` in torch, its weights from the seed, as is what follows from torch's generator."""
-    torch.manual_seed(seed)
-    if isinstance(net, PictureNetwork):
-        return _PICTURE_MODELS[net.name](net.widths)
-    layers = []
-    for inputs, outputs in zip(net.widths[:-2], net.widths[1:-1], strict=True):
-        layers += [nn.Linear(inputs, outputs), *([nn.BatchNorm1d(outputs)] * net.batchnorm), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(*net.widths[-2:]))
 
 
 def network(name, size):
