@@ -3,10 +3,12 @@
     python benchmarks/cifar10.py FOLDER [--epochs 4] [--threads 2] [--seed 0]
 
 FOLDER has either official layout. Each library is in a process of its own and waits while the other trains. Seconds are
-those of training alone, without reading data and without the test after each epoch. torch trains in both layouts.
+those of training alone, without reading data, compiling kernels and the test after each epoch. torch trains in both
+layouts.
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -32,14 +34,15 @@ def pictures(folder):
 
 def train_numbanet(X, y, X_test, y_test, epochs, threads, seed, report):
     numbanet.set_num_threads(threads)
-    model = numbanet.SmallVGG(widths=NETWORK.widths, seed=seed)
-    for value in model.params.values():
-        if value.ndim > 1:  # from he_normal's standard deviation, (2 / fan-in)**0.5, to that of torch, (3 fan-in)**-0.5
-            value /= 6**0.5
-    options = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "lr_decay": DECAY}
-    solver = numbanet.Solver(
-        model, {"X_train": X, "y_train": y}, batch_size=NETWORK.batch, num_epochs=epochs, verbose=False, **options
-    )
+
+    def solver(X, y):
+        model = numbanet.SmallVGG(widths=NETWORK.widths, seed=seed)
+        for value in model.params.values():
+            if value.ndim > 1:  # from he_normal's deviation, (2 / fan-in)**0.5, to that of torch, (3 fan-in)**-0.5
+                value /= 6**0.5
+        options = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "lr_decay": DECAY}
+        data = {"X_train": X, "y_train": y}
+        return numbanet.Solver(model, data, batch_size=NETWORK.batch, num_epochs=epochs, verbose=False, **options)
 
     def follow(solver):
         nonlocal begin
@@ -47,21 +50,23 @@ def train_numbanet(X, y, X_test, y_test, epochs, threads, seed, report):
             report(time.perf_counter() - begin, solver.check_accuracy(X_test, y_test))
             begin = time.perf_counter()
 
-    solver.on_epoch = follow
+    solver(X[: NETWORK.batch], y[: NETWORK.batch]).train()  # compiles what training runs
+    training = solver(X, y)
+    training.on_epoch = follow
     begin = time.perf_counter()
-    solver.train()
+    training.train()
 
 
 def train_torch(X, y, X_test, y_test, epochs, threads, seed, report, layout):
     import torch
     from torch.nn import functional as F
 
-    from numbanet.bench import torch_peer
+    from numbanet.bench.torch_networks import build
 
-    torch_peer.set_threads(threads)
+    torch.set_num_threads(threads)
     layout = getattr(torch, layout)
     X, y, X_test, y_test = map(torch.from_numpy, (X, y, X_test, y_test))
-    model = torch_peer.build(NETWORK, seed).to(memory_format=layout)
+    model = build(NETWORK, seed).to(memory_format=layout)
     X, X_test = X.contiguous(memory_format=layout), X_test.contiguous(memory_format=layout)
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
     for epoch in range(epochs):
@@ -92,7 +97,8 @@ LIBRARIES = {
 def report(seconds, accuracy):
     """Tell what an epoch took, and wait for the next turn."""
     print(seconds, accuracy, flush=True)
-    input()
+    if not sys.stdin.readline():  # nobody waits for what follows
+        sys.exit()
 
 
 def worker(options, library):
@@ -129,7 +135,8 @@ def main():
     print(f"{options.threads} threads, seed {options.seed}; seconds of training so far, and test accuracy")
     for epoch in range(1, options.epochs + 1):
         for library, process in workers.items():
-            print(file=process.stdin, flush=True)
+            with contextlib.suppress(BrokenPipeError):  # `reply` says so
+                print(file=process.stdin, flush=True)
             seconds, accuracy = reply(library, process)
             totals[library] += seconds
             share = totals[library] / totals["numbanet"]
