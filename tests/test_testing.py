@@ -54,6 +54,15 @@ def test_error_within_the_given_tolerance_passes():
     fails(pair, CASE)
     report = check_pair(pair, [CASE], rtol=1.1e-3, atol=0)
     assert 0.9 < report.worst <= 1
+    shifted = double, lambda x: x + x + x.dtype.type(0.5)
+    fails(shifted, CASE, rtol=0, atol=0.4)
+    report = check_pair(shifted, [CASE], rtol=0, atol=0.51)
+    assert 0.9 < report.worst <= 1
+
+
+def test_other_results_than_the_reference():
+    fails((double, lambda x: (x + x, x)), CASE, "threads 1: gives returned[0], returned[1], reference returned[0]")
+    fails((double, lambda x: None), CASE, "reference returned[0]")
 
 
 def test_wrong_only_on_nan():
