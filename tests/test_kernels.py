@@ -31,13 +31,15 @@ def test_many_draws(name):
         check_pair(name, CASES[name], seed=seed, special=SPECIAL.get(name, (None, "nan", "inf")))
 
 
+@DTYPES
+@pytest.mark.parametrize(("d", "m"), [(137, 71), (300, 301)])
 @pytest.mark.parametrize("name", ["affine_forward", "affine_relu_forward"])
-def test_an_example_gives_the_same_bits_in_any_batch(name):
+def test_an_example_gives_the_same_bits_in_any_batch(name, d, m, dtype):
     operation, rng = getattr(kernels, name), np.random.default_rng(0)
-    x, w, b = (rng.standard_normal(shape).astype(np.float32) for shape in [(131, 137), (137, 71), 71])
-    whole = call(operation, x, w, b, out=(131, 71))["out"]
+    x, w, b = (rng.standard_normal(shape).astype(dtype) for shape in [(131, d), (d, m), m])
+    whole = call(operation, x, w, b, out=(131, m))["out"]
     for n in (0, 7, 8, 130):
-        assert call(operation, x[n : n + 1], w, b, out=(1, 71))["out"].tobytes() == whole[n].tobytes()
+        assert call(operation, x[n : n + 1], w, b, out=(1, m))["out"].tobytes() == whole[n].tobytes()
 
 
 def exact_softmax_loss(scores, y):

@@ -18,7 +18,7 @@ binding.get_host_cpu_features = lambda: features
 from numbanet.kernels import _gemm, _vectors
 assert _vectors.VECTOR_BYTES == int(sys.argv[1]), _vectors.VECTOR_BYTES
 rng = np.random.default_rng(0)
-for m, k, n in [(1, 1, 1), (13, 37, 3), (33, 300, 50), (64, 20, 10)]:
+for m, k, n in [(1, 1, 1), (1, 300, 301), (13, 37, 3), (33, 300, 50), (64, 20, 10)]:
     a, b = rng.standard_normal((m, k)).astype(np.float32), rng.standard_normal((k, n)).astype(np.float32)
     for left, right in ((a, b), (a, np.asfortranarray(b)), (np.asfortranarray(a), b)):
         out = np.full((m, n), np.nan, np.float32)

@@ -19,13 +19,20 @@ from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, pack_columns, pack_rows, ti
 DEPTH = 256
 HALF_ROWS = TILE_ROWS // 2
 FEW = TILE_ROWS + HALF_ROWS
+WIDE, NARROW = 2 * TILE_ROWS, 4  # vectors in the tiles of a single row
 IN_PLACE_ROWS = 2 * TILE_ROWS  # of a, up to which packing a panel takes longer than reading b by its rows
 
 panel_array = stack_array(lambda itemsize: (DEPTH, VECTORS * VECTOR_BYTES // itemsize))
 few_array = stack_array(lambda itemsize: (FEW, VECTORS * VECTOR_BYTES // itemsize))
 tile_3, tile_2, tile_1 = (tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
 half_tile_3, half_tile_2, half_tile_1 = (tile(HALF_ROWS, vectors) for vectors in (3, 2, 1))
+wide_row, row = tile(1, WIDE), tile(1, NARROW, in_place=True)
 pack_rows_3, pack_rows_2, pack_rows_1 = (pack_rows(vectors) for vectors in (3, 2, 1))
+
+
+def product_nanoseconds(rows, b):
+    """About how long one core takes for ``a b`` where a has so many rows: the arithmetic, and reading b."""
+    return b.size * (0.0088 * rows + 0.04)
 
 
 @serial
@@ -112,6 +119,24 @@ def _product_of_few_columns(a, b, bias, c, floor):
 
 
 @serial
+def _product_of_one_row(a, b, bias, c, floor):
+    """`product` where a has one row and b contiguous ones, which are read in place, as long a piece as may be."""
+    depth, m = b.shape
+    for k0 in range(0, depth, DEPTH):
+        k1 = min(k0 + DEPTH, depth)
+        lower = floor if k1 == depth else c.dtype.type(-np.inf)
+        j = 0
+        while j < m:
+            width = WIDE * lanes(c)
+            if j + width <= m:
+                wide_row(a[:, k0:k1], 0, b[k0:k1, j:], bias, k0 > 0, c, j, width, lower)
+            else:
+                width = min(NARROW * lanes(c), m - j)
+                row(a[:, k0:k1], 0, b[k0:k1, j:], bias, k0 > 0, c, j, width, lower)
+            j += width
+
+
+@serial
 def product(a, b, bias, c, floor):
     """``c = max(bias + a b, floor)`` with a (N, K), b (K, M) of any strides; the rows of c (N, M) are contiguous.
 
@@ -122,6 +147,9 @@ def product(a, b, bias, c, floor):
     few = FEW if a.strides[0] == a.itemsize else HALF_ROWS  # columns of a that lie apart must be turned round first
     if m <= few and c.shape[0] >= 2 * lanes(c):
         _product_of_few_columns(a, b, bias, c, floor)
+        return
+    if len(a) == 1 and b.strides[1] == b.itemsize:
+        _product_of_one_row(a, b, bias, c, floor)
         return
     panel = panel_array(c)
     for k0 in range(0, depth, DEPTH):
@@ -160,7 +188,7 @@ def block_bounds(c, block, blocks):
     return i0, min(i1, c.shape[0]), j0, min(j1, c.shape[1])
 
 
-@kernel(lambda a, b, out: 0.0088 * a.size * out.shape[1])
+@kernel(lambda a, b, out: product_nanoseconds(len(a), b))
 def matmul(a, b, out):
     """``out = a b`` with a (N, K), b (K, M) of any strides and out (N, M) C-contiguous."""
     blocks = workers()

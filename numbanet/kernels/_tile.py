@@ -24,23 +24,23 @@ VECTORS = 3  # the most vectors of columns in a tile
 TILE_ROWS = 8 if VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64") else 4
 
 
-def _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk, by_lane=False):
+def _emit_tile(emit, masks, a_rows, c_rows, bias, onward, floor, walk, by_lane=False, in_place=False):
     """Emit ``c = max(start + a panel, floor)`` for the rows that begin at these places.
 
     ``walk(step, sums)`` emits the loop over k: it calls ``step(panel_row, offset, sums)`` for the place of a row of the
     panel and the distance in bytes of what it meets in each row of a: one element, or `by_lane` one for each column.
+    `masks`, of each vector, are those of c, and of the panel where it is read `in_place`.
     """
-    builder = emit.builder
+    builder, vectors = emit.builder, len(masks)
     columns = [emit.constant(v * VECTOR_BYTES) for v in range(vectors)]
-    masks = [None] * (vectors - 1)
-    masks.append(emit.first_lanes(builder.sub(width, emit.constant((vectors - 1) * emit.lanes))))
     bias_row, bias_size = bias
     starts = [builder.select(onward, row, bias_row) for row in c_rows]
     zero = ir.Constant(emit.vector, None)
     anything = builder.or_(onward, builder.icmp_signed(">", bias_size, emit.constant(0)))
 
     def step(panel_row, offset, sums):
-        b = [emit.load(emit.moved(panel_row, column)) for column in columns]
+        within = masks if in_place else [None] * vectors
+        b = [emit.load(emit.moved(panel_row, column), mask) for column, mask in zip(columns, within, strict=True)]
         after = []
         for r, a_row in enumerate(a_rows):
             place = emit.moved(a_row, offset)
@@ -70,6 +70,12 @@ def _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk, 
             emit.store(total, emit.moved(row, column), mask)
 
 
+def _masks(emit, vectors, width, whole):
+    """The masks of `width` columns in `vectors` vectors, of which the first `whole` are never cut short."""
+    rest = [emit.builder.sub(width, emit.constant(v * emit.lanes)) for v in range(whole, vectors)]
+    return [None] * whole + [emit.first_lanes(count) for count in rest]
+
+
 def _row_numbers(emit, i, rows, count):
     """i, i + 1, ..., but none beyond the last of `count`."""
     last = emit.builder.sub(count, emit.constant(1))
@@ -77,12 +83,14 @@ def _row_numbers(emit, i, rows, count):
     return [emit.builder.select(emit.builder.icmp_signed("<", n, last), n, last) for n in numbers]
 
 
-def tile(rows, vectors):
+def tile(rows, vectors, in_place=False):
     """An intrinsic ``(a, i, panel, bias, onward, c, j, width, floor)``.
 
     ``c[i : i + rows, j : j + width] = max(start + a[i : i + rows] @ panel, floor)``, with `width` columns in `vectors`
     vectors, the last of which may be cut short. a (N, K) may have any strides, and the rows of panel (K, columns) and
     c (N, M) are contiguous. Rows beyond the last of a and c are the last again, which does no harm.
+
+    `in_place`: panel is no wider than `width`, which may leave any number of vectors without a column.
 
     The sums are added to c where `onward` is true, else to bias (M,), where that is not empty. Every element's sum is
     one chain of fused multiply-adds in the order of k. A NaN passes `floor`.
@@ -109,7 +117,8 @@ def tile(rows, vectors):
 
                 return emit.loop(depth, 1, at, sums)
 
-            _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk)
+            masks = _masks(emit, vectors, width, 0 if in_place else vectors - 1)
+            _emit_tile(emit, masks, a_rows, c_rows, bias, onward, floor, walk, in_place=in_place)
             return context.get_dummy_value()
 
         return types.void(a, types.intp, panel, bias, types.boolean, c, types.intp, types.intp, c.dtype), codegen
@@ -172,7 +181,8 @@ def scattered_tile(rows, vectors, by_lane=False):
 
                 return emit.loop(segment_count, 1, along, sums)
 
-            _emit_tile(emit, vectors, a_rows, c_rows, bias, onward, width, floor, walk, by_lane)
+            masks = _masks(emit, vectors, width, vectors - 1)
+            _emit_tile(emit, masks, a_rows, c_rows, bias, onward, floor, walk, by_lane)
             return context.get_dummy_value()
 
         return types.void(*arguments), codegen
@@ -224,8 +234,7 @@ def pack_rows(vectors):
             panel_data, (panel_stride, _) = emit.array(signature.args[1], args[1])
             depth = emit.shape(signature.args[0], args[0])[0]
             columns = [emit.constant(v * VECTOR_BYTES) for v in range(vectors)]
-            masks = [None] * (vectors - 1)
-            masks.append(emit.first_lanes(builder.sub(args[2], emit.constant((vectors - 1) * emit.lanes))))
+            masks = _masks(emit, vectors, args[2], vectors - 1)
 
             def copy(k, _):
                 source = emit.moved(b_data, builder.mul(k, b_stride))

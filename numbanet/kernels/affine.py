@@ -10,16 +10,18 @@ from llvmlite import ir
 from numba import prange
 
 from ._columns import column_pass, column_sums
-from ._gemm import block_bounds, lanes, product
+from ._gemm import block_bounds, lanes, product, product_nanoseconds
 from ._jit import serial
 from ._parallel import kernel, workers
 
-MULTIPLY_ADD_NS = 0.0088
+
+def _forward_nanoseconds(x, w, *rest):
+    return product_nanoseconds(len(x), w)
 
 
 def _backward_nanoseconds(dout, x, w, *rest):
     dx = rest[-3]
-    return MULTIPLY_ADD_NS * dout.size * x.shape[1] * (2 if dx.size else 1)
+    return product_nanoseconds(len(x), w) * (2 if dx.size else 1)
 
 
 @serial
@@ -60,14 +62,14 @@ def _columns(db, block, blocks):
     return slice(vectors * block // blocks * lanes(db), min(vectors * (block + 1) // blocks * lanes(db), db.size))
 
 
-@kernel(lambda x, w, b, out: MULTIPLY_ADD_NS * x.size * b.size)
+@kernel(_forward_nanoseconds)
 def affine_forward(x, w, b, out):
     blocks = workers()
     for block in prange(blocks):
         _forward_block(x, w, b, out, -np.inf, block, blocks)
 
 
-@kernel(lambda x, w, b, out: MULTIPLY_ADD_NS * x.size * b.size)
+@kernel(_forward_nanoseconds)
 def affine_relu_forward(x, w, b, out):
     blocks = workers()
     for block in prange(blocks):
