@@ -26,6 +26,7 @@ from ._correlate import (
     packed_size,
     pixel_tables,
 )
+from ._gemm import MULTIPLY_ADD_NS
 from ._jit import inlined, serial
 from ._parallel import kernel
 from ._scratch import stack_array
@@ -45,7 +46,6 @@ from ._winograd import (
     winograd_strip,
 )
 
-MULTIPLY_ADD_NS = 0.0088
 TOGETHER = 16  # channels that one thread packs, filters whose gradients it adds up
 
 one_flag = stack_array((1,), types.boolean)
