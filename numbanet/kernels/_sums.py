@@ -27,7 +27,6 @@ LEAST = 256  # the fewest elements of such a piece
 START, STEP = np.uint64(0), np.uint64(LANES)
 HALVES = (32, 16, 8, 4, 2, 1)
 
-lane_array = stack_array((LANES,))
 wide_lanes = stack_array((LANES,), types.float64)
 partial_sums = stack_array((BLOCKS,), types.float64)
 
@@ -69,27 +68,20 @@ def lane_total(lanes):
     return lanes[0]
 
 
-@serial
-def lane_max(a):
-    """The largest element. NaN may be passed over."""
-    lanes = lane_array(a)
-    fill(lanes, a[0])
-    whole, rest = whole_lanes(a)
-    for i in range(START, whole, STEP):
-        for lane in range(STEP):
-            lanes[lane] = max(lanes[lane], a[i + lane])
-    for lane in range(rest):
-        lanes[lane] = max(lanes[lane], a[whole + lane])
-    for half in HALVES:
-        for lane in range(half):
-            lanes[lane] = max(lanes[lane], lanes[lane + half])
-    return lanes[0]
+def _plus(builder, a, b):
+    return builder.fadd(a, b)
 
 
-def lane_sums(count, update):
+def _larger(builder, a, b):
+    """b where a is NaN."""
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
+def lane_sums(count, update, start=0.0, join=_plus):
     """An intrinsic of arrays of one length and numbers of their dtype, which gives `count` sums over the elements.
 
-    ``update(emit, sums, *values)`` emits the new sums for one vector of every array; numbers come in every lane.
+    ``update(emit, sums, *values)`` emits the new sums for one vector of every array; numbers come in every lane. Sums
+    begin at `start`, and ``join(builder, a, b)`` emits the sum of those of two lanes.
     """
 
     @intrinsic
@@ -120,7 +112,8 @@ def lane_sums(count, update):
                     after += update(emit, sums[vector * count : (vector + 1) * count], *values(i, vector))
                 return after
 
-            sums = emit.loop(whole, LANES, step, [ir.Constant(emit.vector, None)] * (count * VECTORS))
+            nothing = emit.spread(ir.Constant(emit.element, start))
+            sums = emit.loop(whole, LANES, step, [nothing] * (count * VECTORS))
             left = builder.sub(size, whole)
             with builder.if_else(builder.icmp_signed(">", left, emit.constant(0))) as (then, otherwise):
                 with then:
@@ -134,7 +127,7 @@ def lane_sums(count, update):
                 with otherwise:
                     unchanged = builder.block
             sums = [emit.either((new, changed), (old, unchanged)) for new, old in zip(after, sums, strict=True)]
-            results = [_halved(builder, sums[number::count]) for number in range(count)]
+            results = [_halved(builder, sums[number::count], join) for number in range(count)]
             return results[0] if count == 1 else context.make_tuple(builder, signature.return_type, results)
 
         return result(types.StarArgTuple.from_types(arguments)), codegen
@@ -142,11 +135,11 @@ def lane_sums(count, update):
     return reduction
 
 
-def _halved(builder, vectors):
-    """All lanes added up: vectors first, then one half of the lanes to the other."""
+def _halved(builder, vectors, join):
+    """All lanes joined: vectors first, then one half of the lanes to the other."""
     while len(vectors) > 1:
         middle = len(vectors) // 2
-        vectors = [builder.fadd(a, b) for a, b in zip(vectors[:middle], vectors[middle:], strict=True)]
+        vectors = [join(builder, a, b) for a, b in zip(vectors[:middle], vectors[middle:], strict=True)]
     (vector,) = vectors
     undefined = ir.Constant(vector.type, ir.Undefined)
     size = WIDTH
@@ -154,12 +147,16 @@ def _halved(builder, vectors):
         size //= 2
         upper = [lane + size if lane < size else lane for lane in range(WIDTH)]
         turned = builder.shuffle_vector(vector, undefined, ir.Constant(ir.VectorType(INT32, WIDTH), upper))
-        vector = builder.fadd(vector, turned)
+        vector = join(builder, vector, turned)
     return builder.extract_element(vector, ir.Constant(INT32, 0))
 
 
 def _sum(emit, sums, a):
     return [emit.builder.fadd(sums[0], a)]
+
+
+def _largest(emit, largest, a):
+    return [_larger(emit.builder, a, largest[0])]
 
 
 def _centred_dot(emit, sums, a, a0, b, b0):
@@ -169,3 +166,4 @@ def _centred_dot(emit, sums, a, a0, b, b0):
 
 lane_sum = lane_sums(1, _sum)  # (a): Σ a
 centred_dot = lane_sums(1, _centred_dot)  # (a, a0, b, b0): Σ (a - a0) (b - b0)
+lane_max = lane_sums(1, _largest, start=float("-inf"), join=_larger)  # (a): max a, over what is not NaN
