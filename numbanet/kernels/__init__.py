@@ -27,6 +27,7 @@ from .affine import affine_backward, affine_forward, affine_relu_backward, affin
 from .augmentation import augment
 from .convolution import conv_backward, conv_forward, conv_relu_backward, conv_relu_forward
 from .dropout import dropout_backward, dropout_forward
+from .group_normalization import groupnorm_backward, groupnorm_forward
 from .layout import add, channels_first, channels_last
 from .losses import (
     binary_cross_entropy_loss,
@@ -40,8 +41,6 @@ from .normalization import (
     batchnorm_backward,
     batchnorm_forward,
     batchnorm_inference,
-    groupnorm_backward,
-    groupnorm_forward,
     layernorm_backward,
     layernorm_forward,
 )

@@ -1,0 +1,156 @@
+"""What normalisations are built from: passes over columns, and the sums of pieces of the rows.
+
+The sums of a piece are taken by one thread; those of all pieces are added up in order.
+"""
+
+from llvmlite import ir
+
+from ._columns import column_pass
+from ._jit import serial
+from ._math import fused_multiply_add
+from ._scratch import stack_array
+from ._sums import lane_sums
+
+FORWARD_NS, BACKWARD_NS = 0.18, 0.22  # nanoseconds an element takes on one core
+PIECES, ROOM, LEAST = 16, 2**15, 2**15  # the most pieces of rows; elements of their sums, and the least of a piece
+
+piece_sums = stack_array((ROOM,))
+
+# What happens to one vector of columns in one row, and to one vector of a row.
+
+
+def _fma(emit, a, b, c):
+    return fused_multiply_add(emit.context, emit.builder, a, b, c)
+
+
+def _x_hat(emit, x, mean, inv_std):
+    return emit.builder.fmul(emit.builder.fsub(x, mean), inv_std)
+
+
+def _moments(emit, sums, reads, rows, columns, numbers):
+    """Σ x and Σ (x - mean)², with the mean of the rows so far, to which come as many as there are `reads`.
+
+    Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
+    """
+    builder, (total, squares), (inv_before, inv_count, weight) = emit.builder, sums, numbers
+    fresh = _added(builder, reads)
+    mean = builder.fmul(fresh, inv_count)
+    centred = [builder.fsub(x, mean) for x in reads]  # of one that is infinite NaN
+    for x in centred:
+        squares = _fma(emit, x, x, squares)
+    apart = builder.fsub(mean, builder.fmul(total, inv_before))
+    return [builder.fadd(total, fresh), _fma(emit, builder.fmul(apart, weight), apart, squares)], []
+
+
+def _added(builder, vectors):
+    while len(vectors) > 1:
+        middle = len(vectors) // 2
+        vectors = [builder.fadd(a, b) for a, b in zip(vectors[:middle], vectors[middle:], strict=True)]
+    return vectors[0]
+
+
+def _moment_weights(emit, before, count):
+    """1 / before, or 0; 1 / count; before count / (before + count)."""
+    builder = emit.builder
+    n, more, zero, one = builder.sitofp(before, emit.element), *(ir.Constant(emit.element, c) for c in (count, 0, 1))
+    inv_before = builder.select(builder.fcmp_ordered("==", n, zero), zero, builder.fdiv(one, n))
+    weight = builder.fdiv(builder.fmul(n, more), builder.fadd(n, more))
+    return [emit.spread(number) for number in (inv_before, ir.Constant(emit.element, 1 / count), weight)]
+
+
+def _scale_and_shift(emit, sums, reads, rows, columns, numbers):
+    """gamma x_hat + beta, with statistics by column or by row."""
+    gamma, beta, mean, inv_std = (*columns, *rows)
+    return [], [_fma(emit, gamma, _x_hat(emit, reads[0], mean, inv_std), beta)]
+
+
+def _parameter_gradients(emit, sums, reads, rows, columns, numbers):
+    """dgamma += dout x_hat, dbeta += dout, with statistics by row or by column."""
+    (dout, x), (mean, inv_std) = reads, (*rows, *columns)
+    return [_fma(emit, dout, _x_hat(emit, x, mean, inv_std), sums[0]), emit.builder.fadd(sums[1], dout)], []
+
+
+def _batchnorm_input_gradient(emit, sums, reads, rows, columns, numbers):
+    """dx = gamma inv_std (dout - dbeta / N - x_hat dgamma / N)."""
+    builder, (dout, x), (gamma, mean, inv_std, dgamma, dbeta), (inv_n,) = emit.builder, reads, columns, numbers
+    # Of these two, LLVM makes one of each for the column.
+    scale, slope = builder.fmul(gamma, inv_std), builder.fmul(inv_std, builder.fmul(dgamma, inv_n))
+    inner = builder.fsub(dout, builder.fmul(dbeta, inv_n))
+    inner = _fma(emit, builder.fneg(slope), builder.fsub(x, mean), inner)
+    return [], [builder.fmul(scale, inner)]
+
+
+def _layernorm_input_gradient(emit, sums, reads, rows, columns, numbers):
+    """dx = inv_std (g - mean(g) - x_hat mean(g x_hat)), with g = gamma dout."""
+    builder, (dout, x), (gamma, mean, inv_std, mean_g, mean_g_x_hat) = emit.builder, reads, (*columns, *numbers)
+    inner = builder.fsub(builder.fmul(gamma, dout), mean_g)
+    inner = builder.fsub(inner, builder.fmul(_x_hat(emit, x, mean, inv_std), mean_g_x_hat))
+    return [], [builder.fmul(inv_std, inner)]
+
+
+def _layernorm_gradients(emit, sums, reads, rows, columns, numbers):
+    """All three of one row."""
+    new, _ = _parameter_gradients(emit, sums, reads, rows[:2], [], [])
+    _, results = _layernorm_input_gradient(emit, [], reads, [], [*columns, *rows], [])
+    return new, results
+
+
+def _gradient_sums(emit, sums, gamma, dout, x, mean):
+    """Σ g and Σ g (x - mean), with g = gamma dout."""
+    g = emit.builder.fmul(gamma, dout)
+    return [emit.builder.fadd(sums[0], g), _fma(emit, g, emit.builder.fsub(x, mean), sums[1])]
+
+
+column_moments = column_pass(_moments, reads=1, sums=2, together=8, by_step=_moment_weights)
+scale_and_shift_columns = column_pass(_scale_and_shift, reads=1, columns=4, writes=1)
+scale_and_shift_rows = column_pass(_scale_and_shift, reads=1, rows=2, columns=2, writes=1)
+batchnorm_parameter_gradients = column_pass(_parameter_gradients, reads=2, columns=2, sums=2)
+batchnorm_input_gradient = column_pass(_batchnorm_input_gradient, reads=2, columns=5, numbers=1, writes=1)
+layernorm_gradients = column_pass(_layernorm_gradients, reads=2, rows=4, columns=1, sums=2, writes=1, add=True)
+groupnorm_input_gradient = column_pass(_layernorm_input_gradient, reads=2, columns=5, writes=1)
+layernorm_gradient_sums = lane_sums(2, _gradient_sums)
+
+
+@serial
+def piece_size(x):
+    """Rows of a piece: at least LEAST elements, and no more pieces than there is ROOM for the sums of."""
+    n, d = x.shape
+    pieces = max(min(PIECES, ROOM // (2 * d), n * d // LEAST), 1)
+    return (n + pieces - 1) // pieces
+
+
+@serial
+def sums_of(piece, first, second, others):
+    """Where the two sums of a piece go: those of the first into `first` and `second`."""
+    d = first.size
+    if piece == 0:
+        return first, second
+    start = (piece - 1) * 2 * d
+    return others[start : start + d], others[start + d : start + 2 * d]
+
+
+@serial
+def add(values, sums):
+    for c in range(sums.size):
+        sums[c] += values[c]
+
+
+@serial
+def add_sums(pieces, first, second, others):
+    """Those of the other pieces to those of the first."""
+    for piece in range(1, pieces):
+        more, more_of_second = sums_of(piece, first, second, others)
+        add(more, first)
+        add(more_of_second, second)
+
+
+@serial
+def join_moments(total, squares, before, more_total, more_squares, count):
+    """The moments of `before` and of `count` more rows together, into those of the first."""
+    real = total.dtype.type
+    inv_before, inv_count = real(1) / real(before), real(1) / real(count)
+    weight = real(before) * real(count) / real(before + count)
+    for j in range(total.size):
+        apart = more_total[j] * inv_count - total[j] * inv_before
+        squares[j] += more_squares[j] + apart * weight * apart
+        total[j] += more_total[j]
