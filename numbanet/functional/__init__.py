@@ -36,6 +36,7 @@ from .affine import affine_backward, affine_forward, affine_relu_backward, affin
 from .augmentation import augment
 from .convolution import conv_backward, conv_forward, conv_relu_backward, conv_relu_forward
 from .dropout import dropout_backward, dropout_forward
+from .group_normalization import spatial_groupnorm_backward, spatial_groupnorm_forward
 from .losses import (
     binary_cross_entropy_loss,
     l2_penalty,
@@ -53,8 +54,6 @@ from .normalization import (
     spatial_batchnorm_backward,
     spatial_batchnorm_forward,
     spatial_batchnorm_inference,
-    spatial_groupnorm_backward,
-    spatial_groupnorm_forward,
 )
 from .pooling import (
     avg_pool_backward,

@@ -1,12 +1,12 @@
-"""Batch and layer normalisation: N examples, D features; and those of pictures: C channels, H x W pixels."""
+"""Batch and layer normalisation of N examples, D features; batch normalisation of pictures too: C channels, H x W."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .. import kernels
-from .._checks import common_dtype, integer
-from ._prepare import Cache, array, channels_first, channels_last, fraction, open_cache, positive, run
+from .._checks import common_dtype
+from ._prepare import Cache, array, fraction, open_cache, pictures, pixels, positive, run, spatial_backward
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,10 +204,10 @@ def spatial_batchnorm_forward(
     It is `batchnorm_forward` with every pixel as an example; see `numbanet.reference.batchnorm_forward`.
     """
     options = {"running_mean": running_mean, "running_var": running_var, "momentum": momentum, "eps": eps, "ops": ops}
-    pixels, shape = _pixels(x)
-    out, cache = batchnorm_forward(pixels, gamma, beta, **options)
+    rows, shape = pixels(x)
+    out, cache = batchnorm_forward(rows, gamma, beta, **options)
     named = {"operation": "spatial_batchnorm_backward", "x_shape": shape, "out_shape": shape}
-    return _pictures(out, shape), replace(cache, **named)
+    return pictures(out, shape), replace(cache, **named)
 
 
 def spatial_batchnorm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5, ops=kernels):
@@ -216,8 +216,8 @@ def spatial_batchnorm_inference(x, gamma, beta, running_mean, running_var, *, ep
     Parameters, returns and errors are otherwise those of `batchnorm_inference`; see
     `numbanet.reference.batchnorm_inference`.
     """
-    pixels, shape = _pixels(x)
-    return _pictures(batchnorm_inference(pixels, gamma, beta, running_mean, running_var, eps=eps, ops=ops), shape)
+    rows, shape = pixels(x)
+    return pictures(batchnorm_inference(rows, gamma, beta, running_mean, running_var, eps=eps, ops=ops), shape)
 
 
 def spatial_batchnorm_backward(dout, cache):
@@ -225,78 +225,7 @@ def spatial_batchnorm_backward(dout, cache):
 
     Errors are those of `batchnorm_backward`; see `numbanet.reference.batchnorm_backward` for the formulas.
     """
-    return _spatial_backward("batchnorm_backward", dout, cache)
-
-
-def spatial_groupnorm_forward(x, gamma, beta, groups, *, eps=1e-5, ops=kernels):
-    """Normalise each picture over its pixels and the channels of a group, then scale and shift by channel.
-
-    Parameters
-    ----------
-    x : array_like, shape (N, C, H, W)
-    gamma, beta : array_like, shape (C,)
-    groups : int
-        Divides C. 1 is layer normalisation over channels and pixels, C is instance normalisation.
-    eps : float, above 0
-    ops : module
-        `numbanet.kernels` or `numbanet.reference`.
-
-    Returns
-    -------
-    out : ndarray, shape (N, C, H, W)
-        float32 where all arrays are float32 or half, float64 otherwise.
-    cache : Cache
-        For `spatial_groupnorm_backward`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For arrays that are not of real numbers, are empty or do not fit each other, for groups that do not divide the
-        channels, and an `eps` out of range.
-
-    See `numbanet.reference.groupnorm_forward` for the source.
-    """
-    eps, groups = positive("eps", eps), integer("groups", groups, 1)
-    dtype = common_dtype(x=x, gamma=gamma, beta=beta)
-    pixels, shape = _pixels(array("x", x, dtype))
-    if shape[1] % groups:
-        raise ValueError(f"groups: expected a divisor of the {shape[1]} channels of x, got {groups}")
-    gamma, beta = (array(name, value, dtype, shape[1:2]) for name, value in (("gamma", gamma), ("beta", beta)))
-    inside = pixels.reshape(shape[0], -1, shape[1])
-    out, mean, inv_std = np.empty_like(inside), *np.empty((2, shape[0], groups), dtype)
-    run(ops, "groupnorm_forward", inside, gamma, beta, groups, eps, mean, inv_std, out)
-    return _pictures(out, shape), Cache(
-        "spatial_groupnorm_backward", ops, shape, shape, dtype, (inside, gamma, mean, inv_std, groups)
-    )
-
-
-def spatial_groupnorm_backward(dout, cache):
-    """Gradients of `spatial_groupnorm_forward`: dx (N, C, H, W), dgamma and dbeta (C,).
-
-    Errors are those of `batchnorm_backward`; see `numbanet.reference.groupnorm_backward` for the formulas.
-    """
-    return _spatial_backward("groupnorm_backward", dout, cache)
-
-
-def _spatial_backward(operation, dout, cache):
-    dout = open_cache(f"spatial_{operation}", dout, cache)
-    inside, gamma = cache.arguments[:2]
-    dx, dgamma, dbeta = np.empty_like(inside), np.empty_like(gamma), np.empty_like(gamma)
-    run(cache.ops, operation, _pixels(dout)[0].reshape(inside.shape), *cache.arguments, dx, dgamma, dbeta)
-    return _pictures(dx, cache.x_shape), dgamma, dbeta
-
-
-def _pixels(x):
-    """Pictures (N, C, H, W) as rows of channels, (N H W, C), and their shape."""
-    x = array("x", x, common_dtype(x=x))
-    if x.ndim != 4:
-        raise ValueError(f"x: expected shape (N, C, H, W), got {x.shape}")
-    return channels_last(x).reshape(-1, x.shape[1]), x.shape
-
-
-def _pictures(pixels, shape):
-    n, channels, height, width = shape
-    return channels_first(pixels.reshape(n, height, width, channels))
+    return spatial_backward("batchnorm_backward", dout, cache)
 
 
 def _prepared(x, features):
