@@ -262,28 +262,29 @@ def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunk
 
 
 @serial
-def add_bias_gradients(sums, start, stop, db):
-    """The same for the sums of dout, which come last."""
-    if db.size:
-        last = sums.shape[1] - db.size
-        for f in range(start, stop):
-            total = sums[0, last + f]
-            for chunk in range(1, len(sums)):
-                total += sums[chunk, last + f]
-            db[f] = total
+def add_up(sums, start, stop):
+    """Elements `start` to `stop` of all chunks, in order, into the first."""
+    for chunk in range(1, len(sums)):
+        for i in range(start, stop):
+            sums[0, i] += sums[chunk, i]
 
 
 @serial
-def add_gradients(sums, start, stop, dw, db):
-    """The sums of all chunks, in order, for filters `start` to `stop`: dw (F, C, HH, WW), db (F,) or empty."""
+def put_bias_gradients(sums, start, stop, db):
+    """Those of filters `start` to `stop`, db (F,) or empty, from the sums of dout, which come last."""
+    if db.size:
+        for f in range(start, stop):
+            db[f] = sums[sums.size - db.size + f]
+
+
+@serial
+def put_gradients(sums, start, stop, dw, db):
+    """The gradients of filters `start` to `stop` from their sums: dw (F, C, HH, WW), db (F,) or empty."""
     filters, channels, high, wide = dw.shape
     for r in range(high):
         for s in range(wide):
             for c in range(channels):
                 at = ((r * wide + s) * channels + c) * filters
                 for f in range(start, stop):
-                    total = sums[0, at + f]
-                    for chunk in range(1, len(sums)):
-                        total += sums[chunk, at + f]
-                    dw[f, c, r, s] = total
-    add_bias_gradients(sums, start, stop, db)
+                    dw[f, c, r, s] = sums[at + f]
+    put_bias_gradients(sums, start, stop, db)

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from ._correlate import add_bias_gradients, pixel_sums
+from ._correlate import pixel_sums, put_bias_gradients
 from ._gemm import _strip_vectors, _tiles, lanes
 from ._jit import inlined, serial
 from ._math import fused_multiply_add
@@ -28,10 +28,10 @@ FILTER = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
 OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))
 RESULT_GRADIENT, FILTER_GRADIENT = (tuple(zip(*matrix, strict=True)) for matrix in (OUTPUT, FILTER))
 ELEMENTS = 16  # of a square
-SQUARES, SQUARE_BYTES = 64, 256 * 1024  # the most squares of a strip, and bytes that they have when transformed
+SQUARES, SQUARE_BYTES = 128, 256 * 1024  # the most squares of a strip, and bytes that they have when transformed
 LEAST_SQUARES, LEAST_CHANNELS = 8, 16  # where it pays
 SQUARE_CHANNELS = 64  # of a block of the gradient of filters
-FILTERS = 16  # whose gradients are added up together
+FILTERS = 16  # whose gradients are transformed back together
 
 _squares_array = stack_array(lambda itemsize: (SQUARE_BYTES // itemsize + ELEMENTS * VECTOR_BYTES // itemsize,))
 _products_array = stack_array(
@@ -369,8 +369,8 @@ def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk
 
 
 @serial
-def add_transformed_gradients(sums, start, stop, dw, db):
-    """The sums of all chunks, in order, for filters `start` to `stop`, transformed back; whether all are finite."""
+def put_transformed_gradients(sums, start, stop, dw, db):
+    """The gradient of filters `start` to `stop` from their sums, transformed back; whether all are finite."""
     filters, channels, high, wide = dw.shape
     lines, results, zero = _sums_array(dw), _gradients_array(dw), dw.dtype.type(0)
     check = zero
@@ -378,10 +378,7 @@ def add_transformed_gradients(sums, start, stop, dw, db):
         for element in range(ELEMENTS):
             at = (element * channels + c) * filters
             for f in range(start, stop):
-                total = sums[0, at + f]
-                for chunk in range(1, len(sums)):
-                    total += sums[chunk, at + f]
-                lines[element * FILTERS + f - start] = total
+                lines[element * FILTERS + f - start] = sums[at + f]
         transform_sums(lines, 0, 4 * FILTERS, FILTERS, stop - start, results, 0, FILTERS)
         for r in range(high):
             for s in range(wide):
@@ -389,5 +386,5 @@ def add_transformed_gradients(sums, start, stop, dw, db):
                     value = results[(r * wide + s) * FILTERS + f - start]
                     dw[f, c, r, s] = value
                     check += value * zero  # NaN where it is not finite
-    add_bias_gradients(sums, start, stop, db)
+    put_bias_gradients(sums, start, stop, db)
     return check == zero

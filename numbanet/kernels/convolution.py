@@ -17,7 +17,7 @@ from ._correlate import (
     CHANNELS,
     GRADIENT_PIXELS,
     PIXELS,
-    add_gradients,
+    add_up,
     blocks_of_gradient,
     correlate_strip,
     gradient_of_filters,
@@ -25,6 +25,7 @@ from ._correlate import (
     pack_filters,
     packed_size,
     pixel_tables,
+    put_gradients,
 )
 from ._gemm import MULTIPLY_ADD_NS
 from ._jit import inlined, serial
@@ -36,8 +37,8 @@ from ._winograd import (
     ELEMENTS,
     FILTERS,
     SQUARE_CHANNELS,
-    add_transformed_gradients,
     pack_transformed_filters,
+    put_transformed_gradients,
     squares_of,
     squares_of_strip,
     suits_winograd,
@@ -46,7 +47,8 @@ from ._winograd import (
     winograd_strip,
 )
 
-TOGETHER = 16  # channels that one thread packs, filters whose gradients it adds up
+TOGETHER = 16  # channels that one thread packs, filters whose gradients it puts in place
+SUMS = 4096  # that one thread adds up
 
 one_flag = stack_array((1,), types.boolean)
 
@@ -129,6 +131,13 @@ def _correlate(source, w, bias, out, target, floor, groups, window, turned, work
 
 
 @inlined
+def _add_up(sums):
+    size = sums.shape[1]
+    for part in prange(-(-size // SUMS)):
+        add_up(sums, part * SUMS, min(part * SUMS + SUMS, size))
+
+
+@inlined
 def _gradients_directly(dout, x, window, groups, workspace, dw, db):
     channels, filters = x.shape[3] // groups, dout.shape[3]
     by_lane = is_by_lane(channels, filters // groups, groups)
@@ -144,8 +153,9 @@ def _gradients_directly(dout, x, window, groups, workspace, dw, db):
         for task in range(turn, chunks * blocks, turns):
             chunk, block = task // blocks, task % blocks
             gradient_of_filters(dout, x, window, strips, parts, sums[chunk], chunk, chunks, block, by_lane, spare)
+    _add_up(sums)
     for part in prange((filters + TOGETHER - 1) // TOGETHER):
-        add_gradients(sums, part * TOGETHER, min(part * TOGETHER + TOGETHER, filters), dw, db)
+        put_gradients(sums[0], part * TOGETHER, min(part * TOGETHER + TOGETHER, filters), dw, db)
 
 
 @inlined
@@ -167,8 +177,9 @@ def _gradients(dout, x, window, groups, workspace, dw, db):
             chunk, block = task // blocks, task % blocks
             winograd_gradient(dout, x, squares, square_window, strips, tables, sums[chunk], chunk, chunks, block)
         infinite[0] = False
+        _add_up(sums)
         for part in prange((filters + FILTERS - 1) // FILTERS):
-            if not add_transformed_gradients(sums, part * FILTERS, min(part * FILTERS + FILTERS, filters), dw, db):
+            if not put_transformed_gradients(sums[0], part * FILTERS, min(part * FILTERS + FILTERS, filters), dw, db):
                 infinite[0] = True
     if infinite[0]:
         _gradients_directly(dout, x, window, groups, workspace, dw, db)
