@@ -1,4 +1,4 @@
-"""CIFAR-10 with SmallVGG: ours and torch, the same data, network, rule and schedule, epoch by epoch in turns.
+"""CIFAR-10 with SmallVGG: ours and torch, the same data, first weights, rule and schedule, epoch by epoch in turns.
 
     python benchmarks/cifar10.py FOLDER [--epochs 4] [--threads 2] [--seed 0]
 
@@ -32,17 +32,23 @@ def pictures(folder):
     return standardizer.apply(train.X), train.y, standardizer.apply(test.X), test.y
 
 
+def untrained(seed):
+    """The network that all begin with, its weights of torch's deviation, (3 fan-in)**-0.5."""
+    model = numbanet.SmallVGG(widths=NETWORK.widths, seed=seed)
+    for value in model.params.values():
+        if value.ndim > 1:  # (2 / fan-in)**0.5 so far
+            value /= 6**0.5
+    return model
+
+
 def train_numbanet(X, y, X_test, y_test, epochs, threads, seed, report):
     numbanet.set_num_threads(threads)
 
     def solver(X, y):
-        model = numbanet.SmallVGG(widths=NETWORK.widths, seed=seed)
-        for value in model.params.values():
-            if value.ndim > 1:  # from he_normal's deviation, (2 / fan-in)**0.5, to that of torch, (3 fan-in)**-0.5
-                value /= 6**0.5
-        options = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "lr_decay": DECAY}
         data = {"X_train": X, "y_train": y}
-        return numbanet.Solver(model, data, batch_size=NETWORK.batch, num_epochs=epochs, verbose=False, **options)
+        rule = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "lr_decay": DECAY}
+        options = {"batch_size": NETWORK.batch, "num_epochs": epochs, "seed": seed, "verbose": False}
+        return numbanet.Solver(untrained(seed), data, num_train_samples=1, **rule, **options)
 
     def follow(solver):
         nonlocal begin
@@ -67,6 +73,9 @@ def train_torch(X, y, X_test, y_test, epochs, threads, seed, report, layout):
     layout = getattr(torch, layout)
     X, y, X_test, y_test = map(torch.from_numpy, (X, y, X_test, y_test))
     model = build(NETWORK, seed).to(memory_format=layout)
+    with torch.no_grad():
+        for parameter, value in zip(model.parameters(), untrained(seed).params.values(), strict=True):
+            parameter.copy_(torch.from_numpy(value.T if value.ndim == 2 else value))
     X, X_test = X.contiguous(memory_format=layout), X_test.contiguous(memory_format=layout)
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
     for epoch in range(epochs):
