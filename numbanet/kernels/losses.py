@@ -13,6 +13,7 @@ from ._jit import serial
 from ._parallel import kernel
 from ._scratch import stack_array
 from ._sums import (
+    LANES,
     LEAST,
     START,
     STEP,
@@ -36,6 +37,7 @@ LIGHT, TWO_FUNCTIONS = 0.1, 1.0
 NARROW, ROWS = 64, 16
 GROUP = np.uint64(ROWS)
 columns, column = stack_array((NARROW, ROWS)), stack_array((ROWS,))
+lane_array = stack_array((LANES,))
 
 
 def _softmax_nanoseconds(scores, *others):
@@ -247,24 +249,26 @@ def _squared_error_block(pred, target, dpred, scale):
 
 
 @serial
-def _binary_cross_entropies(logits, target, dlogits, inv_count, lanes, start, count):
+def _binary_cross_entropies(logits, target, dlogits, inv_count, losses, lanes, start, count):
     real = logits.dtype.type
     zero, one = real(0), real(1)
     for lane in range(count):
         z, t = logits[start + lane], target[start + lane]
         e = exp(-abs(z))
-        lanes[lane] += max(z, zero) - z * t + log1p(e)
+        losses[lane] = max(z, zero) - z * t + log1p(e)
         dlogits[start + lane] = ((one if z >= zero else e) / (one + e) - t) * inv_count
+    for lane in range(count):  # a loop of their own: in the one above, LLVM thinks float64 too costly for vectors
+        lanes[lane] += losses[lane]
 
 
 @serial
 def _binary_cross_entropy_block(logits, target, dlogits, inv_count):
-    lanes = wide_lanes(logits)
+    losses, lanes = lane_array(logits), wide_lanes(logits)
     fill(lanes, 0)
     whole, rest = whole_lanes(logits)
     for i in range(START, whole, STEP):
-        _binary_cross_entropies(logits, target, dlogits, inv_count, lanes, i, STEP)
-    _binary_cross_entropies(logits, target, dlogits, inv_count, lanes, whole, rest)
+        _binary_cross_entropies(logits, target, dlogits, inv_count, losses, lanes, i, STEP)
+    _binary_cross_entropies(logits, target, dlogits, inv_count, losses, lanes, whole, rest)
     return lane_total(lanes)
 
 
