@@ -36,7 +36,7 @@ POWERS = {"adam_update"}
 WIDENING = re.compile(r"\bv?cvt(?:ps2pd|ss2sd)\b")
 LIBRARY = re.compile(r"\b(?:exp|exp2|expm1|log|log1p|log2|pow|tanh|sinh|cosh|erf|erfc|fma)f?\b")
 ALLOCATION = re.compile(r"\bNRT_(?:MemInfo_(?:\w+_)?(?:new|alloc)|(?:Re)?[Aa]llocate)\w*|\b(?:m|c|re)alloc\b")
-# Of any width: LLVM prefers 128 bits where the CPU works on halves. Not what it uses for single numbers too: and, or, blend.
+# Of any width, as LLVM prefers 128 bits for some CPUs. And, or and blend don't count: it uses them for single numbers.
 VECTOR = re.compile(r"\bv(?:add|sub|mul|div|max|min|sqrt|cmp\w*|fn?m(?:add|sub)\w*)ps\b")
 
 pytestmark = pytest.mark.skipif(
