@@ -21,6 +21,7 @@ DEPTH = 256
 HALF_ROWS = TILE_ROWS // 2
 FEW = TILE_ROWS + HALF_ROWS
 WIDE, NARROW = 2 * TILE_ROWS, 4  # vectors in the tiles of a single row
+LEAST_SUMS = 8  # of a tile, which keep two units of a latency of 4 cycles busy
 IN_PLACE_ROWS = 2 * TILE_ROWS  # of a, up to which packing a panel takes longer than reading b by its rows
 
 panel_array = stack_array(lambda itemsize: (DEPTH, VECTORS * VECTOR_BYTES // itemsize))
@@ -179,7 +180,7 @@ def block_bounds(c, block, blocks):
     for cuts in range(1, blocks + 1):
         if blocks % cuts == 0:
             high, wide = (rows + blocks // cuts - 1) // (blocks // cuts), (vectors + cuts - 1) // cuts
-            cost = high * wide * TILE_ROWS + wide
+            cost = high * max(wide * TILE_ROWS, LEAST_SUMS) + wide
             if cost <= least:
                 across, least = cuts, cost
     down = blocks // across
