@@ -18,14 +18,20 @@ from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, pack_columns, pack_rows, ti
 
 MULTIPLY_ADD_NS, READ_NS = 0.0176, 0.04  # on one core of Zen 4
 DEPTH = 256
+# Rows of a that stay in the cache while all columns of b pass by. Those of AVX-512 meet twice as many at a time.
+ROWS = 1024 if VECTOR_BYTES == 64 else 256
 HALF_ROWS = TILE_ROWS // 2
-FEW = TILE_ROWS + HALF_ROWS
+FEW = TILE_ROWS + HALF_ROWS  # columns of c, up to which vectors go along its rows
+TURNED = 128  # columns of c at a time that are computed in transposed form
 WIDE, NARROW = 2 * TILE_ROWS, 4  # vectors in the tiles of a single row
 LEAST_SUMS = 8  # of a tile, which keep two units of a latency of 4 cycles busy
 IN_PLACE_ROWS = 2 * TILE_ROWS  # of a, up to which packing a panel takes longer than reading b by its rows
+ALIASES = 2048  # bytes: what lies a multiple of them apart shares two sets of the first cache
+NEAR, MARGIN = 128, 64  # rows of a that are copied at a time, and bytes that keep those copies out of each other's sets
 
 panel_array = stack_array(lambda itemsize: (DEPTH, VECTORS * VECTOR_BYTES // itemsize))
-few_array = stack_array(lambda itemsize: (FEW, VECTORS * VECTOR_BYTES // itemsize))
+turned_array = stack_array(lambda itemsize: (TURNED, VECTORS * VECTOR_BYTES // itemsize))
+near_array = stack_array(lambda itemsize: (DEPTH, NEAR + MARGIN // itemsize))
 tile_3, tile_2, tile_1 = (tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
 half_tile_3, half_tile_2, half_tile_1 = (tile(HALF_ROWS, vectors) for vectors in (3, 2, 1))
 wide_row, row = tile(1, WIDE), tile(1, NARROW, in_place=True)
@@ -98,26 +104,44 @@ def _panel_of(b, panel, vectors, rows):
 
 
 @serial
-def _product_of_few_columns(a, b, bias, c, floor):
-    """`product` where c has so few columns that vectors go along its rows: by tiles of the transposed c."""
-    turned, panel, few = few_array(c)[: b.shape[1]], panel_array(c), b.shape[1]
-    n, depth = a.shape
-    i = 0
-    while i < n:
-        vectors = _strip_vectors(n - i, c)
-        width = min(vectors * lanes(c), n - i)
-        for j in range(bias.size):
-            for row in range(width):
-                turned[j, row] = bias[j]
-        for k0 in range(0, depth, DEPTH):
-            k1 = min(k0 + DEPTH, depth)
-            part = _panel_of(a[i : i + width, k0:k1].T, panel, vectors, few)
-            lower = floor if k1 == depth else c.dtype.type(-np.inf)
-            _tiles(b[k0:k1].T, part, vectors, bias, k0 > 0 or bias.size > 0, turned, 0, width, lower)
-        for j in range(few):
-            for row in range(width):
-                c[i + row, j] = turned[j, row]
-        i += width
+def _near(a, copy):
+    """a (rows, K), whose columns are contiguous, with these closer together."""
+    rows, depth = a.shape
+    for k in range(depth):
+        column = copy[k]
+        for i in range(np.uint64(rows)):
+            column[i] = a[i, k]
+    return copy[:depth, :rows].T
+
+
+@serial
+def _product_turned(a, b, bias, c, floor):
+    """`product` by tiles of the transposed c, whose vectors go along the columns of c: the columns of a are packed.
+
+    For few columns of c, which would leave vectors empty, and where turning round the rows of a and c takes less time
+    than the columns of b.
+    """
+    turned, panel = turned_array(c), panel_array(c)
+    (n, depth), m = a.shape, b.shape[1]
+    for j in range(0, m, TURNED):
+        its = min(TURNED, m - j)
+        i = 0
+        while i < n:
+            vectors = _strip_vectors(n - i, c)
+            width = min(vectors * lanes(c), n - i)
+            for column in range(min(its, bias.size)):
+                for row in range(width):
+                    turned[column, row] = bias[j + column]
+            for k0 in range(0, depth, DEPTH):
+                k1 = min(k0 + DEPTH, depth)
+                part = _panel_of(a[i : i + width, k0:k1].T, panel, vectors, its)
+                lower = floor if k1 == depth else c.dtype.type(-np.inf)
+                onward = k0 > 0 or bias.size > 0
+                _tiles(b[k0:k1, j : j + its].T, part, vectors, bias, onward, turned[:its], 0, width, lower)
+            for column in range(its):
+                for row in range(width):
+                    c[i + row, j + column] = turned[column, row]
+            i += width
 
 
 @serial
@@ -144,26 +168,35 @@ def product(a, b, bias, c, floor):
 
     bias (M,) or empty, which counts as zero.
     """
-    depth, m = b.shape
+    (n, depth), m = a.shape, b.shape[1]
     floor = c.dtype.type(floor)
     few = FEW if a.strides[0] == a.itemsize else HALF_ROWS  # columns of a that lie apart must be turned round first
-    if m <= few and c.shape[0] >= 2 * lanes(c):
-        _product_of_few_columns(a, b, bias, c, floor)
+    if m <= few and n >= 2 * lanes(c):
+        _product_turned(a, b, bias, c, floor)
         return
-    if len(a) == 1 and b.strides[1] == b.itemsize:
+    if n == 1 and b.strides[1] == b.itemsize:
         _product_of_one_row(a, b, bias, c, floor)
         return
-    panel = panel_array(c)
+    if b.strides[0] == b.itemsize and n <= min(TURNED // 2, m // 2, depth // 4):
+        _product_turned(a, b, bias, c, floor)
+        return
+    panel, copy = panel_array(c), near_array(c)
+    collide = a.strides[0] == a.itemsize and a.strides[1] % ALIASES == 0 and depth > MARGIN and m > 8 * lanes(c)
+    rows = NEAR if collide else ROWS
     for k0 in range(0, depth, DEPTH):
         k1 = min(k0 + DEPTH, depth)
         lower = floor if k1 == depth else c.dtype.type(-np.inf)
-        j = 0
-        while j < m:
-            vectors = _strip_vectors(m - j, c)
-            width = min(vectors * lanes(c), m - j)
-            part = _panel_of(b[k0:k1, j : j + width], panel, vectors, len(a))
-            _tiles(a[:, k0:k1], part, vectors, bias, k0 > 0, c, j, width, lower)
-            j += width
+        for i in range(0, n, rows):
+            part_of_a, part_of_c = a[i : i + rows, k0:k1], c[i : i + rows]
+            if collide:
+                part_of_a = _near(part_of_a, copy)
+            j = 0
+            while j < m:
+                vectors = _strip_vectors(m - j, c)
+                width = min(vectors * lanes(c), m - j)
+                part_of_b = _panel_of(b[k0:k1, j : j + width], panel, vectors, len(part_of_a))
+                _tiles(part_of_a, part_of_b, vectors, bias, k0 > 0, part_of_c, j, width, lower)
+                j += width
 
 
 @serial
