@@ -5,6 +5,7 @@ import pytest
 from cases import ACTIVATIONS, CASES, FROM_OUTPUT, SHARED, call, sharing
 
 from numbanet import kernels, reference
+from numbanet.kernels._gemm import matmul
 from numbanet.testing import check_pair
 
 BOTH = pytest.mark.parametrize("ops", [reference, kernels], ids=["reference", "kernels"])
@@ -40,6 +41,30 @@ def test_an_example_gives_the_same_bits_in_any_batch(name, d, m, dtype):
     whole = call(operation, x, w, b, out=(131, m))["out"]
     for n in (0, 7, 8, 130):
         assert call(operation, x[n : n + 1], w, b, out=(1, m))["out"].tobytes() == whole[n].tobytes()
+
+
+@DTYPES
+@pytest.mark.parametrize(("n", "d", "m"), [(1, 300, 301), (13, 37, 3), (300, 37, 3), (30, 300, 70), (300, 300, 150)])
+def test_a_product_has_the_same_bits_in_any_layout_and_any_number_of_blocks(n, d, m, dtype):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((n, d)).astype(dtype), rng.standard_normal((d, m)).astype(dtype)
+
+    def inside(array, width):
+        """In an array with rows of this width, so that numba compiles one form for all."""
+        wide = np.zeros((len(array), width), dtype)
+        wide[:, : array.shape[1]] = array
+        return wide[:, : array.shape[1]]
+
+    results = set()
+    # Columns 1024 elements apart meet in one set of a cache, those 1001 apart do not.
+    for left in (inside(a, 1001), inside(a.T, 1001).T, inside(a.T, 1024).T):
+        for right in (inside(b, 1001), inside(b.T, 1001).T):
+            for form in (matmul.serial, matmul.parallel):
+                out = np.full((n, m), np.nan, dtype)
+                form(left, right, out)
+                results.add(out.tobytes())
+    assert len(results) == 1
+    np.testing.assert_allclose(out, a.astype(np.longdouble) @ b, rtol=0, atol=40 * d**0.5 * np.finfo(dtype).eps)
 
 
 def exact_softmax_loss(scores, y):
