@@ -31,7 +31,8 @@ def relu_forward(x, out):
 def relu_backward(dout, x, dx):
     zero = x.dtype.type(0)
     for i in prange(x.size):
-        dx[i] = zero if x[i] <= zero else dout[i]
+        gradient = dout[i]  # read in any case: AVX2 takes twice as long to read some of a vector
+        dx[i] = zero if x[i] <= zero else gradient
 
 
 @kernel(LIGHT)
