@@ -54,10 +54,21 @@ def lifetimes(operations, buffers, kept):
 def layout(lives, sizes):
     """Offsets in bytes at which no two overlap that live at the same time, and the size of the whole.
 
-    The largest comes first, each as far to the front as it fits.
+    One after another, each as far to the front as it fits: the largest first, those with the largest size times life,
+    or those that end last, whichever order takes least.
     """
+    orders = (
+        lambda place: (-sizes[place], lives[place]),
+        lambda place: (-sizes[place] * (lives[place][1] - lives[place][0] + 1), lives[place]),
+        lambda place: (-lives[place][1], -sizes[place]),
+    )
+    found = [_in_order(sorted(lives, key=order), lives, sizes) for order in orders]
+    return min(found, key=lambda one: one[1])
+
+
+def _in_order(places, lives, sizes):
     placed, end = {}, 0
-    for place in sorted(lives, key=lambda place: (-sizes[place], lives[place])):
+    for place in places:
         first, last = lives[place]
         offset, size = 0, -(-sizes[place] // ALIGNMENT) * ALIGNMENT
         for start, stop, other in sorted(placed.values()):

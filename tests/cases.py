@@ -192,10 +192,9 @@ def conv_forward():
     return conv(CONVOLUTIONS, "out", **arrays) + conv(CONVOLUTIONS[:3], "out", "no b ", **{**arrays, "b": "0"})
 
 
-def conv_backward(**more):
-    """`more`: what stands between the weights and dx."""
-    outputs = ("dz " if "dz" in more else "") + "dx dw db"
-    arrays = {"dout": "NPQF", "x": "NHWC", "w": "FKRS", **more, "dx": "NHWC", "dw": "FKRS", "db": "F"}
+def conv_backward():
+    outputs = "dx dw db"
+    arrays = {"dout": "NPQF", "x": "NHWC", "w": "FKRS", "dx": "NHWC", "dw": "FKRS", "db": "F"}
     return (
         conv(CONVOLUTIONS, outputs, **arrays)
         + conv(CONVOLUTIONS[:5], outputs, "no dx ", **{**arrays, "dx": "0HWC"})
@@ -246,11 +245,6 @@ def rounded(axes):
     return lambda rng, dtype, size: np.round(2 * rng.standard_normal([size[axis] for axis in axes]).astype(dtype)) / 2
 
 
-def rectified(axes):
-    """What a ReLU gives: zero in half of the places."""
-    return lambda rng, dtype, size: np.maximum(rng.standard_normal([size[axis] for axis in axes]), 0).astype(dtype)
-
-
 def rmsprop(inside):
     scalars = {"learning_rate": 0.05, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": inside}
     return cases(FLAT, "", "w s", note=f"inside={inside} ", w="P", dw="P", s=SECOND_MOMENT, **scalars)
@@ -293,7 +287,6 @@ CASES = {
     "conv_forward": conv_forward(),
     "conv_relu_forward": conv_forward(),
     "conv_backward": conv_backward(),
-    "conv_relu_backward": conv_backward(out=rectified("NPQF"), dz="NPQF"),
     "dropout_forward": cases(FLAT, "out", x="P", key=key, keep_ratio=0.7, out="P"),
     "dropout_backward": cases(FLAT, "dx", dout="P", key=key, keep_ratio=0.7, dx="P"),
     "softmax_forward": cases(SCORES, "out", terms="C", scores="NC", out="NC"),
@@ -360,7 +353,6 @@ SHARED = [
     *((f"{name}_backward", "dx", "dout") for name in ACTIVATIONS),
     *((f"{name}_backward", "dx", "out" if name in FROM_OUTPUT else "x") for name in ACTIVATIONS),
     ("affine_relu_backward", "dz", "dout"),
-    ("conv_relu_backward", "dz", "dout"),
     ("dropout_forward", "out", "x"),
     ("dropout_backward", "dx", "dout"),
     ("softmax_forward", "out", "scores"),

@@ -327,7 +327,7 @@ def test_pictures_are_turned_at_the_door_and_before_affine():
         *("relu_forward", "channels_last", "conv_relu_forward", "batchnorm_forward", "max_pool_forward"),
         *("dropout_forward", "relu_forward", "conv_forward", "add", "channels_first", "affine_forward", "softmax_loss"),
         *("affine_backward", "channels_last", "conv_backward", "relu_backward", "add", "dropout_backward"),
-        *("max_pool_backward", "batchnorm_backward", "conv_relu_backward"),
+        *("max_pool_backward", "batchnorm_backward", "relu_backward", "conv_backward"),
     ]
 
 

@@ -183,7 +183,6 @@ def _table():
     add("convolution", "conv_forward", **convolution, **forward)
     add("convolution", "conv_relu_forward", **convolution, **forward)
     add("convolution", "conv_backward", **two_convolutions, **seen, **how, **gradients)
-    add("convolution", "conv_relu_backward", **two_convolutions, **seen, out="NHHF", **how, dz="NHHF", **gradients)
     for name, scalar, seen in (
         ("relu", {}, "x"),
         ("leaky_relu", {"negative_slope": 0.1}, "x"),

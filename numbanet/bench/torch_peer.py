@@ -158,16 +158,11 @@ def _conv_forward(t, after=lambda out: out):
     return [way(True), way(False)]
 
 
-def _conv_backward(t, wanted=(True, True, True), relu=False):
+def _conv_backward(t, wanted=(True, True, True)):
     def way(channels_last):
-        x, w, dout, *out = _conv(t.x, t.w, channels_last, t.dout, *([t.out] if relu else []))
+        x, w, dout = _conv(t.x, t.w, channels_last, t.dout)
         arguments = [len(t.db)], t.stride, t.pad, t.dilation, False, [0, 0], t.groups, wanted
-
-        def call():
-            dz = aten.threshold_backward(dout, out[0], 0) if relu else dout
-            aten.convolution_backward(dz, x, w, *arguments)
-
-        return call
+        return lambda: aten.convolution_backward(dout, x, w, *arguments)
 
     return [way(True), way(False)]
 
@@ -231,7 +226,6 @@ WAYS = {
     "conv_forward": _conv_forward,
     "conv_relu_forward": lambda t: _conv_forward(t, torch.relu_),
     "conv_backward": _conv_backward,
-    "conv_relu_backward": lambda t: _conv_backward(t, relu=True),
     "relu_forward": lambda t: lambda: torch.clamp_min(t.x, 0, out=t.out),
     "relu_backward": lambda t: lambda: aten.threshold_backward.grad_input(t.dout, t.x, 0, grad_input=t.dx),
     "leaky_relu_forward": lambda t: lambda: aten.leaky_relu.out(t.x, t.negative_slope, out=t.out),

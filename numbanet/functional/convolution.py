@@ -83,11 +83,13 @@ def conv_relu_forward(x, w, b=None, *, stride=1, pad=0, dilation=1, groups=1, op
 def conv_relu_backward(dout, cache):
     """Gradients of `conv_relu_forward`: dx, dw, db.
 
-    Parameters, returns and errors are those of `conv_backward`. See `numbanet.reference.conv_relu_backward` for the
-    formulas.
+    Parameters, returns and errors are those of `conv_backward`. See `numbanet.reference.relu_backward` and
+    `numbanet.reference.conv_backward` for the formulas.
     """
     dout = channels_last(open_cache("conv_relu_backward", dout, cache))
-    return _gradients(dout, cache, np.empty_like(dout))
+    (*_, out), dz = cache.arguments, np.empty_like(dout)
+    run(cache.ops, "relu_backward", *(array.reshape(-1) for array in (dout, out, dz)))
+    return _gradients(dz, cache)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +111,8 @@ def _forward(operation, x, w, b, stride, pad, dilation, groups, ops):
     inside, out = channels_last(x), np.empty((len(x), *pixels, len(w)), dtype)
     room = np.empty(workspace(w.shape, moves[-1], groups), dtype)
     run(ops, f"{operation}_forward", inside, w, b, *moves, groups, room, out)
-    seen = (inside, w, out) if operation == "conv_relu" else (inside, w)
     result = channels_first(out)
-    arguments = (*seen, *moves, groups)
+    arguments = (inside, w, *moves, groups, out)
     return result, ConvCache(f"{operation}_backward", ops, x.shape, result.shape, dtype, arguments, b.size > 0)
 
 
@@ -132,9 +133,9 @@ def _check_filters(x, w, groups):
         )
 
 
-def _gradients(dout, cache, *scratch):
-    x, w, *_, dilation, groups = cache.arguments
-    room = np.empty(workspace(w.shape, dilation, groups), w.dtype)
+def _gradients(dout, cache):
+    x, w, *moves, groups, _ = cache.arguments
+    room = np.empty(workspace(w.shape, moves[-1], groups), w.dtype)
     dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty(len(w) * cache.has_bias, w.dtype)
-    cache.run(dout, room, *scratch, dx, dw, db)
+    run(cache.ops, "conv_backward", dout, x, w, *moves, groups, room, dx, dw, db)
     return channels_first(dx), dw, db if cache.has_bias else None

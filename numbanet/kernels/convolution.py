@@ -185,8 +185,20 @@ def _gradients(dout, x, window, groups, workspace, dw, db):
         _gradients_directly(dout, x, window, groups, workspace, dw, db)
 
 
-@inlined
-def _backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
+@kernel(lambda x, w, b, stride, pad, dilation, groups, workspace, out: _nanoseconds(out, w))
+def conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
+    window = _forward_window(w, stride, pad, dilation)
+    _correlate(x, w, b, out.reshape(out.size), whole(out), -np.inf, groups, window, False, workspace)
+
+
+@kernel(lambda x, w, b, stride, pad, dilation, groups, workspace, out: _nanoseconds(out, w))
+def conv_relu_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
+    window = _forward_window(w, stride, pad, dilation)
+    _correlate(x, w, b, out.reshape(out.size), whole(out), 0.0, groups, window, False, workspace)
+
+
+@kernel(lambda dout, x, w, *rest: _nanoseconds(dout, w) * (2 if len(rest[-3]) else 1))
+def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
     _gradients(dout, x, _forward_window(w, stride, pad, dilation), groups, workspace, dw, db)
     if len(dx):
         n, height, width, depth = dx.shape
@@ -202,29 +214,3 @@ def _backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
                 turned = w[:, :, r::every_y, s::every_x][:, :, ::-1, ::-1]
                 begin = flat[(y * width + z) * depth :]
                 _correlate(dout, turned, db[:0], begin, target, -np.inf, groups, phase_window, True, workspace)
-
-
-@kernel(lambda x, w, b, stride, pad, dilation, groups, workspace, out: _nanoseconds(out, w))
-def conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
-    window = _forward_window(w, stride, pad, dilation)
-    _correlate(x, w, b, out.reshape(out.size), whole(out), -np.inf, groups, window, False, workspace)
-
-
-@kernel(lambda x, w, b, stride, pad, dilation, groups, workspace, out: _nanoseconds(out, w))
-def conv_relu_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
-    window = _forward_window(w, stride, pad, dilation)
-    _correlate(x, w, b, out.reshape(out.size), whole(out), 0.0, groups, window, False, workspace)
-
-
-@kernel(lambda dout, x, w, *rest: _nanoseconds(dout, w) * (2 if len(rest[-3]) else 1))
-def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
-    _backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db)
-
-
-@kernel(lambda dout, x, w, *rest: _nanoseconds(dout, w) * (2 if len(rest[-3]) else 1))
-def conv_relu_backward(dout, x, w, out, stride, pad, dilation, groups, workspace, dz, dx, dw, db):
-    zero = out.dtype.type(0)
-    flat, its_out, its_dout = dz.reshape(dz.size), out.reshape(out.size), dout.reshape(dout.size)
-    for i in prange(dz.size):
-        flat[i] = zero if its_out[i] <= zero else its_dout[i]
-    _backward(dz, x, w, stride, pad, dilation, groups, workspace, dx, dw, db)

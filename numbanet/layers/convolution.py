@@ -147,7 +147,8 @@ class _ConvReLU(Conv):
         def backward(dout):
             # The gradient before the ReLU takes the place of the one after it.
             dz, dx = net.overwritable(dout), net.gradient(x)
-            net.backward("conv_relu_backward", dout, x, w, out, *options, self._room(net, w), dz, dx, dw, db)
+            net.backward("relu_backward", *(array.reshape(-1) for array in (dout, out, dz)))
+            net.backward("conv_backward", dz, x, w, *options, self._room(net, w), dx, dw, db)
             return dx
 
         return out, backward

@@ -25,7 +25,7 @@ from .activations import (
 )
 from .affine import affine_backward, affine_forward, affine_relu_backward, affine_relu_forward
 from .augmentation import augment
-from .convolution import conv_backward, conv_forward, conv_relu_backward, conv_relu_forward
+from .convolution import conv_backward, conv_forward, conv_relu_forward
 from .dropout import dropout_backward, dropout_forward
 from .group_normalization import groupnorm_backward, groupnorm_forward
 from .layout import add, channels_first, channels_last
@@ -70,7 +70,6 @@ __all__ = [
     "binary_cross_entropy_loss",
     "conv_backward",
     "conv_forward",
-    "conv_relu_backward",
     "conv_relu_forward",
     "channels_first",
     "channels_last",

@@ -130,29 +130,3 @@ def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, 
             padded[pixels] += wide[here] @ w[weights]
         top, left = rows * stride[0] + pad[0], columns * stride[1] + pad[1]
         dx[...] = padded[:, top : top + dx.shape[1], left : left + dx.shape[2]]
-
-
-def conv_relu_backward(dout, x, w, out, stride, pad, dilation, groups, workspace, dz, dx, dw, db):
-    """Gradients of `conv_relu_forward`: mask by the ReLU, then `conv_backward`.
-
-    Parameters
-    ----------
-    dout : ndarray, shape (N, HO, WO, F)
-    x : ndarray, shape (N, H, W, C)
-    w : ndarray, shape (F, C / groups, HH, WW)
-    out : ndarray, shape (N, HO, WO, F)
-        What the forward pass wrote.
-    stride, pad, dilation : tuple of two int
-    groups : int
-    workspace : ndarray, shape (P,)
-    dz : ndarray, shape (N, HO, WO, F)
-        Written: the gradient before the ReLU, 0 where ``out <= 0`` and `dout` elsewhere. May be `dout` itself.
-    dx : ndarray, shape (N, H, W, C), or (0, H, W, C)
-        Written; the empty one says that the input gradient is not wanted.
-    dw : ndarray, shape (F, C / groups, HH, WW)
-        Written.
-    db : ndarray, shape (F,), or (0,)
-        Written; the empty one says that there is no bias.
-    """
-    dz[...] = np.where(out <= 0, 0, dout)
-    conv_backward(dz, x, w, stride, pad, dilation, groups, workspace, dx, dw, db)
