@@ -230,4 +230,4 @@ def matmul(a, b, out):
     for block in prange(blocks):
         i0, i1, j0, j1 = block_bounds(out, block, blocks)
         if i0 < i1 and j0 < j1:
-            product(a[i0:i1], b[:, j0:j1], out[0, :0], out[i0:i1, j0:j1], -np.inf)
+            product(a[i0:i1, :], b[:, j0:j1], out[0, :0], out[i0:i1, j0:j1], -np.inf)

@@ -24,14 +24,14 @@ def _backward_nanoseconds(dout, x, w, *rest):
 def _forward_block(x, w, b, out, floor, block, blocks):
     i0, i1, j0, j1 = block_bounds(out, block, blocks)
     if i0 < i1 and j0 < j1:
-        product(x[i0:i1], w[:, j0:j1], b[j0:j1], out[i0:i1, j0:j1], floor)
+        product(x[i0:i1, :], w[:, j0:j1], b[j0:j1], out[i0:i1, j0:j1], floor)
 
 
 @serial
 def _input_gradient_block(dout, w, dx, block, blocks):
     i0, i1, j0, j1 = block_bounds(dx, block, blocks)
     if i0 < i1 and j0 < j1:
-        product(dout[i0:i1], w[j0:j1].T, dx[0, :0], dx[i0:i1, j0:j1], -np.inf)
+        product(dout[i0:i1, :], w[j0:j1, :].T, dx[0, :0], dx[i0:i1, j0:j1], -np.inf)
 
 
 @serial
@@ -58,24 +58,30 @@ def _columns(db, block, blocks):
     return slice(vectors * block // blocks * lanes(db), min(vectors * (block + 1) // blocks * lanes(db), db.size))
 
 
+# In parallel numba's `prange` counts in unsigned numbers: made signed, or the pieces would be compiled for both.
+
+
 @kernel(product_nanoseconds)
 def affine_forward(x, w, b, out):
     blocks = workers()
-    for block in prange(blocks):
+    for number in prange(blocks):
+        block = np.int64(number)
         _forward_block(x, w, b, out, -np.inf, block, blocks)
 
 
 @kernel(product_nanoseconds)
 def affine_relu_forward(x, w, b, out):
     blocks = workers()
-    for block in prange(blocks):
+    for number in prange(blocks):
+        block = np.int64(number)
         _forward_block(x, w, b, out, 0.0, block, blocks)
 
 
 @kernel(_backward_nanoseconds)
 def affine_backward(dout, x, w, dx, dw, db):
     blocks = workers()
-    for block in prange(blocks):
+    for number in prange(blocks):
+        block = np.int64(number)
         columns = _columns(db, block, blocks)
         column_sums(dout[:, columns], db[columns])
         _input_gradient_block(dout, w, dx, block, blocks)
@@ -85,9 +91,11 @@ def affine_backward(dout, x, w, dx, dw, db):
 @kernel(_backward_nanoseconds)
 def affine_relu_backward(dout, x, w, out, dz, dx, dw, db):
     blocks = workers()
-    for block in prange(blocks):
+    for number in prange(blocks):
+        block = np.int64(number)
         columns = _columns(db, block, blocks)
         masked_column_sums(dout[:, columns], out[:, columns], db[columns], dz[:, columns])
-    for block in prange(blocks):  # after all of dz
+    for number in prange(blocks):  # after all of dz
+        block = np.int64(number)
         _input_gradient_block(dz, w, dx, block, blocks)
         _weight_gradient_block(dz, x, dw, block, blocks)

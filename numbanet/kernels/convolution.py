@@ -92,7 +92,8 @@ def _correlate_directly(source, w, bias, out, target, floor, groups, window, tur
     size = packed_size(filters, window.taps_y * window.taps_x * channels, out)
     packed, spare = workspace[: groups * size], workspace[groups * size :]
     blocks = (channels + TOGETHER - 1) // TOGETHER
-    for task in prange(groups * blocks):
+    for number in prange(groups * blocks):
+        task = np.int64(number)  # in parallel `prange` counts in unsigned numbers: pieces would be compiled for both
         group, start = task // blocks, task % blocks * TOGETHER
         stop = min(start + TOGETHER, channels)
         exchanged, most = turned and not by_lane, 1 if by_lane else VECTORS
@@ -118,12 +119,12 @@ def _correlate(source, w, bias, out, target, floor, groups, window, turned, work
         tables = pixel_tables(out)
         fill_tables(square_window, strips, squares, tables[0], tables[1])
         for block in prange((channels + TOGETHER - 1) // TOGETHER):
-            start = block * TOGETHER
+            start = np.int64(block) * TOGETHER
             pack_transformed_filters(w, turned, workspace, start, min(start + TOGETHER, channels))
         infinite[0] = False
         for number in prange(strips.deep * strips.down * strips.across):
             if not winograd_strip(
-                source, workspace, bias, out, target, floor, squares, square_window, strips, tables, number
+                source, workspace, bias, out, target, floor, squares, square_window, strips, tables, np.int64(number)
             ):
                 infinite[0] = True
     if infinite[0]:
@@ -134,7 +135,8 @@ def _correlate(source, w, bias, out, target, floor, groups, window, turned, work
 def _add_up(sums):
     size = sums.shape[1]
     for part in prange(-(-size // SUMS)):
-        add_up(sums, part * SUMS, min(part * SUMS + SUMS, size))
+        start = np.int64(part) * SUMS
+        add_up(sums, start, min(start + SUMS, size))
 
 
 @inlined
@@ -155,7 +157,8 @@ def _gradients_directly(dout, x, window, groups, workspace, dw, db):
             gradient_of_filters(dout, x, window, strips, parts, sums[chunk], chunk, chunks, block, by_lane, spare)
     _add_up(sums)
     for part in prange((filters + TOGETHER - 1) // TOGETHER):
-        put_gradients(sums[0], part * TOGETHER, min(part * TOGETHER + TOGETHER, filters), dw, db)
+        start = np.int64(part) * TOGETHER
+        put_gradients(sums[0], start, min(start + TOGETHER, filters), dw, db)
 
 
 @inlined
@@ -173,13 +176,14 @@ def _gradients(dout, x, window, groups, workspace, dw, db):
         chunks = min(strips.deep * strips.down * strips.across, workspace.size // size)
         sums = workspace[: chunks * size].reshape(chunks, size)
         blocks = -(-channels // together)
-        for task in prange(chunks * blocks):
-            chunk, block = task // blocks, task % blocks
+        for number in prange(chunks * blocks):
+            chunk, block = divmod(np.int64(number), blocks)
             winograd_gradient(dout, x, squares, square_window, strips, tables, sums[chunk], chunk, chunks, block)
         infinite[0] = False
         _add_up(sums)
         for part in prange((filters + FILTERS - 1) // FILTERS):
-            if not put_transformed_gradients(sums[0], part * FILTERS, min(part * FILTERS + FILTERS, filters), dw, db):
+            start = np.int64(part) * FILTERS
+            if not put_transformed_gradients(sums[0], start, min(start + FILTERS, filters), dw, db):
                 infinite[0] = True
     if infinite[0]:
         _gradients_directly(dout, x, window, groups, workspace, dw, db)

@@ -41,7 +41,7 @@ def dropout_forward(x, key, keep_ratio, out):
     size = WORDS * RUN
     for run in prange((x.size + size - 1) // size):
         elements = slice(run * size, min(run * size + size, x.size))
-        _mask_run(x[elements], run, key, keep_ratio, out[elements])
+        _mask_run(x[elements], np.int64(run), key, keep_ratio, out[elements])
 
 
 @kernel(0.8)
@@ -49,4 +49,4 @@ def dropout_backward(dout, key, keep_ratio, dx):
     size = WORDS * RUN
     for run in prange((dout.size + size - 1) // size):
         elements = slice(run * size, min(run * size + size, dout.size))
-        _mask_run(dout[elements], run, key, keep_ratio, dx[elements])
+        _mask_run(dout[elements], np.int64(run), key, keep_ratio, dx[elements])
