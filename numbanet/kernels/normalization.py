@@ -6,6 +6,7 @@ pieces' sums, added up in order.
 
 import math
 
+import numpy as np
 from numba import prange
 
 from ._jit import serial
@@ -25,7 +26,7 @@ from ._normalize import (
     scale_and_shift_rows,
     sums_of,
 )
-from ._parallel import kernel
+from ._parallel import kernel, workers
 from ._scratch import stack_array
 from ._sums import centred_dot, fill, lane_sum
 
@@ -48,14 +49,25 @@ def _update_statistics(n, eps, momentum, running_mean, running_var, mean, inv_st
         inv_std[j] = real(1) / math.sqrt(var + real(eps))
 
 
+@serial
+def _last_first(pieces, block, blocks):
+    """The pieces of one thread's block, the last first.
+
+    That was written last, so it may still be in a cache, and where the next pass begins is read last.
+    """
+    return range(pieces * (block + 1) // blocks - 1, pieces * block // blocks - 1, -1)
+
+
 @kernel(FORWARD_NS)
 def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, mean, inv_std, out):
     n, size = len(x), piece_size(x)
     pieces = (n + size - 1) // size
     sums = piece_sums(x)
-    for piece in prange(pieces):
-        rows = slice(piece * size, min(piece * size + size, n))
-        column_moments(x[rows], *sums_of(piece, mean, inv_std, sums))
+    blocks = workers()
+    for block in prange(blocks):
+        for piece in _last_first(pieces, np.int64(block), blocks):
+            rows = slice(piece * size, min(piece * size + size, n))
+            column_moments(x[rows], *sums_of(piece, mean, inv_std, sums))
     for piece in range(1, pieces):
         before = piece * size
         total, squares = sums_of(piece, mean, inv_std, sums)
@@ -80,9 +92,11 @@ def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     n, size = len(x), piece_size(x)
     pieces = (n + size - 1) // size
     sums = piece_sums(x)
-    for piece in prange(pieces):
-        rows = slice(piece * size, min(piece * size + size, n))
-        batchnorm_parameter_gradients(dout[rows], x[rows], mean, inv_std, *sums_of(piece, dgamma, dbeta, sums))
+    blocks = workers()
+    for block in prange(blocks):
+        for piece in _last_first(pieces, np.int64(block), blocks):
+            rows = slice(piece * size, min(piece * size + size, n))
+            batchnorm_parameter_gradients(dout[rows], x[rows], mean, inv_std, *sums_of(piece, dgamma, dbeta, sums))
     add_sums(pieces, dgamma, dbeta, sums)
     inv_n = x.dtype.type(1) / x.dtype.type(n)
     for piece in prange(pieces):
