@@ -112,21 +112,27 @@ def lane_sums(count, update, start=0.0, join=_plus):
                     after += update(emit, sums[vector * count : (vector + 1) * count], *values(i, vector))
                 return after
 
+            def rest(sums, vector, left):
+                """With the last elements, of which `left` are from this vector on; it has no mask if it is full."""
+
+                def add(full):
+                    mask = None if full else emit.first_lanes(left)
+                    added = update(emit, sums, *values(whole, vector, mask))
+                    return added if full else [builder.select(mask, *pair) for pair in zip(added, sums, strict=True)]
+
+                def some(any_left):
+                    if not any_left:
+                        return sums
+                    return emit.branched(builder.icmp_signed(">=", left, emit.constant(WIDTH)), add)
+
+                return emit.branched(builder.icmp_signed(">", left, emit.constant(0)), some)
+
             nothing = emit.spread(ir.Constant(emit.element, start))
             sums = emit.loop(whole, LANES, step, [nothing] * (count * VECTORS))
-            left = builder.sub(size, whole)
-            with builder.if_else(builder.icmp_signed(">", left, emit.constant(0))) as (then, otherwise):
-                with then:
-                    after = []
-                    for vector in range(VECTORS):
-                        before = sums[vector * count : (vector + 1) * count]
-                        mask = emit.first_lanes(builder.sub(left, emit.constant(vector * WIDTH)))
-                        added = update(emit, before, *values(whole, vector, mask))
-                        after += [builder.select(mask, new, old) for new, old in zip(added, before, strict=True)]
-                    changed = builder.block
-                with otherwise:
-                    unchanged = builder.block
-            sums = [emit.either((new, changed), (old, unchanged)) for new, old in zip(after, sums, strict=True)]
+            for vector in range(VECTORS):
+                its = slice(vector * count, (vector + 1) * count)
+                left = builder.sub(size, builder.add(whole, emit.constant(vector * WIDTH)))
+                sums[its] = rest(sums[its], vector, left)
             results = [_halved(builder, sums[number::count], join) for number in range(count)]
             return results[0] if count == 1 else context.make_tuple(builder, signature.return_type, results)
 

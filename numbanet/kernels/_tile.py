@@ -17,21 +17,22 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from ._math import fused_multiply_add
-from ._vectors import VECTOR_BYTES, Vectors
+from ._vectors import LINE_BYTES, MASKED_STORES, VECTOR_BYTES, Vectors
 
 VECTORS = 3  # the most vectors of columns in a tile
 # The sums, the columns and one element of a fill 28 of the 32 registers of AVX-512 and NEON, the 16 of AVX2 and SSE.
 TILE_ROWS = 8 if VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64") else 4
 
 
-def _emit_tile(emit, masks, a_rows, c_rows, bias, onward, floor, walk, by_lane=False, in_place=False):
-    """Emit ``c = max(start + a panel, floor)`` for the rows that begin at these places.
+def _emit_tile(emit, vectors, width, a_rows, c_rows, bias, onward, floor, walk, by_lane=False, in_place=False):
+    """Emit ``c = max(start + a panel, floor)`` for the rows that begin at these places, `width` columns in `vectors`.
 
     ``walk(step, sums)`` emits the loop over k: it calls ``step(panel_row, offset, sums)`` for the place of a row of the
     panel and the distance in bytes of what it meets in each row of a: one element, or `by_lane` one for each column.
-    `masks`, of each vector, are those of c, and of the panel where it is read `in_place`.
+    c is not touched beyond those columns, nor is the panel where it is read `in_place`.
     """
-    builder, vectors = emit.builder, len(masks)
+    builder = emit.builder
+    masks = _masks(emit, vectors, width, 0 if in_place else vectors - 1)
     columns = [emit.constant(v * VECTOR_BYTES) for v in range(vectors)]
     bias_row, bias_size = bias
     starts = [builder.select(onward, row, bias_row) for row in c_rows]
@@ -52,6 +53,9 @@ def _emit_tile(emit, masks, a_rows, c_rows, bias, onward, floor, walk, by_lane=F
             after += [fused_multiply_add(emit.context, builder, x, column, total) for x, column, total in row]
         return after
 
+    for row in c_rows:  # which memory sends while the sums are computed
+        for column in columns[:: LINE_BYTES // VECTOR_BYTES]:
+            emit.prefetch(emit.moved(row, column), write=True)
     sums = walk(step, [zero] * (len(a_rows) * vectors))
     floor = emit.spread(floor)
     without = builder.block
@@ -63,11 +67,18 @@ def _emit_tile(emit, masks, a_rows, c_rows, bias, onward, floor, walk, by_lane=F
         ]
         after = builder.block
     sums = [emit.either((total, without), (whole, after)) for total, whole in zip(sums, added, strict=True)]
-    for r, row in enumerate(c_rows):
-        here = sums[r * vectors : (r + 1) * vectors]
-        for column, mask, total in zip(columns, masks, here, strict=True):
-            total = builder.select(builder.fcmp_ordered("<", total, floor), floor, total)
-            emit.store(total, emit.moved(row, column), mask)
+    sums = [builder.select(builder.fcmp_ordered("<", total, floor), floor, total) for total in sums]
+
+    def store(whole):
+        for r, row in enumerate(c_rows):
+            here = sums[r * vectors : (r + 1) * vectors]
+            for column, mask, total in zip(columns, masks, here, strict=True):
+                emit.store(total, emit.moved(row, column), None if whole else mask)
+
+    if MASKED_STORES or in_place:
+        store(False)
+    else:
+        emit.branched(builder.icmp_signed("==", width, emit.constant(vectors * emit.lanes)), store)
 
 
 def _masks(emit, vectors, width, whole):
@@ -117,8 +128,7 @@ def tile(rows, vectors, in_place=False):
 
                 return emit.loop(depth, 1, at, sums)
 
-            masks = _masks(emit, vectors, width, 0 if in_place else vectors - 1)
-            _emit_tile(emit, masks, a_rows, c_rows, bias, onward, floor, walk, in_place=in_place)
+            _emit_tile(emit, vectors, width, a_rows, c_rows, bias, onward, floor, walk, in_place=in_place)
             return context.get_dummy_value()
 
         return types.void(a, types.intp, panel, bias, types.boolean, c, types.intp, types.intp, c.dtype), codegen
@@ -181,8 +191,7 @@ def scattered_tile(rows, vectors, by_lane=False):
 
                 return emit.loop(segment_count, 1, along, sums)
 
-            masks = _masks(emit, vectors, width, vectors - 1)
-            _emit_tile(emit, masks, a_rows, c_rows, bias, onward, floor, walk, by_lane)
+            _emit_tile(emit, vectors, width, a_rows, c_rows, bias, onward, floor, walk, by_lane)
             return context.get_dummy_value()
 
         return types.void(*arguments), codegen
@@ -264,13 +273,22 @@ def pack_columns(typing_context, b, panel, j, width):
         j, width = args[2:]
         depth = emit.shape(signature.args[0], args[0])[0]
 
+        starts = [emit.moved(b_data, builder.mul(builder.add(j, emit.constant(n)), b_step)) for n in range(emit.lanes)]
+        all_columns = builder.icmp_signed("<=", builder.add(j, emit.constant(emit.lanes)), width)
+
         def square(k, _):
-            rest, columns = builder.sub(depth, k), []
-            for lane in range(emit.lanes):
-                column = builder.add(j, emit.constant(lane))
-                count = builder.select(builder.icmp_signed("<", column, width), rest, emit.constant(0))
-                source = emit.moved(b_data, builder.mul(column, b_step), emit.elements(k))
-                columns.append(emit.load(source, emit.first_lanes(count)))
+            rest = builder.sub(depth, k)
+
+            def load(whole):
+                columns = []
+                for n, start in enumerate(starts):
+                    there = builder.icmp_signed("<", builder.add(j, emit.constant(n)), width)
+                    mask = None if whole else emit.first_lanes(builder.select(there, rest, emit.constant(0)))
+                    columns.append(emit.load(emit.moved(start, emit.elements(k)), mask))
+                return columns
+
+            all_rows = builder.icmp_signed(">=", rest, emit.constant(emit.lanes))
+            columns = emit.branched(builder.and_(all_columns, all_rows), load)
             for lane, row in enumerate(emit.transposed(columns)):
                 target = builder.mul(builder.add(k, emit.constant(lane)), panel_stride)
                 emit.store(row, emit.moved(panel_data, target, emit.elements(j)))

@@ -16,6 +16,9 @@ def _vector_bytes():
 
 
 VECTOR_BYTES = _vector_bytes()
+LINE_BYTES = 64  # of a cache
+# Whether a masked store costs no more than another one. AMD's CPUs take 12 times as long for one of AVX2.
+MASKED_STORES = VECTOR_BYTES == 64
 
 
 class Vectors:
@@ -75,11 +78,16 @@ class Vectors:
 
     def first_lanes(self, count):
         """The mask of the first `count` lanes; none where it is negative, all where it is large."""
-        undefined, first = ir.Constant(ir.VectorType(self.index, self.lanes), ir.Undefined), ir.Constant(INT32, 0)
-        zero = ir.Constant(ir.VectorType(INT32, self.lanes), None)
-        spread = self.builder.shuffle_vector(self.builder.insert_element(undefined, count, first), undefined, zero)
-        numbers = ir.Constant(spread.type, [self.constant(lane) for lane in range(self.lanes)])
-        return self.builder.icmp_signed("<", numbers, spread)
+        # Compared in integers as wide as the elements, one vector of them, which `count` is cut short to fit into.
+        kind = ir.VectorType(ir.IntType(8 * self.itemsize), self.lanes)
+        most = self.constant(self.lanes)
+        count = self.builder.select(self.builder.icmp_signed("<", count, most), count, most)
+        if kind.element.width < self.index.width:
+            count = self.builder.trunc(count, kind.element)
+        undefined, zero = ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(INT32, self.lanes), None)
+        spread = self.builder.insert_element(undefined, count, ir.Constant(INT32, 0))
+        spread = self.builder.shuffle_vector(spread, undefined, zero)
+        return self.builder.icmp_signed("<", ir.Constant(kind, list(range(self.lanes))), spread)
 
     def lanes_within(self, first, count, lanes):
         """The mask of the first `lanes` lanes, but only where ``0 <= first + lane < count``."""
@@ -154,6 +162,16 @@ class Vectors:
         for value, block in choices:
             phi.add_incoming(value, block)
         return phi
+
+    def branched(self, condition, body):
+        """``body(True)`` where `condition` holds, else ``body(False)``: what is emitted gives a list of values."""
+        ends = []
+        with self.builder.if_else(condition) as branches:
+            for branch, holds in zip(branches, (True, False), strict=True):
+                with branch:
+                    ends.append((body(holds) or (), self.builder.block))
+        (values, there), (others, elsewhere) = ends
+        return [self.either((value, there), (other, elsewhere)) for value, other in zip(values, others, strict=True)]
 
     def transposed(self, rows):
         """A square of as many vectors as lanes, turned round: squares of 1, then 2, 4, ... lanes change places."""

@@ -92,21 +92,29 @@ def _squares(emit, a, out, rows, columns):
     """In squares of a vector's width that are turned round in registers."""
     builder, (a_data, (a_stride, _)), (out_data, (out_stride, _)) = emit.builder, a, out
 
+    size = emit.constant(emit.lanes)
+    lanes = [emit.constant(lane) for lane in range(emit.lanes)]
+
     def part(index, count, other):
         """The mask of the first `other` lanes, or of none in a row from `count` on."""
         return emit.first_lanes(builder.select(builder.icmp_signed("<", index, count), other, emit.constant(0)))
 
     def square(i, j):
-        lanes = [emit.constant(lane) for lane in range(emit.lanes)]
-        loaded = []
-        for lane in lanes:
-            row = builder.add(i, lane)
-            place = emit.moved(a_data, builder.mul(row, a_stride), emit.elements(j))
-            loaded.append(emit.load(place, part(row, rows, builder.sub(columns, j))))
-        for lane, vector in zip(lanes, emit.transposed(loaded), strict=True):
-            column = builder.add(j, lane)
-            place = emit.moved(out_data, builder.mul(column, out_stride), emit.elements(i))
-            emit.store(vector, place, part(column, columns, builder.sub(rows, i)))
+        rest_of_rows, rest_of_columns = builder.sub(rows, i), builder.sub(columns, j)
+
+        def turn(whole):
+            loaded = []
+            for lane in lanes:
+                row = builder.add(i, lane)
+                place = emit.moved(a_data, builder.mul(row, a_stride), emit.elements(j))
+                loaded.append(emit.load(place, None if whole else part(row, rows, rest_of_columns)))
+            for lane, vector in zip(lanes, emit.transposed(loaded), strict=True):
+                column = builder.add(j, lane)
+                place = emit.moved(out_data, builder.mul(column, out_stride), emit.elements(i))
+                emit.store(vector, place, None if whole else part(column, columns, rest_of_rows))
+
+        fit = [builder.icmp_signed(">=", rest, size) for rest in (rest_of_rows, rest_of_columns)]
+        emit.branched(builder.and_(*fit), turn)
 
     emit.loop(columns, emit.lanes, lambda j, _: emit.loop(rows, emit.lanes, lambda i, _: square(i, j)))
 
