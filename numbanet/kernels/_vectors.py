@@ -17,7 +17,8 @@ def _vector_bytes():
 
 VECTOR_BYTES = _vector_bytes()
 LINE_BYTES = 64  # of a cache
-# Whether a masked store costs no more than another one. AMD's CPUs take 12 times as long for one of AVX2.
+# Whether a masked store costs no more than another one. With AVX2, a vector copied under a mask takes Zen 1 8.7 ns, a
+# whole one 1.2.
 MASKED_STORES = VECTOR_BYTES == 64
 
 
