@@ -272,7 +272,6 @@ def pack_columns(typing_context, b, panel, j, width):
         panel_data, (panel_stride, _) = emit.array(signature.args[1], args[1])
         j, width = args[2:]
         depth = emit.shape(signature.args[0], args[0])[0]
-
         starts = [emit.moved(b_data, builder.mul(builder.add(j, emit.constant(n)), b_step)) for n in range(emit.lanes)]
         all_columns = builder.icmp_signed("<=", builder.add(j, emit.constant(emit.lanes)), width)
 

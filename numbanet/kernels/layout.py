@@ -91,7 +91,6 @@ def _picked(emit, vectors, sources):
 def _squares(emit, a, out, rows, columns):
     """In squares of a vector's width that are turned round in registers."""
     builder, (a_data, (a_stride, _)), (out_data, (out_stride, _)) = emit.builder, a, out
-
     size = emit.constant(emit.lanes)
     lanes = [emit.constant(lane) for lane in range(emit.lanes)]
 

@@ -53,7 +53,8 @@ def _update_statistics(n, eps, momentum, running_mean, running_var, mean, inv_st
 def _last_first(pieces, block, blocks):
     """The pieces of one thread's block, the last first.
 
-    That was written last, so it may still be in a cache, and where the next pass begins is read last.
+    That was written last, so it may still be in a cache, and where the next pass begins is read last. `block` is
+    signed, unlike the count of a parallel `prange`.
     """
     return range(pieces * (block + 1) // blocks - 1, pieces * block // blocks - 1, -1)
 
