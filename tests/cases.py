@@ -83,6 +83,7 @@ TARGETS = sizes("NM", *(tuple(size.values()) for size in SCORES))
 PICTURES = sizes("MNCHW", (1, 1, 1, 1, 1), (3, 2, 1, 5, 4), (2, 5, 3, 7, 6), (7, 9, 2, 17, 16), (5, 65, 1, 8, 9))
 ROWS = [
     *sizes("ND", (1, 1), (1, 5), (2, 3), (7, 63), (8, 64), (9, 65), (16, 1), (64, 300), (129, 16), (131, 137)),
+    *sizes("ND", (3001, 37)),  # three pieces of rows whose sums are added up
 ]
 
 PIXELS = [
