@@ -1,35 +1,45 @@
-"""numbanet: small and mid-size neural networks, trained fast on laptop CPUs by readable numba kernels."""
+"""numbanet: small and mid-size neural networks, trained fast on laptop CPUs by readable numba kernels.
 
-from . import data, functional, initializers, kernels, optim, reference, schedules, testing
-from ._many import train_many
+Importing it takes no time: each name is imported when it is first used, numba with the first that needs kernels.
+"""
+
+import importlib
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
 from ._version import __version__
-from ._warmup import warmup
 from .errors import CheckpointError, DataError, TrainingDiverged
-from .kernels._threads import get_num_threads, set_num_threads
-from .layers import (
-    ELU,
-    GELU,
-    Affine,
-    AvgPool,
-    BatchNorm,
-    Conv,
-    Dropout,
-    Flatten,
-    GlobalAvgPool,
-    GroupNorm,
-    Layer,
-    LayerNorm,
-    LeakyReLU,
-    MaxPool,
-    ReLU,
-    Residual,
-    Sigmoid,
-    SiLU,
-    Tanh,
-)
-from .models import Sequential, load_model
-from .networks import FullyConnectedNet, SmallResNet, SmallVGG, ThreeLayerConvNet, TwoLayerNet
-from .solver import Solver
+
+if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
+    from . import data, functional, initializers, kernels, optim, plotting, reference, schedules, testing
+    from ._many import train_many
+    from ._warmup import warmup
+    from .kernels._threads import get_num_threads, set_num_threads
+    from .layers import (
+        ELU,
+        GELU,
+        Affine,
+        AvgPool,
+        BatchNorm,
+        Conv,
+        Dropout,
+        Flatten,
+        GlobalAvgPool,
+        GroupNorm,
+        Layer,
+        LayerNorm,
+        LeakyReLU,
+        MaxPool,
+        ReLU,
+        Residual,
+        Sigmoid,
+        SiLU,
+        Tanh,
+    )
+    from .models import Sequential
+    from .networks import FullyConnectedNet, SmallResNet, SmallVGG, ThreeLayerConvNet, TwoLayerNet
+    from .solver import Solver
 
 __all__ = [
     "ELU",
@@ -69,6 +79,7 @@ __all__ = [
     "kernels",
     "load",
     "optim",
+    "plotting",
     "reference",
     "schedules",
     "set_num_threads",
@@ -76,6 +87,52 @@ __all__ = [
     "train_many",
     "warmup",
 ]
+
+_IN = {
+    "_many": ("train_many",),
+    "_warmup": ("warmup",),
+    "kernels._threads": ("get_num_threads", "set_num_threads"),
+    "layers": (
+        "ELU",
+        "GELU",
+        "Affine",
+        "AvgPool",
+        "BatchNorm",
+        "Conv",
+        "Dropout",
+        "Flatten",
+        "GlobalAvgPool",
+        "GroupNorm",
+        "Layer",
+        "LayerNorm",
+        "LeakyReLU",
+        "MaxPool",
+        "ReLU",
+        "Residual",
+        "SiLU",
+        "Sigmoid",
+        "Tanh",
+    ),
+    "models": ("Sequential",),
+    "networks": ("FullyConnectedNet", "SmallResNet", "SmallVGG", "ThreeLayerConvNet", "TwoLayerNet"),
+    "solver": ("Solver",),
+}
+_MODULE_OF = {name: module for module, names in _IN.items() for name in names}
+
+
+def __getattr__(name):
+    if name in _MODULE_OF:
+        value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+    elif not name.startswith("_") and "." not in name and find_spec(f"{__name__}.{name}"):
+        value = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
 
 
 def load(path, ops=None):
@@ -96,4 +153,6 @@ def load(path, ops=None):
     CheckpointError
         Where the file is missing, damaged or something else.
     """
+    from .models import load_model
+
     return load_model(path, ops)[0]

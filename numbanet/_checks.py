@@ -4,21 +4,30 @@ Everything above the kernels calls these, so that the kernels themselves need no
 the same sentence everywhere.
 """
 
-import numbers
-import operator
 from collections.abc import Mapping
 
 import numpy as np
 
+from ._plain import describe, did_you_mean, integer, number
+
+__all__ = [
+    "FLOAT_DTYPES",
+    "all_finite",
+    "as_numeric",
+    "class_labels",
+    "common_dtype",
+    "describe",
+    "did_you_mean",
+    "float_array",
+    "float_dtype",
+    "integer",
+    "mapping",
+    "number",
+    "one_of",
+    "sequence",
+]
+
 FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
-
-
-def describe(value):
-    """What came, in a few words: the shape and dtype of an array, the type and value of anything else."""
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
 def as_numeric(name, value):
@@ -117,39 +126,8 @@ def all_finite(name, array, dtype=None):
 def one_of(name, value, options):
     """`value`, where it is one of `options`; the error lists them."""
     if isinstance(value, np.ndarray) or not any(value is option or value == option for option in options):
-        raise ValueError(f"{name}: expected one of {', '.join(map(repr, options))}, got {value!r}")
-    return value
-
-
-def number(name, value, low=-np.inf, high=np.inf, *, include_low=True, include_high=True):
-    """`value` as a Python float inside the interval."""
-    # NumPy's floats and integers count as Real, its booleans do not.
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}: expected a number, got {describe(value)}")
-    try:
-        value = float(value)
-    except OverflowError:
-        raise ValueError(f"{name}: expected a number that a float can hold, got {describe(value)}") from None
-    above = value >= low if include_low else value > low
-    below = value <= high if include_high else value < high
-    if not (above and below):
-        interval = f"{'[' if include_low else '('}{low:g}, {high:g}{']' if include_high else ')'}"
-        raise ValueError(f"{name}: expected a number in {interval}, got {value:g}")
-    return value
-
-
-def integer(name, value, low=None, high=None):
-    """`value` as a Python int inside the closed interval."""
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name}: expected an integer, got {describe(value)}")
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, got {describe(value)}") from None
-    if low is not None and value < low:
-        raise ValueError(f"{name}: expected an integer of at least {low}, got {value}")
-    if high is not None and value > high:
-        raise ValueError(f"{name}: expected an integer of at most {high}, got {value}")
+        hint = did_you_mean(value, options, repr) if isinstance(value, str) else ""
+        raise ValueError(f"{name}: expected one of {', '.join(map(repr, options))}, got {value!r}{hint}")
     return value
 
 

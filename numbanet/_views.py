@@ -1,12 +1,11 @@
 """Named pieces of one flat array."""
 
-import difflib
 import math
 from collections.abc import MutableMapping
 
 import numpy as np
 
-from ._checks import as_numeric, mapping
+from ._checks import as_numeric, did_you_mean, mapping
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
@@ -43,11 +42,7 @@ class NamedViews(MutableMapping):
         try:
             return self._views[name]
         except KeyError:
-            lower = {known.lower(): known for known in self._views}
-            close = difflib.get_close_matches(str(name).lower(), lower, 1)
-            hint = (
-                f"; did you mean {lower[close[0]]!r}?" if close else f"; there are {', '.join(self._views) or 'none'}"
-            )
+            hint = did_you_mean(name, self._views, repr) or f"; there are {', '.join(self._views) or 'none'}"
             raise KeyError(f"no parameter {name!r}{hint}") from None
 
     def __setitem__(self, name, value):

@@ -5,64 +5,21 @@
 dictionary, as in CS231n: ``next_w, config = adam(w, dw, config)``.
 """
 
-import difflib
-from dataclasses import dataclass
-
 import numpy as np
 
 from . import kernels
-from ._checks import common_dtype, describe, float_array, integer, mapping, number
+from ._checks import common_dtype, describe, did_you_mean, float_array, integer, mapping, number
+from ._names import RULES
 from ._views import aligned_zeros
 from .kernels._threads import in_force
 
-
-@dataclass(frozen=True)
-class Rule:
-    """One update rule.
-
-    Attributes
-    ----------
-    operation : str
-        Its name in the operation namespaces.
-    state : tuple of str
-        Names of the arrays it keeps, of the parameters' shape, in the order of the operation's arguments.
-    options : dict
-        Its options and their defaults.
-    scalars : tuple of str
-        What the operation takes after the arrays: options, and ``t``, the number of the step.
-    """
-
-    operation: str
-    state: tuple
-    options: dict
-    scalars: tuple
-
-
-_ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "epsilon_inside_root": False}
-_ADAM_SCALARS = ("learning_rate", "beta1", "beta2", "epsilon", "weight_decay", "t", "epsilon_inside_root")
-_MOMENTUM = {"learning_rate": 1e-2, "momentum": 0.9}
-
-RULES = {
-    "sgd": Rule("sgd_update", (), {"learning_rate": 1e-2}, ("learning_rate",)),
-    "sgd_momentum": Rule("momentum_update", ("velocity",), _MOMENTUM, ("learning_rate", "momentum")),
-    "nesterov": Rule("nesterov_update", ("velocity",), _MOMENTUM, ("learning_rate", "momentum")),
-    "rmsprop": Rule(
-        "rmsprop_update",
-        ("cache",),
-        {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": False},
-        ("learning_rate", "decay_rate", "epsilon", "epsilon_inside_root"),
-    ),
-    "adam": Rule("adam_update", ("m", "v"), {**_ADAM, "weight_decay": 0.0}, _ADAM_SCALARS),
-    "adamw": Rule("adam_update", ("m", "v"), {**_ADAM, "weight_decay": 1e-2}, _ADAM_SCALARS),
-}
 _BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")
 
 
 def get_rule(name):
     """The `Rule` of that name; ValueError, listing the rules, where there is none."""
     if not isinstance(name, str) or name not in RULES:
-        close = difflib.get_close_matches(str(name), RULES, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(name, RULES, repr)
         raise ValueError(f"update_rule: expected one of {', '.join(map(repr, RULES))}, got {name!r}{hint}")
     return RULES[name]
 
@@ -73,7 +30,8 @@ def check_options(name, given):
     mapping("optim_config", given, f"options of {name!r}")
     for key, value in given.items():
         if key not in options:
-            raise ValueError(f"optim_config: {name!r} has the options {', '.join(options)}, got {key!r}")
+            hint = did_you_mean(key, options)
+            raise ValueError(f"optim_config: {name!r} has the options {', '.join(options)}, got {key!r}{hint}")
         if key == "epsilon_inside_root":
             if not isinstance(value, (bool, np.bool_)):
                 raise TypeError(f"optim_config: {key} is True or False, got {describe(value)}")

@@ -28,8 +28,8 @@ from numbanet import (
     SiLU,
     Solver,
     Tanh,
-    load_model,
 )
+from numbanet.models import load_model
 
 DATA = digits()
 X, Y = DATA["X_train"], DATA["y_train"]

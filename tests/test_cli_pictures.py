@@ -264,7 +264,7 @@ def test_features_of_a_picture_that_is_standardised():
             "--model three-layer-convnet --hidden none",
             "--hidden: expected one width for --model three-layer-convnet, got 0",
         ),
-        ("--model resnet", "--model: invalid choice: 'resnet'"),
+        ("--model resnet", "got 'resnet'; did you mean small-resnet?"),
         ("--model small-vgg --lr-decay 0.9", "--lr-decay is not for --lr-schedule cosine"),
         ("--lr-step 3", "--lr-step is not for --lr-schedule exponential"),
         ("--augment turn", "--augment: expected crop or flip, got 'turn'"),

@@ -1,8 +1,8 @@
 """The commands of ``numbanet``, and their arguments."""
 
 import argparse
-import difflib
 
+from .._plain import did_you_mean
 from .._version import __version__
 from ._options import SOURCES, add_plots, add_target, add_threads, choices, count, path
 from ._status import UsageError
@@ -17,6 +17,12 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message):
         raise UsageError(f"{message}; see {self.prog} --help")
 
+    def _check_value(self, action, value):
+        """argparse's own, which lists the choices, with the one that was probably meant."""
+        if action.choices is not None and value not in action.choices:
+            listed, hint = ", ".join(map(str, action.choices)), did_you_mean(value, action.choices)
+            raise argparse.ArgumentError(action, f"expected one of {listed}, got {value!r}{hint}")
+
 
 def parse(argv=None):
     """The arguments as a namespace whose `command` is a function of it; UsageError where they make no sense."""
@@ -25,9 +31,7 @@ def parse(argv=None):
     asked = commands.get(arguments.name, parser)
     if unknown:
         options = [option for action in asked._actions for option in action.option_strings]
-        close = [option for option in options if option.startswith(unknown[0])]
-        close = close or difflib.get_close_matches(unknown[0], options, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        hint = did_you_mean(unknown[0].partition("=")[0], options)
         raise UsageError(f"{asked.prog} has no option or argument {unknown[0]}{hint}")
     if asked is parser:
         parser.error(f"expected a command: {', '.join(commands)}")

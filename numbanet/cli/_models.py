@@ -1,10 +1,12 @@
-"""The networks that ``numbanet train`` knows by name, their options and what these are by default."""
+"""The networks that ``numbanet train`` knows by name, their options and what these are by default.
+
+A network's class is imported when one is built: ``numbanet train --help`` needs the table alone.
+"""
 
 import math
 from dataclasses import dataclass, field
 
 from ..errors import DataError
-from ..networks import FullyConnectedNet, SmallResNet, SmallVGG, ThreeLayerConvNet
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Model:
 
 
 def _fully_connected(arguments, shape, classes, common):
+    from ..networks import FullyConnectedNet
+
     return FullyConnectedNet(
         arguments.hidden,
         math.prod(shape),
@@ -44,6 +48,8 @@ def _fully_connected(arguments, shape, classes, common):
 
 
 def _three_layer_convnet(arguments, shape, classes, common):
+    from ..networks import ThreeLayerConvNet
+
     return ThreeLayerConvNet(
         shape,
         num_filters=arguments.filters,
@@ -55,11 +61,15 @@ def _three_layer_convnet(arguments, shape, classes, common):
 
 
 def _small_vgg(arguments, shape, classes, common):
+    from ..networks import SmallVGG
+
     options = {"widths": arguments.widths, "dropout_keep_ratio": arguments.dropout_keep_ratio}
     return SmallVGG(shape, classes, **options, **common)
 
 
 def _small_resnet(arguments, shape, classes, common):
+    from ..networks import SmallResNet
+
     return SmallResNet(shape, classes, widths=arguments.widths, blocks=arguments.blocks, **common)
 
 

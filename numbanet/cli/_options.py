@@ -2,7 +2,7 @@
 
 import argparse
 
-from .._checks import integer, number
+from .._plain import integer, number
 
 SOURCES = "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, FILE.csv or FILE.tsv"
 

@@ -2,9 +2,8 @@
 
 import argparse
 
-from .. import initializers
-from ..layers import ACTIVATIONS, NORMALIZATIONS
-from ..optim import RULES
+from .._names import ACTIVATIONS, INITIALIZERS, NORMALIZATIONS, RULES
+from .._plain import did_you_mean
 from ._models import MODELS, SHARED
 from ._options import (
     SOURCES,
@@ -106,7 +105,7 @@ def _add_network(group):
         "--weight-init",
         type=_initializer,
         metavar="INIT",
-        help=f"{', '.join(initializers.BY_NAME)}, or the standard deviation of a Gaussian; {_defaults('weight_init')}",
+        help=f"{', '.join(INITIALIZERS)}, or the standard deviation of a Gaussian; {_defaults('weight_init')}",
     )
     group.add_argument("--filters", type=count, metavar="N", help=f"of the convolution; {_defaults('filters')}")
     group.add_argument(
@@ -261,7 +260,8 @@ def _augmentations(text):
     kinds = [] if text == "none" else text.split(",")
     for kind in kinds:
         if kind not in AUGMENTATIONS:
-            raise argparse.ArgumentTypeError(f"expected {' or '.join(AUGMENTATIONS)}, got {kind!r}")
+            hint = did_you_mean(kind, AUGMENTATIONS)
+            raise argparse.ArgumentTypeError(f"expected {' or '.join(AUGMENTATIONS)}, got {kind!r}{hint}")
     return kinds
 
 
@@ -271,7 +271,7 @@ def _widths(text):
 
 def _initializer(text):
     try:
-        return at_least_zero(text) if text not in initializers.BY_NAME else text
+        return at_least_zero(text) if text not in INITIALIZERS else text
     except argparse.ArgumentTypeError:
-        known = ", ".join(initializers.BY_NAME)
-        raise argparse.ArgumentTypeError(f"expected one of {known}, or a number, got {text!r}") from None
+        known, hint = ", ".join(INITIALIZERS), did_you_mean(text, INITIALIZERS)
+        raise argparse.ArgumentTypeError(f"expected one of {known}, or a number, got {text!r}{hint}") from None

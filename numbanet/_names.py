@@ -1,0 +1,63 @@
+"""What can be asked for by name, as plain data: ``numbanet train --help`` lists it without loading what it names.
+
+The functions and classes stand in `initializers.BY_NAME`, `layers.ACTIVATIONS` and `layers.NORMALIZATIONS`.
+"""
+
+from dataclasses import dataclass
+
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu")
+NORMALIZATIONS = ("batchnorm", "layernorm")
+INITIALIZERS = (
+    "zeros",
+    "ones",
+    "he_normal",
+    "he_uniform",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "glorot_normal",
+    "glorot_uniform",
+    "orthogonal",
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One update rule.
+
+    Attributes
+    ----------
+    operation : str
+        Its name in the operation namespaces.
+    state : tuple of str
+        Names of the arrays it keeps, of the parameters' shape, in the order of the operation's arguments.
+    options : dict
+        Its options and their defaults.
+    scalars : tuple of str
+        What the operation takes after the arrays: options, and ``t``, the number of the step.
+    """
+
+    operation: str
+    state: tuple
+    options: dict
+    scalars: tuple
+
+
+_ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "epsilon_inside_root": False}
+_ADAM_SCALARS = ("learning_rate", "beta1", "beta2", "epsilon", "weight_decay", "t", "epsilon_inside_root")
+_MOMENTUM = {"learning_rate": 1e-2, "momentum": 0.9}
+
+RULES = {
+    "sgd": Rule("sgd_update", (), {"learning_rate": 1e-2}, ("learning_rate",)),
+    "sgd_momentum": Rule("momentum_update", ("velocity",), _MOMENTUM, ("learning_rate", "momentum")),
+    "nesterov": Rule("nesterov_update", ("velocity",), _MOMENTUM, ("learning_rate", "momentum")),
+    "rmsprop": Rule(
+        "rmsprop_update",
+        ("cache",),
+        {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": False},
+        ("learning_rate", "decay_rate", "epsilon", "epsilon_inside_root"),
+    ),
+    "adam": Rule("adam_update", ("m", "v"), {**_ADAM, "weight_decay": 0.0}, _ADAM_SCALARS),
+    "adamw": Rule("adam_update", ("m", "v"), {**_ADAM, "weight_decay": 1e-2}, _ADAM_SCALARS),
+}

@@ -1,0 +1,61 @@
+"""Checks of single numbers and names, without NumPy: the command line refuses an option before it loads anything.
+
+`_checks` has the others, and hands these on.
+"""
+
+import difflib
+import math
+import numbers
+import operator
+
+
+def describe(value):
+    """What came, in a few words: the shape and dtype of an array, the type and value of anything else."""
+    if hasattr(value, "__array_interface__"):
+        import numpy as np
+
+        if isinstance(value, np.ndarray):
+            return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def did_you_mean(given, known, show=str):
+    """What ends a message that refuses `given`: the name in `known` that is close to it, or nothing."""
+    names = {str(name).lower(): name for name in known}
+    text = str(given).lower()
+    longer = [name for name in names if text in name]
+    close = longer if text and len(longer) == 1 else difflib.get_close_matches(text, names, 1)
+    return f"; did you mean {show(names[close[0]])}?" if close else ""
+
+
+def number(name, value, low=-math.inf, high=math.inf, *, include_low=True, include_high=True):
+    """`value` as a Python float inside the interval."""
+    # NumPy's floats and integers count as Real, its booleans do not.
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a number, got {describe(value)}")
+    try:
+        value = float(value)
+    except OverflowError:
+        raise ValueError(f"{name}: expected a number that a float can hold, got {describe(value)}") from None
+    above = value >= low if include_low else value > low
+    below = value <= high if include_high else value < high
+    if not (above and below):
+        interval = f"{'[' if include_low else '('}{low:g}, {high:g}{']' if include_high else ')'}"
+        raise ValueError(f"{name}: expected a number in {interval}, got {value:g}")
+    return value
+
+
+def integer(name, value, low=None, high=None):
+    """`value` as a Python int inside the closed interval."""
+    if isinstance(value, bool) or getattr(value, "dtype", None) == "bool":  # NumPy's
+        raise TypeError(f"{name}: expected an integer, got {describe(value)}")
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {describe(value)}") from None
+    if low is not None and value < low:
+        raise ValueError(f"{name}: expected an integer of at least {low}, got {value}")
+    if high is not None and value > high:
+        raise ValueError(f"{name}: expected an integer of at most {high}, got {value}")
+    return value
