@@ -20,12 +20,7 @@ class Network:
     def check(self, x_name, X, y_name, y):
         X = self.model.check_examples(x_name, X)
         y = self.model.check_targets(y_name, y, len(X))
-        standardizer = self.model.standardizer
-        if standardizer is None:
-            all_finite(x_name, X, self.model.dtype)
-        else:
-            standardizer.check(x_name, X, self.model.dtype)
-        all_finite(y_name, y)
+        self.model.check_finite(x_name, X)
         return X, y
 
     def loss(self, X, y, rows, gather):

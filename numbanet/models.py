@@ -8,7 +8,7 @@ from collections import OrderedDict
 import numpy as np
 
 from . import checkpoint, kernels
-from ._checks import as_numeric, describe, float_dtype, integer, mapping, number, one_of, sequence
+from ._checks import all_finite, as_numeric, describe, float_dtype, integer, mapping, number, one_of, sequence
 from ._views import NamedViews, aligned_zeros
 from .data import Standardizer
 from .errors import CheckpointError
@@ -217,11 +217,12 @@ class Sequential:
         Raises
         ------
         TypeError, ValueError
-            For shapes, dtypes or labels that do not fit.
+            For shapes, dtypes or labels that do not fit, and for NaN or infinity; the message names the row.
         """
         X = self.check_examples("X", X)
         if y is None:
             return self._scores(X)
+        self.check_finite("X", X)
         loss = self.train_batch(X, self.check_targets("y", y, len(X)))
         return loss, self.grads.copy()
 
@@ -257,7 +258,7 @@ class Sequential:
     def score(self, X, y):
         """Accuracy for classes, the coefficient of determination R² for squared error; 1 is perfect.
 
-        NaN where a score is NaN or infinite.
+        NaN where a score is NaN or infinite, though the examples are not.
         """
         X = self.check_examples("X", X)
         y = self.check_targets("y", y, len(X))
@@ -274,7 +275,7 @@ class Sequential:
         return float(1 - residual / total) if total else float(residual == 0)
 
     def check_examples(self, name, X):
-        """`X` as numbers of a shape that this network takes; the values are not looked at."""
+        """`X` as numbers of a shape that this network takes; the values are looked at on their way in."""
         if type(X) is np.ndarray and X.dtype is self.dtype and X.shape[1:] == self.input_shape and len(X):
             return X  # as most are, and single rows cannot wait for what follows
         X = as_numeric(name, X)
@@ -287,6 +288,13 @@ class Sequential:
         if len(X) == 0:
             raise ValueError(f"{name}: expected at least one example, got shape {X.shape}")
         return X
+
+    def check_finite(self, name, X):
+        """ValueError that names the first row of `X` which holds NaN or infinity, or would on its way in."""
+        if self.standardizer is None:
+            all_finite(name, X, self.dtype)
+        else:
+            self.standardizer.check(name, X, self.dtype)
 
     def check_targets(self, name, y, count):
         """`y` as the loss takes it, for `count` examples."""
@@ -349,13 +357,15 @@ class Sequential:
             batch = min(INFERENCE_BATCH, 1 << (limit.bit_length() - 1), 1 << (count - 1).bit_length())
         program = self._program(batch, training=False)
         if count == batch:
-            program.load(X)
+            if not program.take(X):
+                self.check_finite("X", X)
             program.infer()
             return program.scores.copy()
         scores = np.empty((count, self.output_size), self.dtype)
         for start in range(0, count, program.batch):
             rows = X[start : start + program.batch]
-            program.load(rows)
+            if not program.take(rows):
+                self.check_finite("X", X)
             program.infer()
             scores[start : start + len(rows)] = program.scores[: len(rows)]
         return scores

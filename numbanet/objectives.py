@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._checks import as_numeric, class_labels, float_array
+from ._checks import all_finite, as_numeric, class_labels, float_array
 
 
 class Objective:
@@ -51,6 +51,7 @@ class _PerOutput(Objective):
     def check_targets(self, name, y, count, outputs, dtype):
         y = as_numeric(name, y)
         shape = (count,) if y.ndim == 1 and outputs == 1 else (count, outputs)
+        all_finite(name, np.atleast_1d(y), dtype)
         return float_array(name, y, dtype, shape=shape).reshape(count, outputs)
 
     @staticmethod

@@ -17,6 +17,7 @@ import numpy as np
 
 from ._memory import address, layout, lifetimes, moved, reserved
 from ._views import aligned_zeros
+from .kernels import _gather as _gather_kernels
 from .kernels import _program
 from .kernels._placement import keep_apart
 from .layers import EITHER, reordering
@@ -54,7 +55,7 @@ class Program:
 
     def __init__(self, model, batch, training):
         self.model, self.batch, self.training = model, batch, training
-        self.dtype = model.dtype
+        self.dtype, self._largest = model.dtype, np.finfo(model.dtype).max
         self._outputs = []  # as (operations before, layers, array), to find where a number went wrong
         self._forward, self._loss, self._backward, self._penalties, self._keys = [], [], [], [], []
         self._steps = lambda: None
@@ -271,6 +272,17 @@ class Program:
             self.x[...] = X
         else:
             self.x[: len(X)] = X.reshape(len(X), -1)
+
+    def take(self, X):
+        """Put all of `X` into `x`, as `load` does, to infer from; whether every value in it then is finite."""
+        count = len(X)
+        direct = self.model.standardizer is None and X.dtype is self.dtype and X.flags.carray
+        if not direct:
+            with np.errstate(over="ignore"):  # what this dtype cannot hold
+                self.load(X)
+        x = self.x if count == self.batch else self.x[:count]
+        source = X.reshape(count, -1) if direct else x
+        return _gather_kernels.copy(source, x, self._largest)
 
     @functools.cached_property
     def _calls(self):

@@ -73,7 +73,7 @@ def test_targets(y, error, message, loss):
     refuses(error, f"^{message}", lambda: Sequential([Affine(2)], (64,), loss=loss).loss(X, y))
 
 
-@pytest.mark.parametrize("worst", [1.5, -0.1, np.nan])
+@pytest.mark.parametrize("worst", [1.5, -0.1])
 def test_binary_targets(worst):
     y = np.linspace(0, 1, 200)
     y[3] = worst

@@ -6,6 +6,7 @@ X (N, D) of any dtype, rows int64 (M,) and out (M, D). Parallel over the rows of
 import numpy as np
 from numba import prange
 
+from ._jit import serial
 from ._parallel import kernel
 
 
@@ -28,3 +29,18 @@ def gather_standardized(X, rows, mean, inv_scale, out):
         row = X[rows[i]]
         for j in range(out.shape[1]):
             out[i, j] = (np.float64(row[j]) - mean[j]) * inv_scale[j]
+
+
+@serial
+def copy(X, out, largest):
+    """``out = X``, both (N, D) floats; whether no value is then above `largest` in size, infinite or NaN.
+
+    The look costs nothing: what is copied comes from memory. `X` may be `out`.
+    """
+    bad = 0
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            value = X[i, j]
+            out[i, j] = value
+            bad |= not abs(value) <= largest
+    return bad == 0
