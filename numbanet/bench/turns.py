@@ -1,10 +1,12 @@
 """Processes that take turns, so that what the machine does meanwhile happens to all of them alike."""
 
+import contextlib
 import json
 import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -19,8 +21,14 @@ PAUSE_SECONDS = 0.150
 KERNELS_PAUSE_SECONDS = 0.010  # where all workers run nothing but kernels, whose threads soon sleep
 
 
+ANSWER_SECONDS = 1800  # the longest that an answer takes is the compiling of a network, minutes on a busy machine
+
+
 class WorkerFailed(RuntimeError):
-    """A worker answered with an error or died; the message has its traceback."""
+    """A worker answered with an error, died, or was ended for want of an answer.
+
+    The message's first line says what it was; a traceback may follow.
+    """
 
 
 class Worker:
@@ -61,21 +69,26 @@ class Worker:
         return self._ask(samples=count)
 
     def _ask(self, **request):
+        patience = threading.Timer(ANSWER_SECONDS, self._process.kill)
+        patience.start()
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
-        if not line:
+        finally:
+            patience.cancel()
+        if not line.endswith("\n"):  # nothing, or as far as it came
             raise WorkerFailed(f"a worker ended with status {self._process.wait()} on {request}")
         answer = json.loads(line)
         if "error" in answer:
-            raise WorkerFailed(f"{request}:\n{answer['error']}")
+            raise WorkerFailed(f"{request}: {answer['error'].splitlines()[-1]}\n{answer['error']}")
         return answer["answer"]
 
     def close(self):
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # what was not sent to one that has ended
+            self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 
