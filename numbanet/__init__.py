@@ -136,17 +136,19 @@ def __dir__():
 
 
 def load(path, ops=None):
-    """Read a network that `Sequential.save` or ``numbanet train`` wrote.
+    """Read a network that `Sequential.save`, `Solver.save` or ``numbanet train`` wrote.
 
     Parameters
     ----------
     path : str or path-like
+        A file, or the folder of a run of ``numbanet train``; of a state of training, the network that was best is read.
     ops : module, optional
         `numbanet.kernels` (the default) or `numbanet.reference`.
 
     Returns
     -------
     Sequential
+        With `class_names` and `feature_names`, where the file has them.
 
     Raises
     ------

@@ -1,94 +1,21 @@
-"""Networks and training states in files: npz archives of plain arrays, with a JSON header among them. No pickle.
-
-A file is written beside its final name first and then moved there, so that an interrupted write never leaves half a
-file under the name, and never destroys the one that was there.
-"""
+"""Networks and training states in files (`_archive`): what is stored of them, and how they are set up again."""
 
 import dataclasses
-import json
-import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from . import optim
-from ._checks import float_array, integer, number
-from ._version import __version__
+from . import _archive, optim
+from ._checks import float_array, integer, mapping, number
 from .data import Standardizer
 from .errors import CheckpointError
 from .layers import LAYERS
 
-HEADER = "numbanet"
+MODEL, STATE = "model", "state of training"  # the kinds of files
+RUN_MODEL = "model.npz"  # the network in the folder of a run
 STANDARDIZER = "standardizer/"  # how the names of its arrays begin
 PARTS = ("layers", "shortcut")  # options that hold layers themselves
-
-
-def save(path, kind, header, arrays):
-    """Write a dict of arrays and a JSON-able header.
-
-    Raises
-    ------
-    OSError
-        Where the file cannot be written; an existing one is left as it was.
-    """
-    path = Path(path)
-    text = json.dumps({"kind": kind, "version": __version__, **header})
-    for name, array in arrays.items():
-        if np.asarray(array).dtype.hasobject:
-            raise TypeError(f"{name}: arrays of objects cannot be saved without pickle")
-    temporary = _temporary(path)
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **{HEADER: np.array(text)}, **arrays)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def check_writable(path):
-    """OSError, at once, where `save` could not write there."""
-    temporary = _temporary(Path(path))
-    with open(temporary, "wb"):
-        pass
-    temporary.unlink()
-
-
-def _temporary(path):
-    return path.with_name(f"{path.name}.{os.getpid()}.tmp")
-
-
-def load(path, kind):
-    """Read what `save` wrote: (header, dict of arrays).
-
-    Raises
-    ------
-    CheckpointError
-        Where the file is missing, damaged, or something else.
-    """
-    path = Path(path)
-    try:
-        # Opened here, since np.load leaves a damaged archive open.
-        with open(path, "rb") as file:
-            if file.read(2) != b"PK":  # NumPy would take it for a pickle, and say how to open it unsafely
-                raise ValueError("it is no .npz archive")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                # An array that claims to be shorter is not read, nor summed, in full.
-                if damaged := archive.zip.testzip():
-                    raise ValueError(f"the checksum of {damaged} is wrong")
-                arrays = {name: archive[name] for name in archive.files}
-        header = json.loads(str(arrays.pop(HEADER)))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file") from None
-    except KeyError:
-        raise CheckpointError(f"{path}: not a file written by numbanet") from None
-    except Exception as error:  # whatever zipfile, NumPy and json make of damage: a dozen types, MemoryError among them
-        raise CheckpointError(f"{path}: not a file written by numbanet, or damaged ({error})") from None
-    if not isinstance(header, dict) or header.get("kind") != kind:
-        found = header.get("kind") if isinstance(header, dict) else header
-        raise CheckpointError(f"{path}: expected a saved {kind}, found {found!r}")
-    return header, arrays
 
 
 def describe_model(model):
@@ -147,6 +74,40 @@ def stored_standardizer(arrays):
     return Standardizer.from_arrays(parts) if parts else None
 
 
+def model_file(path):
+    """The file of a network: `path` itself, or the one in the folder of a run."""
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    if not (path / RUN_MODEL).is_file():
+        raise CheckpointError(f"{path}: a folder without {RUN_MODEL}; expected a file, or a folder of numbanet train")
+    return path / RUN_MODEL
+
+
+def stored_network(header, arrays, path):
+    """What a file of either kind says of a network: (description, extra, arrays by their names in a model's file).
+
+    Of a state of training it is the network that was best so far, or the last where none had been measured.
+    """
+    if header["kind"] == MODEL:
+        return header["model"], mapping("extra", header["extra"], "what was saved with the network"), arrays
+    identity = header["identity"]
+    if identity.get("standardizer", "None") != "None" and not any(name.startswith(STANDARDIZER) for name in arrays):
+        raise CheckpointError(
+            f"{path}: a state of training without its standardizer; use Solver.restore on the model and data it is of"
+        )
+    best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
+    places = {name: f"param/{name}" if f"param/{name}" in arrays else f"state/{name}" for name in best}
+    return identity["model"], {}, {**arrays, **{places[name]: array for name, array in best.items()}}
+
+
+def stored_names(extra, name, count=None):
+    """Names that were saved with a network, as a tuple; None where there are none, or not `count`."""
+    names = extra.get(name)
+    fits = isinstance(names, list) and all(isinstance(each, str) for each in names)
+    return tuple(names) if fits and count in (None, len(names)) else None
+
+
 def fill(targets, arrays, path):
     """Copy the arrays of a file into those of the same names, all of which must be there; nothing is left half done."""
     check_arrays(targets, arrays, path)
@@ -190,18 +151,18 @@ def save_solver(path, solver):
         "t": optimizer.t,
         "rng": solver._rng.bit_generator.state,
     }
-    arrays = network_arrays(solver.model)
+    arrays = {**network_arrays(solver.model), **standardizer_arrays(solver.model)}
     arrays.update((f"optimizer/{name}", array) for name, array in optimizer.state.items())
     arrays.update((f"best/{name}", array) for name, array in solver._best.items())
     arrays.update((name, np.array(getattr(solver, name), np.float64)) for name in _HISTORIES)
     arrays["permutation"] = np.arange(len(solver.X_train)) if solver._permutation is None else solver._permutation
-    save(path, "state of training", header, arrays)
+    _archive.write(path, STATE, header, arrays)
 
 
 def restore_solver(path, solver):
     """Take up a state of training; see `numbanet.Solver.restore`."""
     optimizer = _optimizer(solver)
-    header, arrays = load(path, "state of training")
+    header, arrays = _archive.read(path, STATE)
     # All is read and checked before anything of it is taken up.
     try:
         for name, value in _solver_identity(solver).items():

@@ -7,8 +7,8 @@ from collections import OrderedDict
 
 import numpy as np
 
-from . import checkpoint, kernels
-from ._checks import all_finite, as_numeric, describe, float_dtype, integer, mapping, number, one_of, sequence
+from . import _archive, checkpoint, kernels
+from ._checks import all_finite, as_numeric, describe, float_dtype, integer, number, one_of, sequence
 from ._views import NamedViews, aligned_zeros
 from .data import Standardizer
 from .errors import CheckpointError
@@ -51,6 +51,8 @@ class Sequential:
     standardizer : numbanet.data.Standardizer or None
         How examples are standardised on their way into the network: None, as they are. Where it is set, all methods
         take examples as they come, a data set in memory is not copied, and `save` keeps it.
+    class_names, feature_names : tuple of str or None
+        What the classes and the features are called, where that is known; `save` keeps them.
 
     Raises
     ------
@@ -69,7 +71,7 @@ class Sequential:
         self.ops = self._checked_ops(kernels if ops is None else ops)
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else integer("seed", seed, 0, 2**63)
         self.fixed_dropout = False
-        self._standardizer = None
+        self._standardizer = self.class_names = self.feature_names = None
         self._programs, self._memory = OrderedDict(), np.empty(0, np.uint8)
         self.reg = reg
         self._declare()
@@ -322,7 +324,10 @@ class Sequential:
         """
         arrays = {**checkpoint.network_arrays(self), **checkpoint.standardizer_arrays(self)}
         arrays.update((f"extra/{name}", array) for name, array in (extra_arrays or {}).items())
-        checkpoint.save(path, "model", {"model": checkpoint.describe_model(self), "extra": extra or {}}, arrays)
+        names = {"class_names": self.class_names, "feature_names": self.feature_names}
+        extra = {**{name: list(value) for name, value in names.items() if value is not None}, **(extra or {})}
+        header = {"model": checkpoint.describe_model(self), "extra": extra}
+        _archive.write(path, checkpoint.MODEL, header, arrays)
 
     def __repr__(self):
         lines = [f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.loss_name!r}"]
@@ -383,7 +388,8 @@ class Sequential:
 def load_model(path, ops=None):
     """Read what `Sequential.save` wrote: (network, extra, dict of extra arrays).
 
-    The network is a `Sequential` with the layers and values of the one that was saved.
+    The network is a `Sequential` with the layers and values of the one that was saved. `path` may also be the folder of
+    a run of ``numbanet train``, or a state of training, of which comes the network that was best so far.
 
     Raises
     ------
@@ -391,9 +397,10 @@ def load_model(path, ops=None):
         Where the file is missing, damaged, or something else.
     """
     ops = Sequential._checked_ops(kernels if ops is None else ops)
-    header, arrays = checkpoint.load(path, "model")
+    path = checkpoint.model_file(path)
+    header, arrays = _archive.read(path, checkpoint.MODEL, checkpoint.STATE)
     try:
-        description, extra = header["model"], mapping("extra", header["extra"], "what was saved with the network")
+        description, extra, arrays = checkpoint.stored_network(header, arrays, path)
         layers = [checkpoint.described_layer(entry) for entry in description.pop("layers")]
         shape = Sequential._checked_shape(description.pop("input_shape"))
         declared = sum(math.prod(v.shape) for each in place(layers, shape) for v in (*each.parameters, *each.state))
@@ -402,6 +409,10 @@ def load_model(path, ops=None):
             raise ValueError(f"the layers take {declared} values, and the file has {stored}")
         model = Sequential(layers, shape, ops=ops, **description)
         model.standardizer = checkpoint.stored_standardizer(arrays)
+        model.class_names = checkpoint.stored_names(extra, "class_names", model.output_size)
+        model.feature_names = checkpoint.stored_names(extra, "feature_names")
+    except CheckpointError:
+        raise
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged header ({error!r})") from None
     checkpoint.fill(checkpoint.network_arrays(model), arrays, path)

@@ -1,14 +1,13 @@
 """Pictures of what a network for pictures has learnt, as PNG files, which need no other library."""
 
 import math
-import os
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from ._checks import float_array
+from ._files import write
 from .layers import ACTIVATIONS, Affine, Conv, Flatten
 from .models import Sequential
 
@@ -153,7 +152,7 @@ def write_png(path, picture):
     -----
     Source: ISO/IEC 15948, Portable Network Graphics, sections 5.3 and 11.2.
     """
-    path, picture = Path(path), np.ascontiguousarray(picture, np.uint8)
+    picture = np.ascontiguousarray(picture, np.uint8)
     height, width = picture.shape[:2]
     lines = np.zeros((height, 1 + picture.size // height), np.uint8)  # each begins with 0: no filter
     lines[:, 1:] = picture.reshape(height, -1)
@@ -162,12 +161,7 @@ def write_png(path, picture):
     content = b"\x89PNG\r\n\x1a\n"
     for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b"")):
         content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write(path, content)
 
 
 def _picture_shape(shape):

@@ -12,7 +12,7 @@ from time import perf_counter
 
 import numpy as np
 
-from . import checkpoint, optim
+from . import _files, checkpoint, optim
 from ._adapters import FlatUpdate, NamedUpdate, Network, OtherModel
 from ._checks import describe, integer, mapping, number
 from ._interrupts import CtrlC
@@ -229,7 +229,7 @@ class Solver:
     def run(self):
         """`train`, without the warning."""
         if self.checkpoint_name is not None:
-            checkpoint.check_writable(self._checkpoint_path(self.epoch + 1))
+            _files.check_writable(self._checkpoint_path(self.epoch + 1))
         self.num_iterations = (self.epoch + self.num_epochs) * self.iterations_per_epoch
         self._fallback = self._network.snapshot()
         self.interrupted, self._ctrl_c = False, CtrlC()

@@ -1,9 +1,13 @@
 """Networks and states of training in files: what comes back, and that of a bad file comes a CheckpointError."""
 
 import io
+import itertools
 import json
 import os
 import pickle
+import re
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -18,6 +22,7 @@ from numbanet import (
     BatchNorm,
     CheckpointError,
     Dropout,
+    Flatten,
     FullyConnectedNet,
     Layer,
     LayerNorm,
@@ -28,6 +33,7 @@ from numbanet import (
     SiLU,
     Solver,
     Tanh,
+    _archive,
 )
 from numbanet.models import load_model
 
@@ -77,12 +83,21 @@ def read(path):
 
 
 def write(path, arrays, **changed):
+    """An archive as of the first days, whose header lists no arrays: what else looks at them has its turn."""
     np.savez(path, **{**arrays, **changed})
     return path
 
 
 def header_of(arrays):
     return json.loads(str(arrays["numbanet"]))
+
+
+def unlisted(path):
+    """The members of an archive, and a header that does not list them."""
+    arrays = read(path)
+    header = header_of(arrays)
+    del header["arrays"]
+    return {**arrays, "numbanet": np.array(json.dumps(header))}
 
 
 # What comes back.
@@ -127,7 +142,7 @@ def test_the_standardizer_comes_back(tmp_path):
     again, _, arrays = load_model(tmp_path / "net.npz")
     assert not arrays
     np.testing.assert_array_equal(again.loss(X), net.loss(X))
-    kept = {name: array for name, array in read(tmp_path / "net.npz").items() if name != "standardizer/scale"}
+    kept = {name: array for name, array in unlisted(tmp_path / "net.npz").items() if name != "standardizer/scale"}
     half = write(tmp_path / "half.npz", kept)
     with pytest.raises(CheckpointError, match="damaged header .*missing scale"):
         load_model(half)
@@ -144,6 +159,69 @@ def test_a_network_can_be_saved_over_itself(tmp_path):
     for _ in range(2):
         net.save(tmp_path / "net.npz")
     assert [path.name for path in tmp_path.iterdir()] == ["net.npz"]
+
+
+def test_names_of_classes_and_features_come_back(tmp_path):
+    net = Sequential([Affine(2)], (3,), seed=0)
+    assert net.class_names is None
+    net.class_names, net.feature_names = ("no", "yes"), ("a", "b", "c")
+    net.save(tmp_path / "net.npz")
+    for _ in range(2):  # also from a network that was loaded
+        net = numbanet.load(tmp_path / "net.npz")
+        assert net.class_names == ("no", "yes")
+        assert net.feature_names == ("a", "b", "c")
+        net.save(tmp_path / "net.npz")
+    net.save(tmp_path / "net.npz", {"class_names": "ab", "feature_names": [1, 2, 3]})  # what is somebody's own
+    net = numbanet.load(tmp_path / "net.npz")
+    assert net.class_names is net.feature_names is None
+
+
+def test_the_folder_of_a_run_is_its_network(tmp_path):
+    every_layer().save(tmp_path / "model.npz")
+    assert numbanet.load(tmp_path).num_parameters == every_layer().num_parameters
+    (tmp_path / "model.npz").unlink()
+    with pytest.raises(CheckpointError, match=r"a folder without model.npz; expected a file, or a folder of numbanet"):
+        numbanet.load(tmp_path)
+
+
+def test_a_state_of_training_gives_the_best_network(tmp_path):
+    net = FullyConnectedNet([5], 64, 10, normalization="batchnorm", seed=0)
+    net.standardizer = numbanet.data.Standardizer.fit(X)
+    solver = Solver(net, DATA, update_rule="adam", batch_size=50, num_epochs=2, verbose=False)
+    solver.train()
+    best = net.loss(X)
+    net.params.flat[...] += 1  # the last is another
+    net.state.flat[...] += 1
+    solver.save(tmp_path / "state.npz")
+    loaded = numbanet.load(tmp_path / "state.npz")
+    np.testing.assert_array_equal(loaded.loss(X), best)
+    arrays = {name: array for name, array in unlisted(tmp_path / "state.npz").items() if "best/" not in name}
+    loaded = numbanet.load(write(tmp_path / "last.npz", arrays))  # as before the first epoch
+    np.testing.assert_array_equal(loaded.loss(X), net.loss(X))
+    arrays = {name: array for name, array in arrays.items() if "standardizer/" not in name}
+    with pytest.raises(CheckpointError, match=r"last.npz: a state of training without its standardizer; use Solver"):
+        numbanet.load(write(tmp_path / "last.npz", arrays))
+
+
+def test_a_state_of_training_keeps_the_best_epoch(state_file):
+    solver = trained()
+    fresh = trained(num_epochs=0)
+    fresh.restore(state_file)
+    assert fresh._best_epoch == solver._best_epoch > 0
+    assert fresh.best_val_acc == solver.best_val_acc
+
+
+def test_augmentation_is_part_of_a_state_of_training(tmp_path):
+    def solver(**options):
+        net = Sequential([Flatten(), Affine(10)], (1, 8, 8), seed=0)
+        augment = numbanet.data.Augment(**{"crop_padding": 1, "flip": True, "seed": 3, **options})
+        return Solver(net, DATA, augment=augment, verbose=False)
+
+    solver().save(tmp_path / "state.npz")
+    solver().restore(tmp_path / "state.npz")
+    for option in ({"crop_padding": 2}, {"flip": False}, {"seed": 4}):
+        with pytest.raises(CheckpointError, match="saved with augmentation"):
+            solver(**option).restore(tmp_path / "state.npz")
 
 
 # What cannot be saved.
@@ -274,9 +352,7 @@ def test_archives_that_are_something_else(arrays, tmp_path):
     assert_refused(path)
 
 
-def test_a_model_is_no_state_of_training_nor_the_other_way_round(model_file, state_file):
-    with pytest.raises(CheckpointError, match="expected a saved model, found 'state of training'"):
-        numbanet.load(state_file)
+def test_a_model_is_no_state_of_training(model_file):
     with pytest.raises(CheckpointError, match="expected a saved state of training, found 'model'"):
         trained(num_epochs=0).restore(model_file)
 
@@ -290,7 +366,7 @@ def test_a_pickle_inside_is_not_opened(model_file, tmp_path):
     for name in ("param/W1", "numbanet", "extra/mean"):
         bomb = np.empty(1, object)
         bomb[0] = Bomb()
-        path = write(tmp_path / "file.npz", read(model_file), **{name: bomb})
+        path = write(tmp_path / "file.npz", unlisted(model_file), **{name: bomb})
         assert_refused(path, "not a file written by numbanet, or damaged")
 
 
@@ -346,7 +422,188 @@ def test_an_array_that_is_read_in_part_is_checked_in_full(model_file, tmp_path):
     path, whole = tmp_path / "file.npz", model_file.read_bytes()
     assert whole.count(b"'shape': (3,)") == 1  # extra/mean
     path.write_bytes(whole.replace(b"'shape': (3,)", b"'shape': (2,)"))
-    assert_refused(path, "the checksum of extra/mean.npy is wrong")
+    assert_refused(path, "extra/mean.npy")
+
+
+def central_entries(content):
+    """Where the entries of a zip's directory begin."""
+    return [match.start() for match in re.finditer(b"PK\x01\x02", content)]
+
+
+@pytest.mark.parametrize("kind", ["model", "state"])
+def test_an_entry_that_hides_those_behind_it_is_noticed(kind, tmp_path):
+    # Each says how long the comment is that follows it; one that is too long swallows other entries, and zipfile gives
+    # the rest without a word.
+    solver = trained(num_epochs=0)
+    solver.model.standardizer = numbanet.data.Standardizer.fit(X)
+    path = tmp_path / "file.npz"
+    (solver.model if kind == "model" else solver).save(path)
+    whole, refused = path.read_bytes(), 0
+    entries = central_entries(whole)
+    assert len(entries) == len(read(path))
+    for at in entries[:-1]:
+        for bit in range(16):
+            changed = bytearray(whole)
+            changed[at + 32 + bit // 8] ^= 1 << bit % 8
+            path.write_bytes(changed)
+            with pytest.raises(CheckpointError):
+                numbanet.load(path) if kind == "model" else solver.restore(path)
+            refused += 1
+    assert refused == 16 * (len(entries) - 1) > 150
+
+
+def repacked(path, change, **options):
+    """The archive with other members: `change` is called with a dict of their raw bytes."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def swap(one, other):
+    def change(members):
+        members[one], members[other] = members[other], members[one]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda members: members.pop("standardizer/scale.npy"), "differ in standardizer/scale"),
+        (lambda members: members.pop("extra/mean.npy"), "differ in extra/mean"),
+        (lambda members: members.update({"extra/more.npy": members["extra/mean.npy"]}), "differ in extra/more"),
+        (lambda members: members.update({"readme.txt": b"hello"}), "readme.txt is there twice, or no array"),
+        (swap("param/gamma1.npy", "param/beta1.npy"), "param/gamma1 is .*, and should be"),
+        (swap("standardizer/mean.npy", "standardizer/scale.npy"), "standardizer/mean is .*, and should be"),
+    ],
+)
+def test_a_file_has_what_its_header_lists_and_nothing_else(change, message, tmp_path):
+    net = trained(num_epochs=0).model
+    net.standardizer = numbanet.data.Standardizer.fit(X)
+    net.save(tmp_path / "net.npz", extra_arrays={"mean": np.arange(3.0)})
+    repacked(tmp_path / "net.npz", lambda members: None)
+    assert numbanet.load(tmp_path / "net.npz").standardizer is not None
+    repacked(tmp_path / "net.npz", change)
+    assert_refused(tmp_path / "net.npz", message)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.float32(3),
+        np.zeros((0, 3)),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(12)[::-2],
+        np.array(["é", "ab"]),
+        np.array(True),
+        np.array(["2026-11-27"], "M8[D]"),
+        np.arange(3, dtype=">i2"),
+    ],
+    ids=str,
+)
+def test_arrays_of_all_kinds_come_back(array, tmp_path):
+    net = every_layer()
+    net.save(tmp_path / "net.npz", extra_arrays={"x": array})
+    again = load_model(tmp_path / "net.npz")[2]["x"]
+    assert again.dtype == array.dtype
+    assert again.shape == array.shape
+    assert again.flags.writeable
+    np.testing.assert_array_equal(again, array)
+
+
+# Files that would take more memory than they are large.
+
+MEMORY = """
+import pathlib, resource, sys
+import numpy, numbanet
+unit = 1 if sys.platform == "darwin" else 1024
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+for path in sys.argv[1:]:
+    try:
+        numbanet.load(path)
+    except numbanet.CheckpointError as error:
+        print(pathlib.Path(path).name, str(error).partition("damaged ")[2])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - before) >> 20)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage")
+def test_a_small_file_takes_little_memory(model_file, tmp_path):
+    size = 64 << 20
+    paths = {name: tmp_path / f"{name}.npz" for name in ("unknown", "header", "claim", "overlap")}
+    for path in paths.values():
+        path.write_bytes(model_file.read_bytes())
+    start = io.BytesIO()
+    np.lib.format.write_array_header_1_0(start, {"descr": "|u1", "fortran_order": False, "shape": (size,)})
+    with zipfile.ZipFile(paths["unknown"], "a", zipfile.ZIP_DEFLATED) as archive, archive.open("x.npy", "w") as file:
+        file.write(start.getvalue())
+        for _ in range(size >> 20):
+            file.write(bytes(1 << 20))
+    text = np.array(json.dumps("[" * (5 << 20)))
+    write(paths["header"], {"numbanet": text})
+    repacked(paths["claim"], lambda members: members.update({"extra/mean.npy": start.getvalue()}))
+    repacked(paths["overlap"], lambda members: members.update({f"extra/{i:03d}.npy": b"" for i in range(999)}))
+    content = bytearray(paths["overlap"].read_bytes())
+    entries = central_entries(content)
+    large = next(at for at in entries if content[at + 46 :].startswith(b"param/W1"))
+    for at in entries:  # every entry is the largest one
+        if content[at + 46 :].startswith(b"extra/"):
+            content[at + 16 : at + 28], content[at + 42 : at + 46] = (
+                content[large + 16 : large + 28],
+                content[large + 42 : large + 46],
+            )
+    paths["overlap"].write_bytes(content)
+    done = subprocess.run([sys.executable, "-c", MEMORY, *map(str, paths.values())], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    unknown, header, claim, overlap, megabytes = done.stdout.splitlines()
+    assert paths["unknown"].stat().st_size < 1 << 20
+    assert unknown == "unknown.npz (x.npy is compressed, as numbanet's files are not)"
+    assert header.startswith("header.npz (its header takes 20,")
+    assert claim.startswith("claim.npz (extra/mean.npy is not what it says it is, uint8 of shape (67108864,)")
+    assert overlap == "overlap.npz (its entries overlap)"
+    assert int(megabytes) < 32
+
+
+def test_a_header_that_no_file_would_be_read_with_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match=r"takes 20,.* bytes as JSON .*; save large data as arrays"):
+        every_layer().save(tmp_path / "net.npz", {"text": "x" * 5_000_000})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["model", "state"])
+def test_every_truncation_and_ten_thousand_flipped_bits(kind, tmp_path):
+    solver = trained(num_epochs=1)
+    solver.model.standardizer = numbanet.data.Standardizer.fit(X)
+    path = tmp_path / "file.npz"
+    (solver.model if kind == "model" else solver).save(path)
+    whole, rng, refused, tried = path.read_bytes(), np.random.default_rng(1), 0, 0
+    header, arrays = _archive.read(path, "model", "state of training")
+    cut = ((f"cut at {at}", whole[:at]) for at in range(len(whole)))
+
+    def flipped():
+        for place in rng.choice(len(whole) * 8, 10_000, replace=False):
+            changed = bytearray(whole)
+            changed[place // 8] ^= 1 << int(place % 8)
+            yield f"bit {place}", changed
+
+    for what, content in itertools.chain(cut, flipped()):
+        path.write_bytes(content)
+        tried += 1
+        try:
+            numbanet.load(path)
+            again, found = _archive.read(path, "model", "state of training")
+        except CheckpointError:
+            refused += 1
+            continue
+        assert again == header, what
+        assert list(found) == list(arrays), what
+        assert all(found[name].tobytes() == arrays[name].tobytes() for name in arrays), what
+    print(f"{kind}: {refused:,} of {tried:,} refused, {tried - refused:,} harmless")
+    assert refused > len(whole) + 5_000
 
 
 def corrupt_member(path, name, change):
@@ -475,7 +732,7 @@ def drop(*keys):
     ],
 )
 def test_headers_of_models_that_lie(change, model_file, tmp_path):
-    arrays = read(model_file)
+    arrays = unlisted(model_file)
     header = header_of(arrays)
     change(header)
     path = write(tmp_path / "file.npz", arrays, numbanet=np.array(json.dumps(header)))
@@ -513,7 +770,7 @@ def test_headers_of_models_that_lie(change, model_file, tmp_path):
     ],
 )
 def test_headers_of_states_that_lie(change, state_file, tmp_path):
-    arrays = read(state_file)
+    arrays = unlisted(state_file)
     header = header_of(arrays)
     change(header)
     path = write(tmp_path / "file.npz", arrays, numbanet=np.array(json.dumps(header)))
@@ -554,7 +811,7 @@ def test_headers_of_states_that_lie(change, state_file, tmp_path):
     ],
 )
 def test_arrays_that_do_not_fit(kind, name, value, model_file, state_file, tmp_path):
-    arrays = read(model_file if kind == "model" else state_file)
+    arrays = unlisted(model_file if kind == "model" else state_file)
     del arrays[name]
     if value is not None:
         arrays[name] = value

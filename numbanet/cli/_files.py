@@ -2,13 +2,13 @@
 
 import contextlib
 import itertools
-import os
 from pathlib import Path
 
-from .. import checkpoint
+from .. import _files
+from ..checkpoint import RUN_MODEL
 from ._status import UsageError
 
-MODEL, HISTORY, RECORD = "model.npz", "history.csv", "run.json"
+MODEL, HISTORY, RECORD = RUN_MODEL, "history.csv", "run.json"
 
 
 @contextlib.contextmanager
@@ -67,17 +67,11 @@ def check_writable(path, option="--output"):
     if Path(path).is_dir():
         raise UsageError(f"{option}: {path} is a folder; expected the name of a file")
     try:
-        checkpoint.check_writable(path)
+        _files.check_writable(path)
     except OSError as error:
         raise UsageError(f"{option}: cannot write {path}: {error.strerror}") from None
 
 
 def write_text(path, text):
-    """Write a file beside its final name first, so that none is ever half written under it."""
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a file that is whole or not there."""
+    _files.write(path, text.encode())

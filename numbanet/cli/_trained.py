@@ -53,9 +53,9 @@ class Trained:
             trained = cls(
                 model,
                 _names(extra["class_names"]),
-                extra["feature_names"] and _names(extra["feature_names"]),
-                extra["target"],
-                dict(extra["about"]),
+                model.feature_names,
+                extra.get("target"),
+                dict(extra.get("about", {})),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: lacks what numbanet train stores with a network: names ({error})") from None
