@@ -11,11 +11,29 @@ from . import kernels, optim
 from ._checks import all_finite, as_numeric, describe, mapping
 
 
+class FlatModel:
+    """What numbanet's own networks are told by: their parameters are one flat array, and so are their gradients."""
+
+
+def adapted(model):
+    """What the Solver asks of `model`."""
+    return Network(model) if isinstance(model, FlatModel) else OtherModel(model)
+
+
 class Network:
-    """What the Solver asks of one of numbanet's networks."""
+    """What the Solver asks of one of numbanet's networks.
+
+    A subclass may have methods of its own. It is trained by its `train_batch`, else by its `loss`, and measured by its
+    `score`, which goes by its `predict` and `loss`. Where it has a training loss of its own, that of other examples in
+    inference is not known.
+    """
+
+    flat = True  # updated as one array
 
     def __init__(self, model):
         self.model, self.params, self.grads, self.ops = model, model.params, model.grads, model.ops
+        self.has_loss = not model.overrides("loss", "train_batch")
+        self._own_loss = model.overrides("loss") and not model.overrides("train_batch")
 
     def check(self, x_name, X, y_name, y):
         X = self.model.check_examples(x_name, X)
@@ -24,10 +42,26 @@ class Network:
         return X, y
 
     def loss(self, X, y, rows, gather):
-        return self.model.train_batch(X, y, rows, gather)
+        if not self._own_loss:
+            return self.model.train_batch(X, y, rows, gather)
+        loss, grads = _own_loss(self.model, X, y, rows, gather)
+        for name, gradient in grads.items():
+            self.grads[name] = gradient
+        return loss
 
-    def score(self, X, y, batch_size):
+    def score(self, X, y, batch_size=100):
         return self.model.score(X, y)
+
+    def measure(self, X, y):
+        """Mean loss of examples in inference, NaN where it is not known, and their score."""
+        if not self.has_loss:
+            return math.nan, self.model.score(X, y)
+        loss, score = self.model.evaluate(X, y)
+        return loss, self.model.score(X, y) if self.model.overrides("score") else score
+
+    def learns_from(self, count):
+        """Whether so few examples make a batch: not one alone, for batch normalisation."""
+        return self.model.learns_from(count)
 
     def first_non_finite(self):
         return self.model.first_non_finite()
@@ -47,6 +81,8 @@ class Network:
 
 class OtherModel:
     """The same of any object with `params` and ``loss(X, y)``, as in the course."""
+
+    flat, has_loss = False, False
 
     def __init__(self, model):
         for name in ("params", "loss"):
@@ -73,20 +109,10 @@ class OtherModel:
         return X, y
 
     def loss(self, X, y, rows, gather):
-        if gather is None:
-            batch = X[rows]
-        else:
-            batch = np.empty((len(rows), *X.shape[1:]), X.dtype if X.dtype.kind == "f" else np.float64)
-            gather(X, rows, batch)
-        result = self.model.loss(batch, y[rows])
-        if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(f"model: loss(X, y) must return (loss, grads), got {describe(result)}")
-        loss, self.grads = result
-        if missing := [name for name in self.params if name not in self.grads]:
-            raise ValueError(f"model: loss(X, y) gave no gradient for {', '.join(missing)}")
-        return float(loss)
+        loss, self.grads = _own_loss(self.model, X, y, rows, gather)
+        return loss
 
-    def score(self, X, y, batch_size):
+    def score(self, X, y, batch_size=100):
         right = 0
         for start in range(0, len(X), batch_size):
             scores = np.asarray(self.model.loss(X[start : start + batch_size]))
@@ -94,6 +120,13 @@ class OtherModel:
                 return math.nan
             right += int(np.sum(np.argmax(scores, axis=1) == y[start : start + batch_size]))
         return right / len(X)
+
+    def measure(self, X, y):
+        """As of `Network`: ``loss(X, y)`` trains, and has penalties, so that there is only the score."""
+        return math.nan, self.score(X, y)
+
+    def learns_from(self, count):
+        return True
 
     def first_non_finite(self):
         for name, w in self.params.items():
@@ -109,12 +142,41 @@ class OtherModel:
             self.params[name] = w.copy()
 
 
+def _own_loss(model, X, y, rows, gather):
+    """Loss and gradients of a batch by a model's own ``loss(X, y)``."""
+    if gather is None:
+        batch = X[rows]
+    else:
+        batch = np.empty((len(rows), *X.shape[1:]), X.dtype if X.dtype.kind == "f" else np.float64)
+        gather(X, rows, batch)
+    result = model.loss(batch, y[rows])
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise TypeError(f"model: loss(X, y) must return (loss, grads), got {describe(result)}")
+    loss, grads = result
+    if missing := [name for name in model.params if name not in grads]:
+        raise ValueError(f"model: loss(X, y) gave no gradient for {', '.join(missing)}")
+    return float(loss), grads
+
+
 class FlatUpdate:
     """One of numbanet's rules on one of its networks: all parameters are updated as one array."""
 
     def __init__(self, network, rule, config):
         self.params, self.grads, self.model = network.params.flat, network.grads.flat, network.model
         self.optimizer = optim.Optimizer(rule, self.params.size, self.model.dtype, self.model.ops, **config)
+        self._steps = {}  # by the size of a batch: the last of an epoch may be smaller
+
+    @property
+    def state(self):
+        """What a copy goes on from."""
+        return self.optimizer.options, self.optimizer.t, self.optimizer.state
+
+    @state.setter
+    def state(self, values):
+        options, self.optimizer.t, state = values
+        self.optimizer.options = dict(options)
+        for name, value in state.items():
+            self.optimizer.state[name][...] = value
 
     @property
     def learning_rate(self):
@@ -132,8 +194,8 @@ class FlatUpdate:
 
     def without_python(self, X, y, batch, augment):
         """Steps of training as one call, or None; see `numbanet.Sequential.training_steps`."""
-        self._steps = self.model.training_steps(X, y, batch, self.optimizer, augment)
-        return self._steps
+        self._steps[batch] = self.model.training_steps(X, y, batch, self.optimizer, augment)
+        return self._steps[batch]
 
 
 class NamedUpdate:
@@ -142,6 +204,15 @@ class NamedUpdate:
     def __init__(self, network, rule, config):
         self.network, self.rule = network, rule
         self.configs = {name: dict(config) for name in network.params}
+
+    @property
+    def state(self):
+        """What a copy goes on from."""
+        return self.configs
+
+    @state.setter
+    def state(self, configs):
+        self.configs = configs
 
     @property
     def learning_rate(self):

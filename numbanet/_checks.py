@@ -136,6 +136,13 @@ def one_of(name, value, options):
     return value
 
 
+def boolean(name, value):
+    """`value`, where it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: expected True or False, got {describe(value)}")
+    return bool(value)
+
+
 def sequence(name, value, of):
     """`value` as a list; `of` says in the message what it should hold."""
     if isinstance(value, (str, bytes)) or not np.iterable(value):
@@ -148,3 +155,10 @@ def mapping(name, value, of):
     if not isinstance(value, Mapping):
         raise TypeError(f"{name}: expected a dict of {of}, got {describe(value)}")
     return value
+
+
+def known_keys(name, given, known):
+    """Refuse a mapping with a key that is not among `known`."""
+    for key in given:
+        if key not in known:
+            raise ValueError(f"{name}: expected {', '.join(known)}, got {key!r}{did_you_mean(key, known, repr)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu")
 NORMALIZATIONS = ("batchnorm", "layernorm")
+MONITORS = ("val_loss", "val_accuracy")  # the lowest is the best of one, the highest of the other
 INITIALIZERS = (
     "zeros",
     "ones",

@@ -1,5 +1,6 @@
 """Networks and training states in files (`_archive`): what is stored of them, and how they are set up again."""
 
+import copy
 import dataclasses
 import zlib
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from . import _archive, optim
-from ._checks import float_array, integer, mapping, number
+from ._checks import float_array, integer, mapping
 from .data import Standardizer
 from .errors import CheckpointError
 from .layers import LAYERS
@@ -132,11 +133,12 @@ def _solver_identity(solver):
         "update_rule": solver.update_rule,
         "training examples": len(solver.X_train),
         "batch_size": solver.batch_size,
+        "drop_last": solver.drop_last,
         "augmentation": solver.augment and dataclasses.asdict(solver.augment),
     }
 
 
-_HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
+_HISTORIES = ("loss_history", "train_acc_history", "val_acc_history", "val_loss_history")
 
 
 def save_solver(path, solver):
@@ -145,11 +147,11 @@ def save_solver(path, solver):
     header = {
         "identity": _solver_identity(solver),
         "iteration": solver.iteration,
-        "best_val_acc": solver.best_val_acc,
-        "best_epoch": solver._best_epoch,
+        "best": solver._choice.to_dict(),
         "options": optimizer.options,
         "t": optimizer.t,
         "rng": solver._rng.bit_generator.state,
+        "sample_rng": solver._sample_rng.bit_generator.state,
     }
     arrays = {**network_arrays(solver.model), **standardizer_arrays(solver.model)}
     arrays.update((f"optimizer/{name}", array) for name, array in optimizer.state.items())
@@ -170,11 +172,11 @@ def restore_solver(path, solver):
             if saved != value:
                 raise CheckpointError(f"{path}: saved with {name} {saved}, but the solver has {value}")
         iteration, t = integer("iteration", header["iteration"], 0), integer("t", header["t"], 0)
-        best_epoch = integer("best_epoch", header["best_epoch"], 0)
-        best_val_acc = number("best_val_acc", header["best_val_acc"])
+        choice = copy.copy(solver._choice)
+        choice.take_up(header["best"])
         options = optim.check_options(solver.update_rule, header["options"])
-        rng = np.random.default_rng(0)
-        rng.bit_generator.state = header["rng"]
+        rng, sample_rng = np.random.default_rng(0), np.random.default_rng(0)
+        rng.bit_generator.state, sample_rng.bit_generator.state = header["rng"], header["sample_rng"]
         histories = {name: float_array(name, arrays[name], np.float64, ndim=1).tolist() for name in _HISTORIES}
         permutation = arrays["permutation"]
         if len(histories["loss_history"]) != iteration:
@@ -193,10 +195,10 @@ def restore_solver(path, solver):
     targets.update((f"optimizer/{name}", array) for name, array in optimizer.state.items())
     fill(targets, arrays, path)
     solver.iteration = solver._measured = iteration
-    solver.best_val_acc, solver._best_epoch, solver._best = best_val_acc, best_epoch, best
+    solver._choice, solver._best = choice, best
     for name, values in histories.items():
         setattr(solver, name, values)
-    solver._permutation, solver._rng = permutation, rng
+    solver._permutation, solver._rng, solver._sample_rng = permutation, rng, sample_rng
     optimizer.options, optimizer.t = options, t
 
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 import numpy as np
 
 from . import _archive, checkpoint, kernels
+from ._adapters import FlatModel
 from ._checks import all_finite, as_numeric, describe, float_dtype, integer, number, one_of, sequence
 from ._views import NamedViews, aligned_zeros
 from .data import Standardizer
@@ -22,7 +23,7 @@ INFERENCE_VALUES = 1 << 22  # so that no layer gives more values at a time
 KEPT_PROGRAMS = 8  # batch sizes for which the buffers are kept
 
 
-class Sequential:
+class Sequential(FlatModel):
     """A network: layers one after the other.
 
     Parameters
@@ -150,6 +151,10 @@ class Sequential:
         """(layer index, local name) of each parameter that the L2 penalty applies to; none where `reg` is 0."""
         return [key for key, full in self.names.items() if self._variables[full].decays] if self.reg else []
 
+    def overrides(self, *names):
+        """Whether a subclass, or this object, has a method of its own in the place of one of these."""
+        return any(getattr(getattr(self, name), "__func__", None) is not getattr(Sequential, name) for name in names)
+
     # What a user calls.
 
     @property
@@ -245,7 +250,7 @@ class Sequential:
         `X` and `y` must have passed the checks, and `optimizer` be one for this network. See
         `numbanet.training_steps.TrainingSteps` for how to call it.
         """
-        if type(self).train_batch is not Sequential.train_batch:
+        if self.overrides("loss", "train_batch"):
             return None  # somebody's own steps
         return self._program(batch, training=True).training_steps(X, y, optimizer, augment)
 
@@ -260,21 +265,23 @@ class Sequential:
     def score(self, X, y):
         """Accuracy for classes, the coefficient of determination R² for squared error; 1 is perfect.
 
-        NaN where a score is NaN or infinite, though the examples are not.
+        Binary cross-entropy takes a target above 0.5 for a 1. NaN where a score of the network is NaN or infinite,
+        though the examples are not, and for an R² that is undefined, since the targets do not vary or there is a single
+        one.
+        """
+        return self.evaluate(X, y)[1]
+
+    def evaluate(self, X, y):
+        """Mean loss of the examples in inference, without the L2 penalty, and `score`; both NaN where it is NaN for
+        what the network gives.
         """
         X = self.check_examples("X", X)
         y = self.check_targets("y", y, len(X))
-        scores = self._scores(X)
+        scores = self.loss(X)
         if not np.isfinite(scores).all():
-            return math.nan  # a network that has diverged has no accuracy, not a poor one
-        if self.objective.classifies:
-            prediction = self.objective.predict(scores)
-            return float(np.mean(prediction == y.reshape(prediction.shape)))
-        y, scores = y.astype(np.float64), scores.astype(np.float64)
-        total = np.square(y - y.mean(axis=0)).sum()
-        with np.errstate(over="ignore"):  # far off is minus infinity
-            residual = np.square(y - scores).sum()
-        return float(1 - residual / total) if total else float(residual == 0)
+            return math.nan, math.nan  # a network that has diverged has no accuracy, not a poor one
+        prediction = self.predict(X) if self.overrides("predict") else self.objective.predict(scores)
+        return self.objective.loss(scores, y, self.ops), self.objective.score(prediction, y)
 
     def check_examples(self, name, X):
         """`X` as numbers of a shape that this network takes; the values are looked at on their way in."""
@@ -301,6 +308,14 @@ class Sequential:
     def check_targets(self, name, y, count):
         """`y` as the loss takes it, for `count` examples."""
         return self.objective.check_targets(name, y, count, self.output_size, self.dtype)
+
+    def learns_from(self, count):
+        """Whether a batch of so many examples can be trained on: not one alone, for batch normalisation."""
+        try:
+            self._program(count, training=True)
+        except ValueError:
+            return False
+        return True
 
     def first_non_finite(self):
         """Where NaN or infinity first shows in the training pass that was run last, in words."""

@@ -1,8 +1,12 @@
 """What a network is trained for: which loss, which targets it takes, and what its scores mean."""
 
+import math
+
 import numpy as np
 
 from ._checks import all_finite, as_numeric, class_labels, float_array
+
+BATCH = 512  # rows that a loss is computed of at a time
 
 
 class Objective:
@@ -21,6 +25,16 @@ class Objective:
     def __init__(self, operation):
         self.operation = operation
 
+    def loss(self, scores, y, ops):
+        """Mean loss of any number of examples, L2 penalty left out: float."""
+        operation, total = getattr(ops, self.operation), 0.0
+        dscores = np.empty_like(scores[:BATCH])  # not wanted, but what the operation writes
+        for start in range(0, len(scores), BATCH):
+            rows = slice(start, start + BATCH)
+            count = len(scores[rows])
+            total += count * float(operation(scores[rows], y[rows], dscores[:count]))
+        return total / len(scores)
+
 
 class Classification(Objective):
     """Softmax and SVM: one score for each class, labels 0 to C-1."""
@@ -34,6 +48,10 @@ class Classification(Objective):
     def predict(self, scores):
         """The label with the highest score, shape (N,)."""
         return scores.argmax(axis=1)
+
+    def score(self, prediction, y):
+        """Accuracy: the part of the examples that are right."""
+        return float(np.mean(prediction == y))
 
     def probabilities(self, scores, ops):
         """Softmax probabilities, shape (N, C), in the place of the scores."""
@@ -68,6 +86,15 @@ class Regression(_PerOutput):
         """The scores, shape (N, M), or (N,) where there is one output."""
         return self._squeezed(scores)
 
+    def score(self, prediction, y):
+        """R², the coefficient of determination; NaN where the targets do not vary, a single one among them."""
+        if (y == y[0]).all():  # the mean of equal numbers may be another by a rounding
+            return math.nan
+        y, prediction = y.astype(np.float64), prediction.reshape(y.shape).astype(np.float64)
+        total = np.square(y - y.mean(axis=0)).sum()
+        with np.errstate(over="ignore", divide="ignore"):  # far off is minus infinity
+            return float(1 - np.square(y - prediction).sum() / total)
+
     def probabilities(self, scores, ops):
         raise ValueError("a network trained with squared error predicts values, not probabilities")
 
@@ -86,6 +113,10 @@ class BinaryClassification(_PerOutput):
     def predict(self, scores):
         """0 or 1 for each output, shape (N, M), or (N,) where there is one output."""
         return self._squeezed((scores > 0).astype(np.int64))
+
+    def score(self, prediction, y):
+        """Accuracy: the part of the answers that are right, where a target above 0.5 means 1."""
+        return float(np.mean(prediction.reshape(y.shape) == (y > 0.5)))
 
     def probabilities(self, scores, ops):
         """Probability of 1 for each output, shape (N, M), in the place of the scores."""

@@ -8,7 +8,7 @@ dictionary, as in CS231n: ``next_w, config = adam(w, dw, config)``.
 import numpy as np
 
 from . import kernels
-from ._checks import common_dtype, describe, did_you_mean, float_array, integer, mapping, number
+from ._checks import common_dtype, describe, did_you_mean, float_array, integer, known_keys, mapping, number
 from ._names import RULES
 from ._views import aligned_zeros
 from .kernels._threads import in_force
@@ -30,7 +30,7 @@ def check_options(name, given):
     mapping("optim_config", given, f"options of {name!r}")
     for key, value in given.items():
         if key not in options:
-            hint = did_you_mean(key, options)
+            hint = did_you_mean(key, options, repr)
             raise ValueError(f"optim_config: {name!r} has the options {', '.join(options)}, got {key!r}{hint}")
         if key == "epsilon_inside_root":
             if not isinstance(value, (bool, np.bool_)):
@@ -99,6 +99,7 @@ def _function(name):
         w = float_array("w", w, dtype)
         dw = float_array("dw", dw, dtype, shape=w.shape)
         config = {} if config is None else mapping("config", config, "options and state")
+        known_keys("config", config, (*rule.options, *rule.state, *(("t",) if "t" in rule.scalars else ())))
         for key, default in rule.options.items():
             config.setdefault(key, default)
         options = check_options(name, {key: config[key] for key in rule.options})

@@ -13,14 +13,55 @@ from time import perf_counter
 import numpy as np
 
 from . import _files, checkpoint, optim
-from ._adapters import FlatUpdate, NamedUpdate, Network, OtherModel
-from ._checks import describe, integer, mapping, number
+from ._adapters import FlatUpdate, NamedUpdate, adapted
+from ._best import Best
+from ._checks import as_numeric, boolean, describe, integer, known_keys, mapping, number
 from ._interrupts import CtrlC
 from .data import Augment
 from .errors import TrainingDiverged
 
 CALL_SECONDS = 0.02  # that steps without Python take at once, so that Ctrl-C and callbacks need not wait for long
 SLOW_SECONDS = 0.05  # of one step, from which Python may as well call the operations, and be interrupted between them
+LARGE = 30  # inputs or targets beyond that are not scaled to unit variance
+DATA = ("X_train", "y_train", "X_val", "y_val")
+
+
+def _examples(part):
+    """A property: the examples of a part of the data; others may take their place, as many and of the same kind."""
+    name, targets = f"_X_{part}", f"_y_{part}"
+
+    def replace(solver, X):
+        _same_count(f"X_{part}", X, getattr(solver, name))
+        checked, _ = solver._checked(part, X, getattr(solver, targets))
+        setattr(solver, name, checked.reshape(getattr(solver, name).shape))
+
+    return property(lambda solver: getattr(solver, name), replace)
+
+
+def _targets(part):
+    """The same of the targets, which can be looked at, but not written into."""
+    name, examples = f"_y_{part}", f"_X_{part}"
+
+    def get(solver):
+        targets = getattr(solver, name)
+        if targets is not None:
+            targets = targets.view()
+            targets.flags.writeable = False
+        return targets
+
+    def replace(solver, y):
+        _same_count(f"y_{part}", y, getattr(solver, name))
+        setattr(solver, name, solver._checked(part, getattr(solver, examples), y)[1])
+
+    return property(get, replace)
+
+
+def _same_count(name, new, old):
+    if old is None:
+        raise ValueError(f"{name}: this solver was made without validation data; make another with them")
+    count = len(as_numeric(name, new)) if np.ndim(new) else 0
+    if count != len(old):
+        raise ValueError(f"{name}: expected {len(old)} rows as before, got {count}; make another Solver for others")
 
 
 class Solver:
@@ -32,7 +73,8 @@ class Solver:
         One of numbanet's networks; or any object with a dict `params` of arrays and a method ``loss(X, y)`` that
         returns ``(loss, grads)``, and scores where ``y`` is left out.
     data : dict
-        ``X_train``, ``y_train`` and, optionally, ``X_val``, ``y_val``; examples along the first axis.
+        ``X_train``, ``y_train`` and, optionally, ``X_val``, ``y_val``; examples along the first axis. Integer labels
+        are copied, so that nobody can change them once they have been checked.
     update_rule : str or callable
         A name from `numbanet.optim.RULES`, or a function ``(w, dw, config) -> (next_w, config)``.
     optim_config : dict
@@ -40,12 +82,25 @@ class Solver:
     lr_decay : float
         The learning rate is multiplied by it after each epoch.
     batch_size, num_epochs : int
-        Every epoch goes through a new permutation of the training data; what does not fill a batch is left out, other
-        examples each time. A batch never exceeds the training data.
+        Every epoch goes through a new permutation of the training data. A batch never exceeds the training data, and
+        the last of an epoch is the smaller one that is left; a single example that batch normalisation could not learn
+        from is left out, another one each time.
+    drop_last : bool
+        Whether to leave out what does not fill a batch, other examples each time.
     num_train_samples, num_val_samples : int or None
-        How many examples the accuracies are measured on; None is all.
+        How many examples, drawn at random, the accuracies that are reported are measured on; None is all. The
+        validation loss is always that of all.
+    monitor : {"val_loss", "val_accuracy"}, optional
+        What tells the best epoch, of equally good ones the last: the lowest validation loss (without penalty and
+        dropout), or the highest validation accuracy. By default the loss, or the accuracy of a model with a `loss` of
+        its own, which cannot be asked for that of examples it does not learn from. What is not finite is never the
+        best, an R² among it that is undefined.
     patience : int, optional
-        Stop after that many epochs without a better validation accuracy; needs validation data.
+        Stop after that many epochs without a gain in `monitor`; needs validation data.
+    min_delta : float
+        A gain by less than that does not count for `patience`.
+    restore_best_weights : bool
+        Whether the model has the parameters of the best epoch at the end of `train`, or those of the last step.
     augment : numbanet.data.Augment, optional
         Random crops and mirror images of the training pictures, new ones for each batch.
     checkpoint_name : str, optional
@@ -65,10 +120,15 @@ class Solver:
     ----------
     loss_history : list of float
         One entry for each step, L2 penalty included.
-    train_acc_history, val_acc_history : list of float
-        Accuracy (R² for squared error) after the first step and after each epoch; NaN where scores are not finite.
-    best_val_acc : float
+    train_acc_history, val_acc_history, val_loss_history : list of float
+        Accuracy (R² for squared error) and validation loss after the first step and after each epoch; NaN where scores
+        are not finite, and where there is none.
+    best_epoch : int or None
+        The best so far by `monitor`; 0 is before the end of the first, None is none.
+    best_val_loss, best_val_acc : float
+        As measured there; inf and -inf while there is none.
     best_params : dict of ndarray
+        The parameters there.
     epoch, iteration, num_iterations : int
         Epochs and steps that are done, and steps to do in all.
     interrupted : bool
@@ -81,6 +141,10 @@ class Solver:
         options that are unknown or out of range: all before anything runs.
     """
 
+    X_train, y_train = _examples("train"), _targets("train")
+    X_val, y_val = _examples("val"), _targets("val")
+    _data_keys, _first_of_equals = DATA, False  # otherwise in the course
+
     def __init__(
         self,
         model,
@@ -91,9 +155,13 @@ class Solver:
         lr_decay=1.0,
         batch_size=100,
         num_epochs=10,
+        drop_last=False,
         num_train_samples=1000,
         num_val_samples=None,
+        monitor=None,
         patience=None,
+        min_delta=0.0,
+        restore_best_weights=True,
         augment=None,
         checkpoint_name=None,
         seed=None,
@@ -110,12 +178,15 @@ class Solver:
         self.num_train_samples = _optional_count("num_train_samples", num_train_samples)
         self.num_val_samples = _optional_count("num_val_samples", num_val_samples)
         self.patience = _optional_count("patience", patience)
+        self.drop_last = boolean("drop_last", drop_last)
+        self.restore_best_weights = boolean("restore_best_weights", restore_best_weights)
         self.on_step, self.on_epoch = _optional_callable("on_step", on_step), _optional_callable("on_epoch", on_epoch)
         self.on_progress = _optional_callable("on_progress", on_progress)
         self.print_every, self.verbose = integer("print_every", print_every, 1), verbose
         self.update_rule = update_rule
         self.optim_config = dict(mapping("optim_config", optim_config or {}, "options of the update rule"))
         self._prepare()
+        self.monitor, self.min_delta = self._checked_monitor(monitor), min_delta
         self._take_data(data)
         self._take_augment(augment)
         if patience is not None and self.X_val is None:
@@ -129,7 +200,9 @@ class Solver:
                 raise TypeError(f"checkpoint_name: {error}") from None
         if seed is None:
             seed = getattr(model, "seed", None)
-        self._rng = np.random.default_rng(seed if seed is None else integer("seed", seed, 0))
+        seed = np.random.SeedSequence().entropy if seed is None else integer("seed", seed, 0)
+        self._rng = np.random.default_rng(seed)  # of the order of the examples alone
+        self._sample_rng = np.random.default_rng([seed, 1])
         self._permutation = None
 
     def _prepare(self):
@@ -137,52 +210,75 @@ class Solver:
         model, rule = self.model, self.update_rule
         if isinstance(model, type):
             raise TypeError(f"model: expected a model, got the class; write {model.__name__}(...)")
-        own = hasattr(model, "train_batch")
-        self._network = Network(model) if own else OtherModel(model)
+        self._network = adapted(model)
         if isinstance(rule, str):
             optim.check_options(rule, self.optim_config)
-            rule = rule if own else getattr(optim, rule)
+            rule = rule if self._network.flat else getattr(optim, rule)
         elif not callable(rule):
             raise TypeError(f"update_rule: expected a name or a function (w, dw, config), got {describe(rule)}")
         self._rule = rule
 
+    def _checked_monitor(self, monitor):
+        if monitor is None:
+            return "val_loss" if self._network.has_loss else "val_accuracy"
+        if monitor == "val_loss" and not self._network.has_loss:
+            raise ValueError(
+                f"monitor: {type(self.model).__name__} has a loss of its own, which trains; its validation loss is not "
+                "known. Expected 'val_accuracy'"
+            )
+        return monitor
+
     def _take_data(self, data):
         mapping("data", data, "X_train, y_train and, optionally, X_val, y_val")
-        known = ("X_train", "y_train", "X_val", "y_val")
-        for name in known[:2]:
+        known_keys("data", data, self._data_keys)
+        for name in DATA[:2]:
             if name not in data:
                 came = ", ".join(map(str, data)) or "nothing"
-                raise ValueError(f"data: expected {', '.join(known)}; {name} is missing among {came}")
+                raise ValueError(f"data: expected {', '.join(DATA)}; {name} is missing among {came}")
         if ("X_val" in data) != ("y_val" in data):
             raise ValueError("data: X_val and y_val go together")
-        self.X_train, self.y_train = self._network.check("X_train", data["X_train"], "y_train", data["y_train"])
-        self.X_val = self.y_val = None
+        self._X_train, self._y_train = self._checked("train", data["X_train"], data["y_train"])
+        self._X_val = self._y_val = None
         if "X_val" in data:
-            self.X_val, self.y_val = self._network.check("X_val", data["X_val"], "y_val", data["y_val"])
-        self._batch = min(self.batch_size, len(self.X_train))
-        self.iterations_per_epoch = len(self.X_train) // self._batch
+            self._X_val, self._y_val = self._checked("val", data["X_val"], data["y_val"])
+        count = len(self._X_train)
+        self._batch = min(self.batch_size, count)
+        left = 0 if self.drop_last else count % self._batch
+        self._last_batch = left if left and self._network.learns_from(left) else 0  # 0: all are of one size
+        self.iterations_per_epoch = count // self._batch + (self._last_batch > 0)
+
+    def _checked(self, part, X, y):
+        """Examples and targets as the model takes them: arrays that nobody else can reshape, and labels of our own."""
+        X, checked = self._network.check(f"X_{part}", X, f"y_{part}", y)
+        # Kernels index by integers, and read foreign memory where one is out of range.
+        return X.view(), checked.copy() if checked.dtype.kind in "iu" else checked.view()
 
     def _take_augment(self, augment):
-        self.augment, self._gather = augment, None
+        self.augment = augment
         if augment is None:
             return
         if not isinstance(augment, Augment):
             raise TypeError(f"augment: expected a numbanet.data.Augment, got {describe(augment)}")
-        if self.X_train.ndim == 2:  # pictures that lie flat, where the network knows their shape
-            self.X_train = self.X_train.reshape(-1, *getattr(self.model, "input_shape", self.X_train.shape[1:]))
-        augment.check("X_train", self.X_train.shape[1:])
-        self._gather = lambda X, rows, out: augment.gather(X, rows, self.iteration, out, self._network.ops)
+        if self._X_train.ndim == 2:  # pictures that lie flat, where the network knows their shape
+            self._X_train = self._X_train.reshape(-1, *getattr(self.model, "input_shape", self._X_train.shape[1:]))
+        augment.check("X_train", self._X_train.shape[1:])
+
+    def _augmented(self, X, rows, out):
+        self.augment.gather(X, rows, self.iteration, out, self._network.ops)
 
     def _reset(self):
         """Begin the books and the update rule's state anew; the model and the order of the examples go on."""
-        update = FlatUpdate if isinstance(self._rule, str) else NamedUpdate
-        self._update = update(self._network, self._rule, self.optim_config)
+        self._update = self._new_update()
         self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_iterations = self.num_epochs * self.iterations_per_epoch
-        self.best_val_acc, self._best, self._best_epoch = -math.inf, {}, 0
+        self._choice, self._best = Best(self.monitor, self.min_delta, self._first_of_equals), {}
         self._ctrl_c, self._pace = CtrlC(), _Pace()
-        self.loss_history, self.train_acc_history, self.val_acc_history = [], [], []
+        self.loss_history, self.train_acc_history, self.val_acc_history, self.val_loss_history = [], [], [], []
         self.interrupted = False
+
+    def _new_update(self):
+        update = FlatUpdate if isinstance(self._rule, str) else NamedUpdate
+        return update(self._network, self._rule, self.optim_config)
 
     @property
     def epoch(self):
@@ -199,6 +295,18 @@ class Solver:
         self._update.learning_rate = number("learning_rate", value, 0, include_high=False)
 
     @property
+    def best_epoch(self):
+        return self._choice.epoch
+
+    @property
+    def best_val_loss(self):
+        return self._choice.loss
+
+    @property
+    def best_val_acc(self):
+        return self._choice.accuracy
+
+    @property
     def best_params(self):
         """The parameters that did best on the validation data, as a dict of arrays."""
         return {name: value for name, value in self._best.items() if name in self.model.params}
@@ -206,9 +314,11 @@ class Solver:
     def train(self):
         """Train for `num_epochs` epochs; called again, for as many more, where one that was begun counts.
 
-        At the end the model has the parameters that did best on the validation data. Ctrl-C stops after the step that
-        is running, with a warning, and leaves the model likewise; pressed again, it does not wait for the step, but
-        never leaves half an update.
+        At the end the model has the parameters of the best epoch so far, and another `train` goes on from them; with
+        ``restore_best_weights=False``, or without validation data, it has those of the last step, so that thirty times
+        one epoch is one time thirty. Ctrl-C stops after the step that is running, or the kernel that is being compiled,
+        with a warning, and leaves the model likewise; pressed again, it does not wait for the step, but never leaves
+        half an update.
 
         Raises
         ------
@@ -247,8 +357,9 @@ class Solver:
             if self.iteration > self._measured:  # stopped within an epoch: what was learnt since counts too
                 with contextlib.suppress(KeyboardInterrupt):
                     self._measure()
-            with self._ctrl_c.held():
-                self._network.restore(self._best)
+            if self.restore_best_weights:
+                with self._ctrl_c.held():
+                    self._network.restore(self._best)
 
     def _advance(self):
         """Steps up to the next that something is due after, and that; True where training is to stop."""
@@ -261,7 +372,7 @@ class Solver:
             raise TrainingDiverged(
                 f"the loss became {loss} at step {self.iteration + 1} (epoch {self.epoch + 1}) with learning rate "
                 f"{self.learning_rate:g}; NaN or infinity first shows in {self._network.first_non_finite()}. "
-                "A smaller learning rate, or inputs scaled to unit variance, usually helps"
+                f"{self._remedy()}"
             )
         epoch_ends = self.iteration % self.iterations_per_epoch == 0
         stop = self._measure() if epoch_ends or self.iteration == 1 else False
@@ -275,23 +386,36 @@ class Solver:
 
     def _take_steps(self):
         """One step or, without Python in between, several of one epoch; the last loss, which ends it if not finite."""
-        arguments = self.X_train, self.y_train, self._batch, self.augment
-        run = None if self._pace.slow else self._update.without_python(*arguments)
+        X, y, position = self._X_train, self._y_train, self.iteration % self.iterations_per_epoch
+        left, batch = len(X) // self._batch - position, self._batch
+        if left == 0:
+            left, batch = 1, self._last_batch
+        run = None if self._pace.slow else self._update.without_python(X, y, batch, self.augment)
         started = perf_counter()
         if run is None:
-            losses = [self._network.loss(self.X_train, self.y_train, self._next_rows(1), self._gather)]
+            losses = [self._network.loss(X, y, self._next_rows(1), self.augment and self._augmented)]
             with self._ctrl_c.held():
                 if math.isfinite(losses[0]):
                     self._update.step()
                     self._count(losses)
         else:
-            left = self.iterations_per_epoch - self.iteration % self.iterations_per_epoch
             rows = self._next_rows(1 if self.on_step or self.iteration == 0 else min(self._pace.steps, left))
             with self._ctrl_c.held():
                 losses = run(rows, self.iteration)
                 self._count(losses if math.isfinite(losses[-1]) else losses[:-1])
         self._pace.note(len(losses), perf_counter() - started)
         return losses[-1]
+
+    def _remedy(self):
+        """What usually helps against divergence."""
+        suspects = {"inputs": self._X_train, "targets": self._y_train}
+        if getattr(self.model, "standardizer", None) is not None:
+            del suspects["inputs"]
+        if self._y_train.dtype.kind != "f":  # labels
+            del suspects["targets"]
+        highest = {name: max(-float(array.min()), float(array.max())) for name, array in suspects.items()}
+        wide = [f"{name} (up to {value:g}) scaled to unit variance" for name, value in highest.items() if value > LARGE]
+        return f"{', or '.join(['A smaller learning rate', *wide])}{',' * bool(wide)} usually helps"
 
     def _count(self, losses):
         """Enter steps that were taken, all of one epoch, into the books."""
@@ -307,39 +431,53 @@ class Solver:
         """Rows of the next batches: the epoch's permutation, piece by piece."""
         position = self.iteration % self.iterations_per_epoch
         if position == 0 or self._permutation is None:
-            self._permutation = self._rng.permutation(len(self.X_train))
+            self._permutation = self._rng.permutation(len(self._X_train))
         return self._permutation[position * self._batch : (position + steps) * self._batch]
 
     def _measure(self):
-        """Accuracies, the best parameters, the report; True where training is to stop."""
-        train_acc = self.check_accuracy(self.X_train, self.y_train, self.num_train_samples)
-        text = f"(Epoch {self.epoch} / {self.num_iterations // self.iterations_per_epoch}) train acc: {train_acc:f}"
-        val_acc = None
-        if self.X_val is not None:
-            val_acc = self.check_accuracy(self.X_val, self.y_val, self.num_val_samples)
+        """Losses, accuracies, the best parameters, the report; True where training is to stop."""
+        epoch, network = self.epoch, self._network
+        train_loss, train_acc = network.measure(*self._sample(self._X_train, self._y_train, self.num_train_samples))
+        text = f"(Epoch {epoch} / {self.num_iterations // self.iterations_per_epoch}) train acc: {train_acc:f}"
+        validated = self._X_val is not None
+        if validated:
+            val_loss, val_acc = self._validate()
             text += f"; val_acc: {val_acc:f}"
         with self._ctrl_c.held():
             self._measured = self.iteration
             self.train_acc_history.append(train_acc)
-            if val_acc is not None:
+            if validated:
                 self.val_acc_history.append(val_acc)
-                if val_acc > self.best_val_acc:
-                    self.best_val_acc, self._best_epoch, self._best = val_acc, self.epoch, self._network.snapshot()
-            elif not math.isnan(train_acc):
-                self._fallback = self._network.snapshot(self._fallback)
+                self.val_loss_history.append(val_loss)
+                if self._choice.enter(epoch, val_loss, val_acc):
+                    self._best = network.snapshot()
+            if not self._best and not math.isnan(train_loss if network.has_loss else train_acc):
+                self._fallback = network.snapshot(self._fallback)
         if self.verbose:
             print(text)
         stop = bool(self.on_epoch and self.on_epoch(self))
-        return stop or (self.patience is not None and self.epoch - self._best_epoch >= self.patience)
+        return stop or (self.patience is not None and self._choice.stale(epoch) >= self.patience)
+
+    def _validate(self):
+        """Loss on the validation data, and accuracy on them or on a sample."""
+        X, y = self._sample(self._X_val, self._y_val, self.num_val_samples)
+        if len(X) == len(self._X_val) or not self._network.has_loss:
+            return self._network.measure(X, y)
+        return self._network.measure(self._X_val, self._y_val)[0], self._network.score(X, y)
+
+    def _sample(self, X, y, count):
+        """That many examples drawn at random, or all."""
+        if count is None or len(X) <= count:
+            return X, y
+        rows = self._sample_rng.choice(len(X), count, replace=False)
+        return X[rows], y[rows]
 
     def check_accuracy(self, X, y, num_samples=None, batch_size=100):
         """Accuracy of the model on (X, y), or on `num_samples` of them drawn at random; R² for squared error.
 
         `batch_size` is how many rows a model of the user's own sees at a time.
         """
-        if num_samples is not None and len(X) > num_samples:
-            rows = self._rng.choice(len(X), num_samples, replace=False)
-            X, y = np.asarray(X)[rows], np.asarray(y)[rows]
+        X, y = self._sample(np.asarray(X), np.asarray(y), num_samples)
         return self._network.score(X, y, batch_size)
 
     def save(self, path):
@@ -363,6 +501,17 @@ class Solver:
             checkpoint.restore_solver(path, self)
         if ctrl_c.pressed:
             raise KeyboardInterrupt
+
+    def __getstate__(self):  # for copy and pickle: all but what is bound to the model's arrays
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("_network", "_ctrl_c")}
+        return {**kept, "_update": self._update.state}
+
+    def __setstate__(self, kept):
+        state = kept.pop("_update")
+        self.__dict__.update(kept)
+        self._network, self._ctrl_c = adapted(self.model), CtrlC()
+        self._update = self._new_update()
+        self._update.state = state
 
 
 def _optional_count(name, value):

@@ -146,6 +146,21 @@ def test_train_saves_model_history_and_record(run):
     assert 0 <= result["test_accuracy"] <= 1
 
 
+def test_the_monitor_chooses_the_epoch(here):
+    for monitor, column, best in (("val_loss", "val_loss", min), ("val_accuracy", "val_accuracy", max)):
+        options = ["--epochs", "8", "--learning-rate", "0.05", "--monitor", monitor, "--output", monitor]
+        assert main(["train", *QUICK, *options]) == 0
+        rows = csv.DictReader(Path(monitor, "history.csv").read_text().splitlines())
+        scores = [float(row[column]) for row in rows]
+        last = max(epoch for epoch, score in enumerate(scores, 1) if score == best(scores))
+        assert record(monitor)["result"]["best_epoch"] == last
+
+
+def test_min_delta_is_for_patience(here):
+    assert main(["train", *QUICK, "--epochs", "9", "--patience", "2", "--min-delta", "1e9", "--output", "run"]) == 0
+    assert record("run")["result"]["epochs"] == 2
+
+
 def test_the_defaults_reach_97_per_cent(tmp_path):
     assert main(["train", "--quiet", "--output", str(tmp_path / "run")]) == 0
     assert record(tmp_path / "run")["result"]["test_accuracy"] >= 0.97
@@ -644,10 +659,10 @@ def test_ctrl_c_stops_after_its_step_and_saves(here, monkeypatch, capfd):
     assert main(["train", *QUICK, "--epochs", "50", "--output", "run"]) == 130
     (steps,) = pressed_at
     err = capfd.readouterr().err
-    assert f"interrupted at step {steps:,} of 2,000; what was learnt is in run/model.npz" in err
+    assert f"interrupted at step {steps:,} of 2,050; what was learnt is in run/model.npz" in err
     assert "Traceback" not in err
     result = record("run")["result"]
-    assert (result["ended"], result["steps"], result["epochs"]) == ("interrupted", steps, steps // 40)
+    assert (result["ended"], result["steps"], result["epochs"]) == ("interrupted", steps, steps // 41)
     assert main(["evaluate", "run", "digits"]) == 0
 
 

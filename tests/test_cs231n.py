@@ -275,6 +275,23 @@ def test_training_follows_numpys_state():
     assert first.loss_history == again.loss_history != other.loss_history
 
 
+def test_the_solver_keeps_the_first_of_the_highest_accuracies():
+    solver = seeded(0, lambda: trained(num_epochs=12))
+    accuracies = solver.val_acc_history
+    best = accuracies.index(max(accuracies))
+    assert accuracies.count(max(accuracies)) > 1  # else this shows nothing
+    assert solver.best_epoch == best != solver.val_loss_history.index(min(solver.val_loss_history))
+
+
+def test_the_solver_takes_the_test_part_along():
+    X, y = blobs(50)
+    data = {"X_train": X, "y_train": y, "X_val": X, "y_val": y, "X_test": X, "y_test": y}
+    solver = Solver(fc_net.TwoLayerNet(5, 4, 3), data, batch_size=20, num_epochs=1, verbose=False)
+    assert solver.iterations_per_epoch == 2  # what is left over does not make a batch
+    with pytest.raises(ValueError, match="got 'X_tset'; did you mean 'X_test'?"):
+        Solver(fc_net.TwoLayerNet(5, 4, 3), {**data, "X_tset": X})
+
+
 class OwnModel:
     """A model as a user of the course writes one; it notes the batches that it is shown."""
 

@@ -36,7 +36,7 @@ def test_the_example_of_the_readme_trains(monkeypatch):
     accuracy, shape, *_ = last.split(" ", 1)
     assert float(accuracy) > 0.95
     assert shape.startswith("(64, 100) [")
-    assert progress[0].startswith("(Iteration 1 / 140) loss: ")
+    assert progress[0].startswith("(Iteration 1 / 150) loss: ")
 
 
 COMMANDS = [

@@ -1,7 +1,9 @@
 """Training: what a Solver does, in which order, and that it can be stopped and resumed at any point."""
 
+import copy
 import math
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -14,6 +16,8 @@ from nets import CourseModel, digits
 
 import numbanet
 from numbanet import FullyConnectedNet, Solver, TrainingDiverged, optim
+from numbanet._best import Best
+from numbanet.data import Augment
 from numbanet.optim import RULES
 
 DATA = digits()
@@ -38,7 +42,8 @@ def assert_same_training(a, b):
     assert histories(a) == histories(b)
     np.testing.assert_array_equal(a.model.params.flat, b.model.params.flat)
     np.testing.assert_array_equal(a.model.state.flat, b.model.state.flat)
-    assert a.best_val_acc == b.best_val_acc
+    assert a.val_loss_history == b.val_loss_history
+    assert (a.best_epoch, a.best_val_loss, a.best_val_acc) == (b.best_epoch, b.best_val_loss, b.best_val_acc)
     assert a.best_params.keys() == b.best_params.keys()
     for name, value in a.best_params.items():
         np.testing.assert_array_equal(value, b.best_params[name])
@@ -73,22 +78,40 @@ def test_every_rule_learns_the_digits(rule):
     assert trained.loss_history[-1] < 0.5 * trained.loss_history[0]
 
 
-def test_the_model_ends_with_the_best_parameters():
-    trained = solver(net(normalization="batchnorm"), optim_config={"learning_rate": 0.3}, num_epochs=8)
+def data_loss(scores, y):
+    """Mean softmax loss, by NumPy alone."""
+    scores = scores.astype(np.float64)
+    scores -= scores.max(axis=1, keepdims=True)
+    return (np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(len(y)), y]).mean()
+
+
+@pytest.mark.parametrize("monitor", [None, "val_loss", "val_accuracy"])
+def test_the_model_ends_with_the_best_parameters(monitor):
+    model = net(normalization="batchnorm", dropout_keep_ratio=0.8, reg=0.1)
+    trained = solver(model, optim_config={"learning_rate": 0.3}, num_epochs=8, monitor=monitor)
     seen = []
-    trained.on_epoch = lambda s: seen.append((s.val_acc_history[-1], {**s.model.params.copy()}, s.model.state.copy()))
+
+    def look(s):
+        scores = s.model.loss(DATA["X_val"])
+        measured = data_loss(scores, DATA["y_val"]), np.mean(scores.argmax(axis=1) == DATA["y_val"])
+        seen.append((*measured, s.epoch, s._network.snapshot()))
+
+    trained.on_epoch = look
     trained.train()
-    accuracies = [accuracy for accuracy, _, _ in seen]
-    best = seen[accuracies.index(max(accuracies))]  # the first of equals
-    assert accuracies[-1] < max(accuracies)  # else this shows nothing
-    assert trained.best_val_acc == max(accuracies) == max(trained.val_acc_history)
-    assert list(trained.best_params) == list(trained.model.params)
-    for name, value in best[1].items():
-        np.testing.assert_array_equal(trained.model.params[name], value)
-        np.testing.assert_array_equal(trained.best_params[name], value)
-    for name, value in best[2].items():
-        np.testing.assert_array_equal(trained.model.state[name], value)
-    assert trained.model.score(DATA["X_val"], DATA["y_val"]) == trained.best_val_acc
+    losses, accuracies, epochs, snapshots = zip(*seen, strict=True)
+    np.testing.assert_allclose(trained.val_loss_history, losses, rtol=1e-5)  # neither penalty nor dropout in it
+    assert trained.val_acc_history == list(accuracies)
+    worse = accuracies if monitor == "val_accuracy" else [-loss for loss in losses]
+    best = max(range(len(worse)), key=lambda i: (worse[i], i))
+    assert worse[-1] < worse[best]  # else this shows nothing
+    assert trained.best_epoch == epochs[best]
+    assert trained.best_val_loss == trained.val_loss_history[best]
+    assert trained.best_val_acc == trained.val_acc_history[best] == model.score(DATA["X_val"], DATA["y_val"])
+    assert list(trained.best_params) == list(model.params)
+    for name, value in snapshots[best].items():
+        np.testing.assert_array_equal(value_of(model, name), value)
+        if name in model.params:
+            np.testing.assert_array_equal(trained.best_params[name], value)
 
 
 def test_output(capsys):
@@ -126,6 +149,140 @@ def test_the_learning_rate_may_be_set(model):
     other.train()
     for name, value in one.params.items():
         np.testing.assert_array_equal(two.params[name], value)
+
+
+@pytest.mark.parametrize(
+    ("options", "best"),
+    [
+        ({}, 5),
+        ({"monitor": "val_accuracy"}, 3),
+        ({"monitor": "val_accuracy", "first": True}, 2),
+        ({"first": True}, 4),
+        ({"min_delta": 0.5}, 5),  # for patience alone
+    ],
+)
+def test_of_equally_good_epochs_the_last_is_the_best(options, best):
+    choice = Best(options.get("monitor", "val_loss"), options.get("min_delta", 0), options.get("first", False))
+    losses = [1.0, 0.5, math.nan, 0.6, 0.25, 0.25, math.inf, -math.inf]
+    accuracies = [0.5, 0.6, 0.9, 0.9, math.nan, 0.8, 0.85, -math.inf]
+    for epoch, measured in enumerate(zip(losses, accuracies, strict=True)):
+        choice.enter(epoch, *measured)
+    assert (choice.epoch, choice.loss, choice.accuracy) == (best, losses[best], accuracies[best])
+
+
+def test_patience_counts_gains_of_min_delta():
+    choice, stale = Best("val_loss", 0.1), []
+    for epoch, loss in enumerate([math.nan, math.nan, 1.0, 0.95, 0.91, 0.85, 0.85, 0.7, math.nan]):
+        choice.enter(epoch, loss, 0.0)
+        stale.append(choice.stale(epoch))
+    assert stale == [0, 0, 0, 1, 2, 0, 1, 0, 1]  # 0.95 and 0.91 gain too little on 1.0, as 0.85 does not
+
+
+def test_rare_positives_are_told_by_the_loss():
+    # Accuracy never moves from 98 %, the loss does.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 5))
+    y = (X[:, 0] > np.quantile(X[:, 0], 0.98)).astype(int)
+    data = {"X_train": X[:400], "y_train": y[:400], "X_val": X[400:], "y_val": y[400:]}
+    trained = solver(FullyConnectedNet([8], 5, 2, weight_init=1e-3, seed=0), data, num_epochs=15)
+    trained.train()
+    assert len(set(trained.val_acc_history)) == 1
+    assert trained.best_epoch == 15
+    scores = trained.model.predict_proba(data["X_val"])[:, 1]
+    positive, negative = (scores[data["y_val"] == label] for label in (1, 0))
+    assert (positive[:, None] > negative).mean() > 0.9  # area under the curve
+
+
+def test_soft_targets_are_right_on_their_side_of_a_half():
+    X, rng = DATA["X_train"], np.random.default_rng(0)
+    y = np.where(DATA["y_train"] % 2, 0.95, 0.05)
+    model = FullyConnectedNet([30], 64, 1, loss="binary_cross_entropy", seed=0)
+    data = {"X_train": X, "y_train": y, "X_val": X, "y_val": y}
+    trained = solver(model, data, num_epochs=40, patience=20, monitor="val_accuracy")
+    trained.train()
+    assert trained.best_val_acc > 0.95
+    assert model.score(X, y) == np.mean(model.predict(X) == (y > 0.5)) == trained.best_val_acc
+    any_y = rng.uniform(size=len(X))
+    assert model.score(X, any_y) == np.mean(model.predict(X) == (any_y > 0.5))
+
+
+@pytest.mark.parametrize("y_val", [[3.0], [0.1] * 10])
+def test_an_undefined_r2_never_chooses(y_val):
+    X = np.random.default_rng(0).standard_normal((200, 3))
+    data = {"X_train": X, "y_train": X[:, 0], "X_val": X[: len(y_val)], "y_val": np.array(y_val)}
+
+    def trained(**options):
+        model = FullyConnectedNet([8], 3, 1, loss="squared_error", seed=0)
+        made = solver(model, data, num_epochs=20, optim_config={"learning_rate": 0.01}, **options)
+        made.train()
+        return made
+
+    by_score = trained(monitor="val_accuracy", patience=2)
+    assert by_score.epoch == 20  # what is undefined does not stop it either
+    assert by_score.best_epoch is None
+    assert by_score.best_params == {}
+    assert np.isnan(by_score.val_acc_history).all()
+    without = {name: array for name, array in data.items() if "train" in name}
+    last = solver(
+        FullyConnectedNet([8], 3, 1, loss="squared_error", seed=0),
+        without,
+        num_epochs=20,
+        optim_config={"learning_rate": 0.01},
+    )
+    last.train()
+    np.testing.assert_array_equal(by_score.model.params.flat, last.model.params.flat)
+    by_loss = trained()
+    prediction = by_loss.model.predict(data["X_val"])
+    assert by_loss.best_val_loss == min(by_loss.val_loss_history)
+    loss_of = by_loss.model.loss(data["X_val"], data["y_val"])[0]
+    assert by_loss.best_val_loss == pytest.approx(loss_of, rel=1e-5)
+    assert prediction.shape == (len(y_val),)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "svm", "squared_error", "binary_cross_entropy"])
+def test_the_validation_loss_is_that_of_all_in_batches(loss):
+    # More rows than go through the loss at a time, and not a multiple of them.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1100, 4))
+    y = rng.integers(3, size=1100) if loss in ("softmax", "svm") else rng.uniform(size=(1100, 3))
+    model = FullyConnectedNet([6], 4, 3, loss=loss, dtype=np.float64, reg=0.3, seed=0)
+    expected = model.loss(X, y)[0] - 0.15 * sum(np.square(model.params[name]).sum() for name in ("W1", "W2"))
+    mean, score = model.evaluate(X, y)
+    assert mean == pytest.approx(expected, rel=1e-12)
+    assert score == model.score(X, y)
+
+
+def test_accuracies_that_are_reported_change_nothing():
+    def trained(**options):
+        made = solver(net(dropout_keep_ratio=0.8), num_epochs=4, seed=1, **options)
+        made.train()
+        return made
+
+    whole = trained(num_train_samples=None)
+    for options in ({"num_train_samples": 7}, {"num_val_samples": 7}, {"num_train_samples": 50, "num_val_samples": 3}):
+        sampled = trained(**options)
+        assert sampled.loss_history == whole.loss_history
+        assert sampled.val_loss_history == whole.val_loss_history
+        np.testing.assert_array_equal(sampled.model.params.flat, whole.model.params.flat)
+    for name, history in (("num_train_samples", "train_acc_history"), ("num_val_samples", "val_acc_history")):
+        for count in (7, 13):
+            measured = np.array(getattr(trained(**{name: count}), history)) * count
+            np.testing.assert_allclose(measured, measured.round(), atol=1e-9)
+            assert len(set(measured)) > 1
+
+
+def test_training_in_pieces_is_training_at_once_where_the_last_parameters_are_kept():
+    options = {"optim_config": {"learning_rate": 0.3}, "restore_best_weights": False}
+    pieces, whole = solver(num_epochs=1, **options), solver(num_epochs=6, **options)
+    for _ in range(6):
+        pieces.train()
+    whole.train()
+    assert_same_training(pieces, whole)
+    assert whole.best_epoch < 6  # else it would be the same in any case
+    assert whole.model.score(DATA["X_val"], DATA["y_val"]) == whole.val_acc_history[-1]
+    best = {name: value.copy() for name, value in whole.best_params.items()}
+    whole.model.params = best
+    assert whole.model.score(DATA["X_val"], DATA["y_val"]) == whole.best_val_acc
 
 
 def test_a_batch_never_exceeds_the_data():
@@ -249,12 +406,60 @@ class Recorder(CourseModel):
         return super().loss(X, y)
 
 
+@pytest.mark.parametrize("augment", [None, Augment(1)])
+@pytest.mark.parametrize("python", [False, True])
+def test_the_last_batch_of_an_epoch_is_what_is_left(python, augment):
+    # 200 examples in batches of 64: three, and one of 8, whose loss is the mean of 8.
+    def batches(solver):
+        order = np.random.default_rng(4)
+        for _ in range(2):
+            rows = order.permutation(200)
+            yield from (rows[start : start + 64] for start in range(0, 200, 64))
+
+    data = {**DATA, "X_train": DATA["X_train"].reshape(-1, 1, 8, 8)} if augment else DATA
+    trained = solver(net(reg=0.1), data, batch_size=64, num_epochs=2, seed=4, augment=augment)
+    if python:
+        trained._pace.note(1, 1.0)
+        trained._pace.note = lambda *_: None
+    trained.train()
+    assert trained.iterations_per_epoch == 4
+    assert trained.num_iterations == len(trained.loss_history) == 8
+    by_hand, losses = net(reg=0.1), []
+    optimizer = optim.Optimizer("adam", by_hand.params.flat.size)
+    for step, rows in enumerate(batches(trained)):
+        X = data["X_train"][rows]
+        if augment:
+            out = np.empty_like(X)
+            augment.gather(data["X_train"], rows, step, out, numbanet.kernels)
+            X = out.reshape(-1, 64)
+        losses.append(by_hand.loss(X, DATA["y_train"][rows])[0])
+        optimizer.update(by_hand.params.flat, by_hand.grads.flat)
+    np.testing.assert_allclose(trained.loss_history, losses, rtol=1e-6)
+
+
+def test_a_single_example_that_is_left_over():
+    data = {name: DATA[name][:41] for name in ("X_train", "y_train")}
+    plain, normalized = solver(data=data, batch_size=8), solver(net(normalization="batchnorm"), data, batch_size=8)
+    assert (plain.iterations_per_epoch, normalized.iterations_per_epoch) == (6, 5)
+    assert solver(data=data, batch_size=8, drop_last=True).iterations_per_epoch == 5
+    for trained in (plain, normalized):
+        trained.train()
+        assert trained.epoch == 3
+
+
 def test_an_epoch_is_a_permutation_of_which_the_leftovers_differ():
     rows = np.arange(23)
     data = {"X_train": np.stack([rows, rows % 2], axis=1).astype(float), "y_train": rows % 3}
     model = Recorder(2, 3)
     solver(
-        model, data, update_rule="sgd", optim_config={"learning_rate": 0}, batch_size=5, num_epochs=6, seed=1
+        model,
+        data,
+        update_rule="sgd",
+        optim_config={"learning_rate": 0},
+        batch_size=5,
+        num_epochs=6,
+        seed=1,
+        drop_last=True,
     ).train()
     epochs = [sum(model.batches[start : start + 4], []) for start in range(0, 24, 4)]
     assert all(len(epoch) == len(set(epoch)) == 20 for epoch in epochs)
@@ -313,7 +518,8 @@ def test_a_rule_keeps_its_own_state_for_each_parameter():
 
     def rule(w, dw, config):
         seen.append((w.shape, config.get("count", 0)))
-        return optim.sgd(w, dw, {**config})[0], {**config, "count": config.get("count", 0) + 1}
+        own = {"learning_rate": config.get("learning_rate", 0.1)}
+        return optim.sgd(w, dw, own)[0], {**config, "count": config.get("count", 0) + 1}
 
     solver(CourseModel(), update_rule=rule, num_epochs=1).train()
     assert seen == [(shape, step) for step in range(4) for shape in ((64, 10), (10,))]
@@ -332,6 +538,166 @@ def test_a_rule_that_fails_has_changed_nothing(model):
         solver(model, update_rule=rule).train()
     for name, value in before.items():
         np.testing.assert_array_equal(model.params[name], value)
+
+
+class Doubled(FullyConnectedNet):
+    """With a loss of its own, twice the usual."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        return 2 * loss, {name: 2 * gradient for name, gradient in grads.items()}
+
+
+@pytest.mark.parametrize("augment", [None, Augment(1)])
+def test_a_network_with_a_loss_of_its_own_trains_with_it(augment):
+    data = {name: X.reshape(-1, 1, 8, 8) if X.ndim > 1 else X for name, X in DATA.items()}
+    options = {"update_rule": "sgd", "num_epochs": 2, "augment": augment}
+    own = solver(Doubled([20], 64, 10, seed=0), data, optim_config={"learning_rate": 0.1}, **options)
+    usual = solver(FullyConnectedNet([20], 64, 10, seed=0), data, optim_config={"learning_rate": 0.2}, **options)
+    for trained in (own, usual):
+        trained.restore_best_weights = False
+        trained.train()
+    np.testing.assert_allclose(own.loss_history, 2 * np.array(usual.loss_history), rtol=1e-5)
+    np.testing.assert_allclose(own.model.params.flat, usual.model.params.flat, rtol=1e-4, atol=1e-6)
+    assert own.monitor == "val_accuracy"
+    assert np.isnan(own.val_loss_history).all()
+
+
+def test_methods_of_a_subclass_are_used():
+    class Always3(FullyConnectedNet):
+        def predict(self, X):
+            return np.full(len(X), 3)
+
+    class Scored(FullyConnectedNet):
+        def score(self, X, y):
+            return 0.25
+
+    class Batches(FullyConnectedNet):
+        def train_batch(self, X, y, rows=None, gather=None):
+            return 3 * super().train_batch(X, y, rows, gather)
+
+    always, scored, batches = (kind([20], 64, 10, seed=0) for kind in (Always3, Scored, Batches))
+    trained = [
+        solver(model, num_epochs=1) for model in (always, scored, batches, FullyConnectedNet([20], 64, 10, seed=0))
+    ]
+    for each in trained:
+        each.train()
+    assert trained[0].val_acc_history == [np.mean(DATA["y_val"] == 3)] * 2
+    assert trained[1].train_acc_history == trained[1].val_acc_history == [0.25] * 2
+    np.testing.assert_allclose(trained[2].loss_history[0], 3 * trained[3].loss_history[0])
+    assert trained[0].monitor == trained[1].monitor == "val_loss"
+    assert trained[2].monitor == "val_accuracy"
+
+    def loss(X, y=None):
+        raise ZeroDivisionError
+
+    own = FullyConnectedNet([20], 64, 10, seed=0)
+    own.loss = loss  # of this object alone
+    with pytest.raises(ZeroDivisionError):
+        solver(own).train()
+
+
+def test_a_model_whose_train_batch_is_something_else():
+    class Other(CourseModel):
+        train_batch = 32
+
+    trained, usual = solver(Other()), solver(CourseModel())
+    trained.train()
+    usual.train()
+    assert trained.loss_history == usual.loss_history
+
+
+def test_the_validation_loss_of_a_model_of_the_user_s_own_is_not_known():
+    trained = solver(CourseModel())
+    assert trained.monitor == "val_accuracy"
+    trained.train()
+    assert np.isnan(trained.val_loss_history).all()
+    assert trained.best_val_acc == max(trained.val_acc_history)
+    with pytest.raises(ValueError, match="^monitor: CourseModel has a loss of its own.* Expected 'val_accuracy'"):
+        solver(CourseModel(), monitor="val_loss")
+
+
+# Data that change after they were checked.
+
+
+@pytest.mark.parametrize("model", [net, CourseModel])
+def test_labels_are_the_solver_s_own(model):
+    data = {name: array.copy() for name, array in DATA.items()}
+    trained, straight = solver(model(), data), solver(model())
+    data["y_train"][:] = 10**9
+    data["y_val"][:] = -(10**9)
+    trained.on_epoch = lambda s: data["y_train"].fill(-5)
+    trained.train()
+    straight.train()
+    assert_same_training(trained, straight) if model is net else None
+    assert trained.loss_history == straight.loss_history
+    for name in ("y_train", "y_val"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(trained, name)[0] = 1000
+
+
+def test_data_that_take_the_place_of_others_are_checked():
+    trained = solver()
+    X, y = DATA["X_train"], DATA["y_train"]
+    for name, value, message in (
+        ("y_train", y + 9, "y_train: labels must be from 0 to 9, got 1"),
+        ("y_train", y[:-1], "y_train: expected 200 rows as before, got 199"),
+        ("y_val", -DATA["y_val"] - 1, "y_val: labels must be from 0 to 9, got -"),
+        ("X_train", X[:150], "X_train: expected 200 rows as before, got 150"),
+        ("X_train", X[:, :63], r"X_train: layer 1, .* got \(200, 63\)"),
+        ("X_train", X * np.nan, "X_train: row 0 holds nan"),
+        ("X_val", 3, "X_val: expected 100 rows as before, got 0"),
+    ):
+        with pytest.raises(ValueError, match=f"^{message}"):
+            setattr(trained, name, value)
+    assert np.array_equal(trained.y_train, y)
+    assert np.array_equal(trained.X_train, X)
+    with pytest.raises(ValueError, match="^X_val: this solver was made without validation data"):
+        solver(data={"X_train": X, "y_train": y}).X_val = X
+
+
+def test_data_that_take_the_place_of_others_are_trained_on():
+    order = np.arange(200)[::-1]
+    trained, straight = solver(num_epochs=1), solver(num_epochs=1)
+    trained.train()
+    straight.train()
+    trained.X_train, trained.y_train = DATA["X_train"][order].reshape(-1, 8, 8), DATA["y_train"][order]
+    trained.train()
+    straight._permutation = None
+    losses = trained.loss_history[4:]
+    straight.train()
+    assert straight.loss_history[4:] != losses  # the same order of other examples
+    assert trained.loss_history[:4] == straight.loss_history[:4]
+
+
+# Copies.
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
+@pytest.mark.parametrize(
+    ("model", "augment"),
+    [
+        (lambda: net(normalization="batchnorm", dropout_keep_ratio=0.8), None),
+        (lambda: net(dropout_keep_ratio=0.8), Augment(1)),
+        (CourseModel, None),
+    ],
+)
+def test_a_copy_of_a_solver_goes_on_by_itself(model, copied, augment):
+    data = {name: X.reshape(-1, 1, 8, 8) if X.ndim > 1 else X for name, X in DATA.items()} if augment else DATA
+    trained = solver(model(), data, num_epochs=1, lr_decay=0.9, num_train_samples=50, augment=augment)
+    trained.train()
+    twin = copied(trained)
+    before = twin._network.snapshot()
+    trained.train()
+    for name, value in twin._network.snapshot().items():  # nothing is shared
+        np.testing.assert_array_equal(value, before[name])
+    twin.train()
+    assert histories(twin) == histories(trained)
+    assert twin.learning_rate == trained.learning_rate
+    for name, value in trained.model.params.items():
+        np.testing.assert_array_equal(twin.model.params[name], value)
 
 
 # Other losses.
@@ -453,6 +819,31 @@ def test_divergence_without_validation_data_leaves_the_last_that_were_measured(m
         trained.train()
     for name, value in kept.items():
         np.testing.assert_array_equal(trained.model.params[name], value)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "message"),
+    [
+        (1, 1, "A smaller learning rate usually helps"),
+        (500, 1, r"A smaller learning rate, or inputs \(up to [0-9.]+\) scaled to unit variance, usually helps"),
+        (1, 1e9, r"A smaller learning rate, or targets \(up to [0-9.]+e\+09\) scaled to unit variance, usually helps"),
+        (
+            500,
+            1e9,
+            r"or inputs \(up to .*\) scaled to unit variance, or targets \(up to .*\) scaled to .*, usually helps",
+        ),
+    ],
+)
+def test_divergence_says_what_is_not_scaled(inputs, targets, message):
+    X = np.random.default_rng(0).standard_normal((100, 3))
+    data = {"X_train": inputs * X, "y_train": targets * X[:, 0]}
+    model = FullyConnectedNet([8], 3, 1, loss="squared_error", weight_init="he_normal", seed=0)
+    with pytest.raises(TrainingDiverged, match=f"{message}$"):
+        diverging(1e20, model, data=data).train()
+    model.standardizer = numbanet.data.Standardizer.fit(data["X_train"])  # then inputs are not the cause
+    with pytest.raises(TrainingDiverged) as caught:
+        diverging(1e20, model, data=data).train()
+    assert "inputs" not in str(caught.value).partition("A smaller")[2]
 
 
 def test_divergence_of_a_model_of_the_user_s_own():

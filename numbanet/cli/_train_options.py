@@ -2,7 +2,7 @@
 
 import argparse
 
-from .._names import ACTIVATIONS, INITIALIZERS, NORMALIZATIONS, RULES
+from .._names import ACTIVATIONS, INITIALIZERS, MONITORS, NORMALIZATIONS, RULES
 from .._plain import did_you_mean
 from ._models import MODELS, SHARED
 from ._options import (
@@ -160,7 +160,21 @@ def _add_optimization(group):
         "--patience",
         type=count,
         metavar="N",
-        help="stop after N epochs without a better validation accuracy; default: go on to the end",
+        help="stop after N epochs without a gain on the validation data; default: go on to the end",
+    )
+    group.add_argument(
+        "--min-delta",
+        type=at_least_zero,
+        metavar="X",
+        default=0.0,
+        help="a gain by less than that does not count for --patience; default: %(default)s",
+    )
+    group.add_argument(
+        "--monitor",
+        choices=MONITORS,
+        default="val_loss",
+        help="what tells the best epoch and a gain: the lowest validation loss, or the highest validation accuracy; of "
+        "equally good epochs the last is the best; default: %(default)s",
     )
 
 
