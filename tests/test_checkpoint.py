@@ -207,7 +207,7 @@ def test_a_state_of_training_keeps_the_best_epoch(state_file):
     solver = trained()
     fresh = trained(num_epochs=0)
     fresh.restore(state_file)
-    assert fresh._best_epoch == solver._best_epoch > 0
+    assert fresh.best_epoch == solver.best_epoch > 0
     assert fresh.best_val_acc == solver.best_val_acc
 
 
