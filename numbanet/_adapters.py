@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from . import kernels, optim
-from ._checks import all_finite, as_numeric, describe, mapping
+from ._checks import all_finite, as_data, describe, mapping
 
 
 class FlatModel:
@@ -98,7 +98,7 @@ class OtherModel:
         return self.model.params
 
     def check(self, x_name, X, y_name, y):
-        X, y = as_numeric(x_name, X), as_numeric(y_name, y)
+        X, y = as_data(x_name, X), as_data(y_name, y)
         for name, array in ((x_name, X), (y_name, y)):
             if array.ndim == 0 or len(array) == 0:
                 raise ValueError(f"{name}: expected at least one example, got shape {array.shape}")

@@ -4,7 +4,9 @@ Everything above the kernels calls these, so that the kernels themselves need no
 the same sentence everywhere.
 """
 
+import contextlib
 import math
+import numbers
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,8 +16,10 @@ from ._plain import describe, did_you_mean, integer, number
 __all__ = [
     "FLOAT_DTYPES",
     "all_finite",
+    "as_data",
     "as_numeric",
     "class_labels",
+    "class_numbers",
     "common_dtype",
     "describe",
     "did_you_mean",
@@ -48,6 +52,38 @@ def as_numeric(name, value):
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
     return array
+
+
+def as_data(name, value, words="number words first, as pandas.get_dummies does"):
+    """What `as_numeric` gives, also of objects that all are numbers, as frames of several dtypes hold them.
+
+    `words` says in the message what to do with strings, where there are any.
+    """
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return as_numeric(name, value)
+    if not isinstance(value, np.ma.MaskedArray):
+        with contextlib.suppress(ValueError, TypeError, RuntimeError):  # which `as_numeric` puts into words
+            value = np.asarray(value)
+    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    if kind == "O" and value.ndim:
+        value = _objects_as_numbers(name, value, words)
+    elif kind is not None and kind in "UST":
+        raise TypeError(f"{name}: expected an array of real numbers, got dtype {value.dtype}; {words}")
+    return as_numeric(name, value)
+
+
+def _objects_as_numbers(name, array, words):
+    """The numbers in an array of objects; TypeError that names the first which is none."""
+    for place, item in enumerate(array.flat):
+        if not isinstance(item, (numbers.Real, np.bool_)):
+            where = ", ".join(map(str, np.unravel_index(place, array.shape)))
+            missing = item is None or type(item).__name__ in ("NAType", "NaTType")
+            hint = f"; {words}" if isinstance(item, str) else ""
+            hint = "; fill what is missing, or leave its row out" if missing else hint
+            raise TypeError(
+                f"{name}: expected an array of real numbers, got dtype object with {describe(item)} at [{where}]{hint}"
+            )
+    return np.array(array.tolist())
 
 
 def float_dtype(dtype, name="dtype"):
@@ -101,6 +137,19 @@ def class_labels(name, value, count, num_classes):
         row = int(np.flatnonzero((array < 0) | (array >= num_classes))[0])
         raise ValueError(f"{name}: labels must be from 0 to {num_classes - 1}, got {array[row]} in row {row}")
     return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def class_numbers(name, value, count, num_classes):
+    """What `class_labels` gives, also of floats that are whole numbers and of True and False."""
+    array = as_data(name, value, "number them first: y, class_names = numbanet.data.encode_labels(y)")
+    if array.dtype.kind not in "iu":
+        with np.errstate(invalid="ignore"):
+            whole = array.astype(np.int64)
+        if not (whole == array).all():
+            label = array[whole != array].flat[0]
+            raise TypeError(f"{name}: labels must be integers from 0 to {num_classes - 1}, got {label}")
+        array = whole
+    return class_labels(name, array, count, num_classes)
 
 
 def all_finite(name, array, dtype=None):

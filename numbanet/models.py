@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _archive, checkpoint, kernels
 from ._adapters import FlatModel
-from ._checks import all_finite, as_numeric, describe, float_dtype, integer, number, one_of, sequence
+from ._checks import all_finite, as_data, as_numeric, describe, float_dtype, integer, number, one_of, sequence
 from ._views import NamedViews, aligned_zeros
 from .data import Standardizer
 from .errors import CheckpointError
@@ -287,7 +287,7 @@ class Sequential(FlatModel):
         """`X` as numbers of a shape that this network takes; the values are looked at on their way in."""
         if type(X) is np.ndarray and X.dtype is self.dtype and X.shape[1:] == self.input_shape and len(X):
             return X  # as most are, and single rows cannot wait for what follows
-        X = as_numeric(name, X)
+        X = as_data(name, X)
         size = math.prod(self.input_shape)
         flat = len(self.input_shape) == 1 or X.ndim == 2
         fits = X.ndim >= 2 and (X.shape[1:] == self.input_shape or (flat and math.prod(X.shape[1:]) == size))

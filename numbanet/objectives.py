@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ._checks import all_finite, as_numeric, class_labels, float_array
+from ._checks import all_finite, as_data, class_numbers, float_array
 
 BATCH = 512  # rows that a loss is computed of at a time
 
@@ -43,7 +43,7 @@ class Classification(Objective):
 
     def check_targets(self, name, y, count, outputs, dtype):
         """`y` as the loss's operation takes it: int64 labels, shape (N,)."""
-        return class_labels(name, y, count, outputs)
+        return class_numbers(name, y, count, outputs)
 
     def predict(self, scores):
         """The label with the highest score, shape (N,)."""
@@ -67,7 +67,7 @@ class _PerOutput(Objective):
     per_output = True
 
     def check_targets(self, name, y, count, outputs, dtype):
-        y = as_numeric(name, y)
+        y = as_data(name, y)
         shape = (count,) if y.ndim == 1 and outputs == 1 else (count, outputs)
         all_finite(name, np.atleast_1d(y), dtype)
         return float_array(name, y, dtype, shape=shape).reshape(count, outputs)

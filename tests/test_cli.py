@@ -406,8 +406,8 @@ def test_version_and_help(capsys):
         ("train --momentum 0.9", "--momentum is not for --optimizer adam, which has --learning-rate"),
         ("train --optimizer sgd --epsilon-inside-root", "--epsilon-inside-root is not for --optimizer sgd"),
         ("train --threads 1000", "--threads: expected 1 to "),
-        ("train --target y", "target: only a .csv or .tsv file has a target column"),
-        ("train --data table.xyz", "source: expected one of digits, mnist:FOLDER, "),
+        ("train --target y", "--target: only a .csv or .tsv file has a target column"),
+        ("train --data table.xyz", "--data: expected one of digits, mnist:FOLDER, "),
         ("train --data missing.csv", "missing.csv: no such file"),
         ("train --data mnist:gone", "gone: expected a folder, found nothing"),
         ("train --data cifar10:gone", "gone: expected a folder, found nothing"),
@@ -577,7 +577,7 @@ def test_a_batch_of_one_is_refused_by_the_layer_s_name(here, capsys):
         ("predict", lambda: put("x.npy", "text"), "x.npy", "x.npy: cannot be read"),
         ("evaluate", lambda: put_npz(X=np.zeros((60, 64)), y=Y + 9), "data.npz", "labels 10 are not among the classes"),
         ("evaluate", lambda: np.savez("data.npz", X=np.zeros((60, 64))), "data.npz", "data.npz: holds no labels"),
-        ("evaluate", lambda: np.save("x.npy", X), "x.npy", "source: expected one of digits, "),
+        ("evaluate", lambda: np.save("x.npy", X), "x.npy", "DATA: expected one of digits, "),
     ],
 )
 def test_new_data_that_do_not_fit(command, make, data, message, run, here, capsys):

@@ -2,13 +2,11 @@
 
 import csv
 import io
-import math
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from .. import data
+from ._data import load_labelled, load_unlabelled, tell
 from ._files import check_writable, write_text
 from ._info import use_threads
 from ._plots import check_plots, plot
@@ -23,13 +21,10 @@ def predict(arguments):
     if arguments.output is not None:
         check_writable(arguments.output)
     trained = Trained.load(arguments.model)
-    dataset = data.load_unlabelled(
-        arguments.data,
-        target=_target(arguments, trained),
-        num_features=math.prod(trained.input_shape),
-        feature_names=trained.feature_names,
-    )
+    dataset = load_unlabelled(arguments, trained)
+    trained.check_range(dataset.X, arguments.data)
     X, model = trained.prepare(dataset, arguments.data), trained.model
+    tell(dataset, arguments)
     if model.loss_name == "softmax":
         probabilities = model.predict_proba(X)
         chosen = probabilities.argmax(axis=1)
@@ -52,12 +47,12 @@ def evaluate(arguments):
     """Print accuracy, loss and confusions; returns the exit status."""
     use_threads(arguments.threads)
     trained = Trained.load(arguments.model)
-    tabular = Path(arguments.data).suffix.lower() in (".csv", ".tsv")
-    training, test = data.load(arguments.data, target=_target(arguments, trained) if tabular else arguments.target)
-    dataset = training if test is None else test
+    dataset, whole = load_labelled(arguments, trained)
+    trained.check_range(dataset.X, arguments.data)
     y, model = trained.labels(dataset, arguments.data), trained.model
     check_plots(arguments, model, trained.input_shape, arguments.data)
     X = trained.prepare(dataset, arguments.data)
+    tell(dataset, arguments)
     scores = model.loss(X)
     predicted = model.objective.predict(scores)
     loss = getattr(model.ops, model.objective.operation)(scores, y, np.empty_like(scores))
@@ -68,17 +63,13 @@ def evaluate(arguments):
     np.add.at(confusions, (y, predicted), 1)
     print(_table(confusions, trained.class_names))
     plot(arguments, trained, X)
-    if test is None and fingerprint(dataset) == trained.about.get("fingerprint"):
+    if whole and fingerprint(dataset) == trained.about.get("fingerprint"):
         print(
             "numbanet: note: the network was trained on most of these data; how well it does on those that were held "
             "out is in its run.json",
             file=sys.stderr,
         )
     return 0
-
-
-def _target(arguments, trained):
-    return trained.target if arguments.target is None else arguments.target
 
 
 def _table(confusions, names):

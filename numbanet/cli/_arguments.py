@@ -4,7 +4,7 @@ import argparse
 
 from .._plain import did_you_mean
 from .._version import __version__
-from ._options import SOURCES, add_plots, add_target, add_threads, choices, count, path
+from ._options import SOURCES, add_meaning, add_plots, add_target, add_threads, choices, count, path
 from ._status import UsageError
 from ._train_options import add_train_options
 
@@ -121,6 +121,7 @@ def _add_evaluate(commands):
     _add_model(parser)
     parser.add_argument("data", metavar="DATA", help=f"{SOURCES}; of data in two parts, the test part is taken")
     add_target(parser)
+    add_meaning(parser)
     add_threads(parser)
     add_plots(parser)
 
@@ -136,6 +137,7 @@ def _add_predict(commands):
     _add_model(parser)
     parser.add_argument("data", metavar="DATA", help=f"{SOURCES}, or FILE.npy; labels in it are not looked at")
     add_target(parser)
+    add_meaning(parser)
     parser.add_argument("--output", type=path, metavar="FILE.csv", help="where the labels go; default: standard output")
     add_threads(parser)
 

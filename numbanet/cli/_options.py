@@ -16,6 +16,20 @@ def add_target(parser):
     )
 
 
+def add_meaning(parser):
+    """Options that say what data are taken for, where that is not certain."""
+    parser.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first row of a CSV or TSV file has the names of its columns; default: recognised",
+    )
+    parser.add_argument(
+        "--channels",
+        choices=("first", "last"),
+        help="where the channels of pictures in an npz or npy file stand: (C, H, W) or (H, W, C); default: recognised",
+    )
+
+
 def add_threads(parser):
     parser.add_argument("--threads", type=count, metavar="N", help="default: all that this process may use")
 

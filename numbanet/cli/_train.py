@@ -2,20 +2,20 @@
 
 import json
 import sys
-from dataclasses import dataclass
 
 from .. import data, optim, schedules
 from .._progress import clock
 from ..errors import DataError, TrainingDiverged
 from ..kernels._threads import get_num_threads
 from ..solver import Solver
+from ._data import load_parts
 from ._files import HISTORY, MODEL, RECORD, run_folder, write_text
 from ._info import use_threads, versions
 from ._models import build, picture_shape
 from ._plots import check_plots, plot
-from ._status import INTERRUPTED, UsageError
+from ._status import INTERRUPTED
 from ._train_options import AUGMENTATIONS, rule_options, settle
-from ._trained import Trained, fingerprint
+from ._trained import Trained
 from ._watch import Watch
 
 
@@ -24,7 +24,7 @@ def train(arguments):
     settle(arguments)
     options = rule_options(arguments)
     use_threads(arguments.threads)
-    parts = _load(arguments)
+    parts = load_parts(arguments)
     say = None if arguments.quiet else lambda text: print(text, file=sys.stderr, flush=True)
     with run_folder(arguments.output, parts.name) as folder:
         trained = _network(arguments, parts)
@@ -55,51 +55,19 @@ def train(arguments):
     return 0
 
 
-@dataclass
-class _Parts:
-    """The data: what is trained on, what chooses the best epoch, what is held out to the end."""
-
-    name: str
-    source: str
-    fingerprint: int
-    train: data.Dataset
-    validation: data.Dataset
-    test: data.Dataset
-
-
-def _load(arguments):
-    train, test = data.load(arguments.data, target=arguments.target)
-    for part in (train, test):
-        if part is not None and part.y is None:
-            raise DataError(f"{arguments.data}: holds no labels for its {'training' if part is train else 'test'} part")
-    kind = arguments.data.partition(":")[0]
-    name, whole = kind if kind in ("mnist", "cifar10") else train.name, fingerprint(train)
-    if test is None:
-        fraction = 0.2 if arguments.test_fraction is None else arguments.test_fraction
-        train, test = _split("--test-fraction", train, fraction, arguments)
-    elif arguments.test_fraction is not None:
-        raise UsageError(f"--test-fraction: {arguments.data} comes with a test part of {len(test):,} examples")
-    train, validation = _split("--validation-fraction", train, arguments.validation_fraction, arguments)
-    return _Parts(name, arguments.data, whole, train, validation, test)
-
-
-def _split(option, dataset, fraction, arguments):
-    try:
-        return data.split(dataset, fraction, arguments.seed)
-    except ValueError as error:
-        raise DataError(f"{option}: {arguments.data}: {str(error).removeprefix('fraction: ')}") from None
-
-
 def _network(arguments, parts):
     train = parts.train
     model = build(arguments, train.input_shape, train.num_classes, parts.source)
     target = arguments.target if train.target_name is None else train.target_name
-    about = {"fingerprint": parts.fingerprint}
+    about = {"fingerprint": parts.fingerprint, "range": [float(train.X.min()), float(train.X.max())]}
     try:
         model.standardizer = data.Standardizer.fit(train.X)
     except ValueError as error:
         raise DataError(f"{parts.source}: {error}") from None
-    return Trained(model, train.class_names, train.feature_names, target, about)
+    trained = Trained(model, train.class_names, train.feature_names, target, about)
+    trained.check_range(parts.validation.X, f"{parts.source}: the validation data")
+    trained.check_range(parts.test.X, f"{parts.source}: the test data")
+    return trained
 
 
 def _solver(arguments, options, parts, trained, watch):
@@ -163,6 +131,8 @@ def _introduce(say, arguments, parts, solver):
         f"data     {parts.source}: {shape} values, {parts.train.num_classes} classes; {len(parts.train):,} examples to "
         f"train, {len(parts.validation):,} to validate, {len(parts.test):,} held out to test"
     )
+    for note in parts.train.notes:
+        say(f"         {note}")
     threads = get_num_threads()
     say(
         f"network  {_described(arguments, solver.model)}, {solver.model.num_parameters:,} parameters; "
@@ -209,6 +179,7 @@ def _record(arguments, options, parts, trained, result):
             "class_names": parts.train.class_names,
             "feature_names": parts.train.feature_names,
             "target": trained.target,
+            "notes": parts.train.notes,
         },
         "parameters": trained.model.num_parameters,
         "threads": get_num_threads(),

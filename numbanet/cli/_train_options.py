@@ -8,6 +8,7 @@ from ._models import MODELS, SHARED
 from ._options import (
     SOURCES,
     above_zero,
+    add_meaning,
     add_plots,
     add_target,
     add_threads,
@@ -51,6 +52,12 @@ def add_train_options(parser):
 def _add_data(group):
     group.add_argument("--data", metavar="SOURCE", default="digits", help=f"{SOURCES}; default: %(default)s")
     add_target(group)
+    add_meaning(group)
+    group.add_argument(
+        "--task",
+        metavar="TASK",
+        help="classification: the labels are classes, though they are numbers that look like amounts",
+    )
     group.add_argument(
         "--test-fraction",
         type=fraction,
@@ -61,8 +68,7 @@ def _add_data(group):
         "--validation-fraction",
         type=fraction,
         metavar="F",
-        default=0.1,
-        help="part of the training data that chooses the best epoch; default: %(default)s",
+        help="part of the training data that chooses the best epoch; default: 0.1. Not for data that come with one",
     )
 
     group.add_argument(

@@ -12,6 +12,8 @@ from ..models import Sequential, load_model
 from ._files import MODEL
 from ._train_options import CLASSIFYING_LOSSES
 
+SCALED = 16  # values: examples of so many, as pictures, have one scale
+
 
 @dataclass
 class Trained:
@@ -69,6 +71,23 @@ class Trained:
     def input_shape(self):
         """Shape of one example before it is flattened."""
         return self.model.standardizer.mean.shape
+
+    def check_range(self, X, source):
+        """DataError where examples of many values are plainly of another scale than those that were trained on."""
+        if "range" not in self.about or math.prod(X.shape[1:]) < SCALED:
+            return
+        low, high = self.about["range"]
+        least, most = float(X.min()), float(X.max())
+        if least >= 0 and 0 < most <= 1 < self.model.standardizer.mean.mean() and high >= 8:
+            remedy = f"multiply them by {high:g}"
+        elif most >= 8 * max(abs(low), abs(high)) and X.mean() > high:
+            remedy = f"divide them by {most:g}, or as the others were"
+        else:
+            return
+        raise DataError(
+            f"{source}: holds values from {least:g} to {most:g}, and the network was trained on {low:g} to {high:g}: "
+            f"{remedy}"
+        )
 
     def prepare(self, dataset, source):
         """The examples of a data set as the network takes them: columns in its order.

@@ -1,17 +1,19 @@
 """Data sets: one that is bundled, readers of the usual files, splitting and standardising."""
 
+from numbanet.data.arrays import Parts, load_npy, load_npz, load_npz_unlabelled
 from numbanet.data.augmentation import Augment
 from numbanet.data.cifar import load_cifar10, read_batch
 from numbanet.data.dataset import Dataset, Standardizer, split
 from numbanet.data.digits import load_digits
 from numbanet.data.idx import load_mnist, read_idx
 from numbanet.data.labels import encode_labels
-from numbanet.data.sources import load, load_unlabelled
-from numbanet.data.tables import load_csv, load_csv_unlabelled, load_npy, load_npz, load_npz_unlabelled
+from numbanet.data.sources import load, load_parts, load_unlabelled
+from numbanet.data.tables import load_csv, load_csv_unlabelled
 
 __all__ = [
     "Augment",
     "Dataset",
+    "Parts",
     "Standardizer",
     "encode_labels",
     "load",
@@ -23,6 +25,7 @@ __all__ = [
     "load_npy",
     "load_npz",
     "load_npz_unlabelled",
+    "load_parts",
     "load_unlabelled",
     "read_batch",
     "read_idx",

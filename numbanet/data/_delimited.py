@@ -1,29 +1,35 @@
-"""Delimited text: the rows of a file, the layout of its columns and its numbers, each refused by line and column."""
+"""Delimited text: the layout of its columns and its numbers, each refused by line and column."""
 
-import csv
 import math
+import re
 from array import array
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 import numpy as np
 
 from numbanet._checks import integer
-from numbanet.data._files import reading
+from numbanet.data._headers import is_header
+from numbanet.data._lines import SEPARATORS, rows_of, separator_of
+from numbanet.data.dataset import MAX_CLASSES
 from numbanet.errors import DataError
 
-_DELIMITERS = ",;\t"
-_SAMPLE = 20
+_UNNAMED = re.compile(r"(Unnamed: \d+\w*)?")  # as pandas writes and reads the header of its index
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of a file are: their names where it has a header, which are features, which is the target."""
+    """What the columns of a file are: their names where it has a header, which are features, which is the target.
+
+    `width` is the number of cells in a row, `index` the column that only numbers the rows, where there is one.
+    """
 
     header: tuple | None
     features: tuple
     target: int | None
+    width: int
+    index: int | None = None
 
     def column(self, index):
         """A column as an error message names it."""
@@ -38,50 +44,134 @@ class Layout:
         return self.header[self.target] if self.header and self.target is not None else None
 
 
-def read_delimited(path, layout_of):
+@dataclass(frozen=True)
+class Table:
+    """What a file of delimited numbers holds.
+
+    Attributes
+    ----------
+    X : float64 ndarray of shape (rows, features)
+    labels : list of str, or None
+        The cells of the target column.
+    layout : Layout
+    note : str
+        What the file was taken for.
+    """
+
+    X: np.ndarray
+    labels: list | None
+    layout: Layout
+    note: str
+
+
+def read_delimited(path, layout_of, header=None):
     """Read a file of delimited numbers.
 
     Parameters
     ----------
     path : str or path
     layout_of : callable
-        Given the line number and the cells of the first row, it returns the Layout, or raises DataError.
+        Given the line number of the first row, its cells and `header`, it returns the Layout, or raises DataError.
+    header : bool, optional
+        Whether the first row holds the names of the columns; by default that is recognised, and refused where it is
+        in doubt.
 
     Returns
     -------
-    X : float32 ndarray of shape (rows, features)
-    labels : list of str, or None
-        The cells of the target column.
-    layout : Layout
+    Table
     """
-    delimiter = max(_DELIMITERS, key=lambda candidate: _plausibility(path, candidate))
-    rows = _rows(path, delimiter)
-    with closing(rows):
-        first = next(rows, None)
-        if first is None:
+    separator = separator_of(path)
+    with closing(rows_of(path, separator)) as rows:
+        head = list(islice(rows, 2))
+        if not head:
             raise DataError(f"{path}: is empty; expected rows of numbers")
-        line, cells = first
-        width, layout = len(cells), layout_of(line, cells)
-        values, lines, labels = array("d"), array("q"), []
-        if layout.header is None:
-            _add_row(path, layout, line, cells, values, labels)
-            lines.append(line)
-        for line, cells in rows:
-            if len(cells) != width:
-                raise DataError(f"{path}: line {line}: expected {width} cells, as in the first row, found {len(cells)}")
-            _add_row(path, layout, line, cells, values, labels)
-            lines.append(line)
+        trailing, first = _without_trailing(head)
+        line = head[0][0]
+        layout = layout_of(line, first, header)
+        content = [] if layout.header else [(line, first)]
+        table = _read(path, layout, trailing, chain(content, head[1:], rows))
+    return _settled(path, table, first, header, separator)
+
+
+def _without_trailing(head):
+    """Whether rows have a separator behind their last cell, and the first row without it."""
+    (_, first), (_, second) = head[0], head[-1]
+    if len(first) > 1 and not first[-1].strip() and (len(second) < len(first) or not second[-1].strip()):
+        return True, first[:-1]
+    names = all(number(cell) is None for cell in first)  # which may do without it
+    return names and len(first) > 1 and len(second) == len(first) + 1 and not second[-1].strip(), first
+
+
+def _read(path, layout, trailing, rows):
+    """The values, the labels and the lines of all `rows`."""
+    columns = layout.features if layout.index is None else (*layout.features, layout.index)
+    values, lines, codes, classes = array("d"), array("q"), array("i"), {}
+    for line, cells in rows:
+        if trailing and len(cells) == layout.width + 1 and not cells[-1].strip():
+            cells = cells[:-1]
+        if len(cells) != layout.width:
+            raise DataError(
+                f"{path}: line {line}: expected {layout.width} cells, as in the first row, found {len(cells)}"
+            )
+        _add_row(path, layout, columns, line, cells, values)
+        if layout.target is not None:
+            label = cells[layout.target].strip()
+            if not label or not math.isfinite(number(label) or 0):
+                _refuse_cell(path, layout, line, layout.target, label, "a label")
+            codes.append(classes.setdefault(label, len(classes)))
+            if len(classes) > MAX_CLASSES:
+                raise DataError(f"{path}: {layout.column(layout.target)}: holds more than {MAX_CLASSES:,} labels")
+        lines.append(line)
     if not lines:
         raise DataError(f"{path}: has a header but no rows; expected at least one")
-    X = np.frombuffer(values).reshape(len(lines), len(layout.features))
-    with np.errstate(over="ignore"):  # what does not fit is refused here, by place
-        narrow = X.astype(np.float32)
-    if not np.isfinite(narrow).all():
-        row, place = np.argwhere(~np.isfinite(narrow))[0]
-        fault = "is too large for float32" if np.isfinite(X[row, place]) else "is not finite"
-        where = f"line {lines[row]}, {layout.column(layout.features[place])}"
-        raise DataError(f"{path}: {where}: {X[row, place]} {fault}; expected a finite number")
-    return narrow, None if layout.target is None else labels, layout
+    X = np.frombuffer(values).reshape(len(lines), len(columns))
+    if not np.isfinite(X).all():
+        row, place = np.argwhere(~np.isfinite(X))[0]
+        where = f"line {lines[row]}, {layout.column(columns[place])}"
+        raise DataError(f"{path}: {where}: {X[row, place]} is not finite; expected a finite number")
+    names = list(classes)
+    return X, None if layout.target is None else [names[code] for code in codes], layout
+
+
+def _settled(path, table, first, header, separator):
+    """The Table, once all rows are there to tell whether the first is a header, and its first column a count."""
+    X, labels, layout = table
+    if layout.header is None and header is None and _is_header(path, first, X, labels, layout):
+        layout = replace(layout, header=_names(path, first, layout))
+        X, labels = X[1:], labels and labels[1:]
+    notes = [f"columns separated by {SEPARATORS[separator]}", "with a header" if layout.header else "without a header"]
+    if layout.index is not None:
+        count, X = X[:, -1], np.ascontiguousarray(X[:, :-1])
+        _check_count(path, layout, count)
+        notes.append(f"column {layout.index + 1}, which has no name and counts the rows, left out")
+    return Table(X, labels, layout, ", ".join(notes))
+
+
+def _check_count(path, layout, count):
+    """DataError where the column that has no name is not an index: other whole numbers in each row."""
+    numbers = all(number(layout.header[column]) is not None for column in layout.features)
+    if numbers:  # and its name could as well be a number that is missing in an example
+        counts = np.array_equal(count, np.arange(len(count)))
+    else:
+        counts = len(np.unique(count)) == len(count) and (count == np.floor(count)).all()
+    if not counts:
+        raise DataError(
+            f"{path}: {layout.column(layout.index)}: has no name and does not count the rows; expected a name"
+        )
+
+
+def _is_header(path, first, X, labels, layout):
+    """Whether a first row of numbers is a header after all; DataError where it may be."""
+    names = [number(cell) for column, cell in enumerate(first) if column in (*layout.features, layout.target)]
+    if labels is not None:
+        labels = [label if number(label) is None else number(label) for label in labels]
+    found = is_header([name for name in names if name is not None], X, labels)
+    if found is None:
+        raise DataError(
+            f"{path}: the first row, {', '.join(first[:8])}{', ...' * (len(first) > 8)}, may be the names of the "
+            f"columns or an example; say which: header=True or False (--header or --no-header)"
+        )
+    return found
 
 
 def number(cell):
@@ -92,15 +182,17 @@ def number(cell):
         return None
 
 
-def target_column(path, cells, target):
+def target_column(path, cells, target, header=None):
     """The index of the target column, given as a name in the first row, an index (negative from the end) or None."""
     if target is None:
         return len(cells) - 1
     if isinstance(target, str):
         names = [cell.strip() for cell in cells]
-        if target in names:
+        index = target.lstrip("+-").isdecimal()
+        # What looks like an index may be the name of a column only where there are names.
+        if target in names and (header or not index):
             return names.index(target)
-        if not target.lstrip("+-").isdecimal():
+        if not index:
             raise DataError(f"{path}: no column is named {target!r}; the first row holds {_listed(names)}")
         target = int(target)
     index = integer("target", target)
@@ -109,98 +201,71 @@ def target_column(path, cells, target):
     return index % len(cells)
 
 
-def layout_with(path, line, cells, target, features=None):
+def layout_with(path, line, cells, target, features=None, header=None):
     """The Layout of a file whose target is the column of index `target` (None: it has none).
 
     `features` are the indices of the columns to take, by default all others.
     """
-    features = tuple(index for index in range(len(cells)) if index != target) if features is None else tuple(features)
-    if not features:
-        raise DataError(f"{path}: expected at least one column of features, found only the target column")
-    return Layout(_header(path, line, cells, features), features, target)
+    index, every = None, range(len(cells))
+    if features is None:
+        index = unnamed_column(cells, target, header)
+        features = (column for column in every if column not in (target, index))
+    layout = Layout(None, tuple(features), target, len(cells), index)
+    if not layout.features:
+        separators = ", ".join(SEPARATORS.values())
+        raise DataError(
+            f"{path}: expected at least one column of features, found only the target column; columns may be "
+            f"separated by {separators}"
+        )
+    named = index is not None or (_has_names(path, line, cells, layout) if header is None else header)
+    return replace(layout, header=_names(path, cells, layout, line) if named else None)
 
 
-def _header(path, line, cells, features):
-    """The names in the first row, or None where it holds data: feature cells are all names or all numbers."""
-    names = [index for index in features if cells[index].strip() and number(cells[index]) is None]
-    if not names:
-        return None
-    if len(names) < len(features):
-        other = next(index for index in features if index not in names)
+def unnamed_column(cells, target, header):
+    """The column of pandas' index, which has no name where all others have one; None where there is none."""
+    first, *others = cells
+    unnamed = header is not False and target != 0 and others and _UNNAMED.fullmatch(first.strip())
+    return 0 if unnamed and all(cell.strip() for cell in others) else None
+
+
+def _has_names(path, line, cells, layout):
+    """Whether the first row holds names: its feature cells are all names or all numbers."""
+    names = [column for column in layout.features if cells[column].strip() and number(cells[column]) is None]
+    if names and len(names) < len(layout.features):
+        other = next(column for column in layout.features if column not in names)
         raise DataError(
             f"{path}: line {line}: neither a header nor numbers: column {names[0] + 1} holds {cells[names[0]]!r}, "
-            f"column {other + 1} {cells[other]!r}; expected a name in each or a number in each"
+            f"column {other + 1} {cells[other]!r}; expected a name in each or a number in each, or header=True "
+            f"(--header)"
         )
+    return bool(names)
+
+
+def _names(path, cells, layout, line=1):
+    """The cells of a header, each of them another name."""
     header = tuple(cell.strip() for cell in cells)
-    if len(set(header)) < len(header):
-        twice = next(name for name in header if header.count(name) > 1)
+    used = [name for column, name in enumerate(header) if column != layout.index]
+    if len(set(used)) < len(used):
+        twice = next(name for name in used if used.count(name) > 1)
         raise DataError(f"{path}: line {line}: the header names two columns {twice!r}; expected every name once")
     return header
 
 
-def _add_row(path, layout, line, cells, values, labels):
-    features = [cells[index] for index in layout.features]
+def _add_row(path, layout, columns, line, cells, values):
+    numbers = [cells[column] for column in columns]
     try:
-        if "_" in "".join(features):
+        if "_" in "".join(numbers):
             raise ValueError
-        values.extend(map(float, features))
+        values.extend(map(float, numbers))
     except ValueError:
-        bad = next(index for index in layout.features if number(cells[index]) is None)
+        bad = next(column for column in columns if number(cells[column]) is None)
         _refuse_cell(path, layout, line, bad, cells[bad], "a number")
-    if layout.target is not None:
-        label = cells[layout.target].strip()
-        if not label or not math.isfinite(number(label) or 0):
-            _refuse_cell(path, layout, line, layout.target, label, "a label")
-        labels.append(label)
 
 
 def _refuse_cell(path, layout, line, column, cell, expected):
     cell = cell if len(cell) <= 60 else cell[:57] + "..."
     found = repr(cell) if cell.strip() else "an empty cell"
     raise DataError(f"{path}: line {line}, {layout.column(column)}: expected {expected}, found {found}")
-
-
-def _plausibility(path, delimiter):
-    """Ranks a delimiter by the rows it gives: more than one column, all rows alike, many columns."""
-    widths = []
-    try:
-        with closing(_rows(path, delimiter)) as rows:
-            widths.extend(len(cells) for _, cells in islice(rows, _SAMPLE))
-    except DataError:
-        pass  # the wrong delimiter may break the quoting; the right one reports the fault when the file is read
-    first = widths[0] if widths else 0
-    return first > 1, len(set(widths)) == 1, first
-
-
-def _rows(path, delimiter):
-    """Yield the number of the line where each row starts, and its cells; blank lines at either end are skipped."""
-    with reading(path), open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-        line, blank, begun = 1, None, False
-        try:
-            for cells in reader:
-                if len(cells) > 1 or any(cell.strip() for cell in cells):
-                    if begun and blank:
-                        raise DataError(f"{path}: line {blank}: is blank, with more rows below; expected a row")
-                    yield line, cells
-                    begun, blank = True, None
-                else:
-                    blank = blank or line
-                line = reader.line_num + 1
-        except csv.Error as error:
-            raise DataError(f"{path}: line {line}: {error}") from None
-        except UnicodeDecodeError:
-            raise DataError(f"{path}: line {_undecodable_line(path)}: is not UTF-8 text") from None
-
-
-def _undecodable_line(path):
-    with open(path, "rb") as file:
-        for line, content in enumerate(file, start=1):
-            try:
-                content.decode("utf-8")
-            except UnicodeDecodeError:
-                return line
-    return "?"
 
 
 def _listed(names):

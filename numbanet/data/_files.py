@@ -5,6 +5,9 @@ from pathlib import Path
 
 from numbanet.errors import DataError
 
+MOST_TIMES = 100  # its size in the file that something may have when unpacked: measured data come to 10,
+FREE = 1 << 26  # but so many bytes are no harm
+
 
 @contextmanager
 def reading(path, *failures):
@@ -40,3 +43,12 @@ def existing_folder(path):
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder, found {'a file' if folder.exists() else 'nothing'}")
     return folder
+
+
+def check_unpacked(where, packed, unpacked):
+    """DataError where `packed` bytes hold so many that they may have been made to fill the memory."""
+    if unpacked > max(FREE, MOST_TIMES * packed):
+        raise DataError(
+            f"{where}: expected at most {MOST_TIMES} times its {packed:,} bytes when unpacked, found {unpacked:,}; if "
+            f"those are meant, store them uncompressed"
+        )

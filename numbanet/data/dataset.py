@@ -1,11 +1,21 @@
 """A set of examples with labels, how to split it, and how to standardise it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numbanet._checks import all_finite, as_numeric, class_labels, describe, float_array, float_dtype, integer, number
+from numbanet._checks import (
+    all_finite,
+    as_data,
+    class_numbers,
+    describe,
+    float_array,
+    float_dtype,
+    integer,
+    number,
+)
+from numbanet.data.labels import are_names, encode_labels
 
 STORED_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 MAX_CLASSES = 100_000
@@ -19,17 +29,19 @@ class Dataset:
     Attributes
     ----------
     X : ndarray of shape (N, *input_shape), uint8, float32 or float64
-        At least one example; floats are finite.
+        At least one example; floats are finite. Other numbers and frames become the smallest of these that holds them.
     y : int64 ndarray of shape (N,), or None
-        The class of each example, from 0 to ``num_classes - 1``.
+        The class of each example, from 0 to ``num_classes - 1``. Names are numbered as by `encode_labels`.
     class_names : tuple of str, or None
         One name for each class. Where `y` comes without names, its numbers become the names.
     feature_names : tuple of str, or None
-        The columns of a table, in the order of the last axis of `X`.
+        The columns of a table, in the order of the last axis of `X`; of a frame, by default its own.
     target_name : str, or None
         The column that `y` was.
     name : str
         Where the set came from.
+    notes : tuple of str
+        What the file it came from was taken for.
 
     Raises
     ------
@@ -43,16 +55,20 @@ class Dataset:
     feature_names: tuple | None = None
     target_name: str | None = None
     name: str = ""
+    notes: tuple = ()
 
     def __post_init__(self):
-        if not isinstance(self.X, np.ndarray) or self.X.dtype not in STORED_DTYPES:
-            raise TypeError(f"X: expected an array of uint8, float32 or float64, got {describe(self.X)}")
+        if self.feature_names is None and hasattr(self.X, "columns"):
+            self.feature_names = tuple(map(str, self.X.columns))
+        self.X = stored("X", self.X)
         if self.X.ndim < 2 or self.X.size == 0:
             raise ValueError(f"X: expected at least one row of at least one value, got shape {self.X.shape}")
         all_finite("X", self.X)
         self.class_names = _names("class_names", self.class_names)
         if self.y is not None:
-            self.y = class_labels("y", self.y, len(self), self.num_classes or MAX_CLASSES)
+            if are_names(self.y):
+                self.y, self.class_names = encode_labels(self.y, self.class_names)
+            self.y = class_numbers("y", self.y, len(self), self.num_classes or MAX_CLASSES)
             if self.class_names is None:
                 self.class_names = tuple(map(str, range(int(self.y.max()) + 1)))
         self.feature_names = _names("feature_names", self.feature_names)
@@ -76,7 +92,18 @@ class Dataset:
         """The rows at `indices` (an integer array, or a boolean one of N values) as a new Dataset of copies."""
         indices = np.asarray(indices)
         y = None if self.y is None else self.y[indices]
-        return Dataset(self.X[indices], y, self.class_names, self.feature_names, self.target_name, self.name)
+        return replace(self, X=self.X[indices], y=y)
+
+
+def stored(name, X):
+    """`X` as an array of one of the `STORED_DTYPES`: the smallest that holds its numbers, copied only where it must."""
+    X = as_data(name, X)
+    native = X.dtype.newbyteorder("=")
+    if native in STORED_DTYPES:
+        return X.astype(native, copy=False)
+    if X.ndim > 2 and X.size and X.dtype.kind in "iu" and X.min() >= 0 and X.max() <= 255:
+        return X.astype(np.uint8)  # pictures
+    return X.astype(np.float32 if X.dtype.itemsize <= 2 else np.float64)
 
 
 def _names(name, value):
@@ -195,10 +222,12 @@ class Standardizer:
         TypeError, ValueError
             For arrays without rows, that are not numeric, or that hold NaN or infinity (the message names the row).
         """
-        X = as_numeric("X", X)
+        X = as_data("X", X)
         if X.ndim < 2 or X.size == 0:
             raise ValueError(f"X: expected at least one row of at least one value, got shape {X.shape}")
         all_finite("X", X)
+        if X.ndim == 2 and len(X) > 1:
+            _refuse_collapsed(X)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below, by name
             mean = sum(part.sum(axis=0, dtype=np.float64) for part in _slabs(X)) / len(X)
             # Rounding could leave a constant value a hair off its mean, and so a tiny scale that blows it up.
@@ -228,7 +257,7 @@ class Standardizer:
         TypeError, ValueError
             For examples of another shape, NaN or infinity in `X`, or a result too large for `dtype`.
         """
-        X = as_numeric("X", X)
+        X = as_data("X", X)
         if X.ndim == 0 or X.shape[1:] != self.mean.shape:
             wanted = ", ".join(map(str, ("N", *self.mean.shape)))
             raise ValueError(f"X: expected shape ({wanted}), as in the data this was fitted on; got {X.shape}")
@@ -283,3 +312,16 @@ def _slabs(X):
     """Views of a few rows each, small enough that a float64 copy of one stays in the cache."""
     rows = max(1, 65536 // math.prod(X.shape[1:]))
     return (X[start : start + rows] for start in range(0, len(X), rows))
+
+
+def _refuse_collapsed(X):
+    """ValueError for a column of numbers so large that float64 rounds away how they differ."""
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    spacing = np.spacing(np.maximum(np.abs(low), np.abs(high)))
+    collapsed = (spacing > 1) & (high - low < spacing * 2**24)
+    if collapsed.any():
+        column = int(np.argmax(collapsed))
+        raise ValueError(
+            f"X: column {column}: holds numbers from {low[column]:.17g} to {high[column]:.17g}, which float64 cannot "
+            f"tell apart; take the smallest away from them first"
+        )

@@ -2,13 +2,14 @@
 
 import gzip
 import math
+import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 
 from numbanet._checks import class_labels, describe
-from numbanet.data._files import checking, existing_folder, reading
+from numbanet.data._files import check_unpacked, checking, existing_folder, reading
 from numbanet.data.dataset import Dataset
 from numbanet.errors import DataError
 
@@ -34,7 +35,8 @@ def read_idx(path):
     ------
     DataError
         For a file that is missing, truncated or corrupt, is not IDX, declares no items, or declares more or fewer
-        than it holds. No more memory is used than for the bytes that the file really holds.
+        than it holds; and for a gzipped one that holds more than a hundred times its size (and 64 MiB). No more memory
+        is used than for the bytes that the file really holds.
     """
     with reading(path, EOFError, zlib.error), open(path, "rb") as file:
         gzipped = file.read(2) == _GZIP_MAGIC
@@ -42,10 +44,10 @@ def read_idx(path):
         if not gzipped:
             return _parse(path, file)
         with gzip.GzipFile(fileobj=file) as stream:
-            return _parse(path, stream)
+            return _parse(path, stream, os.fstat(file.fileno()).st_size)
 
 
-def _parse(path, stream):
+def _parse(path, stream, packed=None):
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 1 <= magic[3] <= _MOST_AXES:
         raise DataError(
@@ -60,6 +62,8 @@ def _parse(path, stream):
     expected = math.prod(shape) * dtype.itemsize
     if not expected:
         raise DataError(f"{path}: declares the shape {shape}, which has no items; expected at least one")
+    if packed is not None:
+        check_unpacked(path, packed, expected)
     # The memory grows with what is there, not with what is declared; one byte too many is enough to refuse the file.
     content = bytearray()
     while chunk := stream.read(min(_CHUNK, expected + 1 - len(content))):

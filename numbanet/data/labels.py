@@ -12,7 +12,7 @@ def encode_labels(values, class_names=None):
 
     Parameters
     ----------
-    values : ndarray of shape (N,) or sequence of N
+    values : ndarray of shape (N,), or sequence or pandas Series of N
         Integers, booleans, strings, or floats that are whole numbers; all of one kind.
     class_names : sequence of str, optional
         The classes, as an earlier call returned them; by default those found, in sorted order (numbers by value).
@@ -30,7 +30,7 @@ def encode_labels(values, class_names=None):
         For floats that are not whole numbers, and for a label that is not in `class_names`; the message names it.
     """
     if isinstance(values, np.ndarray):
-        if values.ndim != 1 or values.dtype.kind not in "biufUS":
+        if values.ndim != 1 or values.dtype.kind not in "biufUSTO":
             raise TypeError(f"labels: expected one integer, string or boolean for each row, got {describe(values)}")
         values = values.tolist()
     values = [_plain(value) for value in values]
@@ -45,6 +45,37 @@ def encode_labels(values, class_names=None):
         raise ValueError(f"labels: {error} is not among the classes known, {', '.join(class_names[:20])}") from None
 
 
+def are_names(values):
+    """Whether labels are words, as strings or objects, rather than numbers of classes."""
+    array = np.asarray(values)
+    objects = array.dtype.kind == "O" and any(isinstance(item, (str, bytes)) for item in array.flat)
+    return objects or array.dtype.kind in "UST"
+
+
+def refuse_amounts(labels, y, class_names):
+    """ValueError where `labels`, numbers, are more likely amounts than classes.
+
+    Few of them, or many that are numbered in a row, each with several examples, are taken for classes.
+
+    Parameters
+    ----------
+    labels : sequence of int, float or str
+    y, class_names
+        What `encode_labels` made of them.
+    """
+    count = len(class_names)
+    if count <= 10 or any(isinstance(label, str) for label in labels):
+        return
+    low, high, rows = int(class_names[0]), int(class_names[-1]), np.bincount(y)
+    in_a_row = low in (0, 1) and high - low + 1 == count and rows.min() >= max(2, rows.mean() / 10)
+    if len(y) < 3 * count or high - low >= 2 * count or (count > 20 and not in_a_row):
+        raise ValueError(
+            f"labels: hold {count:,} different numbers in {len(y):,} rows, from {low:,} to {high:,}, which look like "
+            f"amounts rather than classes. If they are classes, say so: task='classification' (--task classification). "
+            f"Amounts are learnt by a network with loss='squared_error' in Python, not yet from the command line"
+        )
+
+
 def _plain(value):
     """One label as a bool, int or str."""
     value = value.item() if isinstance(value, np.generic) else value
@@ -52,7 +83,10 @@ def _plain(value):
         return value.decode("utf-8")
     if isinstance(value, float):
         if not math.isfinite(value) or value != int(value):
-            raise ValueError(f"labels: expected whole numbers or names, got {value}")
+            raise ValueError(
+                f"labels: expected whole numbers or names, got {value}; amounts are learnt by a network with "
+                f"loss='squared_error' in Python, not yet from the command line"
+            )
         return int(value)
     if not isinstance(value, (bool, int, str)):
         raise TypeError(f"labels: expected integers, strings or booleans, got {describe(value)}")

@@ -4,26 +4,35 @@ import os
 from pathlib import Path
 
 from numbanet._checks import describe
+from numbanet.data.arrays import Parts, load_npy, load_npz_parts, load_npz_unlabelled
 from numbanet.data.cifar import load_cifar10
 from numbanet.data.dataset import Dataset
 from numbanet.data.digits import load_digits
 from numbanet.data.idx import load_mnist
-from numbanet.data.tables import load_csv, load_csv_unlabelled, load_npy, load_npz, load_npz_unlabelled
+from numbanet.data.pictures import ORDERS
+from numbanet.data.tables import check_task, load_csv, load_csv_unlabelled
+from numbanet.errors import DataError
 
+_FOLDERS = ("mnist", "cifar10")
+_TABLES = (".csv", ".tsv")
 _FORMS = {"digits": "digits", "mnist": "mnist:FOLDER", "cifar10": "cifar10:FOLDER"}
-_FORMS |= {ending: f"FILE{ending}" for ending in (".npz", ".csv", ".tsv")}
+_FORMS |= {ending: f"FILE{ending}" for ending in (".npz", *_TABLES)}
 _UNLABELLED_FORMS = _FORMS | {".npy": "FILE.npy"}
 
 
-def load(source, *, target=None):
+def load(source, *, target=None, feature_names=None, header=None, channels=None, task=None, new_classes=True):
     """Load the data that a string names.
 
     Parameters
     ----------
     source : str or path
         ``digits``, ``mnist:FOLDER``, ``cifar10:FOLDER``, ``FILE.npz``, ``FILE.csv`` or ``FILE.tsv``.
-    target : str or int, optional
-        The column of labels in a CSV or TSV file, as in `load_csv`.
+    target, header, feature_names : optional
+        Of a CSV or TSV file, as in `load_csv`; a network's features are not used for other sources.
+    channels : {"first", "last"}, optional
+        Of an npz file, as in `load_npz`.
+    task, new_classes : optional
+        As in `load_csv`.
 
     Returns
     -------
@@ -36,32 +45,50 @@ def load(source, *, target=None):
     DataError
         For a file or folder that is missing or cannot be used.
     ValueError
-        For a `source` of no known form, and for a `target` where there are no columns.
+        For a `source` of no known form, and for options that are not of its kind.
     """
+    train, validation, test = load_parts(
+        source,
+        target=target,
+        feature_names=feature_names,
+        header=header,
+        channels=channels,
+        task=task,
+        new_classes=new_classes,
+    )
+    if validation is not None:
+        raise DataError(f"{source}: X_val: expected two parts, found one for validation; load_parts has it")
+    return train, test
+
+
+def load_parts(source, *, target=None, feature_names=None, header=None, channels=None, task=None, new_classes=True):
+    """As `load`, and a part for validation where the data come with one: the `Parts`."""
     kind, path = _parse(source, _FORMS)
-    if kind in (".csv", ".tsv"):
-        return load_csv(path, target), None
-    if target is not None:
-        raise ValueError(f"target: only a .csv or .tsv file has a target column, got {target!r} for {source}")
+    check_task(task)
+    _check_options(source, kind, target, header, channels)
+    if kind in _TABLES:
+        options = {"header": header, "feature_names": feature_names, "task": task, "new_classes": new_classes}
+        return Parts(load_csv(path, target, **options), None, None)
+    if kind == ".npz":
+        return load_npz_parts(path, channels=channels, task=task, new_classes=new_classes)
     if kind == "digits":
-        return load_digits(), None
-    if kind == "mnist":
-        train, test = load_mnist(path)
-        return (test, None) if train is None else (train, test)
-    if kind == "cifar10":
-        return load_cifar10(path)
-    return load_npz(path)
+        return Parts(load_digits(), None, None)
+    train, test = load_mnist(path) if kind == "mnist" else load_cifar10(path)
+    return Parts(test, None, None) if train is None else Parts(train, None, test)
 
 
-def load_unlabelled(source, *, target=None, num_features=None, feature_names=None):
+def load_unlabelled(source, *, target=None, num_features=None, feature_names=None, header=None, channels=None):
     """Load examples for prediction, from any source of `load` or from ``FILE.npy``, without their labels.
 
     Parameters
     ----------
     source : str or path
         Of a source in two parts, the test part is taken.
-    target, num_features, feature_names : optional
-        What to make of the columns of a CSV or TSV file, as in `load_csv_unlabelled`; not used for other sources.
+    target, num_features, feature_names, header : optional
+        What to make of the columns of a CSV or TSV file, as in `load_csv_unlabelled`. A network's `target` and features
+        are not used for other sources.
+    channels : {"first", "last"}, optional
+        Of an npz or npy file, as in `load_npz`.
 
     Returns
     -------
@@ -74,15 +101,24 @@ def load_unlabelled(source, *, target=None, num_features=None, feature_names=Non
         As `load`.
     """
     kind, path = _parse(source, _UNLABELLED_FORMS)
-    if kind in (".csv", ".tsv"):
-        return load_csv_unlabelled(path, target, num_features, feature_names)
-    if kind == ".npz":
-        return load_npz_unlabelled(path)
-    if kind == ".npy":
-        return load_npy(path)
+    _check_options(source, kind, None, header, channels)
+    if kind in _TABLES:
+        return load_csv_unlabelled(path, target, num_features, feature_names, header=header)
+    if kind in (".npz", ".npy"):
+        return (load_npz_unlabelled if kind == ".npz" else load_npy)(path, channels=channels)
     train, test = load(source)
     part = train if test is None else test
     return Dataset(part.X, name=part.name)
+
+
+def _check_options(source, kind, target, header, channels):
+    """ValueError for an option that says nothing of data of this kind."""
+    if target is not None and kind not in _TABLES:
+        raise ValueError(f"target: only a .csv or .tsv file has a target column, got {target!r} for {source}")
+    if header is not None and kind not in _TABLES:
+        raise ValueError(f"header: only a .csv or .tsv file has a header, got {header!r} for {source}")
+    if channels is not None and (channels not in ORDERS or kind not in (".npz", ".npy")):
+        raise ValueError(f"channels: expected 'first' or 'last', of a .npz or .npy file; got {channels!r} for {source}")
 
 
 def _parse(source, forms):
@@ -91,9 +127,10 @@ def _parse(source, forms):
         raise TypeError(f"source: expected a string or a path, got {describe(source)}")
     path = os.fspath(source)
     kind, colon, folder = path.partition(":")
-    if colon and folder and kind in ("mnist", "cifar10"):
+    if colon and folder and kind in _FOLDERS:
         return kind, folder
+    hint = f": name the folder that it is in, {_FORMS[kind]}" if kind in _FOLDERS else ""
     kind = "digits" if path == "digits" else Path(path).suffix.lower()
     if kind not in forms:
-        raise ValueError(f"source: expected one of {', '.join(forms.values())}; got {path!r}")
+        raise ValueError(f"source: expected one of {', '.join(forms.values())}; got {path!r}{hint}")
     return kind, path

@@ -1,0 +1,109 @@
+"""Data as the command line names them, with the options that say what to take them for."""
+
+import contextlib
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import data
+from ..errors import DataError
+from ._status import UsageError
+from ._trained import fingerprint
+
+
+@dataclass
+class Parts:
+    """What is trained on, what chooses the best epoch, what is held out to the end."""
+
+    name: str
+    source: str
+    fingerprint: int
+    train: data.Dataset
+    validation: data.Dataset
+    test: data.Dataset
+
+
+def load_parts(arguments):
+    """The `Parts` to train on: those that the data come in, or random ones."""
+    with _options("--data"):
+        train, validation, test = data.load_parts(
+            arguments.data,
+            target=arguments.target,
+            header=arguments.header,
+            channels=arguments.channels,
+            task=arguments.task,
+        )
+    for part, name in ((train, "training"), (test, "test")):
+        if part is not None and part.y is None:
+            raise DataError(f"{arguments.data}: holds no labels for its {name} part")
+    kind = arguments.data.partition(":")[0]
+    name, whole = kind if kind in ("mnist", "cifar10") else train.name, fingerprint(train)
+    train, test = _held_out("test", train, test, 0.2, arguments)
+    train, validation = _held_out("validation", train, validation, 0.1, arguments)
+    return Parts(name, arguments.data, whole, train, validation, test)
+
+
+def _held_out(name, train, part, default, arguments):
+    """The training data, and the part called `name`: the one that is there, or one taken from them."""
+    fraction = getattr(arguments, f"{name}_fraction")
+    if part is not None:
+        if fraction is not None:
+            raise UsageError(f"--{name}-fraction: {arguments.data} comes with a {name} part of {len(part):,} examples")
+        return train, part
+    try:
+        return data.split(train, default if fraction is None else fraction, arguments.seed)
+    except ValueError as error:
+        reason = str(error).removeprefix("fraction: ")
+        raise DataError(f"--{name}-fraction: {arguments.data}: {reason}") from None
+
+
+def load_labelled(arguments, trained):
+    """The examples to evaluate `trained` on, and whether they are all that the source holds."""
+    tabular = Path(arguments.data).suffix.lower() in (".csv", ".tsv")
+    with _options("DATA"):
+        training, test = data.load(
+            arguments.data,
+            target=_target(arguments, trained) if tabular else arguments.target,
+            feature_names=trained.feature_names,
+            header=arguments.header,
+            channels=arguments.channels,
+            new_classes=False,
+        )
+    dataset = training if test is None else test
+    return dataset, test is None
+
+
+def load_unlabelled(arguments, trained):
+    """The examples that `trained` is to label."""
+    with _options("DATA"):
+        return data.load_unlabelled(
+            arguments.data,
+            target=_target(arguments, trained),
+            num_features=math.prod(trained.input_shape),
+            feature_names=trained.feature_names,
+            header=arguments.header,
+            channels=arguments.channels,
+        )
+
+
+def _target(arguments, trained):
+    return trained.target if arguments.target is None else arguments.target
+
+
+def tell(dataset, arguments):
+    """Say what the data were taken for."""
+    for note in dataset.notes:
+        print(f"numbanet: note: {arguments.data}: {note}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _options(source):
+    """Call the arguments of the readers what the command line calls them: the data are its argument `source`."""
+    try:
+        yield
+    except DataError:
+        raise
+    except ValueError as error:
+        name, colon, reason = str(error).partition(": ")
+        raise UsageError(f"{source if name == 'source' else f'--{name}'}{colon}{reason}") from None
