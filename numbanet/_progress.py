@@ -26,8 +26,8 @@ class _Display:
 
     interval = 0.0
 
-    def __init__(self, solver):
-        self.solver, self.first = solver, solver.iteration
+    def __init__(self, solver, stream):
+        self.solver, self.stream, self.first = solver, stream, solver.iteration
         self.started = self.shown = perf_counter()
 
     def step(self):
@@ -50,6 +50,10 @@ class _Display:
         done = f"{solver.iteration / solver.iterations_per_epoch:.1f}".removesuffix(".0")
         return f"epoch {done}/{solver.num_iterations // solver.iterations_per_epoch}"
 
+    def say(self, text):
+        """Show a line of text that stays."""
+        print(text, file=self.stream, flush=True)
+
     def close(self):
         pass
 
@@ -58,10 +62,6 @@ class Lines(_Display):
     """A line after every epoch, and within one every few seconds."""
 
     interval = LINE_EVERY
-
-    def __init__(self, solver, stream):
-        super().__init__(solver)
-        self.stream = stream
 
     def show(self):
         solver = self.solver
@@ -78,7 +78,7 @@ class Bar(_Display):
     interval = BAR_EVERY
 
     def __init__(self, solver, stream, tqdm):
-        super().__init__(solver)
+        super().__init__(solver, stream)
         self.bar = tqdm(
             total=solver.num_iterations,
             initial=solver.iteration,
@@ -93,6 +93,9 @@ class Bar(_Display):
         self.bar.set_description_str(self.epoch(), refresh=False)
         self.bar.set_postfix_str(self.status(), refresh=False)
         self.bar.update(self.solver.iteration - self.bar.n)
+
+    def say(self, text):
+        self.bar.write(text, file=self.stream)
 
     def close(self):
         self.bar.close()

@@ -19,6 +19,7 @@ from ._checks import as_numeric, boolean, describe, integer, known_keys, mapping
 from ._interrupts import CtrlC
 from .data import Augment
 from .errors import TrainingDiverged
+from .kernels._company import Company
 
 CALL_SECONDS = 0.02  # that steps without Python take at once, so that Ctrl-C and callbacks need not wait for long
 SLOW_SECONDS = 0.05  # of one step, from which Python may as well call the operations, and be interrupted between them
@@ -133,6 +134,8 @@ class Solver:
         Epochs and steps that are done, and steps to do in all.
     interrupted : bool
         Whether Ctrl-C ended the last `train`.
+    crowded : str or None
+        Where other programs kept the cores, so that it went on with one thread: that and why, in words.
 
     Raises
     ------
@@ -272,7 +275,7 @@ class Solver:
         self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_iterations = self.num_epochs * self.iterations_per_epoch
         self._choice, self._best = Best(self.monitor, self.min_delta, self._first_of_equals), {}
-        self._ctrl_c, self._pace = CtrlC(), _Pace()
+        self._ctrl_c, self._pace, self._company = CtrlC(), _Pace(), Company()
         self.loss_history, self.train_acc_history, self.val_acc_history, self.val_loss_history = [], [], [], []
         self.interrupted = False
 
@@ -343,7 +346,7 @@ class Solver:
         self.num_iterations = (self.epoch + self.num_epochs) * self.iterations_per_epoch
         self._fallback = self._network.snapshot()
         self.interrupted, self._ctrl_c = False, CtrlC()
-        with self._ctrl_c:
+        with self._ctrl_c, self._company:
             try:
                 while self.iteration < self.num_iterations and not self._advance() and not self._ctrl_c.pressed:
                     pass
@@ -404,6 +407,7 @@ class Solver:
                 losses = run(rows, self.iteration)
                 self._count(losses if math.isfinite(losses[-1]) else losses[:-1])
         self._pace.note(len(losses), perf_counter() - started)
+        self._note_company()
         return losses[-1]
 
     def _remedy(self):
@@ -416,6 +420,17 @@ class Solver:
         highest = {name: max(-float(array.min()), float(array.max())) for name, array in suspects.items()}
         wide = [f"{name} (up to {value:g}) scaled to unit variance" for name, value in highest.items() if value > LARGE]
         return f"{', or '.join(['A smaller learning rate', *wide])}{',' * bool(wide)} usually helps"
+
+    def _note_company(self):
+        before = self.crowded
+        self._company.note()
+        if self.verbose and self.crowded and not before:
+            print(f"({self.crowded}; numbanet.set_num_threads keeps a number)")
+
+    @property
+    def crowded(self):
+        """What the class says."""
+        return self._company.said
 
     def _count(self, losses):
         """Enter steps that were taken, all of one epoch, into the books."""

@@ -37,7 +37,7 @@ class Watch:
         self._say = say
         self.rows, self.interrupted, self.seconds = [], False, 0.0
         self._compilations = _machine.Compilations(self._announce)
-        self._display, self._counted = None, 0
+        self._display, self._told, self._counted = None, False, 0
 
     @property
     def seconds_compiling(self):
@@ -60,6 +60,9 @@ class Watch:
         if self._say:
             self._display = self._display or display(solver)  # after the first step, which is when kernels compile
             self._display.step()
+            if solver.crowded and not self._told:
+                self._told = True
+                self._display.say(f"numbanet: note: {solver.crowded}; --threads N keeps N")
         return self.interrupted
 
     def epoch(self, solver):

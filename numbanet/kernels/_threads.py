@@ -18,6 +18,7 @@ class _Here(threading.local):
     """What belongs to the calling thread."""
 
     alone = False  # whether it is to use no other
+    crowded = False  # whether it uses no other while other programs keep the cores
 
 
 _here = _Here()
@@ -90,6 +91,8 @@ def choice():
         return 1, "each thread of the program computes by itself"
     if _chosen is not None:
         return _chosen, "numbanet.set_num_threads"
+    if _here.crowded:
+        return 1, "other programs keep the cores"
     if _default is None:
         limits = _machine_limits()
         if text := os.environ.get(VARIABLE):
@@ -126,6 +129,16 @@ def set_num_threads(count):
         if not 1 <= count <= limit:
             raise ValueError(f"count: expected 1 to {limit} threads ({reason}), got {count}")
     _chosen = count
+
+
+def is_chosen():
+    """Whether the user said how many threads there are to be."""
+    return _chosen is not None or bool(os.environ.get(VARIABLE))
+
+
+def share(crowded):
+    """Whether the calling thread is to compute by itself for now, unless the user chose otherwise."""
+    _here.crowded = crowded
 
 
 @contextlib.contextmanager
