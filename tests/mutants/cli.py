@@ -3,7 +3,8 @@
 from . import Mutant
 
 APPLY, TRAIN, TRAINED = "numbanet/cli/_apply.py", "numbanet/cli/_train.py", "numbanet/cli/_trained.py"
-NUMBERS = "tests/test_cli_numbers.py"
+MODELS = "numbanet/cli/_models.py"
+NUMBERS, OPTIONS = "tests/test_cli_numbers.py", "tests/test_cli_options.py"
 
 MUTANTS = [
     Mutant(
@@ -110,5 +111,64 @@ MUTANTS = [
         "np.ascontiguousarray(dataset.X))",
         "np.ascontiguousarray(dataset.X[:1]))",
         f"{NUMBERS}::test_the_note_on_data_that_were_trained_on_tells_them_from_others",
+    ),
+    *(
+        Mutant(f"{option} ignored", file, old, new, f"{OPTIONS}::test_options_of_train")
+        for option, file, old, new in (
+            ("--activation", MODELS, "        activation=arguments.activation,\n", ""),
+            (
+                "--weight-init",
+                MODELS,
+                "        weight_init=arguments.weight_init,\n",
+                '        weight_init="he_normal",\n',
+            ),
+            ("--filters", MODELS, "num_filters=arguments.filters", "num_filters=4"),
+            ("--filter-size", MODELS, "filter_size=arguments.filter_size", "filter_size=3"),
+            ("--blocks", MODELS, "blocks=arguments.blocks", "blocks=1"),
+            ("--widths of small-vgg", MODELS, '{"widths": arguments.widths', '{"widths": [4, 4]'),
+            ("--normalization", MODELS, 'None if arguments.normalization == "none" else', "None and"),
+            ("--l2", MODELS, '"reg": arguments.l2', '"reg": 0.0'),
+            ("--loss", MODELS, '"loss": arguments.loss', '"loss": "softmax"'),
+            ("--dtype", MODELS, '"dtype": arguments.dtype', '"dtype": "float32"'),
+            ("--seed of the weights", MODELS, '"seed": arguments.seed', '"seed": 0'),
+            ("--lr-decay", TRAIN, "lr_decay=arguments.lr_decay if", "lr_decay=0.95 if"),
+            ("--lr-step", TRAIN, "learning_rate, arguments.lr_step,", "learning_rate, 2,"),
+            ("--patience", TRAIN, "        patience=arguments.patience,\n", ""),
+            ("--min-delta", TRAIN, "        min_delta=arguments.min_delta,\n", ""),
+            ("--monitor", TRAIN, "        monitor=arguments.monitor,\n", ""),
+            ("--batch-size", TRAIN, "batch_size=arguments.batch_size", "batch_size=32"),
+            ("options of the update rule", TRAIN, "        optim_config=options,\n", ""),
+            ("--crop-padding by default is a quarter of a side", TRAIN, "min(side) // 8", "min(side) // 4"),
+            ("--crop-padding", TRAIN, "data.Augment(padding if crop", "data.Augment(1 if crop"),
+            ("--seed of the augmentation", TRAIN, "flip, arguments.seed)", "flip, 0)"),
+        )
+    ),
+    Mutant(
+        "train: the split ignores --seed",
+        TRAIN,
+        "data.split(dataset, fraction, arguments.seed)",
+        "data.split(dataset, fraction, 0)",
+        f"{OPTIONS}::test_the_seed_is_also_that_of_the_split_and_the_weights",
+    ),
+    Mutant(
+        "an option without an entry in the table of the tests",
+        "numbanet/cli/_options.py",
+        'parser.add_argument("--threads"',
+        'parser.add_argument("--no-such-option")\n    parser.add_argument("--threads"',
+        f"{OPTIONS}::test_every_option_of_every_command_is_tried",
+    ),
+    Mutant(
+        "numbanet --help imports numba",
+        "numbanet/cli/_models.py",
+        "from ..errors import DataError\n",
+        "from ..errors import DataError\nfrom ..networks import SmallVGG  # noqa: F401\n",
+        "tests/test_startup.py::test_help_and_mistakes_load_neither_numpy_nor_numba",
+    ),
+    Mutant(
+        "did you mean: the name in other letters is not found",
+        "numbanet/_plain.py",
+        "text = str(given).lower()",
+        "text = str(given)",
+        "tests/test_cli.py::test_a_command_line_that_makes_no_sense",
     ),
 ]
