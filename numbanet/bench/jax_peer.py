@@ -166,11 +166,11 @@ def _scores(layers, x):
     return x
 
 
-def _network(name, epoch_of):
-    """Epochs by what `epoch_of` makes of the function of one step: from the state and all rows to the new state."""
-    if name not in NETWORKS:
-        return None
-    net = NETWORKS[name]
+def trainer(net, epoch_of):
+    """The state, in a list, and a function that trains it for an epoch.
+
+    `epoch_of` makes of the function of one step that of an epoch, from the state and all rows to the new state.
+    """
     X, y = _on_device(dict(zip("Xy", net.data(), strict=True))).values()
     rng = np.random.default_rng(0)
 
@@ -190,33 +190,42 @@ def _network(name, epoch_of):
     def epoch():
         state[0] = run(state[0], rng.permutation(len(X)).astype(np.int32).reshape(net.steps, net.batch))
 
-    return Benchmark(epoch, finish=lambda: jax.block_until_ready(state[0]), parts=net.steps)
+    return state, epoch
+
+
+def step_by_step(step):
+    """Epochs of compiled steps: the batch is gathered, differentiated and applied in one function."""
+    step = jax.jit(step, donate_argnums=0)
+
+    def epoch(state, batches):
+        for rows in batches:
+            state = step(state, rows)
+        return state
+
+    return epoch
+
+
+def at_once(step):
+    """Epochs as one compiled function: `lax.scan` over the steps."""
+    return jax.jit(
+        lambda state, batches: jax.lax.scan(lambda *now: (step(*now), None), state, batches)[0], donate_argnums=0
+    )
+
+
+def _network(name, epoch_of):
+    if name not in NETWORKS:
+        return None
+    state, epoch = trainer(NETWORKS[name], epoch_of)
+    return Benchmark(epoch, finish=lambda: jax.block_until_ready(state[0]), parts=NETWORKS[name].steps)
 
 
 def network(name, size):
-    """Epochs of compiled steps: the batch is gathered, differentiated and applied in one function."""
-
-    def step_by_step(step):
-        step = jax.jit(step, donate_argnums=0)
-
-        def epoch(state, batches):
-            for rows in batches:
-                state = step(state, rows)
-            return state
-
-        return epoch
-
+    """Epochs of compiled steps."""
     return _network(name, step_by_step)
 
 
 def scanned_network(name, size):
-    """Epochs as one compiled function: `lax.scan` over the steps."""
-
-    def at_once(step):
-        return jax.jit(
-            lambda state, batches: jax.lax.scan(lambda *now: (step(*now), None), state, batches)[0], donate_argnums=0
-        )
-
+    """Epochs as one compiled function."""
     return _network(name, at_once)
 
 

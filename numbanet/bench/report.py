@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from statistics import geometric_mean
 
+import numpy as np
+
 NAMES = {"reference": "reference", "torch": "torch", "jax": "JAX", "jax_scan": "JAX scan", "sklearn": "scikit-learn"}
 START, END = "<!-- numbanet bench -->", "<!-- end of numbanet bench -->"
 
@@ -35,22 +37,27 @@ class Row:
         return self.seconds[library] / self.seconds["kernels"] if library in self.seconds else None
 
 
+def figure(value):
+    """Three digits, and never an exponent."""
+    return np.format_float_positional(value, 3, unique=False, fractional=False, trim="-")
+
+
 def time_text(seconds):
     """Three digits and a unit."""
     for factor, unit in ((1, "s"), (1e3, "ms")):
-        if seconds * factor >= 1:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
+        if seconds * factor >= 0.9995:  # which are the three digits of 1
+            return f"{figure(seconds * factor)} {unit}"
+    return f"{figure(seconds * 1e6)} µs"
 
 
 def cells(row, libraries):
     """The row's columns as text."""
-    rate = "" if row.rate is None else f"{row.rate / 1e9:.3g} {row.unit}"
+    rate = "" if row.rate is None else f"{figure(row.rate / 1e9)} {row.unit}"
     share = "" if row.peak is None else f"{row.rate / row.peak:.0%}"
     ratios = (row.ratio(library) for library in libraries)
     return [
         *(row.name, row.size, time_text(row.seconds["kernels"]), rate, share),
-        *("" if ratio is None else f"{ratio:.3g}x" for ratio in ratios),
+        *("" if ratio is None else f"{figure(ratio)}x" for ratio in ratios),
     ]
 
 
@@ -75,7 +82,7 @@ def means(rows, libraries):
     for library in libraries:
         ratios = [ratio for row in rows if (ratio := row.ratio(library)) is not None]
         if ratios:
-            texts.append(f"{NAMES[library]} {geometric_mean(ratios):.3g}x")
+            texts.append(f"{NAMES[library]} {figure(geometric_mean(ratios))}x")
     return f"geometric mean of the time they take, numbanet 1: {', '.join(texts)}" if texts else ""
 
 

@@ -56,7 +56,7 @@ def _softmax_loss(t):
     scores, weight = t.scores.clone().requires_grad_(), torch.tensor(1.0)
 
     def by_autograd():
-        torch.autograd.grad(F.cross_entropy(scores, t.y), scores)
+        return torch.autograd.grad(F.cross_entropy(scores, t.y), scores)
 
     def by_hand():
         logs = aten._log_softmax(t.scores, 1, False)
@@ -313,27 +313,30 @@ def convolution(name, size):
     return [Benchmark(way, within=torch.inference_mode) for way in ways]
 
 
-def network(name, size):
-    """Epochs of a plain training loop, with the fastest form of Adam; of pictures, in either layout."""
-    net = ALL_NETWORKS[name]
+def trainer(net, variant, layout=torch.contiguous_format):
+    """A model and a function that trains it for an epoch, in a plain loop, with a form of Adam."""
     X, y = map(torch.from_numpy, net.data())
+    model = build(net).to(memory_format=layout)
+    examples = X.contiguous(memory_format=layout)
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, **variant)
 
-    def epochs(variant, layout):
-        model = build(net).to(memory_format=layout)
-        examples = X.contiguous(memory_format=layout)
-        optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, **variant)
+    def epoch():
+        for rows in torch.randperm(len(X)).split(net.batch):
+            optimizer.zero_grad(set_to_none=True)
+            F.cross_entropy(model(examples[rows]), y[rows]).backward()
+            optimizer.step()
 
-        def epoch():
-            for rows in torch.randperm(len(X)).split(net.batch):
-                optimizer.zero_grad(set_to_none=True)
-                F.cross_entropy(model(examples[rows]), y[rows]).backward()
-                optimizer.step()
+    return model, epoch
 
-        return Benchmark(epoch, parts=net.steps)
 
+def network(name, size):
+    """Epochs with the fastest form of Adam; of pictures, in either layout."""
+    net = ALL_NETWORKS[name]
     if isinstance(net, PictureNetwork):
-        return [epochs(_FUSED[0], layout) for layout in (torch.contiguous_format, torch.channels_last)]
-    return [epochs(variant, torch.contiguous_format) for variant in _FUSED]
+        forms = [(_FUSED[0], layout) for layout in (torch.contiguous_format, torch.channels_last)]
+    else:
+        forms = [(variant, torch.contiguous_format) for variant in _FUSED]
+    return [Benchmark(trainer(net, *form)[1], parts=net.steps) for form in forms]
 
 
 def prediction(name, size):

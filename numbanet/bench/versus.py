@@ -87,7 +87,8 @@ class Versus:
             except WorkerFailed as error:
                 if worker not in self._peers:
                     raise
-                warnings.warn(f"{worker} is left out from here on: {error}", stacklevel=2)
+                what = str(error).partition("\n")[0]
+                warnings.warn(f"{worker} is left out from here on: {what}", stacklevel=2)
                 del self._workers[worker]
         taken = {}
         for block in blocks(ready, *((3, 2) if self.quick else (7, 3))):

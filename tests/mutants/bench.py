@@ -1,0 +1,174 @@
+"""`numbanet bench`: times, counts, what other libraries do, and what is printed."""
+
+from tests.mutants import Mutant
+
+BENCH, FIGURES, PEERS = "numbanet/bench", "tests/test_bench_figures.py", "tests/test_bench_peers.py"
+
+
+def _mutant(what, file, old, new, test):
+    return Mutant(what, f"{BENCH}/{file}.py", old, new, test)
+
+
+PRINTED = f"{FIGURES}::test_every_figure_of_the_command_follows_from_the_times"
+COUNTED = f"{FIGURES}::test_bytes_and_floating_point_operations_are_those_counted_by_hand"
+SAMPLED = f"{FIGURES}::test_a_sample_is_the_time_of_calls_and_finish_by_the_number_of_parts"
+
+MUTANTS = [
+    _mutant(
+        "restore runs inside the clock",
+        "timing",
+        """        if self.restore:
+            self.restore()
+        with self.within():
+            start = self.clock()
+""",
+        """        with self.within():
+            start = self.clock()
+            if self.restore:
+                self.restore()
+""",
+        SAMPLED,
+    ),
+    _mutant(
+        "entering the context is inside the clock",
+        "timing",
+        "        with self.within():\n            start = self.clock()\n",
+        "        start = self.clock()\n        with self.within():\n",
+        SAMPLED,
+    ),
+    _mutant(
+        "a call's time is not divided by its parts",
+        "timing",
+        "perf_counter() / (self.calls * self.parts)",
+        "perf_counter() / self.calls",
+        SAMPLED,
+    ),
+    _mutant(
+        "nobody waits for the end of a sample", "timing", "        if self.finish:\n", "        if False:\n", SAMPLED
+    ),
+    _mutant(
+        "too few calls for a sample of several parts",
+        "timing",
+        "self.sample() * self.calls * self.parts",
+        "self.sample() * self.calls * self.parts**2",
+        f"{FIGURES}::test_calls_are_as_many_as_fill_a_sample",
+    ),
+    _mutant(
+        "the fastest way is that of the best worst sample",
+        "timing",
+        "min(candidate.sample() for _ in range(5))",
+        "max(candidate.sample() for _ in range(5))",
+        f"{FIGURES}::test_the_fastest_is_chosen_by_its_best_sample_of_five",
+    ),
+    _mutant(
+        "floating-point operations of convolution doubled",
+        "operations",
+        "2 * N * H * H * C * F * R * R",
+        "4 * N * H * H * C * F * R * R",
+        COUNTED,
+    ),
+    _mutant(
+        "a convolution's gradients count as one",
+        "operations",
+        "lambda N, H, C, F, R: 4 * N",
+        "lambda N, H, C, F, R: 2 * N",
+        COUNTED,
+    ),
+    _mutant(
+        "floating-point operations of products without the additions",
+        "operations",
+        "2 * N * D * M",
+        "N * D * M",
+        COUNTED,
+    ),
+    _mutant(
+        "what is updated moves once",
+        "operations",
+        "size * (1 + (name in self.updated))",
+        "size",
+        COUNTED,
+    ),
+    _mutant(
+        "Adam's second moment is not updated",
+        "operations",
+        '"adam_update", "w m v"',
+        '"adam_update", "w m"',
+        COUNTED,
+    ),
+    _mutant(
+        "a step's gradient of the input counts for the first layer too",
+        "ours",
+        "net.batch * (3 * sum(forward) - forward[0])",
+        "net.batch * 3 * sum(forward)",
+        f"{FIGURES}::test_floating_point_operations_of_networks_are_those_counted_by_hand",
+    ),
+    _mutant(
+        "torch trains without the update",
+        "torch_peer",
+        "            optimizer.step()\n",
+        "",
+        f"{PEERS}::test_torch_takes_the_steps_that_we_take",
+    ),
+    _mutant(
+        "torch adds its gradients up",
+        "torch_peer",
+        "            optimizer.zero_grad(set_to_none=True)\n",
+        "",
+        f"{PEERS}::test_torch_takes_the_steps_that_we_take",
+    ),
+    _mutant(
+        "torch computes one gradient less",
+        "torch_peer",
+        "        torch.sum(t.dout, 0, out=t.db)\n",
+        "",
+        f"{PEERS}::test_torch_computes_what_the_reference_does",
+    ),
+    _mutant(
+        "scikit-learn learns at another rate",
+        "sklearn_peer",
+        '"learning_rate_init": LEARNING_RATE',
+        '"learning_rate_init": LEARNING_RATE / 2',
+        f"{PEERS}::test_scikit_learn_takes_the_steps_that_we_take",
+    ),
+    _mutant("medians are maxima", "versus", "library: median(samples)", "library: max(samples)", PRINTED),
+    _mutant(
+        "a rate by the reference's time", "versus", 'rate / seconds["kernels"]', 'rate / seconds["reference"]', PRINTED
+    ),
+    _mutant(
+        "a step's rate is that of a prediction",
+        "versus",
+        'step / seconds["kernels"]',
+        'prediction / seconds["kernels"]',
+        PRINTED,
+    ),
+    _mutant(
+        "ratios inverted",
+        "report",
+        'self.seconds[library] / self.seconds["kernels"]',
+        'self.seconds["kernels"] / self.seconds[library]',
+        PRINTED,
+    ),
+    _mutant("a share of something else", "report", "row.rate / row.peak:.0%", "row.peak / row.rate:.0%", PRINTED),
+    _mutant("rates in 2**30", "report", "row.rate / 1e9", "row.rate / 2**30", PRINTED),
+    _mutant(
+        "the mean is not geometric",
+        "report",
+        "figure(geometric_mean(ratios))",
+        "figure(sum(ratios) / len(ratios))",
+        f"{FIGURES}::test_the_mean_is_geometric_and_of_those_that_were_measured",
+    ),
+    _mutant(
+        "milliseconds are microseconds",
+        "report",
+        '(1e3, "ms")',
+        '(1e3, "µs")',
+        f"{FIGURES}::test_times_have_the_unit_that_suits_them",
+    ),
+    _mutant(
+        "half an answer is read",
+        "turns",
+        'if not line.endswith("\\n"):',
+        "if not line:",
+        "tests/test_bench.py::test_a_worker_that_does_not_answer_is_told",
+    ),
+]

@@ -1,0 +1,384 @@
+"""Every figure that ``numbanet bench`` prints, recomputed: times by a clock that tests turn, counts by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from numbanet.bench import ours, report, timing, versus
+from numbanet.bench.networks import ALL_NETWORKS
+from numbanet.bench.operations import FAMILIES, OPERATIONS, label
+from numbanet.bench.timing import Benchmark, fastest, interleaved
+from numbanet.cli import main
+
+
+class Clock:
+    """Stands for `perf_counter`; time passes only where a test says so."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def passes(self, seconds):
+        """A function that takes that long."""
+
+        def function():
+            self.now += seconds
+
+        return function
+
+
+class Around:
+    """A context whose entry and exit take time."""
+
+    def __init__(self, clock, before, after):
+        self.clock, self.before, self.after = clock, before, after
+
+    def __enter__(self):
+        self.clock.now += self.before
+
+    def __exit__(self, *_):
+        self.clock.now += self.after
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(timing, "perf_counter", clock)
+    return clock
+
+
+# Samples.
+
+
+@pytest.mark.parametrize(("calls", "parts"), [(1, 1), (7, 1), (1, 20), (5, 4)])
+def test_a_sample_is_the_time_of_calls_and_finish_by_the_number_of_parts(clock, calls, parts):
+    benchmark = Benchmark(
+        clock.passes(3e-3),
+        restore=clock.passes(100.0),
+        finish=clock.passes(2e-3),
+        parts=parts,
+        within=lambda: Around(clock, 1000.0, 10.0),
+    )
+    benchmark.calls = calls
+    assert benchmark.sample() == pytest.approx((calls * 3e-3 + 2e-3) / (calls * parts), rel=1e-9)
+    assert clock.now == pytest.approx(1110 + calls * 3e-3 + 2e-3)
+
+
+def test_the_clock_of_a_suite_counts_the_same(clock):
+    benchmark = Benchmark(clock.passes(3e-3), parts=4)
+    benchmark.calls = 5
+    start = benchmark.clock()
+    benchmark.run()
+    assert benchmark.clock() - start == pytest.approx(3e-3 / 4)
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 3e-5, 2e-3, 5e-3, 2.0])
+@pytest.mark.parametrize("parts", [1, 50])
+def test_calls_are_as_many_as_fill_a_sample(clock, seconds, parts):
+    first = [60.0]  # compiles
+
+    def call():
+        clock.now += first.pop() if first else seconds
+
+    benchmark = Benchmark(call, parts=parts).calibrate(4e-3)
+    needed = math.ceil(4e-3 / seconds)
+    assert needed <= benchmark.calls <= 1.01 * needed + 1
+    assert not first
+
+
+def test_the_fastest_is_chosen_by_its_best_sample_of_five(clock):
+    def benchmark(*seconds):
+        taken = [9.0, 9.0, *seconds]  # compiling, and a look at how long it takes
+
+        def call():
+            clock.now += taken.pop(0)
+
+        return Benchmark(call)
+
+    steady, lucky = benchmark(*[1.0] * 5), benchmark(2.0, 2.0, 0.9, 2.0, 2.0)
+    assert fastest([steady, lucky]) is lucky
+    alone = benchmark()
+    assert fastest([alone]) is alone  # without a sample more
+
+
+def test_samples_in_turns_are_each_benchmarks_own(clock):
+    names = {"short": Benchmark(clock.passes(1e-3)), "long": Benchmark(clock.passes(7e-3))}
+    taken = interleaved(names, 6)
+    assert taken == {"short": pytest.approx([1e-3] * 6), "long": pytest.approx([7e-3] * 6)}
+
+
+# Counts, by what an operation reads and writes: float32 of 4 bytes, labels and keys of 8, places in windows of 1.
+
+SIZES = {  # primes where that is possible, so that no two axes are taken for each other
+    "affine": (2, 3, 5),
+    "convolution": (2, 7, 3, 5, 3),
+    "activations": (11,),
+    "losses": (3, 5),
+    "normalization": (3, 5),
+    "groupnorm": (2, 7, 6, 3),
+    "pooling": (2, 7, 3, 3, 2),
+    "layout": (2, 3, 5),
+    "augmentation": (2, 3, 7, 5),
+    "dropout": (11,),
+    "updates": (11,),
+}
+# Pictures of 7 x 7 with windows of 3 by steps of 2, padded by 1, have 4 x 4 windows.
+PICTURES, WINDOWS = 2 * 7 * 7 * 3, 2 * 4 * 4 * 3
+FILTERS = 5 * 3 * 9
+CONV_ARRAYS = 2 * 49 * 3 + FILTERS + 5 + 2 * 49 * 5
+
+BYTES = {
+    "affine_forward": 4 * (6 + 15 + 5 + 10),
+    "affine_relu_forward": 4 * (6 + 15 + 5 + 10),
+    "affine_backward": 4 * (10 + 6 + 15 + 6 + 15 + 5),
+    "affine_relu_backward": 4 * (10 + 6 + 15 + 10 + 10 + 6 + 15 + 5),
+    "softmax_forward": 4 * 30,
+    "softmax_loss": 4 * 30 + 8 * 3,
+    "svm_loss": 4 * 30 + 8 * 3,
+    "squared_error_loss": 4 * 45,
+    "binary_cross_entropy_loss": 4 * 45,
+    "batchnorm_forward": 4 * (15 + 5 + 5 + 2 * 5 + 2 * 5 + 5 + 5 + 15),  # running averages there and back
+    "batchnorm_inference": 4 * (15 + 5 + 5 + 5 + 5 + 15),
+    "batchnorm_backward": 4 * (15 + 15 + 5 + 5 + 5 + 15 + 5 + 5),
+    "layernorm_forward": 4 * (15 + 5 + 5 + 3 + 3 + 15),
+    "layernorm_backward": 4 * (15 + 15 + 5 + 3 + 3 + 15 + 5 + 5),
+    "groupnorm_forward": 4 * (84 + 6 + 6 + 6 + 6 + 84),  # gamma and beta of 6 channels, 2 x 3 means and deviations
+    "groupnorm_backward": 4 * (84 + 84 + 6 + 6 + 6 + 84 + 6 + 6),
+    "max_pool_forward": 4 * (PICTURES + WINDOWS) + WINDOWS,
+    "max_pool_backward": 4 * (PICTURES + WINDOWS) + WINDOWS,
+    "avg_pool_forward": 4 * (PICTURES + WINDOWS),
+    "avg_pool_backward": 4 * (PICTURES + WINDOWS),
+    "global_avg_pool_forward": 4 * (PICTURES + 6),
+    "global_avg_pool_backward": 4 * (PICTURES + 6),
+    "channels_last": 4 * 60,
+    "channels_first": 4 * 60,
+    "add": 4 * 33,
+    "augment": 4 * 2 * 210 + 8 * 2 + 16,  # which rows, and a key of two words
+    "dropout_forward": 4 * 22 + 16,
+    "dropout_backward": 4 * 22 + 16,
+    "sgd_update": 4 * 11 * (2 + 1),
+    "momentum_update": 4 * 11 * (2 + 1 + 2),
+    "nesterov_update": 4 * 11 * (2 + 1 + 2),
+    "rmsprop_update": 4 * 11 * (2 + 1 + 2),
+    "adam_update": 4 * 11 * (2 + 1 + 2 + 2),
+    "l2_penalty": 4 * 11 * (1 + 2),
+    **{f"{name}_forward": 4 * 22 for name in ("relu", "leaky_relu", "elu", "sigmoid", "tanh")},
+    **{f"{name}_backward": 4 * 33 for name in ("relu", "leaky_relu", "elu", "sigmoid", "tanh")},
+    **{f"{name}_forward": 4 * 22 for name in ("gelu", "gelu_tanh", "silu")},
+    **{f"{name}_backward": 4 * 33 for name in ("gelu", "gelu_tanh", "silu")},
+}
+
+
+def products(name):
+    """Multiplications and additions, counted one by one, of a product, and of a convolution that keeps the size."""
+    count = 0
+    if name.startswith("affine"):
+        for _row, _column in np.ndindex(2, 5):
+            for _term in range(3):
+                count += 2
+    else:
+        for _place in np.ndindex(2, 7, 7, 5):
+            count += 2 * 3 * 3 * 3
+    return count * (2 if "backward" in name else 1)  # the gradients of both factors
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_bytes_and_floating_point_operations_are_those_counted_by_hand(name):
+    operation = OPERATIONS[name]
+    size = SIZES[operation.family]
+    if operation.family in ("affine", "convolution"):
+        assert operation.work(size) == products(name)
+    else:
+        assert operation.work(size) is None
+    if operation.family != "convolution":  # which no rate counts
+        assert operation.bytes(operation.arguments(size)) == BYTES[name]
+
+
+def test_floating_point_operations_of_networks_are_those_counted_by_hand():
+    first, second = 2 * 64 * 100, 2 * 100 * 10
+    assert ours.work("64-100-10 at 64") == (first + second, 64 * (3 * (first + second) - first))
+    convolution, affine = 2 * 32 * (3 * 7 * 7) * 32 * 32, 2 * (32 * 16 * 16) * 100
+    forward = convolution + affine + 2 * 100 * 10
+    assert ours.work("ThreeLayerConvNet at 50") == (forward, 50 * (3 * forward - convolution))
+    stages = [2 * 32 * 27 * 32**2, 2 * 64 * 288 * 16**2, 2 * 128 * 576 * 8**2]
+    forward = sum(stages) + 2 * 128 * 16 * 10
+    assert ours.work("SmallVGG at 128") == (forward, 128 * (3 * forward - stages[0]))
+    stem = 2 * 16 * 27 * 32**2
+    forward = stem + 4 * 2 * 16 * 144 * 32**2
+    for inputs, width, side in ((16, 32, 16), (32, 64, 8)):
+        enters, shortcut = 2 * width * 9 * inputs * side**2, 2 * width * inputs * side**2
+        forward += enters + shortcut + 3 * 2 * width * 9 * width * side**2
+    forward += 2 * 64 * 10
+    assert ours.work("SmallResNet at 128") == (forward, 128 * (3 * forward - stem))
+
+
+# What is printed.
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1234.5, "1230"), (999.6, "1000"), (99.94, "99.9"), (2.0, "2"), (0.92449, "0.924"), (1.5e-5, "0.000015")],
+)
+def test_figures_have_three_digits_and_no_exponent(value, text):
+    assert report.figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (12.34, "12.3 s"),
+        (1.0, "1 s"),
+        (0.9996, "1 s"),
+        (0.9994, "999 ms"),
+        (0.0123, "12.3 ms"),
+        (1e-3, "1 ms"),
+        (9.996e-4, "1 ms"),
+        (9.994e-4, "999 µs"),
+        (2.4e-6, "2.4 µs"),
+        (3.21e-8, "0.0321 µs"),
+    ],
+)
+def test_times_have_the_unit_that_suits_them(seconds, text):
+    assert report.time_text(seconds) == text
+
+
+def test_the_mean_is_geometric_and_of_those_that_were_measured():
+    rows = [report.Row("a", "1", {"kernels": 2.0, "torch": 2.0}), report.Row("b", "1", {"kernels": 1.0, "torch": 16.0})]
+    rows.append(report.Row("c", "1", {"kernels": 1.0, "sklearn": 3.0}))
+    said = report.means(rows, ["torch", "jax", "sklearn"])
+    assert said == "geometric mean of the time they take, numbanet 1: torch 4x, scikit-learn 3x"
+    assert report.means(rows, []) == ""
+
+
+SECONDS = {"kernels": 2e-5, "reference": 5e-5, "torch": 3e-5}  # with what the size adds, below
+PEAKS = {"flops": 4e11, "bytes": 8e10}
+
+
+def planted(identity):
+    """Seconds for a benchmark: longer for a longer size, so that no row has another's."""
+    library, kind, name, size = identity.split("/")
+    return SECONDS[library] * (1 + len(size)) * (3 if kind == "network" else 1)
+
+
+class Worker:
+    """Answers with planted times; in every third turn, all of them take ten times as long."""
+
+    def __init__(self, threads):
+        assert threads == 1
+        self.turn = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def prepare(self, identities):
+        self.ready = [i for i in identities if not i.startswith("torch/operation/tanh")]
+        return self.ready
+
+    def samples(self, count):
+        self.turn += 1
+        return {i: [planted(i) * (10 if self.turn % 3 == 0 else 1)] * count for i in self.ready}
+
+
+@pytest.fixture
+def no_machine(monkeypatch):
+    """`numbanet bench` with planted times and peaks."""
+    monkeypatch.setattr(versus, "Worker", Worker)
+    monkeypatch.setattr(versus, "installed", lambda: ["torch"])
+    monkeypatch.setattr(versus, "PEERS", {**versus.PEERS, "torch": "numba"})  # whose version is there to be told
+    monkeypatch.setattr("numbanet.bench.turns.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(versus.peaks, "multiply_adds", lambda threads: PEAKS["flops"])
+    monkeypatch.setattr(versus.peaks, "bandwidth", lambda size, threads: PEAKS["bytes"])
+
+
+def table(said):
+    """Cells of the Markdown table's rows, by name and size."""
+    lines = [line.split("|")[1:-1] for line in said.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line] for line in lines[2:]]
+    return {(row[0], row[1]): row[2:] for row in cells}
+
+
+def test_every_figure_of_the_command_follows_from_the_times(no_machine, capsys):
+    chosen = "relu_forward,tanh_forward,affine_backward,adam_update,networks"
+    assert main(["bench", "--quick", "--threads", "1", "--markdown", "--operations", chosen]) == 0
+    said = capsys.readouterr().out
+    assert "Peak, as measured: 400 GFLOP/s, 80 GB/s in caches and 80 GB/s from memory." in said
+    found, ratios = table(said), []
+    assert len(found) == 4 + 2 * len(ALL_NETWORKS)
+    for name in ("relu_forward", "tanh_forward", "affine_backward", "adam_update"):
+        size = FAMILIES[OPERATIONS[name].family].sizes[-1]
+        taken = planted(f"kernels/operation/{name}/{label(size)}")
+        if name == "affine_backward":
+            rate, unit, peak = 4 * math.prod(size) / taken, "GFLOP/s", PEAKS["flops"]
+        else:
+            moved = {"relu_forward": 2, "tanh_forward": 2, "adam_update": 7}[name] * 4 * math.prod(size)
+            rate, unit, peak = moved / taken, "GB/s", PEAKS["bytes"]
+        expected = [f"{taken * 1e6:.3g} µs", f"{float(f'{rate / 1e9:.3g}'):g} {unit}", f"{rate / peak:.0%}", "2.5x"]
+        assert found[name, label(size)] == [*expected, "" if name == "tanh_forward" else "1.5x"]
+        ratios += [] if name == "tanh_forward" else [1.5]
+    for name in ALL_NETWORKS:
+        width, _, batch = name.rpartition(" at ")
+        prediction, step = ours.work(name)
+        for row, kind, work in (
+            ((f"step {width}", f"batch {batch}"), "network", step),
+            ((f"predict {width}", "one example"), "prediction", prediction),
+        ):
+            taken = planted(f"kernels/{kind}/{name}/-")
+            rate = work / taken
+            shown = f"{float(f'{rate / 1e9:.3g}'):g} GFLOP/s"
+            assert found[row] == [f"{taken * 1e6:.3g} µs", shown, f"{rate / PEAKS['flops']:.0%}", "2.5x", "1.5x"]
+    assert said.rstrip().endswith("geometric mean of the time they take, numbanet 1: reference 2.5x, torch 1.5x")
+
+
+def test_what_is_printed_is_what_is_written(no_machine, capsys, tmp_path):
+    target = tmp_path / "README.md"
+    target.write_text(f"{report.START}\n{report.END}\n", encoding="utf-8")
+    options = ["bench", "--quick", "--threads", "1", "--operations", "relu_*ward,affine"]
+    assert main([*options, "--write", str(target)]) == 0
+    printed = capsys.readouterr().out
+    written = table(target.read_text(encoding="utf-8"))
+    assert len(written) == 6
+    for (name, size), cells in written.items():
+        (line,) = [line for line in printed.splitlines() if line.startswith(f"{name} ")]
+        assert line.split() == " ".join([name, size, *cells]).split()
+    assert main([*options, "--markdown"]) == 0
+    assert capsys.readouterr().out == target.read_text(encoding="utf-8").split("\n", 1)[1].rsplit(report.END)[0] + "\n"
+
+
+def test_without_quick_every_size_has_a_row(no_machine, capsys):
+    assert main(["bench", "--threads", "1", "--markdown", "--operations", "sgd_update,softmax_loss"]) == 0
+    sizes = [("softmax_loss", "256x10"), ("softmax_loss", "256x1000")]
+    sizes += [("sgd_update", size) for size in ("100000", "1000000", "16000000")]
+    assert list(table(capsys.readouterr().out)) == sizes
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_another_librarys_failure_leaves_it_out_and_ours_does_not_pass(no_machine, capsys, monkeypatch):
+    works = Worker.prepare
+
+    def fails(library):
+        def prepare(self, identities):
+            if identities[0].startswith(library):
+                raise versus.WorkerFailed(f"{identities}: RuntimeError: no\nTraceback")
+            return works(self, identities)
+
+        return prepare
+
+    options = ["bench", "--quick", "--threads", "1", "--markdown", "--operations", "relu_*ward"]
+    monkeypatch.setattr(Worker, "prepare", fails("torch"))
+    assert main(options) == 0
+    said, complaint = capsys.readouterr()
+    assert [len(cells) for cells in table(said).values()] == [4, 4]  # no column of torch's
+    assert (
+        complaint.count("torch is left out from here on: ['torch/operation/relu_forward/262144']: RuntimeError: no")
+        == 1
+    )
+    assert "Traceback" not in complaint
+    monkeypatch.setattr(Worker, "prepare", fails("kernels"))
+    assert main(options) != 0
+    assert "['kernels/operation/relu_forward/262144']: RuntimeError: no" in capsys.readouterr().err
