@@ -9,7 +9,7 @@ def place(array, layout, around):
         buffer = np.full([2 * size + 2 for size in array.shape], around, array.dtype)
         steps = [slice(1, 2 * size + 1, 2) for size in array.shape]
         steps[-1:] = [slice(2 * size, 0, -2) for size in array.shape[-1:]]
-        view = buffer[tuple(steps)]
+        view = buffer[(*steps, ...)]
     else:
         margin = 61 + sum(array.shape[-1:])  # a row and more; 61, so that nothing may count on aligned vectors
         buffer = np.full(array.size + 2 * margin, around, array.dtype)

@@ -25,10 +25,10 @@ LAYOUTS = ("C", "F", "strided")
 SPECIAL = {"nan": (np.nan, np.nan), "inf": (np.inf, -np.inf)}
 
 # What surrounds an array in memory: NaN shows in the results where it is read, but an output has a number around it,
-# since NaN plus something would be NaN still.
-AROUND_INPUT, AROUND_OUTPUT = np.nan, -123.25
+# since NaN plus something would be NaN still. Integers, by themselves: 1 where one may be read as an index.
+AROUND_INPUT, AROUND_OUTPUT = {"f": np.nan, "i": 1}, {"f": -123.25, "i": 93}
 # What an output holds before the call: two things, so that an element that neither function writes differs too.
-STALE_REFERENCE, STALE_KERNEL = 77.0, np.nan
+STALE_REFERENCE, STALE_KERNEL = {"f": 77.0, "i": 1}, {"f": np.nan, "i": 0}
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,8 @@ def check_pair(
         for note, arguments in _with_special(case, _build(case, dtype, seed), kind, seed):
             context = f"{operation}: case {case.name!r}, {np.dtype(dtype)}, layout {layout}, special {note}"
             expected = _run(plain, case, arguments, layout, STALE_REFERENCE, f"{context}, reference")
+            if not expected:
+                raise ValueError(f"{context}: nothing to compare; name what it writes in `outputs` or `updated`")
             allowed = _allowed(case, arguments, dtype, expected, rtol, atol)
             first = None
             for form, count, function in _forms(kernel, threads):
@@ -167,6 +169,8 @@ def check_pair(
                 first = first or results
                 for name, value in results.items():
                     require_close(f"{where}: {name}, bits", value, first[name], None, (form, "first form"))
+    if not comparisons:
+        raise ValueError(f"{operation}: nothing to compare; no case has a floating input for special values")
     return Report(operation, comparisons, float(worst))
 
 
@@ -239,11 +243,12 @@ def check_gradients(forward, backward, inputs, *, wrt=None, h=1e-5, rtol=1e-6, a
     Raises
     ------
     AssertionError
-        Where they differ; the message names the input, the worst index and both values.
+        Where they differ; the message names the input, the worst index and both values. Where the differences are no
+        numbers, or an input was modified.
     TypeError
         Where an input to check is not an array of float64.
     ValueError
-        Where an input in `wrt` has no gradient, or a gradient no input.
+        Where an input in `wrt` has no gradient, or a gradient no input, or there is none.
 
     Examples
     --------
@@ -255,15 +260,26 @@ def check_gradients(forward, backward, inputs, *, wrt=None, h=1e-5, rtol=1e-6, a
     Traceback (most recent call last):
     AssertionError: gradient of x[2]: analytic ..., numeric ..., error ..., allowed ...; 3 of 3 elements differ
     """
-    inputs = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in inputs.items()}
+    given = inputs
+    inputs = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in given.items()}
     dout = np.random.default_rng(seed).standard_normal(np.shape(forward(**inputs)))
     analytic = {name: np.array(gradient) for name, gradient in backward(dout, **inputs).items()}
+    for name, value in given.items():
+        if isinstance(value, np.ndarray) and value.tobytes() != inputs[name].tobytes():
+            raise AssertionError(f"input {name!r} was modified by forward or backward")
+    if not (wrt or analytic):
+        raise ValueError("nothing to compare: backward gives no gradients")
     errors = {}
     for name in wrt or analytic:
         if name not in inputs or name not in analytic:
             raise ValueError(f"{name}: inputs are {', '.join(inputs)}; backward gives {', '.join(analytic)}")
         _require_float64(name, inputs[name])
         numeric = numerical_gradient(lambda x, name=name: forward(**{**inputs, name: x}), inputs[name], dout, h)
+        if not np.isfinite(numeric).all():
+            at = np.argwhere(~np.isfinite(numeric))[0].tolist()
+            raise AssertionError(
+                f"gradient of {name}{at}: the differences are no number; keep to inputs where they are"
+            )
         allowed = atol + rtol * np.abs(numeric)
         error = require_close(f"gradient of {name}", analytic[name], numeric, allowed, ("analytic", "numeric"))
         errors[name] = float(np.max(error, initial=0.0))
@@ -309,7 +325,8 @@ def _with_special(case, arguments, kind, seed):
     for name, value in arguments.items():
         if name not in case.stale and isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
             marked = value.copy()
-            marked.flat[[rng.integers(value.size), -1]] = SPECIAL[kind]  # the last: ragged ends are where it goes wrong
+            # The last, since ragged ends are where it goes wrong, and another one.
+            marked.flat[[rng.integers(max(1, value.size - 1)), -1]] = SPECIAL[kind]
             yield f"{kind} in {name}", {key: marked if other is value else other for key, other in arguments.items()}
 
 
@@ -334,6 +351,10 @@ def _using_threads(count):
         _threads.apply()
 
 
+def _of_kind(values, array):
+    return values["f" if array.dtype.kind == "f" else "i"]
+
+
 def _run(function, case, arguments, layout, stale, where):
     """Call `function` on copies of the arguments; gives what it wrote and returned, by name."""
     changed = {id(arguments[name]): name for name in (*case.stale, *case.updated)}
@@ -342,10 +363,10 @@ def _run(function, case, arguments, layout, stale, where):
     for value in arguments.values():
         if isinstance(value, np.ndarray) and id(value) not in placed:
             around = AROUND_OUTPUT if id(value) in changed else AROUND_INPUT
-            around = around if value.dtype.kind == "f" else 1
+            around = _of_kind(around, value)
             view, buffer = place(value, "C" if id(value) in changed else layout, around)
             if id(value) not in read:
-                view[...] = stale if value.dtype.kind == "f" else 1
+                view[...] = _of_kind(stale, value)
             placed[id(value)] = view, buffer, around
     with np.errstate(all="ignore"):
         returned = function(*(placed[id(v)][0] if id(v) in placed else v for v in arguments.values()))

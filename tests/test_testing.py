@@ -1,10 +1,14 @@
 """The tools of `numbanet.testing`, each shown to fail on something broken."""
 
+import ctypes
+
 import numpy as np
 import pytest
 from numba import njit
 
+from numbanet._compare import place, require_close
 from numbanet.kernels import _threads
+from numbanet.kernels._parallel import Kernel
 from numbanet.testing import Case, Report, check_gradients, check_pair, numerical_gradient
 
 CASE = Case("N=3 D=5", lambda rng, dtype: {"x": rng.standard_normal((3, 5)).astype(dtype)}, terms=1)
@@ -60,6 +64,53 @@ def test_error_within_the_given_tolerance_passes():
     assert 0.9 < report.worst <= 1
 
 
+# At the edge of what is allowed, which is computed here by hand.
+
+SIX = np.array([0.5, -1.0, 2.0, 0.0, 3.0, -4.0])
+SIX_CASE = Case("six", lambda rng, dtype: {"x": SIX.astype(dtype), "large": np.array([64.0], dtype)}, terms=10_000)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("element", range(6))
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_default_tolerance_is_four_roundings_by_the_root_of_the_terms(dtype, element, sign):
+    # Relative: 4 eps sqrt(10,000). Absolute: that of 64, the largest number among inputs and results.
+    relative = 4 * float(np.finfo(dtype).eps) * 100
+    allowed = relative * 64 + relative * abs(2 * SIX[element])
+
+    def off_by(factor):
+        def kernel(x, large):
+            result = x + x
+            result[element] += dtype(sign * factor * allowed)
+            return result
+
+        return (lambda x, large: x + x), kernel
+
+    options = {"dtypes": (dtype,), "special": (None,)}
+    assert 0.98 < check_pair(off_by(0.99), [SIX_CASE], **options).worst < 1
+    fails(off_by(1.01), SIX_CASE, f"[{element}]: kernel", "1 of 6 elements differ", **options)
+
+
+def test_the_terms_are_the_longest_axis_where_none_are_given():
+    case = Case("long", lambda rng, dtype: {"x": np.ones((2, 900), dtype)})
+    options = {"dtypes": (np.float64,), "layouts": ("C",), "special": (None,)}
+    allowed = 4 * np.finfo(np.float64).eps * 30 * (2 + 2)  # of the result's magnitude, absolute and relative
+    check_pair((double, lambda x: x + x + 0.95 * allowed), [case], **options)
+    fails((double, lambda x: x + x + 1.05 * allowed), case, **options)
+
+
+def test_infinity_and_nan_do_not_widen_the_tolerance():
+    def build(rng, dtype):
+        return {"x": np.array([1.0, np.inf, np.nan, 2.0], dtype)}
+
+    def off(x):
+        result = x + x
+        result[0] += x.dtype.type(1e-3)
+        return result
+
+    fails((double, off), Case("special", build, terms=1), "[0]: kernel", special=(None,))
+
+
 def test_other_results_than_the_reference():
     fails((double, lambda x: (x + x, x)), CASE, "threads 1: gives returned[0], returned[1], reference returned[0]")
     fails((double, lambda x: None), CASE, "reference returned[0]")
@@ -80,6 +131,38 @@ def test_wrong_only_on_infinity():
     fails((double, large), CASE, "special inf in x", "returned[0]", "kernel 1e+30, reference inf")
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("size", [1, 2, 15])
+def test_wrong_only_on_one_of_the_infinities(sign, size):
+    def loses_it(x):
+        return np.where(x == sign * np.inf, x.dtype.type(0), x + x)
+
+    case = Case("some", lambda rng, dtype: {"x": rng.standard_normal(size).astype(dtype)}, terms=1)
+    if (sign, size) == (1, 1):  # there is room for one, and it is the negative one
+        check_pair((double, loses_it), [case])
+    else:
+        fails((double, loses_it), case, "special inf in x")
+
+
+@pytest.mark.parametrize("which", ["a", "b", "c"])
+@pytest.mark.parametrize("kind", ["nan", "inf"])
+def test_special_values_are_put_into_each_floating_input(which, kind):
+    def build(rng, dtype):
+        return {"n": np.arange(4), **{name: rng.standard_normal(4).astype(dtype) for name in "abc"}}
+
+    def plain(n, a, b, c):
+        return a + b + c
+
+    def tame(n, a, b, c):
+        mine = {"a": a, "b": b, "c": c}
+        mine[which] = np.clip(np.nan_to_num(mine[which]), -1e3, 1e3)
+        return mine["a"] + mine["b"] + mine["c"]
+
+    case = Case("three", build, terms=1)
+    check_pair((plain, tame), [case], special=(None,))
+    fails((plain, tame), case, f"special {kind} in {which}, threads", special=(kind,))
+
+
 def test_wrong_dtype_of_a_result():
     fails((double, lambda x: (x + x).astype(np.float64)), CASE, "returned[0]: kernel float64", "reference float32")
 
@@ -92,6 +175,90 @@ def test_wrong_only_for_one_layout():
     check_pair((double, by_memory), [CASE], layouts=("C",))
     fails((double, by_memory), CASE, "layout F", layouts=("C", "F"))
     fails((double, by_memory), CASE, "layout strided", layouts=("strided",))
+
+
+ARRAY = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("layout", "strides"),
+    # Of 4 bytes each: rows first; columns first; every other of (6, 8, 10) elements, the last axis backwards.
+    [("C", (48, 16, 4)), ("F", (4, 8, 24)), ("strided", (2 * 8 * 10 * 4, 2 * 10 * 4, -8))],
+)
+def test_arrays_lie_in_memory_as_the_layout_says(layout, strides):
+    view, buffer = place(ARRAY, layout, -1.0)
+    assert (view.shape, view.strides) == (ARRAY.shape, strides)
+    assert np.shares_memory(view, buffer)
+    np.testing.assert_array_equal(view, ARRAY)
+    assert np.count_nonzero(buffer != -1) == 24  # and the rest is what was asked for
+    view[...] = -1
+    assert (buffer == -1).all()
+    first, last = view.flat[0:1], (view[-1, -1, -1],)  # nothing of it at the edge of the buffer
+    assert first == last == (-1,)
+    for edge in (buffer.ravel()[0:1], buffer.ravel()[-1:]):
+        assert not np.shares_memory(view, edge)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (5,), (0, 3)])
+@pytest.mark.parametrize("layout", ["C", "F", "strided"])
+def test_small_arrays_can_be_laid_out_too(layout, shape):
+    array = np.full(shape, 3.0)
+    view, buffer = place(array, layout, 0.0)
+    np.testing.assert_array_equal(view, array)
+    assert np.count_nonzero(buffer) == array.size
+
+
+def test_bits_are_the_same_but_for_those_of_nan():
+    labels = "here", "there"
+    one = np.array([0.0, -0.0, np.nan, np.inf, 1.0])
+    assert require_close("x", one, one.copy(), None, labels).max() == 0
+    require_close("x", one, np.array([0.0, -0.0, -np.nan, np.inf, 1.0]), None, labels)
+    for index, other in ((0, -0.0), (1, 0.0), (2, 1.0), (3, -np.inf), (4, np.nextafter(1, 2)), (4, np.nan)):
+        changed = one.copy()
+        changed[index] = other
+        with pytest.raises(AssertionError, match=rf"^x\[{index}\]: here .*, there .*; 1 of 5 elements differ"):
+            require_close("x", one, changed, None, labels)
+
+
+def test_the_worst_element_is_named_and_its_limit():
+    want, got = np.array([1.0, 2.0, 3.0]), np.array([1.1, 2.5, 3.0])
+    with pytest.raises(AssertionError, match=r"x\[1\]: a 2.5, b 2.0, error 0.5, allowed 0.4; 1 of 3 elements differ"):
+        require_close("x", got, want, np.array([0.2, 0.4, 0.0]), "ab")
+    errors = require_close("x", got, want, 0.5, "ab")
+    np.testing.assert_allclose(errors, [0.1, 0.5, 0.0])
+
+
+def test_the_sign_of_zero_may_not_depend_on_the_threads():
+    def racy(x):
+        return x * x.dtype.type(0 if _threads.get_num_threads() == 1 else -1) * 0
+
+    if _threads.get_num_threads() == 1:
+        pytest.skip("one thread only")
+    case = Case("ones", lambda rng, dtype: {"x": np.ones(3, dtype)})
+    fails(((lambda x: x * 0), racy), case, "threads all: returned[0], bits[0]", "first form 0.0", special=(None,))
+
+
+def test_every_form_of_a_kernel_is_run():
+    def forms(**wrong):
+        def form(name):
+            def run(x):
+                return x + x + x.dtype.type(name in wrong)
+
+            return run
+
+        kernel = Kernel(double, lambda x: 0)
+        kernel.serial, kernel.parallel = form("serial"), form("parallel")
+        return double, kernel
+
+    assert check_pair(forms(), [CASE], special=(None,), layouts=("C",)).comparisons == 2 * 3  # by dtypes
+    fails(forms(serial=True), CASE, "double: case 'N=3 D=5'", "serial: returned[0][")
+    fails(forms(parallel=True), CASE, "threads 1: returned[0][")
+
+
+def test_serial_and_parallel_form_have_the_same_bits():
+    kernel = Kernel(double, lambda x: 0)
+    kernel.serial, kernel.parallel = double, lambda x: np.nextafter(x + x, 0)
+    fails((double, kernel), CASE, "threads 1: returned[0], bits[", "first form", special=(None,))
 
 
 def test_result_that_depends_on_the_threads():
@@ -138,6 +305,71 @@ def test_reading_and_writing_out_of_bounds():
     fails((double_into, reads_before_the_start), WRITING, "out[0, 0]: kernel nan", **options)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_integers_left_unwritten_or_written_beyond(dtype):
+    def build(rng, floating):
+        return {"x": rng.integers(9, size=6).astype(dtype), "out": np.empty(6, dtype)}
+
+    def partly(x, out):
+        out[:5] = x[:5]
+
+    def beyond(x, out):
+        out[:] = x
+        np.lib.stride_tricks.as_strided(out, (7,))[6] = 1
+
+    def copy(x, out):
+        out[:] = x
+
+    case = Case("integers", build, outputs=["out"])
+    assert check_pair((copy, copy), [case]).worst == 0
+    fails((partly, partly), case, "out[5]: kernel 0, reference 1")
+    fails((copy, beyond), case, "wrote outside of 'out'")
+
+
+@pytest.mark.parametrize("where", ["before", "behind"])
+def test_a_neighbour_of_an_input_is_not_written_either(where):
+    def careless(x):
+        ctypes.memset(x.ctypes.data + (x.nbytes if where == "behind" else -1), 7, 1)
+        return x + x
+
+    fails((double, careless), CASE, "wrote outside of 'x'", layouts=("C",))
+
+
+def test_what_is_updated_is_compared():
+    def build(rng, dtype):
+        return {"x": rng.standard_normal(5).astype(dtype), "mean": np.ones(5, dtype)}
+
+    def update(x, mean):
+        mean *= 0.5
+        mean += x
+
+    def forgets(x, mean):
+        mean[:] = x
+
+    case = Case("updated", build, updated=["mean"], terms=1)
+    check_pair((update, update), [case])
+    fails((update, forgets), case, "mean[")
+
+
+def test_scratch_may_hold_anything():
+    def build(rng, dtype):
+        return {"x": np.ones(5, dtype), "work": np.empty(5, dtype), "out": np.empty(5, dtype)}
+
+    def plain(x, work, out):
+        out[:] = x
+
+    def through(x, work, out):
+        work[:] = x
+        out[:] = work
+
+    def reads_it(x, work, out):
+        out[:] = x + 0 * work
+
+    case = Case("scratch", build, outputs=["out"], scratch=["work"])
+    check_pair((plain, through), [case])
+    fails((plain, reads_it), case, "out[0]: kernel nan")
+
+
 def test_output_that_is_an_input():
     def build(rng, dtype):
         x = rng.standard_normal(5).astype(dtype)
@@ -163,6 +395,14 @@ def test_output_that_is_an_input():
         ((double, double), [CASE], {"special": ["zero"]}, ValueError, "special: expected one of None, 'nan'"),
         ((double, double), [CASE], {"dtypes": [int]}, ValueError, "dtypes: expected floating"),
         ((double, double), [CASE], {"threads": [0]}, ValueError, "expected 1 to"),
+        (((lambda x: None), (lambda x: None)), [CASE], {}, ValueError, "nothing to compare; name what it writes"),
+        (
+            (double, double),
+            [Case("integers", lambda rng, dtype: {"x": np.arange(3)})],
+            {"special": ["nan"]},
+            ValueError,
+            "no case has a floating input",
+        ),
         (
             (double, double),
             [Case("c", CASE.build, outputs=["y"])],
@@ -211,6 +451,77 @@ def test_wrong_factor_is_caught(inputs, factor):
         check_gradients(product, wrong, inputs)
 
 
+@pytest.mark.parametrize(
+    "backward",
+    [
+        lambda dout, x: {"x": 3 * x**2},  # as if it were 1
+        lambda dout, x: {"x": np.abs(dout) * 3 * x**2},
+        lambda dout, x: {"x": dout.mean() * 3 * x**2},
+        lambda dout, x: {"x": dout[::-1] * 3 * x**2},
+    ],
+)
+def test_a_gradient_has_to_heed_what_comes_back(backward):
+    x = np.array([0.5, -1.0, 2.0])
+    check_gradients(lambda x: x**3, lambda dout, x: {"x": dout * 3 * x**2}, {"x": x})
+    with pytest.raises(AssertionError, match="gradient of x"):
+        check_gradients(lambda x: x**3, backward, {"x": x})
+
+
+def test_what_comes_back_is_random_and_follows_from_the_seed():
+    seen = []
+
+    def backward(dout, x):
+        seen.append(dout)
+        return {"x": dout * 2}
+
+    for seed in (0, 0, 1):
+        check_gradients(lambda x: 2 * x, backward, {"x": np.ones((2, 3))}, seed=seed)
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert seen[0].shape == (2, 3)
+    assert len(np.unique(np.concatenate(seen[1:]))) == 12
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_gradients_at_the_edge_of_the_tolerance(sign):
+    x, options = np.array([[1.0, -2.0], [4.0, 3.0]]), {"rtol": 1e-3, "atol": 0.0}
+
+    def off(relative=0.0, absolute=0.0):
+        def backward(dout, x):
+            gradient = 5 * dout
+            gradient[1, 0] += sign * (relative * gradient[1, 0] + absolute)
+            return {"x": gradient}
+
+        return lambda x: 5 * x, backward, {"x": x}
+
+    errors = check_gradients(*off(relative=0.99e-3), **options)
+    assert errors["x"] > 0
+    with pytest.raises(AssertionError, match=r"x\[1, 0\].*1 of 4 elements differ"):
+        check_gradients(*off(relative=1.01e-3), **options)
+    assert check_gradients(*off(absolute=0.99e-3), rtol=0, atol=1e-3)["x"] == pytest.approx(0.99e-3, rel=1e-5)
+    with pytest.raises(AssertionError, match=r"x\[1, 0\].*allowed 0.001; 1 of 4 elements differ"):
+        check_gradients(*off(absolute=1.01e-3), rtol=0, atol=1e-3)
+
+
+def test_differences_that_are_no_numbers_are_no_pass():
+    def root(x):
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(x)
+
+    with pytest.raises(AssertionError, match=r"gradient of x\[0\]: the differences are no number"):
+        check_gradients(root, lambda dout, x: {"x": dout / (2 * root(x))}, {"x": np.array([1.0, -1.0])})
+
+
+def test_functions_that_modify_an_input_are_caught():
+    def backward(dout, x):
+        x *= 2
+        return {"x": dout}
+
+    x = np.ones(3)
+    with pytest.raises(AssertionError, match="input 'x' was modified"):
+        check_gradients(lambda x: x + 0, backward, {"x": x})
+    assert x.tolist() == [1, 1, 1]
+
+
 def test_wrong_shape_is_caught(inputs):
     with pytest.raises(AssertionError, match=r"gradient of x: analytic float64 \(3, 2\)"):
         check_gradients(product, lambda dout, x, w: {"x": (dout @ w.T).T}, inputs)
@@ -219,6 +530,8 @@ def test_wrong_shape_is_caught(inputs):
 def test_misuse_of_check_gradients(inputs):
     with pytest.raises(ValueError, match="b: inputs are x, w; backward gives x, w"):
         check_gradients(product, product_gradients, inputs, wrt=["b"])
+    with pytest.raises(ValueError, match="backward gives no gradients"):
+        check_gradients(product, lambda dout, x, w: {}, inputs)
     with pytest.raises(TypeError, match="x: differences need an array of float64, got dtype float32"):
         check_gradients(product, product_gradients, {**inputs, "x": inputs["x"].astype(np.float32)})
     with pytest.raises(TypeError, match="x: differences need an array of float64, got list"):
