@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ._version import __version__
-from .errors import CheckpointError, DataError, TrainingDiverged
+from .errors import CheckpointError, DataError, SettingError, TrainingDiverged
 
 if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     from . import data, functional, initializers, kernels, optim, plotting, reference, schedules, testing
@@ -62,6 +62,7 @@ __all__ = [
     "ReLU",
     "Residual",
     "Sequential",
+    "SettingError",
     "SiLU",
     "Sigmoid",
     "SmallResNet",

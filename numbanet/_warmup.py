@@ -5,6 +5,7 @@ What they run is not written down here: networks of all layers are lowered, and 
 
 import contextlib
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -188,8 +189,9 @@ def _by_workers(jobs, processes):
     for job in jobs:
         waiting.put(job)
     command = [sys.executable, "-c", "from numbanet._warmup import _work; _work()"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    workers = [subprocess.Popen(command, **pipes) for _ in range(processes)]
+    environment = {**os.environ, "NUMBANET_CACHE_DIR": str(_jit.cache_folder().parent)}  # wherever we have gone since
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
+    workers = [subprocess.Popen(command, **options) for _ in range(processes)]
 
     def feed(worker):
         with contextlib.suppress(queue.Empty):

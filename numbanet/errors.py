@@ -9,5 +9,9 @@ class CheckpointError(ValueError):
     """A saved model or training state that cannot be read: missing, corrupt, or written by something else."""
 
 
+class SettingError(RuntimeError):
+    """An environment variable, such as NUMBA_THREADING_LAYER, asks for what cannot be."""
+
+
 class TrainingDiverged(ArithmeticError):
     """The loss became NaN or infinite. The message names the step, the layer and the learning rate."""

@@ -7,7 +7,6 @@ otherwise, with `numbanet.reference` or operations of a user's own, Python does.
 """
 
 import contextlib
-import functools
 import math
 import weakref
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from ._memory import address, layout, lifetimes, moved, reserved
 from ._views import aligned_zeros
 from .kernels import _gather as _gather_kernels
 from .kernels import _program
+from .kernels._lazy import lazy
 from .kernels._placement import keep_apart
 from .layers import EITHER, reordering
 from .training_steps import TrainingSteps, variant
@@ -284,12 +284,12 @@ class Program:
         source = X.reshape(count, -1) if direct else x
         return _gather_kernels.copy(source, x, self._largest)
 
-    @functools.cached_property
+    @lazy
     def _calls(self):
         """All operations as calls for the compiled loop, in order; None where one of them is not a kernel."""
         return _program.calls([*self._forward, *self._loss, *self._backward, *self._penalties])
 
-    @functools.cached_property
+    @lazy
     def _table(self):
         return None if self._calls is None else _program.Table(self._calls)
 

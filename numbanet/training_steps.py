@@ -24,8 +24,10 @@ class TrainingSteps:
         self.program, self.given, self.table = program, (X, y, optimizer, augment), None
         model, rows = program.model, np.zeros(program.batch, np.int64)
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
+        if program._calls is None:
+            return
         gathers = [self._examples(rows), _gathered(y, rows, program.y)]
-        if program._calls is None or None in gathers:
+        if None in gathers:
             return
         changes = []
         if augment and model.standardizer:  # in place

@@ -58,7 +58,9 @@ def test_environment_variable_cannot_exceed_the_machine(monkeypatch):
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", " "])
 def test_bad_environment_variable(monkeypatch, text):
     monkeypatch.setenv(_threads.VARIABLE, text)
-    with pytest.raises(ValueError, match=f"NUMBANET_NUM_THREADS: expected a whole number of at least 1, got '{text}'"):
+    with pytest.raises(
+        numbanet.SettingError, match=f"NUMBANET_NUM_THREADS: expected a whole number of at least 1, got '{text}'"
+    ):
         _threads.get_num_threads()
 
 

@@ -9,7 +9,7 @@ import sys
 import traceback
 import warnings
 
-from ..errors import TrainingDiverged
+from ..errors import SettingError, TrainingDiverged
 from ._arguments import parse
 from ._status import BAD_INPUT, FAILURE, INTERRUPTED, PIPE_CLOSED, UsageError
 
@@ -61,7 +61,7 @@ def _report(error):
     if os.environ.get("NUMBANET_DEBUG"):
         traceback.print_exception(error)
     status, message = FAILURE, str(error)
-    if isinstance(error, (UsageError, ValueError)):  # numbanet's own checks raise ValueError; DataError is one
+    if isinstance(error, (UsageError, SettingError, ValueError)):  # ValueError: of numbanet's own checks, and DataError
         status = BAD_INPUT
     elif isinstance(error, MemoryError):
         message = f"not enough memory{f' ({message})' if message else ''}"

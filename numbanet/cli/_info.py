@@ -11,7 +11,7 @@ from ._status import UsageError
 def info(arguments):
     """Print what a report of a bug or of a speed should begin with; returns the exit status."""
     folder = _jit.cache_folder()
-    files = [path for path in _jit.cache_root().rglob("*") if path.is_file()] if folder else []
+    files = [path for path in folder.parent.rglob("*") if path.is_file()] if folder else []
     size = sum(path.stat().st_size for path in files)
     layer = _layer.start()
     facts = {
@@ -21,7 +21,7 @@ def info(arguments):
         "threads": "{} ({})".format(*_threads.choice()),
         "threading layer": f"{layer} ({_layer.reason()})",
         "in parallel": f"operations that take one core {_parallel.PARALLEL_ABOVE_NS[layer] / 1e3:.0f} µs or more",
-        "kernel cache": f"{folder} ({_jit.cache_root()}: {size / 1e6:.1f} MB)" if folder else "none: cannot be written",
+        "kernel cache": f"{folder} ({folder.parent}: {size / 1e6:.1f} MB)" if folder else "none: cannot be written",
     }
     for name, fact in facts.items():
         print(f"{name:16s} {fact}")

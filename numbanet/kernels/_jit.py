@@ -9,11 +9,11 @@ import functools
 import hashlib
 import itertools
 import os
+import pickle
 import re
 import secrets
 import shutil
 import sys
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -23,12 +23,15 @@ import numba
 from llvmlite import binding
 from numba.core import bytecode, caching, compiler
 
+from ._settings import check_machine_code
+
 # "numpy": the default model puts a test for zero into every division, which stops vectorisation. No `fastmath`: it
 # would let the compiler reorder sums and drop NaN checks. Kernels ask for fused multiply-adds by name (`_math.fma`) and
 # sum in lanes (`_sums`), so that a result depends neither on the block an element falls into nor on the width of the
 # vectors.
 OPTIONS = {"error_model": "numpy", "nogil": True}
 
+CHECKSUM_BYTES = 16  # before the content of every file
 KEPT, KEPT_SECONDS = 4, 7 * 24 * 3600  # folders of earlier versions
 NO_MATTER_TO_THE_CODE = {
     "NUMBA_NUM_THREADS",
@@ -56,14 +59,14 @@ if hasattr(os, "register_at_fork"):
 def cache_root():
     """The folder that holds numbanet's compiled kernels; the variable NUMBANET_CACHE_DIR moves it."""
     if explicit := os.environ.get("NUMBANET_CACHE_DIR"):
-        return Path(explicit).expanduser()
+        return Path(explicit).expanduser().absolute()
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
         base = "~/Library/Caches"
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "numbanet"
+    return Path(base).expanduser().absolute() / "numbanet"
 
 
 def _digest():
@@ -87,7 +90,7 @@ def _digest():
 def _prune(root):
     """Remove the folders of other versions, but for the `KEPT` used last and those used within `KEPT_SECONDS`."""
     folders = [path for path in root.iterdir() if re.fullmatch("[0-9a-f]{16}", path.name) and path.is_dir()]
-    used = {path: path.stat().st_mtime for path in folders}  # every process that uses one writes to it
+    used = {path: path.stat().st_mtime for path in folders}  # every process that uses one sets it
     for path in sorted(folders, key=used.get, reverse=True)[KEPT:]:
         if time.time() - used[path] > KEPT_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
@@ -95,23 +98,38 @@ def _prune(root):
 
 @functools.cache
 def cache_folder():
-    """The folder for exactly this code, made where missing; None, after a warning, where none can be written."""
+    """The folder for exactly this code, made where missing; None, after a warning, where that fails.
+
+    One that is there may be read-only, as in an image of a container: it is read, and `_warn` tells of what it lacks.
+    """
     try:
-        root = cache_root()
-        folder = root / _digest()
-        if not folder.exists():
+        folder = cache_root() / _digest()
+        if folder.is_dir():
+            with contextlib.suppress(OSError):
+                os.utime(folder)
+        else:
             folder.mkdir(parents=True, exist_ok=True)
-            _prune(root)
-        tempfile.TemporaryFile(dir=folder).close()
+            _prune(folder.parent)
     except (OSError, RuntimeError) as error:  # RuntimeError: no home folder to expand ~ to
+        _warn(error)
+        return None
+    return folder
+
+
+_warned = False
+
+
+def _warn(error):
+    """Say that kernels cannot be kept, once in a process."""
+    global _warned
+    if not _warned:
+        _warned = True
         warnings.warn(
             f"numbanet cannot keep its compiled kernels ({error}); they are compiled anew in every process. "
             "Set NUMBANET_CACHE_DIR to a folder that can be written.",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-        return None
-    return folder
 
 
 @contextlib.contextmanager
@@ -155,10 +173,51 @@ class _Implementation(caching.CompileResultCacheImpl):
         self._filename_base = self.get_filename_base(f"{module}.{py_func.__qualname__}", getattr(sys, "abiflags", ""))
 
 
+class _Files(caching.IndexDataCacheFile):
+    """Numba's index and files of machine code, but each behind a checksum: a damaged one would crash the process."""
+
+    def _load_index(self):
+        try:
+            version, stamp, overloads = self._read(self._index_path)
+        except FileNotFoundError:
+            return {}
+        return overloads if (version, stamp) == (self._version, self._source_stamp) else {}
+
+    def _save_index(self, overloads):
+        self._write(self._index_path, (self._version, self._source_stamp, overloads))
+
+    def _load_data(self, name):
+        return self._read(self._data_path(name))
+
+    def _save_data(self, name, data):
+        self._write(self._data_path(name), data)
+
+    def _read(self, path):
+        content = Path(path).read_bytes()
+        checksum, content = content[:CHECKSUM_BYTES], memoryview(content)[CHECKSUM_BYTES:]
+        if checksum != self._checksum(path, content):
+            raise ValueError(f"{path} is damaged")
+        return pickle.loads(content)
+
+    def _write(self, path, value):
+        content = self._dump(value)
+        with self._open_for_write(path) as file:
+            file.write(self._checksum(path, content) + content)
+
+    @staticmethod
+    def _checksum(path, content):
+        """Of the file's name and its content, so that none passes for another."""
+        checksum = hashlib.blake2b(os.path.basename(path).encode(), digest_size=CHECKSUM_BYTES)
+        checksum.update(content)
+        return checksum.digest()
+
+
 class _Cache(caching.FunctionCache):
     def __init__(self, py_func, variant):
         self._impl_class = functools.partial(_Implementation, variant=variant)
         super().__init__(py_func)
+        locator = self._impl.locator
+        self._cache_file = _Files(self.cache_path, self._impl.filename_base, locator.get_source_stamp())
 
     def load_overload(self, sig, target_context):
         try:
@@ -171,7 +230,8 @@ class _Cache(caching.FunctionCache):
     def holds(self, sig, target_context):
         """Whether the folder has code for this signature."""
         try:
-            return self._index_key(sig, target_context.codegen()) in self._cache_file._load_index()
+            name = self._cache_file._load_index().get(self._index_key(sig, target_context.codegen()))
+            return name is not None and os.path.exists(self._cache_file._data_path(name))
         except Exception:  # damaged, as above
             return False
 
@@ -179,10 +239,11 @@ class _Cache(caching.FunctionCache):
         try:
             # Two processes that save at once can leave one signature's code under another's name.
             with _locked(os.path.join(self.cache_path, "lock")):
+                for left in Path(self.cache_path).glob("*.tmp.*"):  # by somebody who was stopped while writing
+                    left.unlink(missing_ok=True)
                 super().save_overload(sig, data)
         except OSError as error:
-            self.disable()
-            warnings.warn(f"numbanet could not keep a compiled kernel: {error}", RuntimeWarning, stacklevel=2)
+            _warn(error)
 
 
 class _Compiler(compiler.Compiler):
@@ -199,6 +260,7 @@ class _Compiler(compiler.Compiler):
 
 def compiled(function, parallel=False):
     """`function` compiled by numba at its first call, its `prange` honoured or read as a plain `range`."""
+    check_machine_code()
     dispatcher = numba.njit(**OPTIONS, parallel=parallel, pipeline_class=_Compiler)(function)
     if cache_folder() is not None:
         dispatcher._cache = _Cache(function, "parallel" if parallel else "serial")
@@ -219,7 +281,7 @@ def is_ready(dispatcher, types):
 
 def serial(function):
     """Compile a piece of a kernel: a loop that runs on the thread that calls it."""
-    return compiled(function)
+    return function if numba.config.DISABLE_JIT else compiled(function)  # then no kernel comes to call it
 
 
 def inlined(function):

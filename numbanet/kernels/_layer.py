@@ -15,6 +15,8 @@ from importlib import metadata
 
 import numba
 
+from ..errors import SettingError
+
 # How often libgomp's threads look for work before they sleep: for about 0.2 ms. By default it is some 10 ms, and where
 # other programs kept both cores busy, every region took 8 ms for want of the thread that was waited for.
 SPINS = "4000"
@@ -55,8 +57,16 @@ def start():
     """Start numba's threads, unless they run already, and return the layer's name: tbb, omp or workqueue."""
     if _asked_for() not in ("omp", "workqueue"):
         _load_tbb()
-    with _short_waits():
-        numba.get_num_threads()
+    try:
+        with _short_waits():
+            numba.get_num_threads()
+    except ValueError as error:
+        name = "NUMBA_THREADING_LAYER_PRIORITY" if _asked_for() == "default" else "NUMBA_THREADING_LAYER"
+        raise SettingError(
+            f"{name}: numba cannot have what {os.environ.get(name, '')!r} asks for: "
+            f"{' '.join(str(error).split()).rstrip('.')}. Unset it, or install what is missing, as by "
+            "`python -m pip install tbb`"
+        ) from None
     name = numba.threading_layer()
     if name == "workqueue" and _asked_for() != "workqueue":
         warnings.warn(

@@ -12,8 +12,9 @@ from llvmlite import ir
 from numba.core import cgutils, targetconfig, types
 from numba.extending import intrinsic
 
-from . import _layer, _placement, _threads
+from . import _forks, _layer, _placement, _threads  # noqa: F401
 from ._jit import compiled
+from ._lazy import lazy
 
 # Work, on one core, above which a call goes parallel, for each threading layer. A second thread saves half of the work
 # at best, so it pays from twice the cost of starting a region, which is 2, 5 to 10 and 100 µs; another factor of two or
@@ -40,16 +41,16 @@ class Kernel:
         self.py_func = function
         self._nanoseconds = nanoseconds
 
-    @functools.cached_property
+    @lazy
     def serial(self):
         return compiled(self.py_func)
 
-    @functools.cached_property
+    @lazy
     def parallel(self):
         _layer.start()  # else numba would, without looking for the best
         return compiled(self.py_func, parallel=True)
 
-    @functools.cached_property
+    @lazy
     def parallel_in_turn(self):
         """The parallel form for a layer that ends the process when two threads call at once: the second goes serial."""
         parallel, serial = self.parallel, self.serial
@@ -79,6 +80,9 @@ class Kernel:
         if self._nanoseconds(*args) < SERIAL_BELOW_NS:  # what `variant` says, without the time that asking it takes
             return self.serial(*args)
         return self.variant(*args)(*args)
+
+    def __reduce__(self):  # for copy and pickle: its name in its module
+        return self.__name__
 
     def __repr__(self):
         return f"<kernel {self.__name__}>"

@@ -11,6 +11,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ._math import fused_multiply_add
+from ._settings import check_machine_code
 
 CHAINS = 10  # independent sums, enough to keep two units of a latency of 5 cycles busy, few enough for 16 registers
 SECONDS = 0.05
@@ -78,6 +79,7 @@ def _rate(tasks):
 @functools.cache
 def multiply_adds(threads):
     """Floating-point operations per second in float32, two to a multiply-add, by vectors of whichever width is best."""
+    check_machine_code()
     rates = []
     for lanes in (4, 8, 16):
         rounds = _chains(lanes)

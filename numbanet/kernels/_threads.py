@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numba
 
-from . import _layer
+from . import _layer, _settings
 
 CGROUP = Path("/sys/fs/cgroup")
 VARIABLE = "NUMBANET_NUM_THREADS"
@@ -95,10 +95,8 @@ def choice():
         return 1, "other programs keep the cores"
     if _default is None:
         limits = _machine_limits()
-        if text := os.environ.get(VARIABLE):
-            if not text.isdecimal() or int(text) < 1:
-                raise ValueError(f"{VARIABLE}: expected a whole number of at least 1, got {text!r}")
-            limits.append((int(text), VARIABLE))
+        if (asked := _settings.thread_count(VARIABLE)) is not None:
+            limits.append((asked, VARIABLE))
         _default = _least(limits)
     return _default
 

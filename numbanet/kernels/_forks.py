@@ -1,0 +1,35 @@
+"""Forks while other threads compile or load kernels.
+
+A forked child has one thread, the one that forked, and a lock that another held would stay closed in it for ever. So a
+fork waits until no other thread compiles, starts numba's threads or is inside LLVM, and the child finds all of it open.
+"""
+
+import contextlib
+import os
+
+from llvmlite.binding import ffi
+from numba.core.compiler_lock import global_compiler_lock
+from numba.np.ufunc import parallel
+
+_NOTHING = contextlib.nullcontext()  # where a version of numba has no such lock
+
+# In the order in which compiling takes them.
+_LOCKS = (
+    global_compiler_lock,
+    getattr(parallel, "_backend_init_thread_lock", _NOTHING),
+    getattr(ffi.lib, "_lock", _NOTHING),
+)
+
+
+def _close():
+    for lock in _LOCKS:
+        lock.__enter__()
+
+
+def _open():
+    for lock in reversed(_LOCKS):
+        lock.__exit__(None, None, None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_close, after_in_parent=_open, after_in_child=_open)
