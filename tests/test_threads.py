@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import pytest
 
+from numbanet import SettingError
 from numbanet.kernels import _layer, _threads, relu_forward
 
 
@@ -59,9 +60,59 @@ def test_environment_variable_cannot_exceed_the_machine(monkeypatch):
 def test_bad_environment_variable(monkeypatch, text):
     monkeypatch.setenv(_threads.VARIABLE, text)
     with pytest.raises(
-        numbanet.SettingError, match=f"NUMBANET_NUM_THREADS: expected a whole number of at least 1, got '{text}'"
+        SettingError, match=f"NUMBANET_NUM_THREADS: expected a whole number of at least 1, got '{text}'"
     ):
         _threads.get_num_threads()
+
+
+# A sentence that names the variable, not numba's own words about something else.
+SETTINGS = """
+import numpy as np
+import numbanet as nn
+try:
+    nn.kernels._threads._affinity, nn.kernels._threads._cgroup_quota = (lambda: 2), (lambda: None)
+    nn.FullyConnectedNet([600], 600, 10).predict(np.ones((600, 600), np.float32))
+except nn.SettingError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("NUMBA_NUM_THREADS", "0", "NUMBA_NUM_THREADS: expected a whole number of at least 1, got '0'"),
+        ("NUMBA_NUM_THREADS", "x", "NUMBA_NUM_THREADS: expected a whole number of at least 1, got 'x'"),
+        ("NUMBA_NUM_THREADS", "9" * 20, f"NUMBA_NUM_THREADS: expected a whole number of at least 1, got '{'9' * 20}'"),
+        ("NUMBA_THREADING_LAYER", "tea", "NUMBA_THREADING_LAYER: numba cannot have what 'tea' asks for: "),
+        ("NUMBA_THREADING_LAYER_PRIORITY", "tbb", "NUMBA_THREADING_LAYER_PRIORITY: numba cannot have what 'tbb' asks "),
+        (
+            "NUMBA_DISABLE_JIT",
+            "1",
+            "NUMBA_DISABLE_JIT is set, and numbanet's kernels run as machine code alone; unset ",
+        ),
+    ],
+)
+def test_settings_that_cannot_be(name, text, message):
+    assert run(SETTINGS, **{"NUMBA_NUM_THREADS": "2", name: text}).startswith(message)
+
+
+def test_a_layer_that_is_not_installed():
+    hidden = "import sys\nsys.modules['numba.np.ufunc.tbbpool'] = None\n"
+    told = run(hidden + SETTINGS, NUMBA_THREADING_LAYER="tbb")
+    assert told.startswith("NUMBA_THREADING_LAYER: numba cannot have what 'tbb' asks for: No threading layer could be")
+    assert told.endswith("Unset it, or install what is missing, as by `python -m pip install tbb`\n")
+
+
+def test_networks_on_the_reference_need_no_compiler():
+    script = """
+import numpy as np
+import numbanet as nn
+net = nn.FullyConnectedNet([8], 2, 2, ops=nn.reference, seed=0)
+X, y = np.array([[0, 1], [1, 0]] * 20, np.float32), np.array([0, 1] * 20)
+nn.Solver(net, {"X_train": X, "y_train": y}, update_rule="adam", num_epochs=40, verbose=False).train()
+print(net.score(X, y))
+"""
+    assert run(script, NUMBA_DISABLE_JIT="1") == "1.0\n"
 
 
 def test_set_num_threads_and_back():
