@@ -41,6 +41,17 @@ class Network:
         self.model.check_finite(x_name, X)
         return X, y
 
+    def begin(self):
+        """Begin a step, during which nobody else uses the network; returns what to call at its end."""
+        return self.model.workspaces.begin()
+
+    def claim(self, solver):
+        """Say that `solver` trains the network from now on; RuntimeError where another does."""
+        self.model.workspaces.claim(solver)
+
+    def free(self, solver):
+        self.model.workspaces.free(solver)
+
     def loss(self, X, y, rows, gather):
         if not self._own_loss:
             return self.model.train_batch(X, y, rows, gather)
@@ -107,6 +118,15 @@ class OtherModel:
         all_finite(x_name, X)
         all_finite(y_name, y)
         return X, y
+
+    def begin(self):
+        return {}.clear  # whether others use it meanwhile is not known
+
+    def claim(self, solver):
+        pass
+
+    def free(self, solver):
+        pass
 
     def loss(self, X, y, rows, gather):
         loss, self.grads = _own_loss(self.model, X, y, rows, gather)

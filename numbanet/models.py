@@ -1,26 +1,24 @@
 """A network: a list of layers, their parameters in one flat array, and what a user does with them."""
 
+import copy
 import importlib
 import math
 import numbers
-from collections import OrderedDict
 
 import numpy as np
 
 from . import _archive, checkpoint, kernels
 from ._adapters import FlatModel
 from ._checks import all_finite, as_data, as_numeric, describe, float_dtype, integer, number, one_of, sequence
-from ._views import NamedViews, aligned_zeros
+from ._views import NamedViews
 from .data import Standardizer
 from .errors import CheckpointError
-from .kernels import _threads
 from .layers import checked_layers, place
 from .objectives import OBJECTIVES
-from .program import Program
+from .workspaces import Workspaces
 
 INFERENCE_BATCH = 512  # rows that go through the network together, or fewer,
 INFERENCE_VALUES = 1 << 22  # so that no layer gives more values at a time
-KEPT_PROGRAMS = 8  # batch sizes for which the buffers are kept
 
 
 class Sequential(FlatModel):
@@ -59,6 +57,13 @@ class Sequential(FlatModel):
     ------
     TypeError, ValueError
         Where a layer cannot take what the one before it gives; the message names the layer and the shape.
+
+    Notes
+    -----
+    One network serves any number of threads. Predictions run side by side, and each gives what it would give alone.
+    Training runs by itself: a prediction meanwhile waits for the end of the step that is running, sees the network as
+    it is between two steps, and changes nothing for the training. ``loss(X, y)`` of two threads take turns; a second
+    `Solver` that would train the same network is refused. Parameters that you write to by hand are not guarded.
     """
 
     def __init__(self, layers, input_shape, *, loss="softmax", reg=0.0, dtype=np.float32, seed=None, ops=None):
@@ -73,7 +78,7 @@ class Sequential(FlatModel):
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else integer("seed", seed, 0, 2**63)
         self.fixed_dropout = False
         self._standardizer = self.class_names = self.feature_names = None
-        self._programs, self._memory = OrderedDict(), np.empty(0, np.uint8)
+        self.workspaces = Workspaces()
         self.reg = reg
         self._declare()
         self._initialize()
@@ -133,12 +138,6 @@ class Sequential(FlatModel):
 
     # What a Program asks. Layers have indices in the order of `placed`, those inside of others among them.
 
-    def workspace(self, size):
-        """Memory for what programs have between two layers, `size` bytes: the same for all that run one at a time."""
-        if self._memory.nbytes < size:
-            self._memory = aligned_zeros(size, np.uint8)
-        return self._memory
-
     def parameter_names(self, index):
         """Full names of the parameters of layer `index`."""
         return self._layer_parameters[index]
@@ -163,7 +162,7 @@ class Sequential(FlatModel):
 
     @params.setter
     def params(self, values):
-        self._params.assign("params", values)  # the operations are bound to the arrays that are there
+        self._assign(self._params, "params", values)  # the operations are bound to the arrays that are there
 
     @property
     def state(self):
@@ -171,7 +170,14 @@ class Sequential(FlatModel):
 
     @state.setter
     def state(self, values):
-        self._state.assign("state", values)
+        self._assign(self._state, "state", values)
+
+    def _assign(self, views, what, values):
+        end = self.workspaces.begin()
+        try:
+            views.assign(what, values)
+        finally:
+            end()
 
     @property
     def reg(self):
@@ -179,8 +185,7 @@ class Sequential(FlatModel):
 
     @reg.setter
     def reg(self, value):
-        self._reg = number("reg", value, 0, include_high=False)
-        self._programs.clear()  # they hold the old value
+        self._change("_reg", number("reg", value, 0, include_high=False))
 
     @property
     def standardizer(self):
@@ -196,8 +201,16 @@ class Sequential(FlatModel):
                     f"standardizer: learned from examples of shape {value.mean.shape}, and the network takes "
                     f"{self.input_shape}"
                 )
-        self._standardizer = value
-        self._programs.clear()  # their steps are bound to the old one
+        self._change("_standardizer", value)
+
+    def _change(self, name, value):
+        """Set what programs are bound to, while none of them runs."""
+        end = self.workspaces.begin()
+        try:
+            setattr(self, name, value)
+            self.workspaces.forget()
+        finally:
+            end()
 
     @property
     def num_parameters(self):
@@ -230,8 +243,12 @@ class Sequential(FlatModel):
         if y is None:
             return self._scores(X)
         self.check_finite("X", X)
-        loss = self.train_batch(X, self.check_targets("y", y, len(X)))
-        return loss, self.grads.copy()
+        y = self.check_targets("y", y, len(X))
+        end = self.workspaces.begin()
+        try:
+            return self.train_batch(X, y), self.grads.copy()
+        finally:
+            end()
 
     def train_batch(self, X, y, rows=None, gather=None):
         """Loss of one batch in training; the gradients go into `grads`, where the next call overwrites them.
@@ -239,10 +256,14 @@ class Sequential(FlatModel):
         For training loops: `X` and `y` must have passed `check_examples` and `check_targets`. `rows` picks examples;
         `gather`, a function of (X, rows, out), puts them into the network's input otherwise than as they are.
         """
-        program = self._program(len(X) if rows is None else len(rows), training=True)
-        program.load(X, rows, gather)
-        program.y[...] = y if rows is None else y[rows]
-        return program.step()
+        end = self.workspaces.begin()
+        try:
+            program = self._training_program(len(X) if rows is None else len(rows))
+            program.load(X, rows, gather)
+            program.y[...] = y if rows is None else y[rows]
+            return program.step()
+        finally:
+            end()
 
     def training_steps(self, X, y, batch, optimizer, augment=None):
         """Steps of training on `batch` examples each without Python in between, or None where they need it.
@@ -252,7 +273,7 @@ class Sequential(FlatModel):
         """
         if self.overrides("loss", "train_batch"):
             return None  # somebody's own steps
-        return self._program(batch, training=True).training_steps(X, y, optimizer, augment)
+        return self._training_program(batch).training_steps(X, y, optimizer, augment)
 
     def predict(self, X):
         """Class labels (N,) for softmax and SVM, 0 or 1 for binary cross-entropy, values for squared error."""
@@ -311,16 +332,23 @@ class Sequential(FlatModel):
 
     def learns_from(self, count):
         """Whether a batch of so many examples can be trained on: not one alone, for batch normalisation."""
+        end = self.workspaces.begin()
         try:
-            self._program(count, training=True)
+            self._training_program(count)
         except ValueError:
             return False
+        finally:
+            end()
         return True
 
     def first_non_finite(self):
         """Where NaN or infinity first shows in the training pass that was run last, in words."""
-        training = [program for program in self._programs.values() if program.training]
-        return training[-1].first_non_finite() if training else "nothing has been run"
+        end = self.workspaces.begin()
+        try:
+            training = [program for program in self.workspaces.main().programs() if program.training]
+            return training[-1].first_non_finite() if training else "nothing has been run"
+        finally:
+            end()
 
     def save(self, path, extra=None, extra_arrays=None):
         """Write the network to one file, an npz archive without pickle, that `load_model` reads.
@@ -337,7 +365,12 @@ class Sequential(FlatModel):
         OSError
             Where the file cannot be written; one that was there is left as it was.
         """
-        arrays = {**checkpoint.network_arrays(self), **checkpoint.standardizer_arrays(self)}
+        end = self.workspaces.begin()
+        try:  # all of the same moment
+            arrays = {name: array.copy() for name, array in checkpoint.network_arrays(self).items()}
+        finally:
+            end()
+        arrays.update(checkpoint.standardizer_arrays(self))
         arrays.update((f"extra/{name}", array) for name, array in (extra_arrays or {}).items())
         names = {"class_names": self.class_names, "feature_names": self.feature_names}
         extra = {**{name: list(value) for name, value in names.items() if value is not None}, **(extra or {})}
@@ -357,14 +390,21 @@ class Sequential(FlatModel):
         return "\n".join(lines)
 
     def __getstate__(self):  # for copy and pickle: all but what can be made again
-        made_again = ("_programs", "_memory", "placed", "names", "_variables", "_layer_parameters", "grads")
+        made_again = ("workspaces", "placed", "names", "_variables", "_layer_parameters", "grads")
         kept = {name: value for name, value in self.__dict__.items() if name not in made_again}
-        return {**kept, "ops": self.ops.__name__}
+        return {**kept, **self._still(("_params", "_state", "random_keys")), "ops": self.ops.__name__}
+
+    def _still(self, names):
+        """Copies of some attributes, all of the same moment between two steps of training."""
+        end = self.workspaces.begin()
+        try:
+            return {name: copy.copy(getattr(self, name)) for name in names}
+        finally:
+            end()
 
     def __setstate__(self, kept):
         params, state = kept["_params"], kept["_state"]
-        self.__dict__.update(kept, ops=importlib.import_module(kept["ops"]), _programs=OrderedDict())
-        self._memory = np.empty(0, np.uint8)
+        self.__dict__.update(kept, ops=importlib.import_module(kept["ops"]), workspaces=Workspaces())
         self._declare()
         self.params.flat[...], self.state.flat[...] = params.flat, state.flat
 
@@ -375,14 +415,20 @@ class Sequential(FlatModel):
         if count > 1:
             limit = max(1, INFERENCE_VALUES // self.widest)
             batch = min(INFERENCE_BATCH, 1 << (limit.bit_length() - 1), 1 << (count - 1).bit_length())
-        program = self._program(batch, training=False)
-        if count == batch:
+        workspace = self.workspaces.take()
+        try:
+            return self._infer(workspace.program(self, batch, training=False), X)
+        finally:
+            workspace.home.append(workspace)
+
+    def _infer(self, program, X):
+        if len(X) == program.batch:
             if not program.take(X):
                 self.check_finite("X", X)
             program.infer()
             return program.scores.copy()
-        scores = np.empty((count, self.output_size), self.dtype)
-        for start in range(0, count, program.batch):
+        scores = np.empty((len(X), self.output_size), self.dtype)
+        for start in range(0, len(X), program.batch):
             rows = X[start : start + program.batch]
             if not program.take(rows):
                 self.check_finite("X", X)
@@ -390,14 +436,9 @@ class Sequential(FlatModel):
             scores[start : start + len(rows)] = program.scores[: len(rows)]
         return scores
 
-    def _program(self, batch, training):
-        key = (batch, training, _threads.in_force())
-        if key not in self._programs:
-            self._programs[key] = Program(self, batch, training)
-            if len(self._programs) > KEPT_PROGRAMS:
-                self._programs.popitem(last=False)
-        self._programs.move_to_end(key)
-        return self._programs[key]
+    def _training_program(self, batch):
+        """The network lowered for training; the caller is within `begin` of the workspaces."""
+        return self.workspaces.main().program(self, batch, training=True)
 
 
 def load_model(path, ops=None):

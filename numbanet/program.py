@@ -38,30 +38,37 @@ class Program:
     Parameters
     ----------
     model : numbanet.models.Sequential
-        Gives the layers, shapes and arrays.
+        Gives the layers, shapes and arrays. It keeps its programs, so a program does not keep it.
     batch : int
         Number of examples, N.
     training : bool
         Whether loss and gradients are computed.
+    memory : callable, optional
+        Gives so many bytes as an array, which is shared with all programs that do not run at the same time.
 
     Attributes
     ----------
     x : ndarray, shape (N, D)
         The batch goes in here.
+    own_bytes : int
+        Memory for the batch that is not shared.
     scores : ndarray, shape (N, C)
     y : ndarray
         Targets go in here; training only.
     """
 
-    def __init__(self, model, batch, training):
-        self.model, self.batch, self.training = model, batch, training
+    def __init__(self, model, batch, training, memory=None):
+        self._model, self.batch, self.training = weakref.ref(model), batch, training
         self.dtype, self._largest = model.dtype, np.finfo(model.dtype).max
         self._outputs = []  # as (operations before, layers, array), to find where a number went wrong
         self._forward, self._loss, self._backward, self._penalties, self._keys = [], [], [], [], []
         self._steps = lambda: None
         self._buffers = {}  # by address; by `_settle`, they get their memory
         self._next = 0  # index of the layer that is lowered next
-        self.x = aligned_zeros((batch, math.prod(model.input_shape)), self.dtype)
+        features = math.prod(model.input_shape)
+        # In training it outlives the step: `first_non_finite` begins with it.
+        self.x = aligned_zeros((batch, features), self.dtype) if training else self.buffer(features)
+        self.own_bytes = self.x.nbytes if training else 0
         self._kept = [address(self.x)]
         self.scores, steps = self.chain(model.layers, self.x, model.input_shape)
         if training:
@@ -72,7 +79,11 @@ class Program:
                 self._index = index
                 w, dw = self.parameter(name)
                 self._bind(self._penalties, "l2_penalty", w.reshape(-1), model.reg, dw.reshape(-1))
-        self._settle()
+        self._settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
+
+    @property
+    def model(self):
+        return self._model()
 
     # What a layer's `lower` uses.
 
@@ -207,20 +218,20 @@ class Program:
         self._bind(self._loss, objective.operation, self.scores, self.y, dscores)
         return dscores
 
-    def _settle(self):
-        """Move all buffers into the network's workspace, where those share memory that live at different times."""
+    def _settle(self, memory):
+        """Move all buffers into what `memory` gives, where those share memory that live at different times."""
         passes = [self._forward, self._loss, self._backward, self._penalties]
         buffers = self._buffers
         lives = lifetimes([arguments for steps in passes for _, arguments in steps], buffers, [self.scores])
         offsets, size = layout(lives, {place: array.nbytes for place, array in buffers.items()})
-        self._workspace = self.model.workspace(size)[:size]
+        self._workspace = memory(size)[:size]
 
         def settled(array):
             return moved(array, buffers, offsets, self._workspace)
 
         for steps in passes:
             steps[:] = [(function, tuple(map(settled, arguments))) for function, arguments in steps]
-        self.scores = settled(self.scores)
+        self.x, self.scores = settled(self.x), settled(self.scores)
         self._outputs = [(count, layers, settled(out)) for count, layers, out in self._outputs]
         self._buffers = {}
 

@@ -344,6 +344,13 @@ class Solver:
         if self.checkpoint_name is not None:
             _files.check_writable(self._checkpoint_path(self.epoch + 1))
         self.num_iterations = (self.epoch + self.num_epochs) * self.iterations_per_epoch
+        self._network.claim(self)
+        try:
+            self._run()
+        finally:
+            self._network.free(self)
+
+    def _run(self):
         self._fallback = self._network.snapshot()
         self.interrupted, self._ctrl_c = False, CtrlC()
         with self._ctrl_c, self._company:
@@ -389,6 +396,13 @@ class Solver:
 
     def _take_steps(self):
         """One step or, without Python in between, several of one epoch; the last loss, which ends it if not finite."""
+        end = self._network.begin()
+        try:
+            return self._take_steps_alone()
+        finally:
+            end()
+
+    def _take_steps_alone(self):
         X, y, position = self._X_train, self._y_train, self.iteration % self.iterations_per_epoch
         left, batch = len(X) // self._batch - position, self._batch
         if left == 0:

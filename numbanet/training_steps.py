@@ -63,7 +63,8 @@ class TrainingSteps:
     def __call__(self, rows, step=0):
         """Take a step on each batch of `rows`, and return the losses.
 
-        Where a loss is NaN or infinite, it is the last: that step has computed gradients, but updated nothing.
+        Where a loss is NaN or infinite, it is the last: that step has computed gradients, but updated nothing. There
+        are also fewer losses than batches where another thread waits for the network; the rest is for the next call.
 
         Parameters
         ----------
@@ -76,6 +77,14 @@ class TrainingSteps:
         -------
         list of float
         """
+        workspaces = self.program.model.workspaces
+        end = workspaces.begin()
+        try:
+            return self._take(rows, step, workspaces.wanted)
+        finally:
+            end()
+
+    def _take(self, rows, step, wanted):
         X, _, optimizer, _ = self.given
         steps, rows = len(rows) // self.program.batch, np.ascontiguousarray(rows, np.int64)
         if not 0 <= rows.min() <= rows.max() < len(X):  # the kernels would read what lies beyond
@@ -87,10 +96,11 @@ class TrainingSteps:
         for name, position in self._scalars.items():
             self._update.set(position, values[name])
         self._keys.array[:, 1] = 0 if self.program.model.fixed_dropout else 1
-        history = np.empty(steps)
-        taken = self.table.train(1, self._losses, self._keys, self._cells, history)
+        history = np.zeros(steps)
+        taken = self.table.train(1, self._losses, self._keys, self._cells, history, wanted)
         optimizer.t += taken
-        return history[: taken + 1].tolist()
+        diverged = taken < steps and not np.isfinite(history[taken])
+        return history[: taken + diverged].tolist()
 
 
 def _gathered(values, rows, into, standardizer=None):

@@ -124,7 +124,7 @@ def test_training_gives_the_same_bits_on_one_and_two_threads(threads, dtype):
             losses.append(net.train_batch(x, y, np.random.default_rng(step).permutation(600)))
             optimizer.update(net.params.flat, net.grads.flat)
         runs.append((losses, net.params.flat.copy(), net.state.flat.copy(), net.loss(x)))
-        program = net._program(600, training=True)
+        program = net._training_program(600)
         operations = [function for function, _ in program._forward + program._backward]
         operations.append(optimizer._operation.variant(*[net.params.flat] * 4, *[0.1] * 7))
         parallel.append({function.__name__ for function in operations if function.targetoptions["parallel"]})
@@ -487,7 +487,7 @@ def test_two_dropout_layers_draw_different_masks():
     net = Sequential([Dropout(0.5), Dropout(0.5)], (64,), loss="squared_error", dtype=np.float64, seed=0)
     kept = []
     net.loss(np.ones((500, 64)), np.zeros((500, 64)))
-    program = net._program(500, training=True)
+    program = net._training_program(500)
     kept = np.count_nonzero(program.scores) / program.scores.size
     assert kept == pytest.approx(0.25, abs=0.02)  # the same mask twice would keep half
 
@@ -517,11 +517,23 @@ def test_weight_init_takes_the_place_of_weight_scale():
     assert 0 < abs(named.params["W1"]).max() < 1
 
 
-def test_buffers_are_kept_for_a_few_batch_sizes_only():
+def test_networks_are_lowered_once_for_many_batch_sizes(monkeypatch):
+    net = Sequential([Affine(10)], (64,), seed=0)
+    expected = [net.loss(X[:n], Y[:n])[0] for n in range(1, 61)]
+    monkeypatch.setattr("numbanet.workspaces.Program", None)  # nothing is lowered any more
+    assert [net.loss(X[:n], Y[:n])[0] for n in range(1, 61)] == expected
+
+
+def test_buffers_are_kept_for_so_many_batch_sizes_only(monkeypatch):
     net = Sequential([Affine(10)], (64,), seed=0)
     expected = [net.loss(X[:n], Y[:n])[0] for n in range(1, 30)]
-    assert len(net._programs) <= numbanet.models.KEPT_PROGRAMS
-    assert [net.loss(X[:n], Y[:n])[0] for n in range(1, 30)] == expected
+    assert len(net.workspaces.main().programs()) == 29
+    monkeypatch.setattr("numbanet.workspaces.KEPT_PROGRAMS", 12)
+    assert [net.loss(X[:n], Y[:n])[0] for n in range(30, 0, -1)][:0:-1] == expected
+    assert len(net.workspaces.main().programs()) == 12
+    monkeypatch.setattr("numbanet.workspaces.KEPT_BYTES", 5 * 64 * 4 * 40)
+    net.loss(X[:40], Y[:40])
+    assert 8 <= len(net.workspaces.main().programs()) < 12
 
 
 # Standardising on the way in.
@@ -579,7 +591,7 @@ def test_a_step_allocates_no_array_memory(threads, monkeypatch):
     monkeypatch.setattr(_placement, "_due", math.inf)  # a look at where threads run, now and then, is no part of a step
     net = wide(np.float32)
     optimizer = Optimizer("adam", net.params.flat.size)
-    program = net._program(len(X), training=True)
+    program = net._training_program(len(X))
     program.x[...], program.y[...] = X, Y
 
     def step():

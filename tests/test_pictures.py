@@ -240,7 +240,7 @@ def test_a_picture_has_the_same_scores_in_any_company(build, dtype, monkeypatch)
     np.testing.assert_array_equal(np.vstack([net.loss(X[n : n + 1]) for n in range(8)]), together[:8])
     monkeypatch.setattr(numbanet.models, "INFERENCE_VALUES", 3 * net.widest)
     np.testing.assert_array_equal(net.loss(X), together)
-    assert {program.batch for program in net._programs.values()} == {1, 2, 64}
+    assert {program.batch for program in net.workspaces.main().programs()} == {1, 2, 64}
 
 
 def test_pictures_may_come_flat():
@@ -374,7 +374,7 @@ def test_no_more_memory_than_lives_at_once(build, training, monkeypatch):
 
 def test_programs_of_a_network_share_their_memory():
     net = three_layer(ops=numbanet.reference)
-    training, inference = net._program(5, training=True), net._program(5, training=False)
+    training, inference = net._training_program(5), net.workspaces.main().program(net, 5, training=False)
     assert np.shares_memory(training._workspace, inference._workspace)
     assert not np.shares_memory(training.scores, training.x)
 
@@ -390,7 +390,7 @@ def test_what_nothing_reads_any_more_is_overwritten():
 @pytest.mark.parametrize("build", NETWORKS)
 def test_a_step_allocates_no_array_memory(build):
     net = build(seed=0)
-    program = net._program(len(X), training=True)
+    program = net._training_program(len(X))
     program.x[...], program.y[...] = X.reshape(program.x.shape), Y
     program.step()  # compiles
     _nrt_python.memsys_enable_stats()

@@ -142,11 +142,11 @@ def share(crowded):
 @contextlib.contextmanager
 def alone():
     """Within the block the calling thread computes by itself: it uses no threads of the pool."""
-    _here.alone = True
+    before, _here.alone = _here.alone, True
     try:
         yield
     finally:
-        _here.alone = False
+        _here.alone = before
 
 
 def apply():
