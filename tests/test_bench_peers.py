@@ -120,9 +120,8 @@ def test_scikit_learn_takes_the_steps_that_we_take(monkeypatch):
     model, X, y = sklearn_peer.fitted(FLAT)
     model.coefs_[:] = [before[f"W{i}"].copy() for i in (1, 2, 3)]
     model.intercepts_[:] = [before[f"b{i}"].copy() for i in (1, 2, 3)]
-    model._optimizer = type(model._optimizer)(
-        model.coefs_ + model.intercepts_, LEARNING_RATE
-    )  # forgets its first epoch
+    rate = model._optimizer.learning_rate_init
+    model._optimizer = type(model._optimizer)(model.coefs_ + model.intercepts_, rate)  # forgets its first epoch
     for _ in range(EPOCHS):
         model.partial_fit(X, y)
     got = [array for pair in zip(model.coefs_, model.intercepts_, strict=True) for array in pair]

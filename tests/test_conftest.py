@@ -17,12 +17,12 @@ timeout = 2
 """
 
 
-def run(folder, tests, conftest="", **environment):
+def run(folder, tests, *options, conftest="", **environment):
     """Exit status and what is printed, of pytest on these tests."""
     (folder / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
     (folder / "conftest.py").write_text(CONFTEST.read_text(encoding="utf-8") + conftest, encoding="utf-8")
     (folder / "test_it.py").write_text(tests, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "pytest_timeout", "-rs"]
+    command = [sys.executable, "-m", "pytest", "-p", "pytest_timeout", "-rs", *options]
     bare = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "NUMBANET_NO_SKIPS": "", **environment}
     done = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
@@ -59,6 +59,14 @@ def test_a_library_that_is_missing_fails_only_a_run_that_wants_all(tmp_path):
     (line,) = [line for line in said.splitlines() if "UNEXPECTED" in line]
     assert line.startswith("UNEXPECTED SKIP test_it.py::test_of_a_library: could not import 'no_such_library'")
     assert run(tmp_path, SKIPS.replace("no_such_library", "json"), NUMBANET_NO_SKIPS="1")[0] == 0
+
+
+def test_several_processes_are_told_apart_from_the_one_that_has_the_last_word(tmp_path):
+    pytest.importorskip("xdist")
+    status, said = run(tmp_path, SKIPS, "-p", "xdist.plugin", "-n", "2", NUMBANET_NO_SKIPS="1")
+    assert status == 1
+    assert said.count("UNEXPECTED") == 1
+    assert "1 passed, 2 skipped, 1 xfailed" in said
 
 
 def test_a_whole_file_that_is_skipped_counts_too(tmp_path):

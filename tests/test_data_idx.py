@@ -93,6 +93,7 @@ def test_refuses_what_is_no_file(tmp_path):
         gzip.compress(struct.pack(">BBBB2I", 0, 0, 8, 2, 2**31, 2**31) + bytes(100)),
         gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 100) + bytes(50_000_000)),  # a bomb
     ],
+    ids=["plain", "zipped", "bomb"],
 )
 def test_uses_no_memory_for_what_a_file_only_claims(tmp_path, content):
     path = tmp_path / "liar"
