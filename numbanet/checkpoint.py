@@ -153,12 +153,21 @@ def save_solver(path, solver):
         "rng": solver._rng.bit_generator.state,
         "sample_rng": solver._sample_rng.bit_generator.state,
     }
+    _archive.write(path, STATE, header, _solver_arrays(solver))
+
+
+def _solver_arrays(solver):
     arrays = {**network_arrays(solver.model), **standardizer_arrays(solver.model)}
-    arrays.update((f"optimizer/{name}", array) for name, array in optimizer.state.items())
+    arrays.update((f"optimizer/{name}", array) for name, array in _optimizer(solver).state.items())
     arrays.update((f"best/{name}", array) for name, array in solver._best.items())
     arrays.update((name, np.array(getattr(solver, name), np.float64)) for name in _HISTORIES)
     arrays["permutation"] = np.arange(len(solver.X_train)) if solver._permutation is None else solver._permutation
-    _archive.write(path, STATE, header, arrays)
+    return arrays
+
+
+def solver_bytes(solver):
+    """Size of the file that `save_solver` would write, about."""
+    return sum(array.nbytes for array in _solver_arrays(solver).values())
 
 
 def restore_solver(path, solver):

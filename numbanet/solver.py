@@ -329,7 +329,9 @@ class Solver:
             When the loss becomes NaN or infinite. The message names the step, the layer and the learning rate. The
             model has the best parameters so far; without validation data, those of the last measurement.
         OSError
-            Where a checkpoint cannot be written: before the first step, if that can be told by then.
+            Where a checkpoint cannot be written, as on a disk that is full: before the first step, if that can be told
+            by then. Later nothing is lost: the model has its last parameters, `best_params` the best, and `train` goes
+            on from there.
         """
         self.run()
         if self.interrupted:
@@ -342,7 +344,7 @@ class Solver:
     def run(self):
         """`train`, without the warning."""
         if self.checkpoint_name is not None:
-            _files.check_writable(self._checkpoint_path(self.epoch + 1))
+            _files.check_writable(self._checkpoint_path(self.epoch + 1), checkpoint.solver_bytes(self))
         self.num_iterations = (self.epoch + self.num_epochs) * self.iterations_per_epoch
         self._network.claim(self)
         try:

@@ -1,16 +1,21 @@
 """Files are whole or not there, whatever happens while they are written."""
 
+import contextlib
 import errno
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import numbanet
 from numbanet import Affine, Sequential, Solver, _archive, _files
+from numbanet.cli import main
 
 POSIX = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, locks and pipes")
 
@@ -74,6 +79,67 @@ def test_a_place_without_room_is_told_in_advance(tmp_path):
         _files.check_writable(tmp_path / "file", 1 << 60)
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "file"))
     assert names(tmp_path) == []
+
+
+def test_room_for_a_checkpoint_is_asked_for_before_anything_runs(tmp_path, monkeypatch):
+    solver = training()
+    solver.save(tmp_path / "state.npz")
+    size = sum(array.nbytes for array in _archive.read(tmp_path / "state.npz", "state of training")[1].values())
+    solver.checkpoint_name = str(tmp_path / "run")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=size - 1))
+    with pytest.raises(OSError, match=f"{size - 1:,} bytes are free there, and it takes {size:,}: '.*run_epoch_1.npz'"):
+        solver.train()
+    assert solver.iteration == 0
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=size))
+    solver.train()
+    assert solver.iteration == 2
+
+
+@pytest.mark.parametrize("name", ["model.npz", "history.csv", "run.json"])
+def test_a_disk_that_is_full_in_the_end_loses_nothing(name, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "full"))
+    monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "elsewhere"))
+    write = _files.replacing
+
+    @contextlib.contextmanager
+    def full(path):
+        if Path(path).name == name and Path(path).parent.name == "out":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        with write(path) as file:
+            yield file
+
+    for module in (_files, _archive):
+        monkeypatch.setattr(module, "replacing", full)
+    assert main(["train", "--epochs", "2", "--output", "out", "--quiet"]) == 1
+    out, err = capsys.readouterr()
+    [refuge] = (tmp_path / "elsewhere").iterdir()
+    held = ["model.npz", "history.csv", "run.json"]
+    first = held.index(name)
+    assert sorted(path.name for path in refuge.iterdir()) == sorted(held[first:])
+    assert sorted(path.name for path in tmp_path.glob("out/*")) == sorted(held[:first])
+    where = (tmp_path / "out" if first else refuge) / "model.npz"
+    assert f"error: cannot write {Path('out', name)}: No space left on device; what was learnt is in" in err
+    assert str(refuge / name) in out
+    monkeypatch.undo()
+    assert numbanet.load(where).class_names == tuple("0123456789")
+
+
+def test_room_for_the_network_is_asked_for_first(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--epochs", "1", "--hidden", "5", "--output", "before", "--quiet"]) == 0
+    _, arrays = _archive.read(tmp_path / "before" / "model.npz", "model")
+    network = ("param/", "state/", "random_keys")
+    size = sum(array.nbytes for name, array in arrays.items() if name.startswith(network))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=size - 1))
+    assert main(["train", "--epochs", "1", "--hidden", "5", "--output", "out"]) == 2
+    said = f"--output: cannot write out/model.npz: {size - 1:,} bytes are free there, and it takes {size:,}\n"
+    assert capsys.readouterr().err.replace(os.sep, "/").endswith(said)
+    assert not (tmp_path / "out").exists()
 
 
 @POSIX

@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import os
+import tempfile
 from pathlib import Path
 
 from .. import _files
@@ -42,6 +44,45 @@ def run_folder(output, name):
                 folder.rmdir()
 
 
+class Store:
+    """What takes the files of a run: its folder or, where one of them cannot be written there, a new one elsewhere.
+
+    Attributes
+    ----------
+    paths : dict
+        Where each file is, by its name.
+    failure : OSError or None
+        Why they are not all in the folder.
+    """
+
+    def __init__(self, folder):
+        self.paths, self.failure, self._folder = {}, None, folder
+
+    def write(self, name, write):
+        """Have ``write(path)`` write a file; OSError, of the folder, where that goes nowhere."""
+        try:
+            write(self._folder / name)
+        except OSError as error:
+            if self.failure:
+                raise
+            self.failure, self._folder = error, _refuge(name, write, error)
+        self.paths[name] = self._folder / name
+
+
+def _refuge(name, write, error):
+    """A new folder where that file could be written: among temporary files, at home, or here."""
+    for place in (tempfile.gettempdir(), os.path.expanduser("~"), os.getcwd()):
+        with contextlib.suppress(OSError):
+            folder = Path(tempfile.mkdtemp(prefix="numbanet-", dir=place))
+            try:
+                write(folder / name)
+            except OSError:
+                folder.rmdir()
+            else:
+                return folder
+    raise error
+
+
 def _make(folder):
     """`folder`, and whether it had to be made."""
     if folder.is_dir():
@@ -62,12 +103,12 @@ def _next_free(name):
                 raise
 
 
-def check_writable(path, option="--output"):
-    """UsageError where a file could not be written there."""
+def check_writable(path, option="--output", size=0):
+    """UsageError where a file of so many bytes could not be written there."""
     if Path(path).is_dir():
         raise UsageError(f"{option}: {path} is a folder; expected the name of a file")
     try:
-        _files.check_writable(path)
+        _files.check_writable(path, size)
     except OSError as error:
         raise UsageError(f"{option}: cannot write {path}: {error.strerror}") from None
 

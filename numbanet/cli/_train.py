@@ -3,17 +3,17 @@
 import json
 import sys
 
-from .. import data, optim, schedules
+from .. import checkpoint, data, optim, schedules
 from .._progress import clock
 from ..errors import DataError, TrainingDiverged
 from ..kernels._threads import get_num_threads
 from ..solver import Solver
 from ._data import load_parts
-from ._files import HISTORY, MODEL, RECORD, run_folder, write_text
+from ._files import HISTORY, MODEL, RECORD, Store, check_writable, run_folder, write_text
 from ._info import use_threads, versions
 from ._models import build, picture_shape
 from ._plots import check_plots, plot
-from ._status import INTERRUPTED
+from ._status import FAILURE, INTERRUPTED
 from ._train_options import AUGMENTATIONS, rule_options, settle
 from ._trained import Trained
 from ._watch import Watch
@@ -28,6 +28,8 @@ def train(arguments):
     say = None if arguments.quiet else lambda text: print(text, file=sys.stderr, flush=True)
     with run_folder(arguments.output, parts.name) as folder:
         trained = _network(arguments, parts)
+        arrays = checkpoint.network_arrays(trained.model).values()
+        check_writable(folder / MODEL, size=sum(array.nbytes for array in arrays))
         check_plots(arguments, trained.model, parts.train.input_shape, parts.source)
         watch = Watch(say)
         solver = _solver(arguments, options, parts, trained, watch)
@@ -40,17 +42,23 @@ def train(arguments):
             if not watch.rows:
                 raise TrainingDiverged(f"{error}. Nothing was saved: no epoch was complete") from None
             failure = error
-        trained.save(folder / MODEL)
-        write_text(folder / HISTORY, watch.history())
+        store = Store(folder)
+        store.write(MODEL, trained.save)
+        store.write(HISTORY, lambda path: write_text(path, watch.history()))
         result = _result(parts, trained, solver, watch, failure)
-        write_text(folder / RECORD, json.dumps(_record(arguments, options, parts, trained, result), indent=2) + "\n")
-        _show(result, parts, folder)
+        record = json.dumps(_record(arguments, options, parts, trained, result), indent=2) + "\n"
+        store.write(RECORD, lambda path: write_text(path, record))
+        _show(result, parts, store.paths)
+        if store.failure:
+            why = f"cannot write {store.failure.filename}: {store.failure.strerror}"
+            print(f"numbanet: error: {why}; what was learnt is in {store.paths[MODEL]}", file=sys.stderr)
+            return FAILURE
         plot(arguments, trained, trained.prepare(parts.test.take([0]), "the test data"))
         if failure:
-            raise TrainingDiverged(f"{failure}. The best network before that is in {folder / MODEL}")
+            raise TrainingDiverged(f"{failure}. The best network before that is in {store.paths[MODEL]}")
         if watch.interrupted:
             where = f"step {solver.iteration:,} of {solver.num_iterations:,}"
-            print(f"numbanet: interrupted at {where}; what was learnt is in {folder / MODEL}", file=sys.stderr)
+            print(f"numbanet: interrupted at {where}; what was learnt is in {store.paths[MODEL]}", file=sys.stderr)
             return INTERRUPTED
     return 0
 
@@ -188,7 +196,7 @@ def _record(arguments, options, parts, trained, result):
     }
 
 
-def _show(result, parts, folder):
+def _show(result, parts, paths):
     compiling = result["seconds_compiling"]
     print(
         f"test accuracy  {result['test_accuracy']:.2%}  ({result['test_right']:,} of {len(parts.test):,} held-out "
@@ -197,8 +205,8 @@ def _show(result, parts, folder):
         f"{result['epochs']})\n"
         f"time           {clock(result['seconds'])}"
         f"{f', and {clock(compiling)} to compile kernels' if compiling else ''}\n"
-        f"model          {folder / MODEL}\n"
-        f"history        {folder / HISTORY}\n"
-        f"options        {folder / RECORD}",
+        f"model          {paths[MODEL]}\n"
+        f"history        {paths[HISTORY]}\n"
+        f"options        {paths[RECORD]}",
         flush=True,
     )
