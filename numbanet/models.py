@@ -12,8 +12,9 @@ from ._adapters import FlatModel
 from ._checks import all_finite, as_data, as_numeric, describe, float_dtype, integer, number, one_of, sequence
 from ._views import NamedViews
 from .data import Standardizer
+from .data.pictures import plainly_last
 from .errors import CheckpointError
-from .layers import checked_layers, place
+from .layers import CHANNELS_LAST, checked_layers, place
 from .objectives import OBJECTIVES
 from .workspaces import Workspaces
 
@@ -71,6 +72,12 @@ class Sequential(FlatModel):
         if not self.layers:
             raise ValueError("layers: a network needs at least one layer")
         self.input_shape = self._checked_shape(input_shape)
+        if self.layers[0].layout == CHANNELS_LAST and plainly_last(self.input_shape):
+            height, width, channels = self.input_shape
+            raise ValueError(
+                f"input_shape: expected pictures with their channels first, {(channels, height, width)}, got "
+                f"{self.input_shape}; np.moveaxis(X, -1, 1) turns the examples"
+            )
         self.loss_name = one_of("loss", loss, OBJECTIVES)
         self.objective = OBJECTIVES[loss]
         self.dtype = float_dtype(dtype)
@@ -314,7 +321,9 @@ class Sequential(FlatModel):
         fits = X.ndim >= 2 and (X.shape[1:] == self.input_shape or (flat and math.prod(X.shape[1:]) == size))
         if not fits:
             wanted = ", ".join(map(str, ("N", *self.input_shape)))
-            raise ValueError(f"{name}: {self.placed[0]}, takes examples of shape ({wanted}), got {X.shape}")
+            turned = (*X.shape[-1:], *X.shape[1:-1]) == self.input_shape
+            hint = f"; np.moveaxis({name}, -1, 1) puts the channels first" if turned else ""
+            raise ValueError(f"{name}: {self.placed[0]}, takes examples of shape ({wanted}), got {X.shape}{hint}")
         if len(X) == 0:
             raise ValueError(f"{name}: expected at least one example, got shape {X.shape}")
         return X

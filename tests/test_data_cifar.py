@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from numbanet.data import load_cifar10, read_batch
-from numbanet.data.cifar import CLASS_NAMES
 from numbanet.errors import DataError
 
+# As the official batches.meta.txt lists them: https://www.cs.toronto.edu/~kriz/cifar.html
+CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 BATCHES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 
@@ -194,7 +195,7 @@ DTYPE = b"cnumpy\ndtype\n(S'u1'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI0\ntb"
         (b"(" + RECONSTRUCT + b"I1\no}b.", "cannot be read"),
         (b"Pid\n.", "instruction PERSID"),
         (b"\x80\x02\x82\x01.", "instruction EXT1"),
-        (b"\x80\x02cnumpy\nndarray\n)\x81.", "NEWOBJ"),
+        (b"\x80\x02cnumpy\nndarray\n)\x81.", "cannot be read"),
         (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "asks for os.system"),
         (b"cnumpy\nload\n.", "asks for numpy.load"),
         (b"cnumpy.core.multiarray\nfromfile\n.", "asks for numpy.core.multiarray.fromfile"),
@@ -234,6 +235,59 @@ def test_refuses_a_hostile_program_in_little_memory(tmp_path, program, message):
     data, labels = pictures_of(0, 1)  # and what comes after is read as ever
     pictures, _ = read_batch(write_pickle(tmp_path / "good", {"data": data, "labels": labels.tolist()}))
     np.testing.assert_array_equal(pictures.reshape(1, -1), data)
+
+
+def doubled(make):
+    """A value that holds the one before it twice, and so on: few bytes of a pickle, and without end written out."""
+    value = 1
+    for _ in range(60):
+        value = make((value, value))
+    return value
+
+
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (doubled(list), "expected 10 names of classes, found 0"),
+        ([doubled(list)] * 10, "expected 10 names of classes, found 0"),
+        ([doubled(tuple)] * 10, "expected 10 names of classes, found 0"),
+        (["a"] * 9 + [doubled(list)], "expected 10 names of classes, found 9: 'a, a, a"),
+        (["a"] * 100_000, "expected 10 names of classes, found 100: 'a, a, a"),
+        ({"a": doubled(list)}, "expected 10 names of classes, found 0"),
+        (nested(400), "expected 10 names of classes, found 0"),
+    ],
+    ids=range(7),  # pytest would write them out
+)
+def test_refuses_names_of_classes_without_end(tmp_path, names, message):
+    write_python_layout(tmp_path)
+    write_pickle(tmp_path / "batches.meta", {"label_names": names})
+    with pytest.raises(DataError, match=f"batches.meta.*{message}"):
+        load_cifar10(tmp_path)
+
+
+def test_refuses_names_of_classes_that_are_nested_deeper_than_python_writes(tmp_path):
+    write_python_layout(tmp_path)
+    deep = b"]" * 100_000 + b"a" * 99_999
+    (tmp_path / "batches.meta").write_bytes(b"\x80\x02}U\x0blabel_names](" + deep + b"K\x01" * 9 + b"es.")
+    with pytest.raises(DataError, match="batches.meta: expected 10 names of classes, found 0"):
+        load_cifar10(tmp_path)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("start", "end"), [(b"}", b"K\x01s."), (b"}(", b"K\x01u."), (b"(", b"K\x01d.")])
+def test_refuses_keys_without_end(tmp_path, start, end):
+    """A tuple's hash is that of all that is in it."""
+    (tmp_path / "batch").write_bytes(b"\x80\x02" + start + pickle.dumps(doubled(tuple), 2)[2:-1] + end)
+    with pytest.raises(DataError, match="batch.*it has a key of type tuple, expected a string"):
+        read_batch(tmp_path / "batch")
 
 
 @pytest.mark.parametrize(("write", "ending"), [(write_python_layout, ""), (write_binary_layout, ".bin")])

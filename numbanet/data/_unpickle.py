@@ -3,7 +3,8 @@
 A pickle is a program for a small stack machine, and two things stand between it and the interpreter. First a scan
 of its instructions: only those that plain data need, none that makes the reader allocate or recurse by what the file
 claims. Then an Unpickler whose `find_class` knows the few names that NumPy's arrays ask for, and answers with the
-stand-ins below; NumPy's own functions, which trust their arguments, are never called.
+stand-ins below; NumPy's own functions, which trust their arguments, are never called. And keys are looked at first: a
+few bytes can make tuples, each with the one before in it twice, whose hash takes for ever.
 """
 
 import io
@@ -77,7 +78,27 @@ def _scan(content):
         raise pickle.UnpicklingError(f"it holds {tuples} tuples, expected at most {_MOST_TUPLES}")
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    """Python's own, which, other than the one in C, can be kept from making a key of just anything."""
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def load_setitem(self):
+        _check_keys(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self):
+        _check_keys(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self):
+        _check_keys(self.stack[::2])
+        super().load_dict()
+
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.DICT[0]] = load_dict
+
     def find_class(self, module, name):
         try:
             return _STAND_INS[module, name]
@@ -85,6 +106,13 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(
                 f"it asks for {module}.{name}; only arrays of numbers in dicts and lists are read, nothing is run"
             ) from None
+
+
+def _check_keys(keys):
+    """Only strings and numbers: a tuple may hold so many that its hash takes for ever."""
+    for key in keys:
+        if not isinstance(key, (str, bytes, int, float)):
+            raise pickle.UnpicklingError(f"it has a key of type {type(key).__name__}, expected a string")
 
 
 class _StandIn:

@@ -6,6 +6,7 @@ import numpy as np
 
 from numbanet import kernels
 from numbanet._checks import integer, one_of
+from numbanet.data.pictures import plainly_last
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Augment:
         """ValueError where examples of `shape`, as `name` holds them, are no pictures or too small."""
         if len(shape) not in (2, 3):
             raise ValueError(f"{name}: augmentation takes pictures, (N, C, H, W) or (N, H, W), got examples of {shape}")
+        if plainly_last(shape):
+            raise ValueError(
+                f"{name}: augmentation takes pictures with their channels first, got examples of {shape}; "
+                f"np.moveaxis({name}, -1, 1) turns them"
+            )
         if self.crop_padding >= min(shape[-2:]):
             raise ValueError(
                 f"Augment: crop_padding: expected less than the {min(shape[-2:])} pixels of a side of {name}, got "

@@ -14,6 +14,7 @@ _PICTURE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
 _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = "test_batch"
+_MOST_NAMES, _MOST_CHARACTERS = 100, 10_000  # that are looked at, of names of classes
 
 
 def load_cifar10(folder):
@@ -124,13 +125,15 @@ def _class_names(root):
         path = root / "batches.meta"
         names = load_pickle(path).get("label_names")
         names = names if isinstance(names, list) else [names]
-        names = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names]
+        names = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names[:_MOST_NAMES]]
     elif (root / "batches.meta.txt").exists():
         path = root / "batches.meta.txt"
-        with reading(path, UnicodeDecodeError):
-            names = path.read_text(encoding="utf-8").split()
+        with reading(path, UnicodeDecodeError), open(path, encoding="utf-8") as file:
+            names = file.read(_MOST_CHARACTERS).split()
     else:
         return CLASS_NAMES
-    if len(names) != len(CLASS_NAMES) or not all(isinstance(name, str) for name in names):
-        raise DataError(f"{path}: expected {len(CLASS_NAMES)} names of classes, found {len(names)}: {names!r:.60}")
+    found = [name for name in names if isinstance(name, str)]
+    if not len(found) == len(names) == len(CLASS_NAMES):  # what else there is may be without end when written out
+        shown = f": {', '.join(found)!r:.60}" if found else ""
+        raise DataError(f"{path}: expected {len(CLASS_NAMES)} names of classes, found {len(found)}{shown}")
     return tuple(names)

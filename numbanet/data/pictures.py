@@ -13,13 +13,16 @@ def order_of(shape):
     """Where the channels of pictures of this shape, that of one, stand: "first", "last", or None where it is open."""
     if len(shape) != 3:
         return None
-    first, _, last = shape
-    if (first <= _FEW) != (last <= _FEW):
-        return "first" if first <= _FEW else "last"
-    square_first, square_last = shape[1] == last != first, first == shape[1] != last
-    if square_first:
-        return "first"
-    return "last" if square_last and last <= _FEW else None
+    first, middle, last = shape
+    may_be_first = first <= _FEW or middle == last  # few channels, or a square beside them
+    may_be_last = last <= _FEW
+    if first == last == 1:
+        return "first"  # which is the same
+    if may_be_first != may_be_last:
+        return "first" if may_be_first else "last"
+    if first <= _FEW and last <= _FEW and (first == middle) != (middle == last):
+        return "first" if middle == last else "last"
+    return None
 
 
 def channels_first(where, X, channels=None):
@@ -51,8 +54,6 @@ def channels_first(where, X, channels=None):
     return turned, f"pictures {X.shape[1:]} with channels last, turned to {turned.shape[1:]}"
 
 
-def channels_last_hint(name, shape):
-    """What to add to a message that refuses examples of `shape`, where their channels seem to come last."""
-    if order_of(shape) != "last":
-        return ""
-    return f"; the channels seem to come last: numbanet has them first, as np.moveaxis({name}, -1, 1) gives"
+def plainly_last(shape):
+    """Whether `shape` is that of a picture with its channels last, and hardly of one with so many channels."""
+    return len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= (8 if shape[0] == shape[1] else 16)
