@@ -47,10 +47,14 @@ def folder(tmp_path_factory):
         patch.chdir(folder)
         np.savez("grey.npz", X=RNG.integers(0, 256, (60, 24, 17)).astype(np.uint8), y=LABELS)
         np.savez("colour.npz", X=RNG.integers(0, 256, (60, 3, 8, 9)).astype(np.uint8), y=LABELS)
+        np.savez("small.npz", X=RNG.integers(0, 256, (60, 3, 8, 3)).astype(np.uint8), y=LABELS)
+        Path("bare.csv").write_text("0,1,2,3\n" + "".join(f"{i % 7},{i % 5},{i % 4},{LABELS[i]}\n" for i in range(60)))
+        Path("ages.csv").write_text("a,age\n" + "".join(f"{i % 7},{20 + 3 * (i % 20)}\n" for i in range(120)))
         rows = [[f"{x:.3f}", LABELS[i], 3 + (i % 5), 9 - i % 2] for i, x in enumerate(RNG.standard_normal(60))]
         with open("table.csv", "w", newline="") as file:
             csv.writer(file).writerows([["a", "b", "c", "d"], *rows])
         assert main(["train", "--data", "table.csv", "--target", "b", *BASE[2:-1], "table"]) == 0
+        assert main(["train", "--data", "small.npz", "--channels", "first", *BASE[2:-1], "small"]) == 0
         convolutional = ["--model", "three-layer-convnet", "--filters", "3", "--filter-size", "3", "--hidden", "4"]
         assert main(["train", "--data", "colour.npz", *convolutional, *BASE[4:-1], "colour"]) == 0
     return folder
@@ -100,6 +104,11 @@ TRAIN = [
     ("--data colour.npz", lambda run: run.model.input_shape, (216,)),
     ("--data table.csv --target c", lambda run: run.record["data"]["class_names"], ["3", "4", "5", "6", "7"]),
     ("--data table.csv --target 1", lambda run: run.record["data"]["feature_names"], ["a", "c", "d"]),
+    ("--data bare.csv --header", lambda run: run.record["data"]["feature_names"], ["0", "1", "2"]),
+    ("--data bare.csv --no-header", lambda run: run.record["data"]["feature_names"], None),
+    ("--data small.npz --channels last", lambda run: run.record["data"]["input_shape"], [3, 3, 8]),
+    ("--data small.npz --channels first", lambda run: run.record["data"]["input_shape"], [3, 8, 3]),
+    ("--data ages.csv --task classification", lambda run: len(run.record["data"]["class_names"]), 20),
     ("--test-fraction 0.5", lambda run: [run.record["data"][part] for part in ("train", "test")], [27, 30]),
     ("--validation-fraction 0.5", lambda run: [len(run.solver.X_train), len(run.solver.X_val)], [24, 24]),
     ("--augment flip", lambda run: run.solver.augment, data.Augment(0, True, 0)),
@@ -198,6 +207,18 @@ def test_the_seed_is_also_that_of_the_split_and_the_weights(here):
 OTHERS = [
     ("evaluate table table.csv --target b", lambda out: "of 60 examples" in out),
     ("evaluate table table.csv --target d", lambda out: "labels 8, 9 are not among the classes" in out),
+    (
+        "evaluate table bare.csv --target 3 --no-header",
+        lambda out: "bare.csv: columns separated by commas, without" in out,
+    ),
+    ("evaluate table table.csv --header", lambda out: "of 60 examples" in out),
+    ("evaluate small small.npz --channels first", lambda out: "pictures (3, 8, 3) with channels first" in out),
+    (
+        "predict table bare.csv --target 3 --no-header",
+        lambda out: "columns separated by commas, without a header" in out,
+    ),
+    ("predict table table.csv --header", lambda out: len(out.splitlines()) == 61),
+    ("predict small small.npz --channels last", lambda out: "holds examples of shape (3, 3, 8)" in out),
     ("evaluate table table.csv --threads 1", lambda out: _threads.choice() == (1, "numbanet.set_num_threads")),
     ("evaluate colour colour.npz --plot-filters f.png", lambda out: Path("f.png").read_bytes()[:4] == b"\x89PNG"),
     ("evaluate colour colour.npz --plot-features f.png", lambda out: Path("f.png").read_bytes()[:4] == b"\x89PNG"),

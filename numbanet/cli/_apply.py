@@ -24,7 +24,7 @@ def predict(arguments):
     dataset = load_unlabelled(arguments, trained)
     trained.check_range(dataset.X, arguments.data)
     X, model = trained.prepare(dataset, arguments.data), trained.model
-    tell(dataset, arguments)
+    tell(dataset, arguments, trained)
     if model.loss_name == "softmax":
         probabilities = model.predict_proba(X)
         chosen = probabilities.argmax(axis=1)
@@ -52,7 +52,7 @@ def evaluate(arguments):
     y, model = trained.labels(dataset, arguments.data), trained.model
     check_plots(arguments, model, trained.input_shape, arguments.data)
     X = trained.prepare(dataset, arguments.data)
-    tell(dataset, arguments)
+    tell(dataset, arguments, trained)
     scores = model.loss(X)
     predicted = model.objective.predict(scores)
     loss = getattr(model.ops, model.objective.operation)(scores, y, np.empty_like(scores))

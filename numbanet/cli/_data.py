@@ -91,8 +91,10 @@ def _target(arguments, trained):
     return trained.target if arguments.target is None else arguments.target
 
 
-def tell(dataset, arguments):
-    """Say what the data were taken for."""
+def tell(dataset, arguments, trained):
+    """Say what the data were taken for, but of a table that has the columns of the network by name."""
+    if dataset.feature_names is not None and set(trained.feature_names or [None]) <= set(dataset.feature_names):
+        return
     for note in dataset.notes:
         print(f"numbanet: note: {arguments.data}: {note}", file=sys.stderr)
 

@@ -2,7 +2,8 @@
 
 from . import Mutant
 
-APPLY, TRAIN, TRAINED = "numbanet/cli/_apply.py", "numbanet/cli/_train.py", "numbanet/cli/_trained.py"
+APPLY, DATA = "numbanet/cli/_apply.py", "numbanet/cli/_data.py"
+TRAIN, TRAINED = "numbanet/cli/_train.py", "numbanet/cli/_trained.py"
 MODELS = "numbanet/cli/_models.py"
 NUMBERS, OPTIONS = "tests/test_cli_numbers.py", "tests/test_cli_options.py"
 
@@ -16,21 +17,21 @@ MUTANTS = [
     ),
     Mutant(
         "evaluate: the training part instead of the test part",
-        APPLY,
+        DATA,
         "dataset = training if test is None else test",
         "dataset = training",
         f"{NUMBERS}::test_evaluate_on_confusions_known_by_hand",
     ),
     Mutant(
         "predict: the run's --target ignored",
-        APPLY,
-        "        target=_target(arguments, trained),\n        num_features",
-        "        target=arguments.target,\n        num_features",
+        DATA,
+        "target=_target(arguments, trained),\n            num_features",
+        "target=arguments.target,\n            num_features",
         f"{NUMBERS}::test_predict_leaves_out_the_column_of_labels_that_the_run_was_trained_with",
     ),
     Mutant(
         "evaluate: the run's --target ignored",
-        APPLY,
+        DATA,
         "target=_target(arguments, trained) if tabular",
         "target=arguments.target if tabular",
         f"{NUMBERS}::test_evaluate_takes_the_columns_by_name_and_the_target_of_the_run",
@@ -79,9 +80,9 @@ MUTANTS = [
     ),
     Mutant(
         "train: the validation part is cut from the whole by the test fraction",
-        TRAIN,
-        '_split("--validation-fraction", train, arguments.validation_fraction, arguments)',
-        '_split("--validation-fraction", train, arguments.test_fraction or 0.1, arguments)',
+        DATA,
+        'getattr(arguments, f"{name}_fraction")',
+        "arguments.test_fraction",
         f"{NUMBERS}::test_the_parts_are_those_that_were_asked_for",
     ),
     Mutant(
@@ -145,9 +146,9 @@ MUTANTS = [
     ),
     Mutant(
         "train: the split ignores --seed",
-        TRAIN,
-        "data.split(dataset, fraction, arguments.seed)",
-        "data.split(dataset, fraction, 0)",
+        DATA,
+        "default if fraction is None else fraction, arguments.seed)",
+        "default if fraction is None else fraction, 0)",
         f"{OPTIONS}::test_the_seed_is_also_that_of_the_split_and_the_weights",
     ),
     Mutant(
