@@ -102,6 +102,15 @@ def warmup(dtypes=(np.float32,), processes=None, on_progress=None):
     return Warmup(len(jobs), len(every) - len(jobs), perf_counter() - started, folder)
 
 
+def prepare(names, dtype, on_compiling):
+    """Load these operations from the cache, serial and parallel; where some are not there, say so and compile them."""
+    jobs = [job for job in ((dtype, *each) for each in _kernels(dtype, get_num_threads())) if job[1] in names]
+    if not all(map(_is_ready, jobs)):
+        on_compiling()
+    for _ in _one_by_one(jobs):
+        pass
+
+
 class _Notes:
     """In the place of a namespace of operations: notes what is called with what, and computes nothing."""
 

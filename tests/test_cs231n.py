@@ -2,12 +2,16 @@
 
 import importlib
 import inspect
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import numbanet
+from numbanet import _warmup
 from numbanet.cs231n import data_utils, fast_layers, gradient_check, layer_utils, layers, optim
 from numbanet.cs231n.classifiers import cnn, fc_net
 from numbanet.cs231n.classifiers.cnn import ThreeLayerConvNet
@@ -228,6 +232,194 @@ def test_arguments_have_the_places_of_the_course():
     assert (model.params["W2"].shape, model.params["W3"].shape) == ((5 * 3 * 2, 7), (7, 4))
     assert 0 < np.abs(model.params["W1"]).max() < 1e-3
     assert ThreeLayerConvNet().params["W1"].shape == (32, 3, 7, 7)
+
+
+def kept(**keywords):
+    """What a network of the course keeps in dropout, and how it normalises."""
+    model = FullyConnectedNet([4], 5, 3, **keywords)
+    ratios = [layer.keep_ratio for layer in model.layers if isinstance(layer, numbanet.Dropout)]
+    return ratios, [type(layer) for layer in model.layers[1:-1] if not isinstance(layer, numbanet.Dropout)][:-1]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "expected"),
+    [
+        # Up to 2017: dropout=0.3 drops three of ten; 0 is no dropout.
+        ({"dropout": 0.3, "use_batchnorm": True}, ([0.7], [numbanet.BatchNorm])),
+        ({"dropout": 0.3, "use_batchnorm": False}, ([0.7], [])),
+        ({"dropout": 0, "use_batchnorm": True}, ([], [numbanet.BatchNorm])),
+        ({"use_batchnorm": True}, ([], [numbanet.BatchNorm])),
+        ({"use_batchnorm": False, "dropout_keep_ratio": 0.6}, ([0.6], [])),
+        # From 2018 on: dropout=0.3 keeps three of ten; 1 is no dropout.
+        ({"dropout": 0.3, "normalization": "batchnorm"}, ([0.3], [numbanet.BatchNorm])),
+        ({"dropout": 1, "normalization": "layernorm"}, ([], [numbanet.LayerNorm])),
+        # Whichever it was.
+        ({"dropout": 0}, ([], [])),
+        ({"dropout": 1}, ([], [])),
+    ],
+)
+def test_older_names_of_dropout_and_batchnorm(keywords, expected):
+    ratios, normalizations = kept(**keywords)
+    assert ratios == pytest.approx(expected[0])
+    assert normalizations == expected[1]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "message"),
+    [
+        ({"dropout": 0.25}, ValueError, "give dropout_keep_ratio=0.75 or dropout_keep_ratio=0.25"),
+        (
+            {"dropout": 0, "normalization": "batchnorm"},
+            ValueError,
+            "to keep a value; 0 would leave nothing",
+        ),
+        ({"dropout": 1, "use_batchnorm": True}, ValueError, "to drop a value; 1 would leave nothing"),
+        ({"dropout": 1.5}, ValueError, r"dropout: expected a number in \[0, 1\], got 1.5"),
+        ({"dropout": 0.5, "dropout_keep_ratio": 0.5}, TypeError, "give dropout_keep_ratio or"),
+        ({"use_batchnorm": True, "normalization": "layernorm"}, TypeError, "give normalization or"),
+        ({"use_batchnorm": "yes"}, TypeError, "use_batchnorm: expected True or False, got 'yes'"),
+        ({"normalisation": "batchnorm"}, TypeError, "no argument 'normalisation'; did you mean normalization"),
+        ({"weight_scal": 1}, TypeError, "FullyConnectedNet: no argument 'weight_scal'; did you mean weight_scale"),
+    ],
+)
+def test_names_that_the_course_never_had_or_that_say_too_little(keywords, error, message):
+    with pytest.raises(error, match=message):
+        FullyConnectedNet([4], 5, 3, **keywords)
+
+
+def test_keywords_of_the_other_classes():
+    with pytest.raises(TypeError, match="TwoLayerNet: no argument 'hidden'; did you mean hidden_dim"):
+        TwoLayerNet(hidden=4)
+    with pytest.raises(TypeError, match="ThreeLayerConvNet: no argument 'filters'; did you mean num_filters"):
+        ThreeLayerConvNet(filters=4)
+    with pytest.raises(TypeError, match="Solver: no argument 'num_epoch'; did you mean num_epochs"):
+        Solver(TwoLayerNet(5, 4, 3), {}, num_epoch=1)
+
+
+# What the course's files have, 2021.
+DEFAULTS = {
+    FullyConnectedNet: {
+        "input_dim": 3072,
+        "num_classes": 10,
+        "dropout_keep_ratio": 1,
+        "normalization": None,
+        "reg": 0.0,
+        "weight_scale": 1e-2,
+        "dtype": np.float32,
+        "seed": None,
+    },
+    TwoLayerNet: {"input_dim": 3072, "hidden_dim": 100, "num_classes": 10, "weight_scale": 1e-3, "reg": 0.0},
+    ThreeLayerConvNet: {
+        "input_dim": (3, 32, 32),
+        "num_filters": 32,
+        "filter_size": 7,
+        "hidden_dim": 100,
+        "num_classes": 10,
+        "weight_scale": 1e-3,
+        "reg": 0.0,
+        "dtype": np.float32,
+    },
+}
+
+
+@pytest.mark.parametrize("network", DEFAULTS, ids=lambda network: network.__name__)
+def test_defaults_are_those_of_the_course(network):
+    parameters = inspect.signature(network).parameters.values()
+    found = {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is not p.KEYWORD_ONLY}
+    assert found == DEFAULTS[network]
+
+
+def test_the_networks_are_built_with_their_defaults():
+    convolutional = ThreeLayerConvNet()
+    shapes = {name: w.shape for name, w in convolutional.params.items() if name.startswith("W")}
+    assert shapes == {"W1": (32, 3, 7, 7), "W2": (32 * 16 * 16, 100), "W3": (100, 10)}
+    assert np.std(convolutional.params["W2"]) == pytest.approx(1e-3, rel=0.02)
+    two = TwoLayerNet()
+    assert {name: w.shape for name, w in two.params.items()}["W1"] == (3072, 100)
+    assert np.std(two.params["W1"]) == pytest.approx(1e-3, rel=0.02)
+    assert np.std(FullyConnectedNet([100]).params["W1"]) == pytest.approx(1e-2, rel=0.02)
+
+
+def test_the_solver_s_defaults_are_those_of_the_course():
+    X, y = blobs(300)
+    solver = Solver(FullyConnectedNet([4], 5, 3), {"X_train": X, "y_train": y, "X_val": X, "y_val": y})
+    assert (solver.num_epochs, solver.batch_size, solver.lr_decay, solver.print_every) == (10, 100, 1.0, 10)
+    assert (solver.num_train_samples, solver.num_val_samples, solver.verbose) == (1000, None, True)
+    assert solver._update.optimizer.name == "sgd"
+    assert solver.learning_rate == 1e-2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda x, row: layers.batchnorm_forward(x, row, row, {"mode": "train", "epsilon": 1e-3}),
+            "did you mean 'eps'",
+        ),
+        (lambda x, row: layers.batchnorm_forward(x, row, row, {"mode": "train", "momentun": 1}), "mean 'momentum'"),
+        (
+            lambda x, row: layers.layernorm_forward(x, row, row, {"Eps": 1e-3}),
+            "ln_param: .* did you mean 'eps'",
+        ),
+        (lambda x, row: layers.dropout_forward(x, {"mode": "train", "P": 0.5}), "dropout_param: .*did you mean 'p'"),
+        (lambda x, row: fast_layers.conv_forward_fast(x, x, row, {"strides": 1, "pad": 0}), "did you mean 'stride'"),
+        (lambda x, row: layers.max_pool_forward_naive(x, {"pool_heigth": 2}), "did you mean 'pool_height'"),
+    ],
+)
+def test_options_of_the_dicts_that_there_are_not(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(np.ones((3, 4)), np.ones(4))
+
+
+def test_layernorm_takes_the_dict_of_batchnorm():
+    x, row = np.random.default_rng(0).standard_normal((3, 4)), np.ones(4)
+    out, _ = layers.layernorm_forward(x, row, row, {"mode": "train", "eps": 0.5})
+    assert np.allclose(out, (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 0.5) + 1)
+
+
+def test_what_the_notebooks_time_is_compiled_before():
+    """In a process of its own: `fast_layers` makes convolution and pooling ready, batchnorm's forward its backward."""
+    script = """
+import numpy as np
+from numbanet.cs231n.fast_layers import *
+from numbanet.cs231n.layers import batchnorm_backward, batchnorm_forward
+from numbanet import kernels
+names = ("conv_forward", "conv_backward", "max_pool_forward", "max_pool_backward")
+forms = [getattr(getattr(kernels, name), form) for name in names for form in FORMS]
+before = [len(form.overloads) for form in forms]
+for n, size in ((2, 5), (30, 21)):
+    x, w, b = np.ones((n, 3, size, size)), np.ones((4, 3, 3, 3)), np.ones(4)
+    out, cache = conv_forward_fast(x, w, b, {"stride": 2, "pad": 1})
+    conv_backward_fast(out, cache)
+    out, cache = max_pool_forward_fast(x, {"pool_height": 2, "pool_width": 2, "stride": 1})
+    max_pool_backward_fast(out, cache)
+print(min(before), [len(form.overloads) for form in forms] == before)
+for shape in ((4, 5), (100, 500)):
+    out, cache = batchnorm_forward(np.random.randn(*shape), np.ones(shape[1]), np.ones(shape[1]), {"mode": "train"})
+    forms = [getattr(kernels.batchnorm_backward, form) for form in FORMS]
+    before = sum(len(form.overloads) for form in forms)
+    batchnorm_backward(out, cache)
+    print(before > 0, sum(len(form.overloads) for form in forms) == before)
+"""
+    threads = min(2, numbanet.get_num_threads())
+    script = script.replace("FORMS", repr(("serial", "parallel")[:threads]))
+    environment = {**os.environ, "NUMBANET_NUM_THREADS": str(threads)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1", "True"] + ["True", "True"] * 2
+
+
+def test_compiling_at_import_is_said(monkeypatch, capsys):
+    ready, done = [True, False], []
+    monkeypatch.setattr(_warmup, "_is_ready", lambda job: ready[job[1] == "conv_backward"])
+    monkeypatch.setattr(_warmup, "_one_by_one", lambda jobs: done.extend(jobs) or [])
+    _warmup.prepare(fast_layers.KERNELS, "float64", fast_layers._say)
+    assert "compiling convolution and pooling, once per machine" in capsys.readouterr().err
+    assert {name for _, name, _ in done} == set(fast_layers.KERNELS)
+    assert {dtype for dtype, _, _ in done} == {"float64"}
+    ready[1] = True
+    _warmup.prepare(fast_layers.KERNELS, "float64", fast_layers._say)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_dropout_seed_fixes_the_masks():

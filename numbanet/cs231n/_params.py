@@ -1,21 +1,93 @@
-"""The course's dicts of options as the keywords of `numbanet.functional`."""
+"""The course's dicts of options and keywords as those of numbanet."""
 
-from numbanet._checks import integer, mapping
+import functools
+import inspect
+
+from numbanet._checks import did_you_mean, integer, mapping, number
+
+BATCHNORM = ("mode", "eps", "momentum", "running_mean", "running_var")  # layer and group normalisation pass over most
+
+
+def options(name, param, known):
+    """`param`, a dict of options; ValueError where it holds one that is not among the `known`."""
+    for option in mapping(name, param, "options"):
+        if option not in known:
+            hint = did_you_mean(option, known, repr)
+            raise ValueError(f"{name}: expected options among {', '.join(known)}, got {option!r}{hint}")
+    return param
 
 
 def convolution(conv_param):
     """``stride`` and ``pad``; TypeError or ValueError where one is missing or out of range."""
-    return {
-        "stride": _integer("conv_param", conv_param, "stride", 1),
-        "pad": _integer("conv_param", conv_param, "pad", 0),
-    }
+    known = ("stride", "pad")
+    options("conv_param", conv_param, known)
+    return {name: _integer("conv_param", conv_param, name, low) for name, low in zip(known, (1, 0), strict=True)}
 
 
 def pooling(pool_param):
     """``pool_height``, ``pool_width`` and ``stride``, likewise."""
-    height, width, stride = (_integer("pool_param", pool_param, n, 1) for n in ("pool_height", "pool_width", "stride"))
+    known = ("pool_height", "pool_width", "stride")
+    options("pool_param", pool_param, known)
+    height, width, stride = (_integer("pool_param", pool_param, name, 1) for name in known)
     return {"kernel_size": (height, width), "stride": stride}
 
 
 def _integer(name, param, option, low):
-    return integer(f"{name}['{option}']", mapping(name, param, "options").get(option), low)
+    return integer(f"{name}['{option}']", param.get(option), low)
+
+
+def refuse_unknown(call, given, known):
+    """TypeError where `given` holds a keyword that `call` does not take, with the one that was probably meant."""
+    for name in given:
+        if name not in known:
+            raise TypeError(f"{call}: no argument {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
+
+
+def refusing(init):
+    """The ``__init__`` of a class, which names what was probably meant where it is given a keyword that it lacks."""
+    _, *known = inspect.signature(init).parameters
+    call = init.__qualname__.partition(".")[0]
+
+    @functools.wraps(init)
+    def refuse_first(self, *args, **keywords):
+        refuse_unknown(call, keywords, known)
+        init(self, *args, **keywords)
+
+    return refuse_first
+
+
+def older(dropout_keep_ratio, normalization, dropout=None, use_batchnorm=None):
+    """``dropout_keep_ratio`` and ``normalization``, given as assignments before 2021 called them.
+
+    Up to 2017 ``dropout`` was the probability to drop a value, beside ``use_batchnorm``; from 2018 on the probability
+    to keep it, beside ``normalization``. 0 and 1 meant no dropout, each in its time, as the other would leave nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an old name beside its new one, values out of range, and a `dropout` that could be either.
+    """
+    if use_batchnorm is not None:
+        if normalization is not None:
+            raise TypeError("use_batchnorm: give normalization or, as assignments up to 2017 did, use_batchnorm")
+        if use_batchnorm not in (True, False):
+            raise TypeError(f"use_batchnorm: expected True or False, got {use_batchnorm!r}")
+        by_kept, normalization = False, "batchnorm" if use_batchnorm else None
+    else:
+        by_kept = None if normalization is None else True
+    if dropout is None:
+        return dropout_keep_ratio, normalization
+    if dropout_keep_ratio != 1:
+        raise TypeError("dropout: give dropout_keep_ratio or, as assignments before 2021 did, dropout")
+    dropout = number("dropout", dropout, 0, 1)
+    if dropout in (0, 1):
+        if by_kept is not None and dropout == (0 if by_kept else 1):
+            kept = "keep" if by_kept else "drop"
+            raise ValueError(f"dropout: the probability to {kept} a value; {dropout:g} would leave nothing")
+        return 1, normalization
+    if by_kept is None:
+        raise ValueError(
+            f"dropout: {dropout:g} was the probability to drop a value in assignments up to 2017 and to keep it from "
+            f"2018 on; give dropout_keep_ratio={1 - dropout:g} or dropout_keep_ratio={dropout:g}"
+        )
+    return (dropout if by_kept else 1 - dropout), normalization

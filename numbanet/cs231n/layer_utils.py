@@ -1,13 +1,13 @@
 """The course's ``layer_utils.py``: layers that often follow each other, as one."""
 
 from numbanet import functional
-from numbanet.cs231n._params import convolution
-from numbanet.cs231n.fast_layers import (
+from numbanet.cs231n._fast import (
     conv_backward_fast,
     conv_forward_fast,
     max_pool_backward_fast,
     max_pool_forward_fast,
 )
+from numbanet.cs231n._params import convolution
 from numbanet.cs231n.layers import (
     affine_backward,
     affine_forward,

@@ -3,12 +3,13 @@
 import numpy as np
 
 from numbanet import networks
-from numbanet.cs231n import fast_layers, layer_utils, layers
-from numbanet.cs231n.fast_layers import *  # noqa: F403
+from numbanet.cs231n import _fast, layer_utils, layers
+from numbanet.cs231n._fast import *  # noqa: F403
+from numbanet.cs231n._params import refusing
 from numbanet.cs231n.layer_utils import *  # noqa: F403
 from numbanet.cs231n.layers import *  # noqa: F403
 
-__all__ = ["ThreeLayerConvNet", *fast_layers.__all__, *layer_utils.__all__, *layers.__all__]
+__all__ = ["ThreeLayerConvNet", *_fast.__all__, *layer_utils.__all__, *layers.__all__]
 
 
 class ThreeLayerConvNet(networks.ThreeLayerConvNet):
@@ -29,6 +30,7 @@ class ThreeLayerConvNet(networks.ThreeLayerConvNet):
     dtype : float32 or float64
     """
 
+    @refusing
     def __init__(
         self,
         input_dim=(3, 32, 32),

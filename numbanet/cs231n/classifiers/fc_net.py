@@ -4,6 +4,7 @@ import numpy as np
 
 from numbanet import networks
 from numbanet.cs231n import layer_utils, layers
+from numbanet.cs231n._params import older, refusing
 from numbanet.cs231n.layer_utils import *  # noqa: F403
 from numbanet.cs231n.layers import *  # noqa: F403
 
@@ -30,8 +31,13 @@ class FullyConnectedNet(networks.FullyConnectedNet):
     dtype : float32 or float64
     seed : int, optional
         Of dropout: where given, every training pass draws the same masks, as gradient checks need.
+    dropout, use_batchnorm : optional
+        What assignments before 2021 had in the place of `dropout_keep_ratio` and `normalization`: up to 2017 `dropout`
+        was the probability to drop, beside `use_batchnorm`, from 2018 on to keep, beside `normalization`. ValueError
+        for a `dropout` between 0 and 1 beside neither.
     """
 
+    @refusing
     def __init__(
         self,
         hidden_dims,
@@ -43,7 +49,11 @@ class FullyConnectedNet(networks.FullyConnectedNet):
         weight_scale=1e-2,
         dtype=np.float32,
         seed=None,
+        *,
+        dropout=None,
+        use_batchnorm=None,
     ):
+        dropout_keep_ratio, normalization = older(dropout_keep_ratio, normalization, dropout, use_batchnorm)
         super().__init__(
             hidden_dims,
             input_dim,
@@ -73,5 +83,6 @@ class TwoLayerNet(FullyConnectedNet):
         Strength of the L2 penalty on the weights.
     """
 
+    @refusing
     def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
         super().__init__([hidden_dim], input_dim, num_classes, reg=reg, weight_scale=weight_scale, dtype=np.float64)
