@@ -371,7 +371,7 @@ def test_version_and_help(capsys):
         ("--verson", "numbanet has no option or argument --verson; did you mean --version?"),
         ("train --hiden 3", "numbanet train has no option or argument --hiden; did you mean --hidden?"),
         ("train --hiden=3", "has no option or argument --hiden=3; did you mean --hidden?"),
-        ("train --Epochs 3", "has no option or argument --Epochs; did you mean --epochs?"),
+        ("train --EPOCHS 3", "has no option or argument --EPOCHS; did you mean --epochs?"),
         ("train --test-frac 0.3", "has no option or argument --test-frac; did you mean --test-fraction?"),
         ("evaluate run digits --thread 1", "has no option or argument --thread; did you mean --threads?"),
         ("bench --operation affine", "has no option or argument --operation; did you mean --operations?"),

@@ -4,6 +4,7 @@ import argparse
 
 from .._plain import integer, number
 
+THREADS = "default: all that this process may use, or one while other programs keep them busy"
 SOURCES = "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, FILE.csv or FILE.tsv"
 
 
@@ -31,7 +32,7 @@ def add_meaning(parser):
 
 
 def add_threads(parser):
-    parser.add_argument("--threads", type=count, metavar="N", help="default: all that this process may use")
+    parser.add_argument("--threads", type=count, metavar="N", help=THREADS)
 
 
 def add_plots(parser):

@@ -81,8 +81,8 @@ MUTANTS = [
     Mutant(
         "train: the validation part is cut from the whole by the test fraction",
         DATA,
-        'getattr(arguments, f"{name}_fraction")',
-        "arguments.test_fraction",
+        'fraction = getattr(arguments, f"{name}_fraction")',
+        "fraction = arguments.test_fraction",
         f"{NUMBERS}::test_the_parts_are_those_that_were_asked_for",
     ),
     Mutant(
@@ -141,6 +141,13 @@ MUTANTS = [
             ("options of the update rule", TRAIN, "        optim_config=options,\n", ""),
             ("--crop-padding by default is a quarter of a side", TRAIN, "min(side) // 8", "min(side) // 4"),
             ("--crop-padding", TRAIN, "data.Augment(padding if crop", "data.Augment(1 if crop"),
+            (
+                "--channels of train",
+                DATA,
+                "            channels=arguments.channels,\n            task",
+                "            task",
+            ),
+            ("--task", DATA, "            task=arguments.task,\n", ""),
             ("--seed of the augmentation", TRAIN, "flip, arguments.seed)", "flip, 0)"),
         )
     ),
