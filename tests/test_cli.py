@@ -537,7 +537,7 @@ BAD_DATA = {
     "CIFAR-10 with other classes": (
         lambda: (put_cifar(binary=True), put("cifar/batches.meta.txt", "cat\ndog\n")),
         "cifar10:cifar",
-        "batches.meta.txt: expected 10 names of classes, found 2: ['cat', 'dog']",
+        "batches.meta.txt: expected 10 names of classes, found 2: 'cat, dog'",
     ),
 }
 

@@ -209,7 +209,7 @@ OTHERS = [
     ("evaluate table table.csv --target d", lambda out: "labels 8, 9 are not among the classes" in out),
     (
         "evaluate table bare.csv --target 3 --no-header",
-        lambda out: "bare.csv: columns separated by commas, without" in out,
+        lambda out: "bare.csv: labels 3 are not among the classes" in out,  # those of the first row
     ),
     ("evaluate table table.csv --header", lambda out: "of 60 examples" in out),
     ("evaluate small small.npz --channels first", lambda out: "pictures (3, 8, 3) with channels first" in out),
