@@ -574,6 +574,22 @@ def test_copies_standardise_too():
         np.testing.assert_array_equal(other.loss(RAW), net.loss(RAW))
 
 
+def test_another_standardizer_reaches_steps_that_are_compiled():
+    def losses(ops, other):
+        net = Sequential([Affine(4), ReLU(), Affine(10)], (64,), seed=0, dtype=np.float64, ops=ops)
+        net.standardizer = numbanet.data.Standardizer.fit(RAW)
+        solver = numbanet.Solver(net, {"X_train": RAW, "y_train": Y}, batch_size=50, num_epochs=1, verbose=False)
+        solver.train()
+        net.standardizer = numbanet.data.Standardizer.fit(other)
+        solver.train()
+        return solver.loss_history
+
+    changed, same = losses(numbanet.kernels, RAW * 2 + 1), losses(numbanet.kernels, RAW)
+    np.testing.assert_allclose(changed, losses(numbanet.reference, RAW * 2 + 1), rtol=1e-9)
+    assert changed[:4] == same[:4]
+    assert all(abs(one - other) > 1e-3 for one, other in zip(changed[4:], same[4:], strict=True))
+
+
 def test_a_standardizer_that_does_not_fit_is_refused():
     net = FullyConnectedNet([9], 64, 10, seed=0)
     with pytest.raises(TypeError, match="standardizer: expected a numbanet.data.Standardizer, got float"):
