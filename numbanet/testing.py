@@ -4,7 +4,6 @@ numbanet's own kernels are tested with them (``tests/test_kernels.py``, ``tests/
 """
 
 import contextlib
-import difflib
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import kernels, reference
-from ._checks import one_of
+from ._checks import did_you_mean, one_of
 from ._compare import magnitude, place, require_close
 from .kernels import _threads
 from .kernels._parallel import Kernel
@@ -296,8 +295,8 @@ def _resolve(pair):
     """Name, reference and kernel."""
     if isinstance(pair, str):
         if pair not in reference.__all__:
-            close = difflib.get_close_matches(pair, reference.__all__) or reference.__all__
-            raise ValueError(f"pair: no operation {pair!r}; did you mean {', '.join(close)}?")
+            hint = did_you_mean(pair, reference.__all__) or f"; there are {', '.join(reference.__all__)}"
+            raise ValueError(f"pair: no operation {pair!r}{hint}")
         return pair, getattr(reference, pair), getattr(kernels, pair)
     if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(callable, pair))):
         raise TypeError(f"pair: expected the name of an operation or (reference, kernel), got {pair!r}")

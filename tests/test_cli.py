@@ -375,6 +375,12 @@ def test_version_and_help(capsys):
         ("train --test-frac 0.3", "has no option or argument --test-frac; did you mean --test-fraction?"),
         ("evaluate run digits --thread 1", "has no option or argument --thread; did you mean --threads?"),
         ("bench --operation affine", "has no option or argument --operation; did you mean --operations?"),
+        ("train --lr 0.1", "has no option or argument --lr; did you mean --learning-rate?"),
+        ("train --dropout 0.3", "has no option or argument --dropout; did you mean --dropout-keep-ratio?"),
+        ("train --data digit", "got 'digit'; did you mean digits?"),
+        ("train --data cifar:x", "got 'cifar:x'; did you mean cifar10:FOLDER?"),
+        ("train --data table.cvs", "got 'table.cvs'; did you mean FILE.csv?"),
+        ("train --task clasification", "got 'clasification'; did you mean classification?"),
         ("train --no-such-option", "has no option or argument --no-such-option"),
         ("train more", "has no option or argument more"),
         (

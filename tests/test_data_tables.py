@@ -306,7 +306,8 @@ def test_csv_refuses(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("gone", "no column is named 'gone'; the first row holds 'u', 'v', 'k'"),
+        ("gone", "no column is named 'gone'; the first row holds 'u', 'v', 'k'$"),
+        ("K", "no column is named 'K'; the first row holds 'u', 'v', 'k'; did you mean 'k'"),
         (3, "target: expected a column from 0 to 2, got 3"),
         ("-4", "target: expected a column from 0 to 2, got -4"),
     ],

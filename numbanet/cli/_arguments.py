@@ -8,6 +8,8 @@ from ._options import SOURCES, add_meaning, add_plots, add_target, add_threads, 
 from ._status import UsageError
 from ._train_options import add_train_options
 
+CALLED_ELSEWHERE = {"--lr": "--learning-rate", "--wd": "--weight-decay", "--bs": "--batch-size"}
+
 
 class _Parser(argparse.ArgumentParser):
     def __init__(self, **options):
@@ -31,7 +33,8 @@ def parse(argv=None):
     asked = commands.get(arguments.name, parser)
     if unknown:
         options = [option for action in asked._actions for option in action.option_strings]
-        hint = did_you_mean(unknown[0].partition("=")[0], options)
+        option = unknown[0].partition("=")[0]
+        hint = did_you_mean(CALLED_ELSEWHERE.get(option, option), options)
         raise UsageError(f"{asked.prog} has no option or argument {unknown[0]}{hint}")
     if asked is parser:
         parser.error(f"expected a command: {', '.join(commands)}")

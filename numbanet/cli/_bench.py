@@ -1,6 +1,5 @@
 """``numbanet bench``: how fast the kernels are on this machine, against their references and other libraries."""
 
-import difflib
 import fnmatch
 import sys
 from importlib import metadata
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import numbanet
 
+from .._plain import did_you_mean
 from ..bench import report, versus
 from ..bench.operations import FAMILIES, OPERATIONS
 from ..kernels import _machine
@@ -61,8 +61,7 @@ def _chosen(text):
         networks = networks or pattern == NETWORKS
         if not found and pattern != NETWORKS:
             known = [*FAMILIES, NETWORKS, *OPERATIONS]
-            close = difflib.get_close_matches(pattern, known, 1)
-            hint = f"; did you mean {close[0]}?" if close else f"; families are {', '.join([*FAMILIES, NETWORKS])}"
+            hint = did_you_mean(pattern, known) or f"; families are {', '.join([*FAMILIES, NETWORKS])}"
             raise UsageError(f"--operations: no operation, pattern or family {pattern!r}{hint}")
         names |= found
     return names, networks

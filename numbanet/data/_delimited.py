@@ -9,7 +9,7 @@ from itertools import chain, islice
 
 import numpy as np
 
-from numbanet._checks import integer
+from numbanet._checks import did_you_mean, integer
 from numbanet.data._headers import is_header
 from numbanet.data._lines import SEPARATORS, rows_of, separator_of
 from numbanet.data.dataset import MAX_CLASSES
@@ -193,7 +193,8 @@ def target_column(path, cells, target, header=None):
         if target in names and (header or not index):
             return names.index(target)
         if not index:
-            raise DataError(f"{path}: no column is named {target!r}; the first row holds {_listed(names)}")
+            hint = did_you_mean(target, names, repr)
+            raise DataError(f"{path}: no column is named {target!r}; the first row holds {_listed(names)}{hint}")
         target = int(target)
     index = integer("target", target)
     if not -len(cells) <= index < len(cells):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from numbanet._checks import describe
+from numbanet._checks import describe, did_you_mean
 from numbanet.data.arrays import Parts, load_npy, load_npz_parts, load_npz_unlabelled
 from numbanet.data.cifar import load_cifar10
 from numbanet.data.dataset import Dataset
@@ -130,7 +130,8 @@ def _parse(source, forms):
     if colon and folder and kind in _FOLDERS:
         return kind, folder
     hint = f": name the folder that it is in, {_FORMS[kind]}" if kind in _FOLDERS else ""
-    kind = "digits" if path == "digits" else Path(path).suffix.lower()
+    given, kind = kind, "digits" if path == "digits" else Path(path).suffix.lower()
     if kind not in forms:
+        hint = hint or did_you_mean(kind or given, forms, forms.get)
         raise ValueError(f"source: expected one of {', '.join(forms.values())}; got {path!r}{hint}")
     return kind, path

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from numbanet._checks import did_you_mean
 from numbanet.data._delimited import layout_with, number, read_delimited, target_column, unnamed_column
 from numbanet.data._files import checking
 from numbanet.data.dataset import Dataset
@@ -129,8 +130,9 @@ def load_csv_unlabelled(path, target=None, num_features=None, feature_names=None
 def check_task(task):
     """ValueError where `task` is none that there is."""
     if task not in (None, "classification"):
+        hint = did_you_mean(task, ["classification"])
         raise ValueError(
-            f"task: expected 'classification', got {task!r}; amounts are learnt by a network with "
+            f"task: expected 'classification', got {task!r}{hint}; amounts are learnt by a network with "
             f"loss='squared_error' in Python, not yet from the command line"
         )
 
