@@ -5,15 +5,21 @@ Nothing of numbanet computes here but `data.split`, which says which rows are he
 
 import csv
 import json
+import platform
 import re
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import numbanet
 from numbanet import Affine, Sequential, data
+from numbanet._progress import clock
 from numbanet.cli import main
 from numbanet.cli._trained import Trained
+from numbanet.kernels import _jit, _layer, _threads
 
 NAMES = ("ash", "oak", "yew")
 COLUMNS = ["width", "girth", "age"]  # the label stands between the last two
@@ -405,3 +411,76 @@ def test_the_note_on_data_that_were_trained_on_tells_them_from_others(here, caps
     for source, noted in (("trees.csv", True), ("changed.csv", False)):
         assert main(["evaluate", "run", source]) == 0
         assert ("was trained on most of these data" in capsys.readouterr().err) == noted
+
+
+# info, and durations
+
+
+def test_info_counts_what_there_is(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "cache"
+    (folder / "0123456789abcdef").mkdir(parents=True)
+    (folder / "0123456789abcdef" / "a.nbc").write_bytes(bytes(1_250_000))
+    (folder / "b").write_bytes(bytes(1_000_000))
+    monkeypatch.setattr(_jit, "cache_root", lambda: folder)
+    monkeypatch.setattr(_jit, "cache_folder", lambda: folder / "0123456789abcdef")
+    monkeypatch.setattr(_threads, "choice", lambda: (7, "as if"))
+    monkeypatch.setattr(_layer, "start", lambda: "workqueue")
+    monkeypatch.setattr(_layer, "reason", lambda: "no other")
+    assert main(["info"]) == 0
+    facts = dict(re.findall(r"^(.{16}) (.*)$", capsys.readouterr().out, re.MULTILINE))
+    facts = {name.strip(): fact for name, fact in facts.items()}
+    assert facts["kernel cache"] == f"{folder / '0123456789abcdef'} ({folder}: 2.2 MB)"
+    assert facts["threads"] == "7 (as if)"
+    assert facts["threading layer"] == "workqueue (no other)"
+    assert facts["in parallel"] == "operations that take one core 400 µs or more"
+    assert (facts["python"], facts["numpy"]) == (platform.python_version(), np.__version__)
+    assert facts["numbanet"] == numbanet.__version__
+    assert facts["tqdm"] == (metadata.version("tqdm") if find_spec("tqdm") else "not installed")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0, "0.0 s"),
+        (4.24, "4.2 s"),
+        (59.9, "59.9 s"),
+        (60, "1 min 0 s"),
+        (200.4, "3 min 20 s"),
+        (3599, "59 min 59 s"),
+        (3600, "1 h 0 min"),
+        (7530, "2 h 5 min"),
+    ],
+)
+def test_durations_in_words(seconds, words):
+    assert clock(seconds) == words
+
+
+def test_a_run_names_the_versions_and_options_that_made_it(here):
+    record, _ = read("run")
+    assert record["versions"]["numba"] == metadata.version("numba")
+    assert record["versions"]["numbanet"] == numbanet.__version__
+    options = record["options"]
+    assert (options["hidden"], options["batch_size"], options["target"]) == ([6], 16, "tree")
+    assert (options["test_fraction"], options["validation_fraction"]) == (0.3, 0.25)
+    assert not {"command", "name"} & set(options)
+    assert record["data"]["source"] == "trees.csv"
+    assert record["data"]["input_shape"] == [3]
+
+
+def test_more_classes_than_fit_have_an_accuracy_each(tmp_path, monkeypatch, capsys):
+    """21 classes: no matrix; the class of number k is taken for itself in k of 20 cases, else for the next."""
+    monkeypatch.chdir(tmp_path)
+    names = tuple(f"k{k:02d}" for k in range(21))
+    model = Sequential([Affine(21)], 21)
+    model.params.assign("params", {"W1": np.eye(21), "b1": np.zeros(21)})
+    model.standardizer = data.Standardizer(np.zeros(21), np.ones(21))
+    Trained(model, names).save("model.npz")
+    y = np.repeat(np.arange(21), 20)
+    chosen = np.where(np.tile(np.arange(20), 21) < y, y, (y + 1) % 21)
+    np.savez("data.npz", X=np.eye(21)[chosen], y=np.array(names)[y])
+    assert main(["evaluate", "model.npz", "data.npz"]) == 0
+    out = capsys.readouterr().out
+    assert f"accuracy  {210 / 420:.2%}  (210 of 420 examples)" in out
+    assert "taken for" not in out
+    shown = re.findall(r"^(k\d\d) +(\S+)$", out, re.MULTILINE)
+    assert shown == [(name, f"{k / 20:.2%}") for k, name in enumerate(names)]

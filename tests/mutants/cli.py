@@ -179,4 +179,32 @@ MUTANTS = [
         "text = str(given)",
         "tests/test_cli.py::test_a_command_line_that_makes_no_sense",
     ),
+    Mutant(
+        "info: the cache's size in units of 1024",
+        "numbanet/cli/_info.py",
+        "{size / 1e6:.1f} MB",
+        "{size / 2**20:.1f} MB",
+        f"{NUMBERS}::test_info_counts_what_there_is",
+    ),
+    Mutant(
+        "info: nanoseconds for microseconds",
+        "numbanet/cli/_info.py",
+        "PARALLEL_ABOVE_NS[layer] / 1e3",
+        "PARALLEL_ABOVE_NS[layer]",
+        f"{NUMBERS}::test_info_counts_what_there_is",
+    ),
+    Mutant(
+        "durations: minutes of an hour counted twice",
+        "numbanet/_progress.py",
+        "{minutes // 60} h {minutes % 60} min",
+        "{minutes // 60} h {minutes} min",
+        f"{NUMBERS}::test_durations_in_words",
+    ),
+    Mutant(
+        "evaluate: classes that do not fit get the accuracy of the next",
+        APPLY,
+        "{row[len(lines) - 1] / row.sum():.2%}",
+        "{row[min(len(lines), len(row) - 1)] / row.sum():.2%}",
+        f"{NUMBERS}::test_more_classes_than_fit_have_an_accuracy_each",
+    ),
 ]
