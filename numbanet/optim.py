@@ -65,13 +65,15 @@ class Optimizer:
     state : dict of ndarray
     t : int
         Number of steps taken.
+    function : callable
+        The update, a kernel where `ops` has kernels.
     """
 
     def __init__(self, name, size, dtype=np.float32, ops=kernels, **options):
         self.name, self.rule, self.options = name, get_rule(name), check_options(name, options)
         self.state = {key: aligned_zeros(size, dtype) for key in self.rule.state}
         self.t = 0
-        self._operation = getattr(ops, self.rule.operation)
+        self.function = getattr(ops, self.rule.operation)
         self._bound, self._bound_for = None, None
 
     def update(self, w, dw):
@@ -80,14 +82,17 @@ class Optimizer:
         self.t += 1
         operation(*arguments)
 
+    def arguments(self, w, dw):
+        """With what the next step calls `function`."""
+        values = {**self.options, "t": self.t + 1}
+        return (w, dw, *self.state.values(), *[values[key] for key in self.rule.scalars])
+
     def operation(self, w, dw):
         """What the next step calls: the function, a compiled one where it is a kernel's, and its arguments."""
-        values = {**self.options, "t": self.t + 1}
-        arguments = (w, dw, *self.state.values(), *[values[key] for key in self.rule.scalars])
-        threads = in_force()
+        arguments, threads = self.arguments(w, dw), in_force()
         if self._bound_for != threads:  # a kernel has a serial and a parallel variant, and the size is always the same
-            choose = getattr(self._operation, "variant", None)
-            self._bound, self._bound_for = choose(*arguments) if choose else self._operation, threads
+            choose = getattr(self.function, "variant", None)
+            self._bound, self._bound_for = choose(*arguments) if choose else self.function, threads
         return self._bound, arguments
 
 

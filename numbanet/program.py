@@ -19,9 +19,10 @@ from ._views import aligned_zeros
 from .kernels import _gather as _gather_kernels
 from .kernels import _program
 from .kernels._lazy import lazy
+from .kernels._parallel import forms
 from .kernels._placement import keep_apart
 from .layers import EITHER, reordering
-from .training_steps import TrainingSteps, variant
+from .training_steps import TrainingSteps
 
 
 class _Step(NamedTuple):
@@ -52,6 +53,8 @@ class Program:
         The batch goes in here.
     own_bytes : int
         Memory for the batch that is not shared.
+    nanoseconds_alone : float
+        About how long the operations take, where they all run on the calling thread; 0 where some are parallel.
     scores : ndarray, shape (N, C)
     y : ndarray
         Targets go in here; training only.
@@ -63,6 +66,7 @@ class Program:
         self._outputs = []  # as (operations before, layers, array), to find where a number went wrong
         self._forward, self._loss, self._backward, self._penalties, self._keys = [], [], [], [], []
         self._steps = lambda: None
+        self.nanoseconds_alone = 0.0
         self._buffers = {}  # by address; by `_settle`, they get their memory
         self._next = 0  # index of the layer that is lowered next
         features = math.prod(model.input_shape)
@@ -139,7 +143,7 @@ class Program:
         self._bind(self._backward, operation, *arguments)
 
     def _bind(self, steps, operation, *arguments):
-        steps.append((variant(getattr(self.model.ops, operation), arguments), arguments))
+        steps.append((getattr(self.model.ops, operation), arguments))
 
     # Lowering.
 
@@ -229,8 +233,15 @@ class Program:
         def settled(array):
             return moved(array, buffers, offsets, self._workspace)
 
+        every = [(function, tuple(map(settled, arguments))) for steps in passes for function, arguments in steps]
+        chosen = forms(every)
+        if all(form is getattr(kernel, "serial", kernel) for (kernel, _), (form, _) in zip(every, chosen, strict=True)):
+            self.nanoseconds_alone = sum(
+                kernel.nanoseconds(*a) for kernel, a in every if hasattr(kernel, "nanoseconds")
+            )
+        chosen = iter(chosen)
         for steps in passes:
-            steps[:] = [(function, tuple(map(settled, arguments))) for function, arguments in steps]
+            steps[:] = [next(chosen) for _ in steps]
         self.x, self.scores = settled(self.x), settled(self.scores)
         self._outputs = [(count, layers, settled(out)) for count, layers, out in self._outputs]
         self._buffers = {}

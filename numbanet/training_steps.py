@@ -3,6 +3,7 @@
 import numpy as np
 
 from .kernels import _gather, _program
+from .kernels._parallel import forms
 
 
 class TrainingSteps:
@@ -32,8 +33,8 @@ class TrainingSteps:
         changes = []
         if augment and model.standardizer:  # in place
             changes.append(_gathered(program.x, np.arange(program.batch), program.x, model.standardizer))
-        update = optimizer.operation(model.params.flat, model.grads.flat)
-        calls = _program.calls([*gathers, *changes, update])
+        update = optimizer.function, optimizer.arguments(model.params.flat, model.grads.flat)
+        calls = _program.calls(forms([*gathers, *changes, update], program.nanoseconds_alone))
         if calls is None:
             return
         *before, self._update = calls
@@ -58,7 +59,7 @@ class TrainingSteps:
         if not augment.takes(X):
             return None
         arguments = augment.arguments(X, rows, self._augmented, x)
-        return variant(model.ops.augment, arguments), arguments
+        return model.ops.augment, arguments
 
     def __call__(self, rows, step=0):
         """Take a step on each batch of `rows`, and return the losses.
@@ -117,10 +118,4 @@ def _gathered(values, rows, into, standardizer=None):
             for part in (standardizer.mean, standardizer.inv_scale)
         ]
         kernel, arguments = _gather.gather_standardized, (values, rows, *each, into)
-    return variant(kernel, arguments), arguments
-
-
-def variant(function, arguments):
-    """What runs an operation with arguments of these sizes: a kernel has a serial and a parallel form."""
-    choose = getattr(function, "variant", None)
-    return choose(*arguments) if choose else function
+    return kernel, arguments

@@ -29,6 +29,7 @@ from numbanet import (
     Solver,
 )
 from numbanet.data import Standardizer
+from numbanet.optim import Optimizer
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((600, 12)).astype(np.float32)
@@ -130,6 +131,17 @@ def test_training_is_not_touched_and_predictions_are_of_whole_steps(build, optio
         places = [whole.index(each) for each in mine]  # ValueError for what is of no whole step
         assert places == sorted(places)
     assert len({each for mine in seen for each in mine}) > 3  # they saw training go on
+
+
+def test_a_loop_of_steps_pauses_for_who_waits():
+    net = dense()
+    optimizer = Optimizer("sgd", net.params.flat.size)
+    steps = net.training_steps(X, Y, 50, optimizer)
+    net.workspaces.wanted[0] = 1
+    assert len(steps(np.arange(600))) == 1
+    net.workspaces.wanted[0] = 0
+    assert len(steps(np.arange(600))) == 12
+    assert optimizer.t == 13
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from numbanet import SettingError
-from numbanet.kernels import _layer, _threads, relu_forward
+from numbanet.kernels import _layer, _parallel, _threads, relu_forward
+from numbanet.kernels._parallel import Kernel
 
 
 @pytest.fixture(autouse=True)
@@ -239,6 +240,32 @@ def test_what_goes_parallel_depends_on_the_cost_of_a_launch(monkeypatch, layer, 
     monkeypatch.setattr(_threads, "apply", lambda: layer)
     x = np.zeros(200_000, np.float32)  # a tenth of a millisecond, or a few
     assert (relu_forward.variant(x, x) is not relu_forward.serial) == parallel
+
+
+@pytest.mark.parametrize(
+    ("sizes", "besides", "parallel"),
+    [
+        ([1_000_000, 1_000_000], 0, True),  # half the time
+        ([1_000_000, 10], 0, True),
+        ([1_000_000, *[9_000] * 100], 0, False),  # as much again on one thread: three quarters of the time
+        ([1_000_000, *[9_000] * 50], 0, True),  # half as much: two thirds
+        ([1_000_000, 10], 1e6, False),
+        ([10], 0, False),
+    ],
+)
+def test_a_list_of_operations_is_shared_where_most_of_it_can_be(monkeypatch, sizes, besides, parallel):
+    monkeypatch.setattr(_threads, "apply", lambda: "omp")
+    monkeypatch.setattr(_threads, "get_num_threads", lambda: 2)
+    work = Kernel(lambda x: None, lambda x: float(x.size))
+
+    def reference(x):
+        pass
+
+    arrays = [np.zeros(size, np.bool_) for size in sizes]
+    chosen = _parallel.forms([(reference, (arrays[0],)), *((work, (x,)) for x in arrays)], besides)
+    assert chosen[0][0] is reference
+    assert [form is work.parallel for form, _ in chosen[1:]] == [parallel and size > 10_000 for size in sizes]
+    assert [arguments for _, arguments in chosen[1:]] == [(x,) for x in arrays]
 
 
 def run(script, **environment):

@@ -21,6 +21,9 @@ from ._lazy import lazy
 # more allows for the error of the kernels' estimates.
 PARALLEL_ABOVE_NS = {"omp": 10_000.0, "tbb": 20_000.0, "workqueue": 400_000.0}
 SERIAL_BELOW_NS = min(PARALLEL_ABOVE_NS.values())  # whatever the layer, which then need not be started
+# Between two regions the pool's threads stay awake, so a list of operations of which few are shared takes the time of
+# one thread and the CPUs of all. It stays on one thread unless it is expected to take this part of the time or less.
+TEAM_PAYS = 0.7
 
 _turn = threading.Lock()
 
@@ -34,12 +37,14 @@ class Kernel:
         The two compiled forms of the same loops.
     py_func : function
         The loops as written.
+    nanoseconds : callable
+        About how long one core takes, of the arguments.
     """
 
     def __init__(self, function, nanoseconds):
         functools.update_wrapper(self, function)
         self.py_func = function
-        self._nanoseconds = nanoseconds
+        self.nanoseconds = nanoseconds
 
     @lazy
     def serial(self):
@@ -67,7 +72,7 @@ class Kernel:
 
     def variant(self, *args):
         """The compiled form that is faster for arguments of these sizes."""
-        nanoseconds = self._nanoseconds(*args)
+        nanoseconds = self.nanoseconds(*args)
         if nanoseconds < SERIAL_BELOW_NS or _threads.get_num_threads() == 1:
             return self.serial
         layer = _threads.apply()
@@ -77,7 +82,7 @@ class Kernel:
         return self.parallel_in_turn if layer == "workqueue" else self.parallel
 
     def __call__(self, *args):
-        if self._nanoseconds(*args) < SERIAL_BELOW_NS:  # what `variant` says, without the time that asking it takes
+        if self.nanoseconds(*args) < SERIAL_BELOW_NS:  # what `variant` says, without the time that asking it takes
             return self.serial(*args)
         return self.variant(*args)(*args)
 
@@ -86,6 +91,33 @@ class Kernel:
 
     def __repr__(self):
         return f"<kernel {self.__name__}>"
+
+
+def forms(operations, besides=0.0):
+    """The compiled form of each operation in a list that runs as a whole, again and again, as (form, arguments).
+
+    Parameters
+    ----------
+    operations : list of (Kernel or function, arguments)
+    besides : float
+        Nanoseconds of work on one thread that goes with the list.
+    """
+    chosen = [(variant(function, arguments), arguments) for function, arguments in operations]
+    alone = team = besides
+    for (function, arguments), (form, _) in zip(operations, chosen, strict=True):
+        if isinstance(function, Kernel):
+            nanoseconds = function.nanoseconds(*arguments)
+            alone += nanoseconds
+            team += nanoseconds if form is function.serial else nanoseconds / _threads.get_num_threads()
+    if team <= TEAM_PAYS * alone:
+        return chosen
+    return [(getattr(function, "serial", function), arguments) for function, arguments in operations]
+
+
+def variant(function, arguments):
+    """What runs one operation with arguments of these sizes: a kernel has a serial and a parallel form."""
+    choose = getattr(function, "variant", None)
+    return choose(*arguments) if choose else function
 
 
 def kernel(nanoseconds):

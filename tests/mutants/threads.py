@@ -1,0 +1,63 @@
+"""Faults in what several threads share, and in who computes where."""
+
+from tests.mutants import Mutant
+
+MUTANTS = [
+    Mutant(
+        "two calls get one workspace",
+        "numbanet/workspaces.py",
+        "            workspace = self._main_home.pop()\n        except IndexError:\n            workspace = self._another()\n        # Whoever",
+        "            workspace = self.main()\n        except IndexError:\n            workspace = self._another()\n        # Whoever",
+        "tests/test_concurrency.py::test_predictions_at_once_are_those_made_alone",
+    ),
+    Mutant(
+        "predictions do not wait for the end of a step",
+        "numbanet/workspaces.py",
+        "return self._after_training(workspace) if self.trainer else workspace",
+        "return workspace",
+        "tests/test_concurrency.py::test_training_is_not_touched_and_predictions_are_of_whole_steps",
+    ),
+    Mutant(
+        "training does not wait for predictions that are under way",
+        "numbanet/workspaces.py",
+        "if len(self._main_home) + len(self._others) >= len(self._made):",
+        "if True:",
+        "tests/test_concurrency.py::test_training_is_not_touched_and_predictions_are_of_whole_steps",
+    ),
+    Mutant(
+        "a second Solver may train the same network",
+        "numbanet/workspaces.py",
+        'if self._claims.setdefault("by", who) is not who:',
+        "if False:",
+        "tests/test_concurrency.py::test_two_trainings_of_one_network_are_refused",
+    ),
+    Mutant(
+        "a compiled loop of steps does not look whether others wait",
+        "numbanet/training_steps.py",
+        "self._cells, history, wanted)",
+        "self._cells, history, np.zeros(1, np.int64))",
+        "tests/test_concurrency.py::test_a_loop_of_steps_pauses_for_who_waits",
+    ),
+    Mutant(
+        "setting a standardizer leaves programs bound to the old one",
+        "numbanet/models.py",
+        "            setattr(self, name, value)\n            self.workspaces.forget()",
+        "            setattr(self, name, value)",
+        "tests/test_concurrency.py tests/test_models.py::test_a_network_that_standardises_takes_examples_as_they_come "
+        "tests/test_checkpoint.py",
+    ),
+    Mutant(
+        "a program keeps its network",
+        "numbanet/program.py",
+        "self._model, self.batch, self.training = weakref.ref(model), batch, training",
+        "self._model, self.batch, self.training = (lambda: model), batch, training",
+        "tests/test_concurrency.py::test_a_network_that_was_used_goes_with_its_last_name",
+    ),
+    Mutant(
+        "a list of operations goes parallel for any gain",
+        "numbanet/kernels/_parallel.py",
+        "TEAM_PAYS = 0.7",
+        "TEAM_PAYS = 0.9",
+        "tests/test_threads.py::test_a_list_of_operations_is_shared_where_most_of_it_can_be",
+    ),
+]
