@@ -6,8 +6,8 @@ MUTANTS = [
     Mutant(
         "two calls get one workspace",
         "numbanet/workspaces.py",
-        "            workspace = self._main_home.pop()\n        except IndexError:\n            workspace = self._another()\n        # Whoever",
-        "            workspace = self.main()\n        except IndexError:\n            workspace = self._another()\n        # Whoever",
+        "        return self._after_training(workspace) if self.trainer else workspace\n",
+        "        workspace.home.append(workspace)\n        return workspace\n",
         "tests/test_concurrency.py::test_predictions_at_once_are_those_made_alone",
     ),
     Mutant(
