@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+ANNOUNCED = re.compile(r"Running (\d+) total benchmarks")
 RESULT = re.compile(r"^\[ *[\d.]+%\] ··· ([a-z_]+\.\S+) +(.+?) *$", re.MULTILINE)
 
 
@@ -19,6 +20,8 @@ def judge(text, status):
     bad += [] if status == 0 or bad else [f"asv, with status {status}"]
     # A parameter that was skipped shows in the table that follows a result, and nowhere else.
     bad += ["a parameter"] * bool(re.search(r"\bn/a\b", text))
+    missing = sum(map(int, ANNOUNCED.findall(text))) - len(results)
+    bad += [f"{missing} without a result"] if missing > 0 else []
     return [name for name, _ in results if name not in bad], bad
 
 

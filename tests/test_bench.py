@@ -249,6 +249,8 @@ def script(name):
         ("[ 50.00%] ··· operations.Affine.time_call     failed\n", 2, 0, 1),
         ("[ 50.00%] ··· operations.Affine.time_call     ok\n            kernels   n/a\n", 0, 1, 1),
         ("[ 50.00%] ··· operations.Affine.time_call     n/a\n", 0, 0, 2),
+        ("· Running 1 total benchmarks (1 commits)\n[50.00%] ··· operations.Affine.time_call     ok\n", 0, 1, 0),
+        ("· Running 2 total benchmarks (1 commits)\n[50.00%] ··· operations.Affine.time_call     ok\n", 0, 1, 1),
         ("", 1, 0, 1),
         ("· No benchmarks selected\n", 0, 0, 0),
     ],

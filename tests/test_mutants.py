@@ -62,7 +62,7 @@ MUTANTS = [
     Mutant("not there", FILE, "prod", "sum", f"{TEST}::TestTotal"),
     Mutant("twice there", FILE, "return", "yield", f"{TEST}::TestTotal"),
     Mutant("no test", FILE, "return 3", "return 4", f"{TEST}::TestTotal::test_of_three"),
-    Mutant("red before", FILE, "return 3", "return 4", f"{TEST}::test_fails_anyway"),
+    Mutant("red before", FILE, "return 3", "return 4", f"{TEST}::TestTotal {TEST}::test_fails_anyway"),
     Mutant("skipped", FILE, "return 3", "return 4", f"{TEST}::test_skipped"),
     Mutant("no Python", FILE, "def unused():", "def unused(:", f"{TEST}::TestTotal"),
 ]
@@ -116,7 +116,7 @@ def test_what_cannot_be_tried_is_no_catch(toy):
         "not there: numbanet/sums.py holds the text 0 times: 'prod'",
         "twice there: numbanet/sums.py holds the text 2 times: 'return'",
         "no test: there is no test 'tests/test_sums.py::TestTotal::test_of_three'",
-        "red before: without the fault, tests/test_sums.py::test_fails_anyway does not pass",
+        "red before: without the fault, tests/test_sums.py::TestTotal tests/test_sums.py::test_fails_anyway does",
         "skipped: without the fault, tests/test_sums.py::test_skipped does not pass",
         "no Python: with the fault, pytest ends with status",
     ):
