@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from . import kernels, optim
-from ._checks import all_finite, as_data, describe, mapping
+from ._checks import all_finite, as_data, describe, mapping, told_apart
 
 
 class FlatModel:
@@ -37,9 +37,14 @@ class Network:
 
     def check(self, x_name, X, y_name, y):
         X = self.model.check_examples(x_name, X)
-        y = self.model.check_targets(y_name, y, len(X))
+        checked = self.model.check_targets(y_name, y, len(X))
         self.model.check_finite(x_name, X)
-        return X, y
+        if self.model.standardizer is None:
+            remedy = "standardise them first: model.standardizer = numbanet.data.Standardizer.fit(X_train)"
+            told_apart(x_name, X, self.model.dtype, remedy)
+        if self.model.objective.per_output:
+            told_apart(y_name, as_data(y_name, y), self.model.dtype, "take their mean away and divide by their spread")
+        return X, checked
 
     def begin(self):
         """Begin a step, during which nobody else uses the network; returns what to call at its end."""

@@ -30,6 +30,7 @@ __all__ = [
     "number",
     "one_of",
     "sequence",
+    "told_apart",
 ]
 
 FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -175,6 +176,26 @@ def all_finite(name, array, dtype=None):
             if np.isfinite(value):
                 raise ValueError(f"{where}, which {np.dtype(dtype)} cannot hold")
             raise ValueError(f"{where}; every value must be finite")
+
+
+def told_apart(name, array, dtype, remedy):
+    """Refuse numbers that lie so close together, for their size, that `dtype` hardly tells them apart, by column.
+
+    That is where they are rounded, and fewer than 256 steps of rounding lie between the smallest and the largest; but
+    not where they differ by what calculations leave in the last digits of one number.
+    """
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize <= np.dtype(dtype).itemsize or len(array) < 16:
+        return
+    low, high = array.min(axis=0).ravel(), array.max(axis=0).ravel()
+    largest = np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
+    spread = high.astype(np.float64) - low
+    for column in np.flatnonzero((spread > 2**-36 * largest) & (spread < 256 * np.finfo(dtype).eps * largest)):
+        values = array.reshape(len(array), -1)[:, column]
+        if (values.astype(dtype) != values).any():
+            raise ValueError(
+                f"{name}: column {column}: holds numbers from {low[column]} to {high[column]}, which {np.dtype(dtype)} "
+                f"hardly tells apart; {remedy}"
+            )
 
 
 def one_of(name, value, options):

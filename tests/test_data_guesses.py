@@ -222,6 +222,17 @@ def test_an_index_without_a_name_is_left_out(tmp_path, index, name):
     np.testing.assert_array_equal(load_csv_unlabelled(unlabelled, num_features=3).X, WHOLE)
 
 
+def test_row_names_of_r(tmp_path):
+    """Its write.table has no cell above them."""
+    text = '"u" "v" "w" "kind"\n' + "".join(
+        f'"{row + 1}" {" ".join(map(str, X))} "{y}"\n' for row, (X, y) in enumerate(zip(DECIMALS, WORDS, strict=True))
+    )
+    (tmp_path / "a.csv").write_text(text)
+    data = load_csv(tmp_path / "a.csv")
+    np.testing.assert_array_equal(data.X, DECIMALS)
+    assert (data.feature_names, data.target_name) == (("u", "v", "w"), "kind")
+
+
 def test_an_index_above_columns_that_pandas_numbered(tmp_path):
     path = written(tmp_path, ",0,1,2,kind", np.column_stack([np.arange(40), WHOLE]), WORDS)
     data = load_csv(path)

@@ -85,7 +85,7 @@ def read_delimited(path, layout_of, header=None):
         head = list(islice(rows, 2))
         if not head:
             raise DataError(f"{path}: is empty; expected rows of numbers")
-        trailing, first = _without_trailing(head)
+        trailing, first = _evened(head)
         line = head[0][0]
         layout = layout_of(line, first, header)
         content = [] if layout.header else [(line, first)]
@@ -93,13 +93,16 @@ def read_delimited(path, layout_of, header=None):
     return _settled(path, table, first, header, separator)
 
 
-def _without_trailing(head):
-    """Whether rows have a separator behind their last cell, and the first row without it."""
+def _evened(head):
+    """Whether rows have a separator behind their last cell, and the first row without it, as long as the others."""
     (_, first), (_, second) = head[0], head[-1]
     if len(first) > 1 and not first[-1].strip() and (len(second) < len(first) or not second[-1].strip()):
         return True, first[:-1]
-    names = all(number(cell) is None for cell in first)  # which may do without it
-    return names and len(first) > 1 and len(second) == len(first) + 1 and not second[-1].strip(), first
+    if len(first) > 1 and len(second) == len(first) + 1 and all(number(cell) is None for cell in first):
+        if not second[-1].strip():
+            return True, first  # names may do without it
+        return False, ["", *first]  # as R writes a column that numbers the rows
+    return False, first
 
 
 def _read(path, layout, trailing, rows):
