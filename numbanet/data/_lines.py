@@ -32,8 +32,9 @@ def _plausibility(path, separator):
             widths.extend(len(cells) for _, cells in islice(rows, _SAMPLE))
     except DataError:
         pass  # the wrong separator may break the quoting; the right one reports the fault when the file is read
-    first = widths[0] if widths else 0
-    return first > 1, len(set(widths)) == 1, first
+    first, *others = widths or [0]
+    alike = set(others or [first])
+    return first > 1, len(alike) == 1 and alike <= {first, first + 1}, first  # one more than names, as R writes it
 
 
 def rows_of(path, separator):
