@@ -20,6 +20,7 @@ INITIALIZERS = (
     "glorot_normal",
     "glorot_uniform",
     "orthogonal",
+    "fan_in_uniform",
 )
 
 

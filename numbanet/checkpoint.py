@@ -41,7 +41,8 @@ def _layer_description(layer):
     if LAYERS.get(type(layer).__name__) is not type(layer):
         raise TypeError(f"only numbanet's own layers can be saved, and {layer!r} is not one")
     values = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
-    values.pop("weight_init", None)
+    for name in ("weight_init", "bias_init"):
+        values.pop(name, None)
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}  # as JSON
     inside = {name: [_layer_description(each) for each in values[name]] for name in PARTS if name in values}
     return {"type": type(layer).__name__, **values, **inside}

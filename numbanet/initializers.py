@@ -45,6 +45,14 @@ def _uniform(variance):
     return initializer
 
 
+def fan_in_uniform(rng, shape, fan_in, fan_out):
+    """Uniform within ``1 / sqrt(fan_in)`` of zero, as biases are drawn in PyTorch.
+
+    With all biases at zero, the hinges of ReLU go through the origin: in few dimensions a layer sees little that way.
+    """
+    return rng.uniform(-1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in), shape)
+
+
 def _he(fan_in, fan_out):
     return 2 / fan_in
 
@@ -85,6 +93,7 @@ BY_NAME = {
     "glorot_normal": xavier_normal,
     "glorot_uniform": xavier_uniform,
     "orthogonal": orthogonal,
+    "fan_in_uniform": fan_in_uniform,
 }
 
 

@@ -1,8 +1,10 @@
 """Networks by name: layers put together, nothing more."""
 
+import inspect
+
 import numpy as np
 
-from ._checks import integer, number, one_of, sequence
+from ._checks import did_you_mean, integer, number, one_of, sequence
 from .layers import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -17,6 +19,13 @@ from .layers import (
 )
 from .models import Sequential
 
+SATURATING = ("sigmoid", "tanh")
+OPTIONS = ("loss", "reg", "dtype", "seed", "ops")  # of `Sequential`
+OLDER = {  # keywords that the course had until 2019
+    "dropout": "write dropout_keep_ratio=p, with the probability p to keep a value; 1 is no dropout",
+    "use_batchnorm": "write normalization='batchnorm', or None",
+}
+
 
 class FullyConnectedNet(Sequential):
     """``{affine - [batch/layer norm] - activation - [dropout]} × L - affine``, the network of CS231n assignment 2.
@@ -30,12 +39,15 @@ class FullyConnectedNet(Sequential):
     normalization : {None, "batchnorm", "layernorm"}
     dropout_keep_ratio : float
         Probability to keep a value, in (0, 1]; 1 is no dropout.
-    weight_scale : float
-        Standard deviation of the initial weights; `weight_init` takes its place where given.
+    weight_scale : float, optional
+        Standard deviation of Gaussian initial weights, as in the course.
     activation : str
         One of "relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu".
-    weight_init : str or callable, optional
-        See `numbanet.initializers`.
+    weight_init : str, float or callable, optional
+        See `numbanet.initializers`; it takes the place of `weight_scale`. By default what suits the activation and
+        learns at any depth: "xavier_normal" for sigmoid and tanh, "he_normal" for the others.
+    bias_init : str, float or callable, optional
+        By default "fan_in_uniform" where the weights are left to their default too, "zeros" elsewhere.
     loss, reg, dtype, seed, ops
         See `Sequential`.
     """
@@ -48,32 +60,36 @@ class FullyConnectedNet(Sequential):
         *,
         normalization=None,
         dropout_keep_ratio=1.0,
-        weight_scale=1e-2,
+        weight_scale=None,
         activation="relu",
         weight_init=None,
+        bias_init=None,
         **options,
     ):
+        _refuse_unknown(FullyConnectedNet, options)
         one_of("normalization", normalization, (None, *NORMALIZATIONS))
         one_of("activation", activation, ACTIVATIONS)
         number("dropout_keep_ratio", dropout_keep_ratio, 0, 1, include_low=False)
-        initial = number("weight_scale", weight_scale, 0, include_high=False) if weight_init is None else weight_init
+        initial = _initial(weight_init, weight_scale, "xavier_normal" if activation in SATURATING else "he_normal")
+        if bias_init is None:
+            bias_init = "fan_in_uniform" if weight_init is weight_scale is None else "zeros"
         layers = []
         for width in sequence("hidden_dims", hidden_dims, "widths"):
-            layers.append(Affine(integer("hidden_dims", width, 1), initial))
+            layers.append(Affine(integer("hidden_dims", width, 1), initial, bias_init))
             if normalization:
                 layers.append(NORMALIZATIONS[normalization]())
             layers.append(ACTIVATIONS[activation]())
             if dropout_keep_ratio < 1:
                 layers.append(Dropout(dropout_keep_ratio))
-        layers.append(_scores(num_classes, initial))
+        layers.append(_scores(num_classes, initial, bias_init))
         super().__init__(layers, (integer("input_dim", input_dim, 1),), **options)
 
 
 class TwoLayerNet(FullyConnectedNet):
     """``affine - ReLU - affine``: the two-layer network of CS231n assignment 2."""
 
-    def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, *, weight_scale=1e-3, **options):
-        super().__init__([hidden_dim], input_dim, num_classes, weight_scale=weight_scale, **options)
+    def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, **options):
+        super().__init__([hidden_dim], input_dim, num_classes, **options)
 
 
 class ThreeLayerConvNet(Sequential):
@@ -90,8 +106,8 @@ class ThreeLayerConvNet(Sequential):
     hidden_dim : int
         Width of the hidden affine layer.
     num_classes : int
-    weight_scale : float
-        Standard deviation of the initial weights.
+    weight_scale : float, optional
+        Standard deviation of Gaussian initial weights, as in the course; by default they are "he_normal".
     reg : float
         Strength of the L2 penalty on the weights.
     dtype : float32 or float64
@@ -106,13 +122,14 @@ class ThreeLayerConvNet(Sequential):
         filter_size=7,
         hidden_dim=100,
         num_classes=10,
-        weight_scale=1e-3,
+        weight_scale=None,
         reg=0.0,
         dtype=np.float32,
         **options,
     ):
+        _refuse_unknown(ThreeLayerConvNet, options)
         filter_size = integer("filter_size", filter_size, 1)
-        scale = number("weight_scale", weight_scale, 0, include_high=False)
+        scale = _initial(None, weight_scale, "he_normal")
         layers = [
             Conv(integer("num_filters", num_filters, 1), filter_size, pad=(filter_size - 1) // 2, weight_init=scale),
             ReLU(),
@@ -157,6 +174,7 @@ class SmallVGG(Sequential):
         dropout_keep_ratio=1.0,
         **options,
     ):
+        _refuse_unknown(SmallVGG, options)
         layers = []
         for width in _filters(widths):
             layers += [_conv3("widths", width), BatchNorm(), MaxPool(2), ReLU()]
@@ -197,6 +215,7 @@ class SmallResNet(Sequential):
         blocks=2,
         **options,
     ):
+        _refuse_unknown(SmallResNet, options)
         widths = _filters(widths)
         layers = [_conv3("widths", widths[0]), BatchNorm(), ReLU()]
         for stage, width in enumerate(widths):
@@ -209,9 +228,26 @@ class SmallResNet(Sequential):
         super().__init__([*layers, GlobalAvgPool(), _scores(num_classes)], input_dim, **options)
 
 
-def _scores(num_classes, weight_init="xavier_normal"):
+def _refuse_unknown(network, given):
+    """Refuse keywords that the class `network` does not have, the course's older ones in today's words."""
+    for name in given:
+        if name not in OPTIONS:
+            known = [*inspect.signature(network).parameters, *OPTIONS]
+            known.remove("options")  # which stands for any other
+            hint = OLDER.get(name) or f"there are {', '.join(known)}{did_you_mean(name, known, repr)}"
+            raise TypeError(f"{name}: unknown keyword; {hint}")
+
+
+def _initial(weight_init, weight_scale, default):
+    """The initializer that was asked for, by its name or by the standard deviation of a Gaussian."""
+    if weight_init is not None:
+        return weight_init
+    return default if weight_scale is None else number("weight_scale", weight_scale, 0, include_high=False)
+
+
+def _scores(num_classes, weight_init="xavier_normal", bias_init="zeros"):
     """The last layer of every network."""
-    return Affine(integer("num_classes", num_classes, 1), weight_init)
+    return Affine(integer("num_classes", num_classes, 1), weight_init, bias_init)
 
 
 def _filters(widths):

@@ -23,6 +23,8 @@ from .kernels._company import Company
 
 CALL_SECONDS = 0.02  # that steps without Python take at once, so that Ctrl-C and callbacks need not wait for long
 SLOW_SECONDS = 0.05  # of one step, from which Python may as well call the operations, and be interrupted between them
+UPDATE_RULE, OPTIM_CONFIG = "adamw", {"weight_decay": 1.0}  # by default; docs/defaults.md says why
+STEPS, EPOCHS = 2000, 10  # that training has at least, where nobody says
 LARGE = 30  # inputs or targets beyond that are not scaled to unit variance
 DATA = ("X_train", "y_train", "X_val", "y_val")
 
@@ -76,16 +78,19 @@ class Solver:
     data : dict
         ``X_train``, ``y_train`` and, optionally, ``X_val``, ``y_val``; examples along the first axis. Integer labels
         are copied, so that nobody can change them once they have been checked.
-    update_rule : str or callable
-        A name from `numbanet.optim.RULES`, or a function ``(w, dw, config) -> (next_w, config)``.
+    update_rule : str or callable, optional
+        A name from `numbanet.optim.RULES`, or a function ``(w, dw, config) -> (next_w, config)``. By default "adamw",
+        with a weight decay of 1, which learns at any depth (``docs/defaults.md``).
     optim_config : dict
         Options of the update rule, such as ``{"learning_rate": 1e-3}``.
     lr_decay : float
         The learning rate is multiplied by it after each epoch.
-    batch_size, num_epochs : int
-        Every epoch goes through a new permutation of the training data. A batch never exceeds the training data, and
-        the last of an epoch is the smaller one that is left; a single example that batch normalisation could not learn
-        from is left out, another one each time.
+    batch_size : int
+        Every epoch goes through a new permutation of the training data. A batch never exceeds them, and the last of an
+        epoch is the smaller one that is left; a single example that batch normalisation could not learn from is left
+        out, another one each time.
+    num_epochs : int, optional
+        By default as many as make 2,000 steps, and at least 10.
     drop_last : bool
         Whether to leave out what does not fill a batch, other examples each time.
     num_train_samples, num_val_samples : int or None
@@ -153,11 +158,11 @@ class Solver:
         model,
         data,
         *,
-        update_rule="sgd",
+        update_rule=None,
         optim_config=None,
         lr_decay=1.0,
         batch_size=100,
-        num_epochs=10,
+        num_epochs=None,
         drop_last=False,
         num_train_samples=1000,
         num_val_samples=None,
@@ -177,7 +182,7 @@ class Solver:
         self.model = model
         self.lr_decay = number("lr_decay", lr_decay, 0, include_low=False, include_high=False)
         self.batch_size = integer("batch_size", batch_size, 1)
-        self.num_epochs = integer("num_epochs", num_epochs, 0)
+        self.num_epochs = None if num_epochs is None else integer("num_epochs", num_epochs, 0)
         self.num_train_samples = _optional_count("num_train_samples", num_train_samples)
         self.num_val_samples = _optional_count("num_val_samples", num_val_samples)
         self.patience = _optional_count("patience", patience)
@@ -186,8 +191,10 @@ class Solver:
         self.on_step, self.on_epoch = _optional_callable("on_step", on_step), _optional_callable("on_epoch", on_epoch)
         self.on_progress = _optional_callable("on_progress", on_progress)
         self.print_every, self.verbose = integer("print_every", print_every, 1), verbose
-        self.update_rule = update_rule
         self.optim_config = dict(mapping("optim_config", optim_config or {}, "options of the update rule"))
+        if update_rule is None:
+            update_rule, self.optim_config = UPDATE_RULE, {**OPTIM_CONFIG, **self.optim_config}
+        self.update_rule = update_rule
         self._prepare()
         self.monitor, self.min_delta = self._checked_monitor(monitor), min_delta
         self._take_data(data)
@@ -249,6 +256,8 @@ class Solver:
         left = 0 if self.drop_last else count % self._batch
         self._last_batch = left if left and self._network.learns_from(left) else 0  # 0: all are of one size
         self.iterations_per_epoch = count // self._batch + (self._last_batch > 0)
+        if self.num_epochs is None:
+            self.num_epochs = max(EPOCHS, -(-STEPS // self.iterations_per_epoch))
 
     def _checked(self, part, X, y):
         """Examples and targets as the model takes them: arrays that nobody else can reshape, and labels of our own."""

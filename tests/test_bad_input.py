@@ -7,7 +7,20 @@ import pytest
 from nets import CourseModel, digits
 
 import numbanet
-from numbanet import Affine, BatchNorm, Dropout, FullyConnectedNet, ReLU, Sequential, Solver, TwoLayerNet
+from numbanet import (
+    Affine,
+    BatchNorm,
+    Dropout,
+    FullyConnectedNet,
+    ReLU,
+    Sequential,
+    SmallResNet,
+    SmallVGG,
+    Solver,
+    ThreeLayerConvNet,
+    TwoLayerNet,
+)
+from numbanet.optim import RULES
 
 DATA = digits()
 X, Y = DATA["X_train"], DATA["y_train"]
@@ -245,6 +258,34 @@ def test_data_for_a_model_of_the_user_s_own(data, message):
 @pytest.mark.parametrize("model", [net, CourseModel])
 def test_options_of_a_solver(options, error, message, model):
     refuses(error, f"^{message}", lambda: solver(model(), **options))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: FullyConnectedNet([5], activaton="relu"), "activaton: .*hidden_dims.*; did you mean 'activation'?"),
+        (lambda: FullyConnectedNet([5], use_batchnorm=True), "use_batchnorm: .*; write normalization='batchnorm'"),
+        (lambda: FullyConnectedNet([5], dropout=0.5), "dropout: .*; write dropout_keep_ratio=p, with .* to keep"),
+        (lambda: SmallVGG(dtpye=np.float32), "dtpye: unknown keyword; .* did you mean 'dtype'?"),
+        (lambda: SmallResNet(block=3), "block: unknown keyword; .* did you mean 'blocks'?"),
+        (lambda: ThreeLayerConvNet(filters=3), "filters: unknown keyword; .* did you mean 'num_filters'?"),
+        (lambda: TwoLayerNet(losss="svm"), "losss: unknown keyword; .* did you mean 'loss'?"),
+    ],
+)
+def test_keywords_that_no_network_has(make, message):
+    refuses(TypeError, f"^{message}", make)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_options_that_an_update_rule_does_not_have(rule):
+    step = getattr(numbanet.optim, rule)
+    refuses(
+        ValueError,
+        "^config: expected .*, got 'learning_rat'; did you mean 'learning_rate'?",
+        lambda: step(np.ones(2), np.ones(2), {"learning_rat": 0.1}),
+    )
+    _, config = step(np.ones(2), np.ones(2))
+    step(np.ones(2), np.ones(2), config)  # with its own state among them
 
 
 def test_patience_without_validation_data():

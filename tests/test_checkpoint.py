@@ -274,7 +274,7 @@ def test_training_that_cannot_be_saved_says_so_before_it_runs(build, tmp_path):
         def build(**options):
             return Solver(every_layer(), DATA, update_rule=lambda w, dw, config: (w, config), **options)
 
-    came = "not of (CourseModel by the rule 'sgd'|Sequential by the rule <function .*>)$"
+    came = "not of (CourseModel by the rule 'adamw'|Sequential by the rule <function .*>)$"
     with pytest.raises(TypeError, match=f"^checkpoint_name: only the training of numbanet's own networks .*, {came}"):
         build(checkpoint_name=tmp_path / "run")
     with pytest.raises(TypeError, match="own update rules can be saved"):

@@ -195,7 +195,7 @@ def test_the_result_names_accuracy_time_and_files(here, capsys):
         "--weight-init orthogonal",
         "--weight-init 0.05",
         "--loss svm --l2 0.01",
-        "--dtype float64 --lr-decay 0.5 --seed 7 --threads 1",
+        "--dtype float64 --lr-schedule exponential --lr-decay 0.5 --seed 7 --threads 1",
         "--patience 1 --validation-fraction 0.3",
     ],
 )
@@ -634,7 +634,8 @@ def test_divergence_at_once_saves_nothing(here, capsys):
 
 
 def test_divergence_later_keeps_the_best(here, capsys):
-    options = ["--optimizer", "sgd", "--normalization", "none", "--lr-decay", "1e15", "--epochs", "9"]
+    options = ["--optimizer", "sgd", "--normalization", "none", "--epochs", "9"]
+    options += ["--lr-schedule", "exponential", "--lr-decay", "1e15"]
     assert main(["train", *QUICK, *options, "--output", "run"]) == 1
     message = capsys.readouterr().err
     assert "(epoch 2) with learning rate 1e+13; NaN or infinity first shows in " in message

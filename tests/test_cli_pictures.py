@@ -265,8 +265,11 @@ def test_features_of_a_picture_that_is_standardised():
             "--hidden: expected one width for --model three-layer-convnet, got 0",
         ),
         ("--model resnet", "got 'resnet'; did you mean small-resnet?"),
-        ("--model small-vgg --lr-decay 0.9", "--lr-decay is not for --lr-schedule cosine"),
-        ("--lr-step 3", "--lr-step is not for --lr-schedule exponential"),
+        (
+            "--model small-vgg --lr-decay 0.9",
+            "--lr-decay is not for --lr-schedule cosine; add",
+        ),
+        ("--lr-step 3", "--lr-step is not for --lr-schedule cosine; add --lr-schedule step"),
         ("--augment turn", "--augment: expected crop or flip, got 'turn'"),
         ("--augment flip --crop-padding 2", "--crop-padding is for --augment crop"),
         ("--augment crop --crop-padding 7", "--crop-padding: expected less than the 7 pixels of a side, got 7"),

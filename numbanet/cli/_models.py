@@ -56,6 +56,7 @@ def _three_layer_convnet(arguments, shape, classes, common):
         filter_size=arguments.filter_size,
         hidden_dim=arguments.hidden[0],
         num_classes=classes,
+        weight_scale=1e-3,  # the course's
         **common,
     )
 
@@ -73,14 +74,14 @@ def _small_resnet(arguments, shape, classes, common):
     return SmallResNet(shape, classes, widths=arguments.widths, blocks=arguments.blocks, **common)
 
 
-SHARED = {"optimizer": "adam", "l2": 0.0, "lr_schedule": "exponential", "batch_size": 32, "epochs": 40}
+SHARED = {"optimizer": "adam", "l2": 0.0, "lr_schedule": "cosine", "batch_size": 32, "epochs": 40}
 MODELS = {
     "fully-connected": Model(
         _fully_connected,
         {
             "hidden": [256, 256],
             "normalization": "batchnorm",
-            "dropout_keep_ratio": 0.7,
+            "dropout_keep_ratio": 1.0,
             "activation": "relu",
             "weight_init": "he_normal",
         },
@@ -88,18 +89,18 @@ MODELS = {
     "three-layer-convnet": Model(
         _three_layer_convnet,
         {"filters": 32, "filter_size": 7, "hidden": [100]},
-        {"l2": 1e-4, "lr_schedule": "cosine", "batch_size": 50, "epochs": 20},
+        {"l2": 1e-4, "batch_size": 50, "epochs": 20},
     ),
     "small-vgg": Model(
         _small_vgg,
         {"widths": [32, 64, 128], "dropout_keep_ratio": 1.0},
-        {"lr_schedule": "cosine", "batch_size": 128, "epochs": 10},
+        {"batch_size": 128, "epochs": 10},
         {"learning_rate": 3e-3},
     ),
     "small-resnet": Model(
         _small_resnet,
         {"widths": [16, 32, 64], "blocks": 2},
-        {"optimizer": "nesterov", "l2": 5e-4, "lr_schedule": "cosine", "batch_size": 128, "epochs": 20},
+        {"optimizer": "nesterov", "l2": 5e-4, "batch_size": 128, "epochs": 20},
         {"learning_rate": 0.1},
     ),
 }

@@ -27,7 +27,11 @@ from ._status import UsageError
 
 CLASSIFYING_LOSSES = ("softmax", "svm")
 AUGMENTATIONS = ("crop", "flip")
-SCHEDULES = {"exponential": {"lr_decay": 0.95}, "step": {"lr_decay": 0.1, "lr_step": None}, "cosine": {}}
+SCHEDULES = {  # options and their defaults by the number of epochs, so that the rate falls over the whole run
+    "exponential": {"lr_decay": lambda epochs: 0.01 ** (1 / epochs)},
+    "step": {"lr_decay": lambda epochs: 0.1, "lr_step": lambda epochs: -(-epochs // 3)},
+    "cosine": {},
+}
 _RULE_OPTIONS = {
     "learning_rate": at_least_zero,
     "momentum": below_one,
@@ -154,8 +158,7 @@ def _add_optimization(group):
         "--lr-decay",
         type=above_zero,
         metavar="X",
-        help="factor for the learning rate; default: "
-        + ", ".join(f"{options['lr_decay']:g} for {name}" for name, options in SCHEDULES.items() if options),
+        help="factor for the learning rate; default: 0.1 for step; for exponential what leaves a hundredth at the end",
     )
     group.add_argument(
         "--lr-step", type=count, metavar="N", help="epochs between two steps; default: a third of all, rounded up"
@@ -239,14 +242,15 @@ def settle(arguments):
 
 
 def _settle_schedule(arguments):
-    defaults = {**SCHEDULES[arguments.lr_schedule]}
-    if "lr_step" in defaults:
-        defaults["lr_step"] = -(-arguments.epochs // 3)
+    defaults = {option: default(arguments.epochs) for option, default in SCHEDULES[arguments.lr_schedule].items()}
     for option in ("lr_decay", "lr_step"):
         if getattr(arguments, option) is None:
             setattr(arguments, option, defaults.get(option))
         elif option not in defaults:
-            raise UsageError(f"{flag(option)} is not for --lr-schedule {arguments.lr_schedule}")
+            others = " or ".join(name for name, options in SCHEDULES.items() if option in options)
+            raise UsageError(
+                f"{flag(option)} is not for --lr-schedule {arguments.lr_schedule}; add --lr-schedule {others}"
+            )
 
 
 def _defaults(option):

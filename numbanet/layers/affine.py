@@ -1,7 +1,7 @@
 """The fully connected layer."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .. import initializers
 from .._checks import integer
@@ -19,27 +19,31 @@ class Affine(Layer):
         Number of outputs.
     weight_init : str, float or callable
         See `numbanet.initializers`; a number is the standard deviation of a Gaussian.
+    bias_init : str, float or callable
+        The same for the biases.
     """
 
     units: int
     weight_init: object = "he_normal"
+    bias_init: object = field(default="zeros", repr=False)
 
     backward_takes_output = False
 
     def __post_init__(self):
         set_checked(self, units=integer("Affine: units", self.units, 1))
         initializers.get(self.weight_init, "Affine: weight_init")
+        initializers.get(self.bias_init, "Affine: bias_init")
 
     def output_shape(self, input_shape):
         return (self.units,)
 
     def parameters(self, input_shape):
-        d = math.prod(input_shape)
-        weights = Variable("W", (d, self.units), initializers.get(self.weight_init), True, (d, self.units))
-        return weights, Variable("b", (self.units,), initializers.zeros)
+        fans = math.prod(input_shape), self.units
+        weights = Variable("W", fans, initializers.get(self.weight_init), True, fans)
+        return weights, Variable("b", (self.units,), initializers.get(self.bias_init), False, fans)
 
     def fused_with(self, following):
-        return _AffineReLU(self.units, self.weight_init) if type(following) is ReLU else None
+        return _AffineReLU(self.units, self.weight_init, self.bias_init) if type(following) is ReLU else None
 
     def lower(self, net, x):
         (w, dw), (b, db) = net.parameter("W"), net.parameter("b")
