@@ -219,12 +219,16 @@ def test_data_for_a_model_of_the_user_s_own(data, message):
     [
         ({"update_rule": "adm"}, ValueError, "update_rule: expected one of 'sgd', .*'adamw', got 'adm'; did you mean"),
         (
-            {"update_rule": None},
+            {"update_rule": ["adam"]},
             TypeError,
-            r"update_rule: expected a name or a function \(w, dw, config\), got NoneType",
+            r"update_rule: expected a name or a function \(w, dw, config\), got list",
         ),
         ({"update_rule": 3}, TypeError, "update_rule: expected a name or a function"),
-        ({"optim_config": {"lr": 0.1}}, ValueError, "optim_config: 'sgd' has the options learning_rate, got 'lr'"),
+        (
+            {"optim_config": {"lr": 0.1}},
+            ValueError,
+            "optim_config: 'adamw' has the options .*, got 'lr'",
+        ),
         (
             {"optim_config": {"learning_rat": 1}},
             ValueError,
@@ -239,7 +243,7 @@ def test_data_for_a_model_of_the_user_s_own(data, message):
         ({"batch_size": 32.0}, TypeError, "batch_size: expected an integer, got float 32.0"),
         ({"batch_size": True}, TypeError, "batch_size: expected an integer, got bool True"),
         ({"num_epochs": -1}, ValueError, "num_epochs: expected an integer of at least 0, got -1"),
-        ({"num_epochs": None}, TypeError, "num_epochs: expected an integer, got NoneType None"),
+        ({"num_epochs": "9"}, TypeError, "num_epochs: expected an integer, got str '9'"),
         ({"num_train_samples": 0}, ValueError, "num_train_samples: expected an integer of at least 1, got 0"),
         ({"num_val_samples": 0.5}, TypeError, "num_val_samples: expected an integer, got float 0.5"),
         ({"monitor": "loss"}, ValueError, "monitor: expected one of 'val_loss', 'val_accuracy', got 'loss'"),
@@ -391,7 +395,11 @@ def test_models_and_rules(make, error, message):
             ValueError,
             "normalization: expected one of None, 'batchnorm', 'layernorm', got",
         ),
-        (lambda: net(weight_init="he"), ValueError, "weight_init: expected one of 'zeros', .*'orthogonal', got 'he'"),
+        (
+            lambda: net(weight_init="he"),
+            ValueError,
+            "weight_init: expected one of 'zeros', .*'fan_in_uniform', got 'he'",
+        ),
         (lambda: net(weight_scale=-1), ValueError, r"weight_scale: expected a number in \[0, inf\), got -1"),
         (lambda: net(dropout_keep_ratio=0), ValueError, r"dropout_keep_ratio: expected a number in \(0, 1\], got 0"),
         (lambda: net(dropout_keep_ratio="0.5"), TypeError, "dropout_keep_ratio: expected a number, got str '0.5'"),
@@ -428,7 +436,7 @@ def test_reg_is_checked_when_set():
 def test_options_are_keywords():
     for call in (lambda: FullyConnectedNet([8], 64, 10, "batchnorm"), lambda: Solver(net(), DATA, "adam")):
         refuses(TypeError, "positional arguments", call)
-    refuses(TypeError, "unexpected keyword argument 'dropout'", lambda: net(dropout=0.5))
+    refuses(TypeError, "^dropout: unknown keyword; write dropout_keep_ratio=p", lambda: net(dropout=0.5))
 
 
 def test_nothing_has_changed_after_a_refusal():
