@@ -9,7 +9,6 @@ layouts.
 
 import argparse
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numbanet.data
 from numbanet.bench.networks import LEARNING_RATE, PICTURE_NETWORKS
+from numbanet.bench.options import CPUS, threads
 
 NETWORK = PICTURE_NETWORKS["SmallVGG at 128"]
 DECAY = 0.6  # of the learning rate, after each epoch
@@ -128,7 +128,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
     parser.add_argument("--epochs", type=int, default=4, help="default: %(default)s")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: %(default)s")
+    parser.add_argument("--threads", type=threads, default=CPUS, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the batches; default: %(default)s")
     parser.add_argument("--library", choices=LIBRARIES, help=argparse.SUPPRESS)  # what a worker is told
     options = parser.parse_args()

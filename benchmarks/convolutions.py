@@ -8,7 +8,6 @@ input gradient's time is that of all gradients less that of the filters' and bia
 
 import argparse
 import contextlib
-import os
 import sys
 from pathlib import Path
 from statistics import geometric_mean, median
@@ -17,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from numbanet.bench.convolutions import FIRST, FORMS, INNER
 from numbanet.bench.operations import label
-from numbanet.bench.turns import Worker, blocks
+from numbanet.bench.options import CPUS, some_of, threads
+from numbanet.bench.turns import Worker, WorkerFailed, blocks
 
 CLASSES = {"first": FIRST, "inner": INNER}
 SHOWN = ("forward", "filters", "data")
@@ -41,15 +41,15 @@ def measure(workers, size, count=5, samples=3):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: %(default)s")
-    parser.add_argument("--classes", default=",".join(CLASSES), help="default: %(default)s")
+    parser.add_argument("--threads", type=threads, default=CPUS, help="default: %(default)s")
+    parser.add_argument("--classes", type=some_of(CLASSES), default=",".join(CLASSES), help="default: %(default)s")
     options = parser.parse_args()
     ratios = {}
     with contextlib.ExitStack() as stack:
         workers = {library: stack.enter_context(Worker(options.threads)) for library in ("kernels", "torch")}
         print(f"{options.threads} threads, float32; GFLOP/s of ours, of torch, and torch's time over ours")
         print(f"{'N x H x C x F x HH':20s}" + "".join(f"{form:>24s}" for form in SHOWN))
-        for kind in options.classes.split(","):
+        for kind in options.classes:
             for size in CLASSES[kind]:
                 found = measure(workers, size)
                 n, high, channels, filters, taps = size
@@ -69,4 +69,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except WorkerFailed as error:
+        sys.exit(f"convolutions: {error}")

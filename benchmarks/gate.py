@@ -10,7 +10,6 @@ where nothing has the name that --operations gives.
 
 import argparse
 import contextlib
-import difflib
 import json
 import math
 import os
@@ -29,8 +28,11 @@ if __name__ == "__main__":
 try:
     import numpy
 
+    from numbanet._plain import did_you_mean
     from numbanet.bench.networks import NETWORKS
     from numbanet.bench.operations import cases, label
+    from numbanet.bench.options import CPUS
+    from numbanet.bench.options import threads as threads_option
     from numbanet.bench.turns import KERNELS_PAUSE_SECONDS, PAUSE_SECONDS, ROOT, Worker, WorkerFailed, blocks
     from numbanet.kernels import _machine
 except Exception as error:  # the status that Python would end with says that something is slower
@@ -39,7 +41,6 @@ except Exception as error:  # the status that Python would end with says that so
 
 FINE, SLOWER, CANNOT, NOTHING = 0, 1, 2, 3  # exit statuses
 INTERRUPTED = 130
-CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 EFFECT = 0.08  # less is neither reported nor looked for
 ALARMS = 0.001  # the chance of a false alarm, over all benchmarks, that the intervals leave
 FIRST, AGAIN, RUNS = 11, 25, 3  # blocks of the first look; blocks and number of the runs that follow a suspicion
@@ -174,9 +175,8 @@ def everything(patterns=None):
     for pattern in patterns:
         if not any(_matches(pattern, *entry) for entry in listed):
             known = dict.fromkeys(word for family, name, _ in listed for word in (family, name))
-            close = difflib.get_close_matches(pattern, known, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise Unusable(f"--operations: no operation, pattern, family or network {pattern!r}{hint}", NOTHING)
+            what = f"no operation, pattern, family or network {pattern!r}"
+            raise Unusable(f"--operations: {what}{did_you_mean(pattern, known)}", NOTHING)
     return [entry[-1] for entry in listed if any(_matches(pattern, *entry) for pattern in patterns)]
 
 
@@ -348,13 +348,6 @@ def _effect(text):
     return value
 
 
-def _threads(text):
-    count = int(text)
-    if not 1 <= count <= CPUS:
-        raise argparse.ArgumentTypeError(f"expected 1 to {CPUS}, the CPUs of this process, got {count}")
-    return count
-
-
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     mode = parser.add_mutually_exclusive_group(required=True)
@@ -365,7 +358,7 @@ def main(arguments=None):
     parser.add_argument(
         "--effect", type=_effect, default=EFFECT, help="least slow-down that counts; default: %(default)s"
     )
-    parser.add_argument("--threads", type=_threads, default=CPUS, help="default: %(default)s")
+    parser.add_argument("--threads", type=threads_option, default=CPUS, help="default: %(default)s")
     options = parser.parse_args(arguments)
     effect, threads = options.effect, options.threads
     try:

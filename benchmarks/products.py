@@ -8,7 +8,6 @@ Each library is in a process of its own; they take turns in one run. The figures
 import argparse
 import contextlib
 import importlib.util
-import os
 import sys
 from pathlib import Path
 from statistics import geometric_mean, median
@@ -16,8 +15,9 @@ from statistics import geometric_mean, median
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from numbanet.bench.operations import label
+from numbanet.bench.options import CPUS, some_of, threads
 from numbanet.bench.products import CUBE, FORMS, SHAPES, SMALL
-from numbanet.bench.turns import Worker, blocks
+from numbanet.bench.turns import Worker, WorkerFailed, blocks
 
 CLASSES = {"training": SHAPES, "small": SMALL, "cube": (CUBE,)}
 
@@ -37,10 +37,10 @@ def measure(workers, form, size, count=7, samples=3):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: %(default)s")
+    parser.add_argument("--threads", type=threads, default=CPUS, help="default: %(default)s")
     parser.add_argument("--float64", action="store_true")
-    parser.add_argument("--forms", default=",".join(FORMS), help="default: %(default)s")
-    parser.add_argument("--classes", default=",".join(CLASSES), help="default: %(default)s")
+    parser.add_argument("--forms", type=some_of(FORMS), default=",".join(FORMS), help="default: %(default)s")
+    parser.add_argument("--classes", type=some_of(CLASSES), default=",".join(CLASSES), help="default: %(default)s")
     options = parser.parse_args()
     libraries = ["numbanet", "numpy", *(["torch"] if importlib.util.find_spec("torch") else [])]
     ratios = {}
@@ -50,8 +50,8 @@ def main():
             f"{options.threads} threads, {'float64' if options.float64 else 'float32'}; GFLOP/s, and theirs over ours"
         )
         print(f"{'form':5s}{'m x k x n':16s}" + "".join(f"{library:>10s}" for library in libraries) + f"{'ratio':>9s}")
-        for kind in options.classes.split(","):
-            for form in options.forms.split(","):
+        for kind in options.classes:
+            for form in options.forms:
                 for size in CLASSES[kind]:
                     seconds = measure(workers, form + "64" * options.float64, size)
                     ratio = min(seconds[library] for library in libraries[1:]) / seconds["numbanet"]
@@ -66,4 +66,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except WorkerFailed as error:
+        sys.exit(f"products: {error}")

@@ -171,4 +171,32 @@ MUTANTS = [
         "if not line:",
         "tests/test_bench.py::test_a_worker_that_does_not_answer_is_told",
     ),
+    Mutant(
+        "products' floating-point operations without the additions",
+        "benchmarks/products.py",
+        "2e-9 * m * k * n",
+        "1e-9 * m * k * n",
+        "tests/test_bench_scripts.py::test_products",
+    ),
+    Mutant(
+        "products are compared with the slower of the others",
+        "benchmarks/products.py",
+        "ratio = min(seconds[library] for library in libraries[1:])",
+        "ratio = max(seconds[library] for library in libraries[1:])",
+        "tests/test_bench_scripts.py::test_products",
+    ),
+    Mutant(
+        "the input gradient of convolutions counts the filters' too",
+        "benchmarks/convolutions.py",
+        'found[library, "both"] - found[library, "filters"]',
+        'found[library, "both"]',
+        "tests/test_bench_scripts.py::test_convolutions",
+    ),
+    Mutant(
+        "convolutions' ratio inverted",
+        "benchmarks/convolutions.py",
+        "{theirs / ours:7.2f}x",
+        "{ours / theirs:7.2f}x",
+        "tests/test_bench_scripts.py::test_convolutions",
+    ),
 ]

@@ -1,0 +1,133 @@
+"""The scripts that compare products and convolutions: every figure from planted times, and what they refuse."""
+
+import importlib.util
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+from numbanet.bench import convolutions as convolution_table
+from numbanet.bench import products as product_table
+from numbanet.bench.operations import label
+
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+# A product takes us 1 µs for each element of its result, NumPy three and torch twice as long.
+FACTORS = {"kernels": 1.0, "numpy": 3.0, "torch": 2.0}
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def planted(identity):
+    """Seconds: by the library, and for a product by its size, for a convolution by what is computed."""
+    library, kind, form, size = identity.split("/")
+    if kind == "product":
+        m, _, n = map(int, size.split("x"))
+        return FACTORS[library] * m * n * 1e-6
+    return FACTORS[library] * {"forward": 1e-3, "filters": 2e-3, "both": 5e-3}[form]
+
+
+class Worker:
+    def __init__(self, threads):
+        self.turn = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def prepare(self, identities):
+        self.ready = identities
+        return identities
+
+    def samples(self, count):
+        self.turn += 1  # every third turn is a slow one, which medians are not moved by
+        return {i: [planted(i) * (9 if self.turn % 3 == 0 else 1)] * count for i in self.ready}
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """A script's lines for these options."""
+
+    def run(name, *options):
+        module = script(name)
+        monkeypatch.setattr(module, "Worker", Worker, raising=False)
+        monkeypatch.setattr("numbanet.bench.turns.time.sleep", lambda seconds: None)
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *options])
+        module.main()
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+@pytest.mark.parametrize("torch", [False, True])
+def test_products(torch, run, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: torch)
+    lines = run("products", "--threads", "1", "--forms", "NN,TN", "--classes", "small")
+    libraries = ["kernels", "numpy", *(["torch"] if torch else [])]
+    assert lines[0] == "1 threads, float32; GFLOP/s, and theirs over ours"
+    assert lines[1].split()[-len(libraries) - 1 :] == ["numbanet", *libraries[1:], "ratio"]
+    ratio = 2.0 if torch else 3.0  # of the faster
+    for line, (form, size) in zip(lines[2:], [(f, s) for f in ("NN", "TN") for s in product_table.SMALL], strict=False):
+        m, k, n = size
+        speeds = [f"{2 * m * k * n / (FACTORS[library] * m * n * 1e-6) / 1e9:.1f}" for library in libraries]
+        assert line.split() == [form, label(size), *speeds, f"{ratio:.2f}x"]
+    for line, form in zip(lines[-2:], ("NN", "TN"), strict=True):
+        expected = f"small     {form}: 8 shapes, geometric mean {ratio:.2f}x, worst {ratio:.2f}x at "
+        assert line.startswith(expected)
+    assert len(lines) == 2 + 2 * 8 + 2
+
+
+def test_the_mean_of_products_is_geometric_and_the_worst_is_named(run, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    worst = product_table.SMALL[3]
+    factors = {label(size): 1.5 if size == worst else 4.0 for size in product_table.SMALL}
+    monkeypatch.setattr(
+        sys.modules[__name__],
+        "planted",
+        lambda identity: 1e-3 * (factors[identity.split("/")[3]] if identity.startswith("numpy") else 1),
+    )
+    (line,) = run("products", "--threads", "1", "--forms", "NT", "--classes", "small")[-1:]
+    mean = math.exp(sum(map(math.log, factors.values())) / 8)
+    assert line == f"small     NT: 8 shapes, geometric mean {mean:.2f}x, worst 1.50x at {label(worst)}"
+
+
+def test_convolutions(run):
+    lines = run("convolutions", "--threads", "1", "--classes", "first")
+    assert lines[0] == "1 threads, float32; GFLOP/s of ours, of torch, and torch's time over ours"
+    seconds = {"forward": 1e-3, "filters": 2e-3, "data": 5e-3 - 2e-3}
+    for line, size in zip(lines[2:], convolution_table.FIRST, strict=False):
+        n, high, channels, filters, taps = size
+        work = 2 * n * high * high * filters * channels * taps * taps / 1e9
+        figures = [text for t in seconds.values() for text in (f"{work / t:.0f}", f"{work / t / 2:.0f}", "2.00x")]
+        assert line.split() == [label(size), *figures]
+    assert [line.split()[:6] for line in lines[-3:]] == [
+        ["first", form, "5", "shapes,", "geometric", "mean"] for form in ("forward", "filters", "data")
+    ]
+    assert all(" 2.00x, worst 2.00x at " in line for line in lines[-3:])
+    assert len(lines) == 2 + 5 + 3
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("products", ["--forms", "NM"], "--forms: expected some of NN, NT, TN, got 'NM'"),
+        ("products", ["--classes", "trainin"], "got 'trainin'; did you mean training?"),
+        ("products", ["--classes", ""], "--classes: expected some of training, small, cube, got ''"),
+        ("products", ["--threads", "0"], "--threads: expected 1 to "),
+        ("convolutions", ["--classes", "outer"], "--classes: expected some of first, inner, got 'outer'"),
+        ("convolutions", ["--threads", "two"], "--threads: invalid threads value: 'two'"),
+        ("cifar10", ["nowhere", "--threads", "-1"], "--threads: expected 1 to "),
+    ],
+)
+def test_what_is_told_wrong_is_refused_before_anything_runs(name, options, message, run, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(name, *options)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
