@@ -25,6 +25,7 @@ class _Display:
     """What both share. `step` belongs in the Solver's `on_progress`: it looks at the clock and mostly does nothing."""
 
     interval = 0.0
+    repeats = False  # whether the accuracies of the epoch before are shown during the next
 
     def __init__(self, solver, stream):
         self.solver, self.stream, self.first = solver, stream, solver.iteration
@@ -37,17 +38,22 @@ class _Display:
             self.show()
 
     def status(self):
-        """Loss, as the mean of the last steps, and the accuracies measured last."""
-        recent = self.solver.loss_history[-50:]
-        parts = [f"loss {sum(recent) / len(recent):.4f}", f"train {self.solver.train_acc_history[-1]:.2%}"]
-        if self.solver.val_acc_history:
-            parts.append(f"val {self.solver.val_acc_history[-1]:.2%}")
+        """The mean loss of the epoch so far, and the accuracies that were measured at the end of an epoch."""
+        solver = self.solver
+        steps = (solver.iteration - 1) % solver.iterations_per_epoch + 1
+        losses = solver.loss_history[-steps:]
+        parts = [f"loss {sum(losses) / steps:.4f}"]
+        if steps == solver.iterations_per_epoch or (self.repeats and solver.epoch):
+            parts.append(f"train {solver.train_acc_history[-1]:.2%}")
+            if solver.val_acc_history:
+                parts.append(f"val {solver.val_acc_history[-1]:.2%}")
         return "  ".join(parts)
 
     def epoch(self):
-        """Epochs done out of those to do, with a decimal within one."""
+        """Epochs done out of those to do, with a decimal within one, rounded down."""
         solver = self.solver
-        done = f"{solver.iteration / solver.iterations_per_epoch:.1f}".removesuffix(".0")
+        tenths = 10 * solver.iteration // solver.iterations_per_epoch
+        done = f"{tenths // 10}.{tenths % 10}" if solver.iteration % solver.iterations_per_epoch else solver.epoch
         return f"epoch {done}/{solver.num_iterations // solver.iterations_per_epoch}"
 
     def say(self, text):
@@ -75,7 +81,7 @@ class Lines(_Display):
 class Bar(_Display):
     """One line that is drawn over and over."""
 
-    interval = BAR_EVERY
+    interval, repeats = BAR_EVERY, True
 
     def __init__(self, solver, stream, tqdm):
         super().__init__(solver, stream)

@@ -179,6 +179,7 @@ def test_train_says_it_in_a_line_and_with_the_option(two, monkeypatch, tmp_path,
     assert "note" not in capsys.readouterr().err
     set_num_threads(None)
     records = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("crowded", "asked")]
+    assert [record["result"]["crowded"] for record in records] == [True, False]
     accuracies = [record["result"]["test_right"] for record in records]
     assert accuracies[0] == accuracies[1]
 

@@ -168,6 +168,7 @@ def _result(parts, trained, solver, watch, failure):
         "steps": solver.iteration,
         "seconds": watch.seconds,
         "seconds_compiling": watch.seconds_compiling,
+        "crowded": solver.crowded is not None,
     }
 
 

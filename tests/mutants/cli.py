@@ -4,7 +4,7 @@ from . import Mutant
 
 APPLY, DATA = "numbanet/cli/_apply.py", "numbanet/cli/_data.py"
 TRAIN, TRAINED = "numbanet/cli/_train.py", "numbanet/cli/_trained.py"
-MODELS = "numbanet/cli/_models.py"
+MODELS, PROGRESS = "numbanet/cli/_models.py", "numbanet/_progress.py"
 NUMBERS, OPTIONS = "tests/test_cli_numbers.py", "tests/test_cli_options.py"
 
 MUTANTS = [
@@ -195,7 +195,7 @@ MUTANTS = [
     ),
     Mutant(
         "durations: minutes of an hour counted twice",
-        "numbanet/_progress.py",
+        PROGRESS,
         "{minutes // 60} h {minutes % 60} min",
         "{minutes // 60} h {minutes} min",
         f"{NUMBERS}::test_durations_in_words",
@@ -206,5 +206,47 @@ MUTANTS = [
         "{row[len(lines) - 1] / row.sum():.2%}",
         "{row[min(len(lines), len(row) - 1)] / row.sum():.2%}",
         f"{NUMBERS}::test_more_classes_than_fit_have_an_accuracy_each",
+    ),
+    Mutant(
+        "progress: the loss is the mean of all steps",
+        PROGRESS,
+        'losses = solver.loss_history[-steps:]\n        parts = [f"loss {sum(losses) / steps:.4f}"]',
+        'losses = solver.loss_history\n        parts = [f"loss {sum(losses) / len(losses):.4f}"]',
+        "tests/test_progress.py",
+    ),
+    Mutant(
+        "progress: time left counts the steps done",
+        PROGRESS,
+        "clock(pace * (solver.num_iterations - solver.iteration))",
+        "clock(pace * solver.iteration)",
+        "tests/test_progress.py",
+    ),
+    Mutant(
+        "progress: the pace counts the steps before the display",
+        PROGRESS,
+        "pace = (self.shown - self.started) / (solver.iteration - self.first)",
+        "pace = (self.shown - self.started) / solver.iteration",
+        "tests/test_progress.py",
+    ),
+    Mutant(
+        "progress: accuracies of the first step all epoch long",
+        PROGRESS,
+        "(self.repeats and solver.epoch)",
+        "solver.train_acc_history",
+        "tests/test_progress.py",
+    ),
+    Mutant(
+        "progress: epochs rounded to the nearest tenth",
+        PROGRESS,
+        "tenths = 10 * solver.iteration // solver.iterations_per_epoch",
+        "tenths = round(10 * solver.iteration / solver.iterations_per_epoch)",
+        "tests/test_progress.py",
+    ),
+    Mutant(
+        "train: run.json does not tell of given-up threads",
+        TRAIN,
+        '"crowded": solver.crowded is not None',
+        '"crowded": False',
+        "tests/test_company.py::test_train_says_it_in_a_line_and_with_the_option",
     ),
 ]
