@@ -3,20 +3,24 @@
 import math
 
 from ._checks import describe, integer
+from .kernels._strips import COPY_BYTES, LINE, PART_ELEMENTS, PARTS
+from .kernels._threads import get_num_threads
+from .kernels._winograd import LEAST_CHANNELS, ROOM_BYTES
 
+NARROWEST = 4  # bytes of an element: what is counted in bytes takes most elements of these
 WIDEST = 16  # elements of a vector
+FARTHEST = 2**31 - 1  # of a stride, a padding and the like: the kernels multiply them, and their products must fit too
 TRANSFORMED = 16  # numbers that a filter of 3 x 3 taps may become
-PARTS, PART_ELEMENTS = 16, 5 << 17  # the most parts that a gradient of filters is added up in, and the room for several
 
 
 def pair(name, value, low):
     """`value`, an integer for both or one each for rows and columns, as a pair of int, each at least `low`."""
     if not isinstance(value, (tuple, list)):
-        return (integer(name, value, low),) * 2
+        return (integer(name, value, low, FARTHEST),) * 2
     if len(value) != 2:
         raise ValueError(f"{name}: expected an integer or a pair (rows, columns), got {describe(value)}")
     rows, columns = value
-    return integer(f"{name}[0]", rows, low), integer(f"{name}[1]", columns, low)
+    return integer(f"{name}[0]", rows, low, FARTHEST), integer(f"{name}[1]", columns, low, FARTHEST)
 
 
 def pooling(kernel_size, stride=None, pad=0):
@@ -42,7 +46,8 @@ def windows(name, size, window, stride, pad, dilation=(1, 1)):
     Raises
     ------
     ValueError
-        Where the window, spread by `dilation`, is larger than the picture with `pad` on each side.
+        Where the window, spread by `dilation`, is larger than the picture with `pad` on each side, and where the result
+        would have more pixels than memory can.
     """
     spread = tuple(d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True))
     padded = tuple(s + 2 * p for s, p in zip(size, pad, strict=True))
@@ -54,11 +59,17 @@ def windows(name, size, window, stride, pad, dilation=(1, 1)):
         if padded != tuple(size):
             picture = f"{_text(padded)} ({picture} with padding {_text(pad)})"
         raise ValueError(f"{name}: {what} does not fit into a picture of {picture}")
-    return tuple((p - k) // s + 1 for p, k, s in zip(padded, spread, stride, strict=True))
+    found = tuple((p - k) // s + 1 for p, k, s in zip(padded, spread, stride, strict=True))
+    if math.prod(found) > FARTHEST:
+        many = f"{_text(found)} windows fit into a picture of {_text(padded)}"
+        raise ValueError(f"{name}: {many}, too many; is pad meant?")
+    return found
 
 
 def workspace(filters, dilation=(1, 1), groups=1):
-    """Elements of the workspace that convolution and its gradients are given.
+    """Elements of the workspace that convolution and its gradients are given: with a room for each thread there is now.
+
+    On more threads than those they would take turns.
 
     Parameters
     ----------
@@ -70,14 +81,18 @@ def workspace(filters, dilation=(1, 1), groups=1):
     total, channels, *window = filters
     count, area = total // groups, math.prod(window)
     whole = (-(-number // WIDEST) * WIDEST for number in (count, channels))
-    transformed = TRANSFORMED if tuple(window) == (3, 3) else area
+    transforms = tuple(window) == (3, 3)
+    numbers = {area, TRANSFORMED} if transforms else {area}  # that a filter's may be
     packed = (
-        groups * transformed * max(rounded * other for rounded, other in zip(whole, (channels, count), strict=True))
+        groups * max(numbers) * max(rounded * other for rounded, other in zip(whole, (channels, count), strict=True))
     )
-    gradient = (channels * transformed + 2) * total
-    parts = max(1, min(PARTS, PART_ELEMENTS // gradient))
+    gradients = [(channels * of_filter + 2) * total for of_filter in numbers]
+    parts = max(max(1, min(PARTS, PART_ELEMENTS // gradient)) * gradient for gradient in gradients)
     spread = math.prod(d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True))
-    return max(packed, parts * gradient) + spread * max(total, channels * groups)
+    room = COPY_BYTES // NARROWEST
+    if transforms and groups == 1 and min(channels, count) >= LEAST_CHANNELS:
+        room += ROOM_BYTES // NARROWEST + 2 * LINE
+    return max(packed, parts) + 2 * LINE + max(get_num_threads() * room, spread * max(total, channels * groups) + LINE)
 
 
 def _text(size):

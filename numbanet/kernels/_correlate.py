@@ -13,7 +13,7 @@ from ._columns import column_pass
 from ._gemm import HALF_ROWS, _pack, _strip_vectors, lanes
 from ._jit import serial
 from ._scratch import stack_array
-from ._strips import beyond_stack, fill_segments, read_strip, scratch_array, strip_bounds, whole, window_segments
+from ._strips import fill_segments, read_strip, strip_bounds, whole, window_segments
 from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, scattered_tile
 
 PIXELS = 256  # of a strip
@@ -108,16 +108,15 @@ def pack_filters(w, exchanged, packed, start, stop, most):
 
 
 @serial
-def correlate_strip(source, packed, bias, out, target, floor, groups, window, strips, tables, number, by_lane, spare):
+def correlate_strip(source, packed, bias, out, target, floor, groups, window, strips, tables, number, by_lane, room):
     """One strip of ``out = max(bias + Σ source w, floor)``, with the filters w `packed`.
 
-    out is flat and begins with the first pixel of `target`; `tables` are the places and targets of pixels. `spare` is
-    for a strip that the stack has none for.
+    out is flat and begins with the first pixel of `target`; `tables` are the places and targets of pixels. The strip is
+    copied to `room`.
     """
     channels, filters = source.shape[3] // groups, target.filters // groups
-    scratch = spare if beyond_stack(strips, out) else scratch_array(out)
     picture, row, column, count, rows, columns = strip_bounds(strips, number, target)
-    a = read_strip(source, 0, source.shape[3], window, strips, picture, row, column, count, scratch)
+    a = read_strip(source, 0, source.shape[3], window, strips, picture, row, column, count, room)
     out = out[picture * target.picture + row * target.row + column * target.pixel :]
     pixels = count * rows * columns
     places, targets = tables[0, :pixels], tables[1, :pixels]
@@ -141,8 +140,8 @@ def correlate_strip(source, packed, bias, out, target, floor, groups, window, st
             j = 0
             while j < filters:
                 vectors = _strip_vectors(filters - j, packed)
-                room = vectors * lanes(packed)
-                panel, width = panels[j * total + start * depth * room :], min(room, filters - j)
+                across = vectors * lanes(packed)
+                panel, width = panels[j * total + start * depth * across :], min(across, filters - j)
                 _tiles(
                     a_group,
                     places,
@@ -159,7 +158,7 @@ def correlate_strip(source, packed, bias, out, target, floor, groups, window, st
                     width,
                     lower,
                 )
-                j += room
+                j += across
 
 
 @serial
@@ -188,11 +187,11 @@ def _fill_row_tables(window, strips, tap, first, together, channels, filters, pl
 
 
 @serial
-def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunks, block, by_lane, spare):
+def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunks, block, by_lane, room):
     """``sums = Σ source dout`` over the strips of one of `chunks` parts of the pictures, for one block of rows.
 
-    sums are flat, (HH, WW, C / groups, F); the last F elements get the sums of dout, from the first block. `spare` is
-    for a strip that the stack has none for.
+    sums are flat, (HH, WW, C / groups, F); the last F elements get the sums of dout, from the first block. Strips are
+    copied to `room`.
     """
     target = whole(dout)
     channels, filters = source.shape[3] // groups, target.filters // groups
@@ -207,7 +206,6 @@ def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunk
         _fill_row_tables(window, strips, tap, 0, 1, 1, target.filters, places, targets)
     else:
         _fill_row_tables(window, strips, tap, first, its_channels, channels, target.filters, places, targets)
-    scratch = spare if beyond_stack(strips, dout) else scratch_array(dout)
     panel, all_lines = gradient_panel(dout), line_table(dout)
     pixels_of_dout = dout.reshape(dout.size // target.filters, target.filters)
     count = strips.deep * strips.down * strips.across
@@ -217,7 +215,7 @@ def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunk
     for number in range(begin, end):
         picture, row, column, pictures, rows, columns = strip_bounds(strips, number, target)
         a = read_strip(
-            source, group * channels + first, its_channels, window, strips, picture, row, column, pictures, scratch
+            source, group * channels + first, its_channels, window, strips, picture, row, column, pictures, room
         )
         for n in range(pictures):
             for i in range(rows):
@@ -230,9 +228,9 @@ def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunk
             j, stop = first, first + its_channels
         while j < stop:
             vectors = 1 if by_lane else _strip_vectors(stop - j, dout)
-            room = vectors * lanes(dout)
-            width = min(room, stop - j)
-            _pack(part_of_dout[:, j : j + width], panel[: pixels * room].reshape(pixels, room), vectors)
+            across = vectors * lanes(dout)
+            width = min(across, stop - j)
+            _pack(part_of_dout[:, j : j + width], panel[: pixels * across].reshape(pixels, across), vectors)
             if by_lane:
                 _lane_tiles(
                     a[j - first :],

@@ -27,11 +27,11 @@ WIDE, NARROW = 2 * TILE_ROWS, 4  # vectors in the tiles of a single row
 LEAST_SUMS = 8  # of a tile, which keep two units of a latency of 4 cycles busy
 IN_PLACE_ROWS = 2 * TILE_ROWS  # of a, up to which packing a panel takes longer than reading b by its rows
 ALIASES = 2048  # bytes: what lies a multiple of them apart shares two sets of the first cache
-NEAR, MARGIN = 128, 64  # rows of a that are copied at a time, and bytes that keep those copies out of each other's sets
+NEAR, MARGIN = 384, 64  # bytes of rows of a that are copied at a time, and that keep these out of each other's sets
 
 panel_array = stack_array(lambda itemsize: (DEPTH, VECTORS * VECTOR_BYTES // itemsize))
 turned_array = stack_array(lambda itemsize: (TURNED, VECTORS * VECTOR_BYTES // itemsize))
-near_array = stack_array(lambda itemsize: (DEPTH, NEAR + MARGIN // itemsize))
+near_array = stack_array(lambda itemsize: (DEPTH, (NEAR + MARGIN) // itemsize))
 tile_3, tile_2, tile_1 = (tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
 half_tile_3, half_tile_2, half_tile_1 = (tile(HALF_ROWS, vectors) for vectors in (3, 2, 1))
 wide_row, row = tile(1, WIDE), tile(1, NARROW, in_place=True)
@@ -182,7 +182,7 @@ def product(a, b, bias, c, floor):
         return
     panel, copy = panel_array(c), near_array(c)
     collide = a.strides[0] == a.itemsize and a.strides[1] % ALIASES == 0 and depth > MARGIN and m > 8 * lanes(c)
-    rows = NEAR if collide else ROWS
+    rows = NEAR // c.itemsize if collide else ROWS
     for k0 in range(0, depth, DEPTH):
         k1 = min(k0 + DEPTH, depth)
         lower = floor if k1 == depth else c.dtype.type(-np.inf)

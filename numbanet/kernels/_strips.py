@@ -1,21 +1,20 @@
 """Pictures by the strip: where a window meets them, and a copy with a border where it reaches over the edge.
 
 A strip is a few rows of the target, the pictures that a window writes, or a few whole pictures where those are small.
-What the window reads for it from the source is copied, with the zeros of the border, to a place that stays in the
-cache; where no window reaches over the edge, it is read in place. Tables say where each pixel's window begins and what
-it is made of, so that the tiles need not know any of that.
+What the window reads for it from the source is copied, with the zeros of the border, to a room in the workspace, which
+stays in the cache; where no window reaches over the edge, it is read in place. Tables say where each pixel's window
+begins and what it is made of, so that the tiles need not know any of that.
 """
 
 from collections import namedtuple
 
 from ._jit import inlined, serial
-from ._scratch import stack_array
 from ._tile import copy_rows
 
 LEAST_PIXELS, LEAST_STRIPS = 32, 8  # strips are cut smaller than they might be, while there are few of them
-SCRATCH_BYTES = 192 * 1024
-
-scratch_array = stack_array(lambda itemsize: (SCRATCH_BYTES // itemsize,))
+COPY_BYTES = 192 * 1024  # of what is read for a strip, but for a strip of one pixel, whose window may be larger
+LINE, LINE_BYTES = 16, 64  # elements, one cache line or two, and bytes of one: rooms begin at multiples
+PARTS, PART_ELEMENTS = 16, 5 << 17  # the most parts that a gradient of filters is added up in, and what they may take
 
 # The window of pixel (i, j) of the target has its taps (r, s) at row ``i stride_y + r gap_y + top`` and column
 # ``j stride_x + s gap_x + left`` of the source.
@@ -51,7 +50,7 @@ def cut_into_strips(source, channels, target, window, pixels):
     rows = min(height, max(1, pixels // columns))
     rows = -(-height // -(-height // rows))  # even
     deep = max(1, min(pictures, pixels // (rows * columns))) if rows == height and columns == width else 1
-    room = SCRATCH_BYTES // source.itemsize
+    room = COPY_BYTES // source.itemsize
     while True:
         high, broad = (rows - 1) * window.stride_y + reach_y, (columns - 1) * window.stride_x + reach_x
         strips = -(-pictures // deep) * -(-height // rows) * -(-width // columns)
@@ -91,19 +90,39 @@ def strip_bounds(strips, number, target):
 
 
 @serial
-def beyond_stack(strips, like):
-    """Elements of the copy of a strip where the stack has no room for it, else 0.
-
-    That is a strip of one pixel, with a window of tens of thousands of elements.
-    """
-    size = strips.pictures * strips.picture if strips.copied else 0
-    return size if size > SCRATCH_BYTES // like.itemsize else 0
+def from_line(workspace):
+    """From where a cache line begins: elsewhere every load of the widest vectors would touch two."""
+    return workspace[-workspace.ctypes.data % LINE_BYTES // workspace.itemsize :]
 
 
 @serial
-def turns_of(tasks, strips, like):
-    """How many of so many tasks, each of which copies strips, may run side by side: all, or one of them."""
-    return 1 if beyond_stack(strips, like) else tasks
+def in_lines(size):
+    """So many elements, or the few more that fill whole lines."""
+    return -(-size // LINE) * LINE
+
+
+@serial
+def copy_size(strips):
+    """Elements of the room for the copy of a strip."""
+    return in_lines(strips.pictures * strips.picture) if strips.copied else 0
+
+
+@serial
+def squares_in(strips):
+    """The most pixels of a strip, or squares where it is one of squares."""
+    return strips.pictures * strips.rows * strips.columns
+
+
+@serial
+def turns_of(tasks, threads, rooms, size):
+    """How many turns so many tasks are taken in, side by side: each needs a room of `size` elements."""
+    return max(1, min(tasks, threads, rooms.size // max(1, size)))
+
+
+@serial
+def parts_of(size, most):
+    """In how many parts sums of `size` elements are taken, of at most so many: by the shape alone, not the room."""
+    return max(1, min(most, PARTS, PART_ELEMENTS // size))
 
 
 @serial

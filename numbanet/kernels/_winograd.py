@@ -19,7 +19,7 @@ from ._gemm import _strip_vectors, _tiles, lanes
 from ._jit import inlined, serial
 from ._math import fused_multiply_add
 from ._scratch import stack_array
-from ._strips import Target, Window, read_strip, scratch_array, strip_bounds, whole
+from ._strips import Target, Window, copy_size, in_lines, read_strip, squares_in, strip_bounds, whole
 from ._tile import VECTOR_BYTES, VECTORS
 from ._vectors import Vectors
 
@@ -32,11 +32,9 @@ SQUARES, SQUARE_BYTES = 128, 256 * 1024  # the most squares of a strip, and byte
 LEAST_SQUARES, LEAST_CHANNELS = 8, 16  # where it pays
 SQUARE_CHANNELS = 64  # of a block of the gradient of filters
 FILTERS = 16  # whose gradients are transformed back together
+# The most bytes of a room but for the copy of the strip: squares transformed, and their products with a panel.
+ROOM_BYTES = SQUARE_BYTES + ELEMENTS * VECTOR_BYTES * (1 + SQUARES * VECTORS + 1)
 
-_squares_array = stack_array(lambda itemsize: (SQUARE_BYTES // itemsize + ELEMENTS * VECTOR_BYTES // itemsize,))
-_products_array = stack_array(
-    lambda itemsize: (ELEMENTS * (SQUARES * VECTORS * VECTOR_BYTES + VECTOR_BYTES) // itemsize,)
-)
 _lines_array = stack_array(lambda itemsize: (9 * VECTORS * VECTOR_BYTES // itemsize,))
 _sums_array, _gradients_array = stack_array((ELEMENTS * FILTERS,)), stack_array((9 * FILTERS,))
 
@@ -202,6 +200,30 @@ def squares_of_strip(channels, like):
 
 
 @serial
+def _transformed_size(squares, channels, like):
+    """Elements of so many squares transformed, of so many channels, and from one of their elements to the next."""
+    # Not a power of two apart, or all parts of a square would want the same place in the cache.
+    step = squares * channels + lanes(like)
+    return in_lines(ELEMENTS * step), step
+
+
+@serial
+def room_of_squares(strips, channels, like):
+    """Elements of the room that a strip of squares needs, of so many channels."""
+    size, _ = _transformed_size(squares_in(strips), channels, like)
+    products, _ = _transformed_size(squares_in(strips), VECTORS * lanes(like), like)
+    return copy_size(strips) + size + products
+
+
+@serial
+def _cut(room, strips, channels, like):
+    """A room in its parts: for the copy of a strip, its squares transformed, and the products with a panel."""
+    start = copy_size(strips)
+    size, _ = _transformed_size(squares_in(strips), channels, like)
+    return room[:start], room[start : start + size], room[start + size :]
+
+
+@serial
 def suits_winograd(window, channels, filters, groups, like):
     """Whether a convolution can be computed so, and faster."""
     steps = window.stride_y * window.stride_x * window.gap_y * window.gap_x
@@ -250,34 +272,33 @@ def pack_transformed_filters(w, exchanged, packed, start, stop):
 
 
 @serial
-def winograd_strip(source, packed, bias, out, target, floor, squares, window, strips, tables, number):
+def winograd_strip(source, packed, bias, out, target, floor, squares, window, strips, tables, number, room):
     """As `correlate_strip`, for a strip of `squares`, with filters packed transformed; whether all results are finite.
 
-    `tables` are the places and targets of squares, window and strips those of squares.
+    `tables` are the places and targets of squares, window and strips those of squares; `room` is for a strip.
     """
     channels = source.shape[3]
     picture, row, column, count, rows, columns = strip_bounds(strips, number, squares)
-    scratch, v, m = scratch_array(out), _squares_array(out), _products_array(out)
-    a = read_strip(source, 0, channels, window, strips, picture, row, column, count, scratch)
+    copy, v, m = _cut(room, strips, channels, out)
+    a = read_strip(source, 0, channels, window, strips, picture, row, column, count, copy)
     out = out[picture * squares.picture + row * squares.row + column * squares.pixel :]
     size = count * rows * columns
-    # Not a power of two apart, or all parts of a square would want the same place in the cache.
-    step = size * channels + lanes(out)
+    _, step = _transformed_size(size, channels, out)
     for t in range(size):
         transform_input(a, tables[0, t], strips.row, strips.pixel, channels, v, t * channels, step)
     finite, floor, lowest = True, out.dtype.type(floor), out.dtype.type(-np.inf)
     j = 0
     while j < target.filters:
         vectors = _strip_vectors(target.filters - j, packed)
-        room = vectors * lanes(packed)
-        width = min(room, target.filters - j)
-        m_step = size * room + lanes(out)
-        panel_size = channels * room
+        across = vectors * lanes(packed)
+        width = min(across, target.filters - j)
+        _, m_step = _transformed_size(size, across, out)
+        panel_size = channels * across
         for element in range(ELEMENTS):
-            panel = packed[j * ELEMENTS * channels + element * panel_size :][:panel_size].reshape(channels, room)
+            panel = packed[j * ELEMENTS * channels + element * panel_size :][:panel_size].reshape(channels, across)
             these = v[element * step :][: size * channels].reshape(size, channels)
-            products = m[element * m_step :][: size * room].reshape(size, room)
-            _tiles(these, panel, vectors, bias[:0], False, products, 0, room, lowest)
+            products = m[element * m_step :][: size * across].reshape(size, across)
+            _tiles(these, panel, vectors, bias[:0], False, products, 0, across, lowest)
         its_bias, its_out = bias[j:], out[j:]
         t = 0
         for _ in range(count):
@@ -287,7 +308,7 @@ def winograd_strip(source, packed, bias, out, target, floor, squares, window, st
                     place = tables[1, t]
                     finite &= transform_output(
                         m,
-                        t * room,
+                        t * across,
                         m_step,
                         its_bias,
                         width,
@@ -300,38 +321,38 @@ def winograd_strip(source, packed, bias, out, target, floor, squares, window, st
                         floor,
                     )
                     t += 1
-        j += room
+        j += across
     return finite
 
 
 @serial
-def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk, chunks, block):
+def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk, chunks, block, room):
     """As `gradient_of_filters`, for a block of channels, of the filters transformed: sums are (16, C, F), flat.
 
-    `tables` are the places and targets of squares, window and strips those of squares.
+    `tables` are the places and targets of squares, window and strips those of squares; `room` is for a strip.
     """
     target, channels = whole(dout), source.shape[3]
     first = block * SQUARE_CHANNELS
     depth = min(SQUARE_CHANNELS, channels - first)
-    scratch, v, z = scratch_array(dout), _squares_array(dout), _products_array(dout)
+    copy, v, z = _cut(room, strips, min(SQUARE_CHANNELS, channels), dout)
     flat, no_bias, lowest = dout.reshape(dout.size), sums[:0], dout.dtype.type(-np.inf)
     count = strips.deep * strips.down * strips.across
     begin, end = count * chunk // chunks, count * (chunk + 1) // chunks
     row_step, pixel_step = target.row, target.pixel
     for number in range(begin, end):
         picture, row, column, pictures, rows, columns = strip_bounds(strips, number, squares)
-        a = read_strip(source, first, depth, window, strips, picture, row, column, pictures, scratch)
+        a = read_strip(source, first, depth, window, strips, picture, row, column, pictures, copy)
         part_of_dout = flat[picture * squares.picture + row * squares.row + column * squares.pixel :]
         size, onward = pictures * rows * columns, number > begin
-        step = size * depth + lanes(dout)
+        _, step = _transformed_size(size, depth, dout)
         for t in range(size):
             transform_input(a, tables[0, t], strips.row, strips.pixel, depth, v, t * depth, step)
         j = 0
         while j < target.filters:
             vectors = _strip_vectors(target.filters - j, dout)
-            room = vectors * lanes(dout)
-            width = min(room, target.filters - j)
-            z_step = size * room + lanes(dout)
+            across = vectors * lanes(dout)
+            width = min(across, target.filters - j)
+            _, z_step = _transformed_size(size, across, dout)
             its_dout = part_of_dout[j:]
             t = 0
             for _ in range(pictures):
@@ -339,11 +360,11 @@ def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk
                     for x in range(2 * column, 2 * (column + columns), 2):
                         below, right, place = y + 1 < target.height, x + 1 < target.width, tables[1, t]
                         transform_result_gradient(
-                            its_dout, place, row_step, pixel_step, below, right, width, z, t * room, z_step
+                            its_dout, place, row_step, pixel_step, below, right, width, z, t * across, z_step
                         )
                         t += 1
             for element in range(ELEMENTS):
-                panel = z[element * z_step :][: size * room].reshape(size, room)
+                panel = z[element * z_step :][: size * across].reshape(size, across)
                 these = v[element * step :][: size * depth].reshape(size, depth).T
                 its_sums = sums[(element * channels + first) * target.filters :][: depth * target.filters]
                 _tiles(
@@ -361,7 +382,7 @@ def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk
                 new = sums[ELEMENTS * channels * target.filters + j :]
                 total = new[target.filters :][:width]
                 sum_here = new[:width] if onward else total
-                pixel_sums(z[5 * z_step :][: size * room].reshape(size, room)[:, :width], sum_here)
+                pixel_sums(z[5 * z_step :][: size * across].reshape(size, across)[:, :width], sum_here)
                 if onward:
                     for f in range(width):
                         total[f] += sum_here[f]

@@ -4,7 +4,7 @@ N pictures of H x W pixels with C channels, F filters of HH x WW taps in G group
 w (F, C/G, HH, WW). Forward is parallel over strips of the pictures, each of which is written by one thread; so is the
 input gradient, a convolution of dout with the filters turned round. The gradient of the filters is parallel over blocks
 of channels and, where it is small, over parts of the pictures, which are as many for any number of threads and are
-added up in order.
+added up in order. The workspace holds the packed filters or those parts, and behind them a room for each thread.
 """
 
 import math
@@ -29,9 +29,20 @@ from ._correlate import (
 )
 from ._gemm import MULTIPLY_ADD_NS
 from ._jit import inlined, serial
-from ._parallel import kernel
+from ._parallel import kernel, workers
 from ._scratch import stack_array
-from ._strips import Target, Window, beyond_stack, cut_into_strips, fill_tables, turns_of, whole
+from ._strips import (
+    Target,
+    Window,
+    copy_size,
+    cut_into_strips,
+    fill_tables,
+    from_line,
+    in_lines,
+    parts_of,
+    turns_of,
+    whole,
+)
 from ._tile import VECTORS
 from ._winograd import (
     ELEMENTS,
@@ -39,6 +50,7 @@ from ._winograd import (
     SQUARE_CHANNELS,
     pack_transformed_filters,
     put_transformed_gradients,
+    room_of_squares,
     squares_of,
     squares_of_strip,
     suits_winograd,
@@ -76,12 +88,15 @@ def _phase(phase, taps, stride, pad, dilation):
     return first, every, count, gap, (phase + pad - first * dilation) // stride - max(0, count - 1) * gap
 
 
+@serial
+def _its_tasks(count, turn, turns):
+    """The numbers of one turn's tasks."""
+    return range(count * turn // turns, count * (turn + 1) // turns)
+
+
 @inlined
 def _correlate_directly(source, w, bias, out, target, floor, groups, window, turned, workspace):
-    """``out = max(bias + Σ source w, floor)``; `turned`: w is (C, F) in groups, as the input gradient has it.
-
-    The workspace holds the packed filters, and a strip where it is too large for the stack.
-    """
+    """``out = max(bias + Σ source w, floor)``; `turned`: w is (C, F) in groups, as the input gradient has it."""
     strips = cut_into_strips(source, source.shape[3], target, window, PIXELS)
     channels, filters = source.shape[3] // groups, target.filters // groups
     by_lane = is_by_lane(channels, filters, groups)
@@ -90,7 +105,7 @@ def _correlate_directly(source, w, bias, out, target, floor, groups, window, tur
     tables = pixel_tables(out)
     fill_tables(window, strips, target, tables[0], tables[1])
     size = packed_size(filters, window.taps_y * window.taps_x * channels, out)
-    packed, spare = workspace[: groups * size], workspace[groups * size :]
+    packed, rooms, room_size = workspace[: groups * size], workspace[in_lines(groups * size) :], copy_size(strips)
     blocks = (channels + TOGETHER - 1) // TOGETHER
     for number in prange(groups * blocks):
         task = np.int64(number)  # in parallel `prange` counts in unsigned numbers: pieces would be compiled for both
@@ -100,11 +115,13 @@ def _correlate_directly(source, w, bias, out, target, floor, groups, window, tur
         rows = channels if exchanged else filters
         pack_filters(w[group * rows : (group + 1) * rows], exchanged, packed[group * size :], start, stop, most)
     count = strips.deep * strips.down * strips.across
-    turns = turns_of(count, strips, out)
-    for turn in prange(turns):
-        for number in range(turn, count, turns):
+    turns = turns_of(count, workers(), rooms, room_size)
+    for number in prange(turns):
+        turn = np.int64(number)
+        room = rooms[turn * room_size : (turn + 1) * room_size]
+        for strip in _its_tasks(count, turn, turns):
             correlate_strip(
-                source, packed, bias, out, target, floor, groups, window, strips, tables, number, by_lane, spare
+                source, packed, bias, out, target, floor, groups, window, strips, tables, strip, by_lane, room
             )
 
 
@@ -122,11 +139,17 @@ def _correlate(source, w, bias, out, target, floor, groups, window, turned, work
             start = np.int64(block) * TOGETHER
             pack_transformed_filters(w, turned, workspace, start, min(start + TOGETHER, channels))
         infinite[0] = False
-        for number in prange(strips.deep * strips.down * strips.across):
-            if not winograd_strip(
-                source, workspace, bias, out, target, floor, squares, square_window, strips, tables, np.int64(number)
-            ):
-                infinite[0] = True
+        rooms = workspace[packed_size(target.filters, ELEMENTS * channels, out) :]
+        room_size, count = room_of_squares(strips, channels, out), strips.deep * strips.down * strips.across
+        turns = turns_of(count, workers(), rooms, room_size)
+        for number in prange(turns):
+            turn = np.int64(number)
+            room = rooms[turn * room_size : (turn + 1) * room_size]
+            for strip in _its_tasks(count, turn, turns):
+                if not winograd_strip(
+                    source, workspace, bias, out, target, floor, squares, square_window, strips, tables, strip, room
+                ):
+                    infinite[0] = True
     if infinite[0]:
         _correlate_directly(source, w, bias, out, target, floor, groups, window, turned, workspace)
 
@@ -146,15 +169,16 @@ def _gradients_directly(dout, x, window, groups, workspace, dw, db):
     parts, together = (1, x.shape[3]) if by_lane else (groups, channels)
     strips = cut_into_strips(x, min(together, CHANNELS), whole(dout), window, GRADIENT_PIXELS)
     size = dw.size + 2 * filters
-    number_of_strips = strips.deep * strips.down * strips.across
-    chunks = min(number_of_strips, (workspace.size - beyond_stack(strips, dw)) // size)
-    sums, spare = workspace[: chunks * size].reshape(chunks, size), workspace[chunks * size :]
-    blocks = blocks_of_gradient(window, parts, together, by_lane)
-    turns = turns_of(chunks * blocks, strips, dw)
-    for turn in prange(turns):
-        for task in range(turn, chunks * blocks, turns):
+    chunks = parts_of(size, strips.deep * strips.down * strips.across)
+    sums, rooms = workspace[: chunks * size].reshape(chunks, size), workspace[in_lines(chunks * size) :]
+    blocks, room_size = blocks_of_gradient(window, parts, together, by_lane), copy_size(strips)
+    turns = turns_of(chunks * blocks, workers(), rooms, room_size)
+    for number in prange(turns):
+        turn = np.int64(number)
+        room = rooms[turn * room_size : (turn + 1) * room_size]
+        for task in _its_tasks(chunks * blocks, turn, turns):
             chunk, block = task // blocks, task % blocks
-            gradient_of_filters(dout, x, window, strips, parts, sums[chunk], chunk, chunks, block, by_lane, spare)
+            gradient_of_filters(dout, x, window, strips, parts, sums[chunk], chunk, chunks, block, by_lane, room)
     _add_up(sums)
     for part in prange((filters + TOGETHER - 1) // TOGETHER):
         start = np.int64(part) * TOGETHER
@@ -173,12 +197,18 @@ def _gradients(dout, x, window, groups, workspace, dw, db):
         tables = pixel_tables(dw)
         fill_tables(square_window, strips, squares, tables[0], tables[1])
         size = ELEMENTS * channels * filters + 2 * filters
-        chunks = min(strips.deep * strips.down * strips.across, workspace.size // size)
-        sums = workspace[: chunks * size].reshape(chunks, size)
-        blocks = -(-channels // together)
-        for number in prange(chunks * blocks):
-            chunk, block = divmod(np.int64(number), blocks)
-            winograd_gradient(dout, x, squares, square_window, strips, tables, sums[chunk], chunk, chunks, block)
+        chunks = parts_of(size, strips.deep * strips.down * strips.across)
+        sums, rooms = workspace[: chunks * size].reshape(chunks, size), workspace[in_lines(chunks * size) :]
+        blocks, room_size = -(-channels // together), room_of_squares(strips, together, dw)
+        turns = turns_of(chunks * blocks, workers(), rooms, room_size)
+        for number in prange(turns):
+            turn = np.int64(number)
+            room = rooms[turn * room_size : (turn + 1) * room_size]
+            for task in _its_tasks(chunks * blocks, turn, turns):
+                chunk, block = task // blocks, task % blocks
+                winograd_gradient(
+                    dout, x, squares, square_window, strips, tables, sums[chunk], chunk, chunks, block, room
+                )
         infinite[0] = False
         _add_up(sums)
         for part in prange((filters + FILTERS - 1) // FILTERS):
@@ -192,18 +222,19 @@ def _gradients(dout, x, window, groups, workspace, dw, db):
 @kernel(lambda x, w, b, stride, pad, dilation, groups, workspace, out: _nanoseconds(out, w))
 def conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     window = _forward_window(w, stride, pad, dilation)
-    _correlate(x, w, b, out.reshape(out.size), whole(out), -np.inf, groups, window, False, workspace)
+    _correlate(x, w, b, out.reshape(out.size), whole(out), -np.inf, groups, window, False, from_line(workspace))
 
 
 @kernel(lambda x, w, b, stride, pad, dilation, groups, workspace, out: _nanoseconds(out, w))
 def conv_relu_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     window = _forward_window(w, stride, pad, dilation)
-    _correlate(x, w, b, out.reshape(out.size), whole(out), 0.0, groups, window, False, workspace)
+    _correlate(x, w, b, out.reshape(out.size), whole(out), 0.0, groups, window, False, from_line(workspace))
 
 
 @kernel(lambda dout, x, w, *rest: _nanoseconds(dout, w) * (2 if len(rest[-3]) else 1))
 def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
-    _gradients(dout, x, _forward_window(w, stride, pad, dilation), groups, workspace, dw, db)
+    room = from_line(workspace)
+    _gradients(dout, x, _forward_window(w, stride, pad, dilation), groups, room, dw, db)
     if len(dx):
         n, height, width, depth = dx.shape
         flat = dx.reshape(dx.size)
@@ -217,4 +248,4 @@ def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, 
                 target = Target(n, high, wide, depth, steps[0], steps[1], steps[2])
                 turned = w[:, :, r::every_y, s::every_x][:, :, ::-1, ::-1]
                 begin = flat[(y * width + z) * depth :]
-                _correlate(dout, turned, db[:0], begin, target, -np.inf, groups, phase_window, True, workspace)
+                _correlate(dout, turned, db[:0], begin, target, -np.inf, groups, phase_window, True, room)
