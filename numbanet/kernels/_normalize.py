@@ -1,8 +1,12 @@
 """What normalisations are built from: passes over columns, and the sums of pieces of the rows.
 
 The sums of a piece are taken by one thread; those of all pieces are added up in order.
+
+Numbers far from zero are summed by how far they are from the first, the *shift*. So what is the same everywhere is its
+own mean exactly, and centred it is 0, whatever its size and number.
 """
 
+import numpy as np
 from llvmlite import ir
 
 from ._columns import column_pass
@@ -12,9 +16,10 @@ from ._scratch import stack_array
 from ._sums import lane_sums
 
 FORWARD_NS, BACKWARD_NS = 0.18, 0.22  # nanoseconds an element takes on one core
-PIECES, ROOM, LEAST = 16, 2**15, 2**15  # the most pieces of rows; elements of their sums, and the least of a piece
+PIECES, ROOM_BYTES, LEAST = 16, 2**17, 2**15  # the most pieces of rows; room for their sums; elements of the least
+LOOKED_AT, FAR = 4, 4  # numbers; how many times as far from zero as from each other they are for a shift to serve
 
-piece_sums = stack_array((ROOM,))
+piece_sums = stack_array(lambda itemsize: (ROOM_BYTES // itemsize,))
 
 # What happens to one vector of columns in one row, and to one vector of a row.
 
@@ -28,18 +33,21 @@ def _x_hat(emit, x, mean, inv_std):
 
 
 def _moments(emit, sums, reads, rows, columns, numbers):
-    """Σ x and Σ (x - mean)², with the mean of the rows so far, to which come as many as there are `reads`.
+    """Σ (x - shift) and Σ (x - mean)² of the rows so far, to which come as many as there are `reads`.
 
     Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
     """
-    builder, (total, squares), (inv_before, inv_count, weight) = emit.builder, sums, numbers
+    builder, (total, squares), (shift,), (inv_before, inv_count, weight) = emit.builder, sums, columns, numbers
     fresh = _added(builder, reads)
     mean = builder.fmul(fresh, inv_count)
-    centred = [builder.fsub(x, mean) for x in reads]  # of one that is infinite NaN
-    for x in centred:
-        squares = _fma(emit, x, x, squares)
-    apart = builder.fsub(mean, builder.fmul(total, inv_before))
-    return [builder.fadd(total, fresh), _fma(emit, builder.fmul(apart, weight), apart, squares)], []
+    first, *others = (builder.fsub(x, mean) for x in reads)  # of one that is infinite NaN
+    more = builder.fmul(first, first)  # in a sum of its own, so that few are added to the large one
+    for x in others:
+        more = _fma(emit, x, x, more)
+    shifted = _fma(emit, emit.spread(ir.Constant(emit.element, -len(reads))), shift, fresh)
+    apart = builder.fsub(builder.fmul(shifted, inv_count), builder.fmul(total, inv_before))
+    more = _fma(emit, builder.fmul(apart, weight), apart, more)
+    return [builder.fadd(total, shifted), builder.fadd(squares, more)], []
 
 
 def _added(builder, vectors):
@@ -101,7 +109,11 @@ def _gradient_sums(emit, sums, gamma, dout, x, mean):
     return [emit.builder.fadd(sums[0], g), _fma(emit, g, emit.builder.fsub(x, mean), sums[1])]
 
 
-column_moments = column_pass(_moments, reads=1, sums=2, together=8, by_step=_moment_weights)
+def _shifted_sum(emit, sums, a, shift):
+    return [emit.builder.fadd(sums[0], emit.builder.fsub(a, shift))]
+
+
+column_moments = column_pass(_moments, reads=1, columns=1, sums=2, together=8, by_step=_moment_weights)
 scale_and_shift_columns = column_pass(_scale_and_shift, reads=1, columns=4, writes=1)
 scale_and_shift_rows = column_pass(_scale_and_shift, reads=1, rows=2, columns=2, writes=1)
 batchnorm_parameter_gradients = column_pass(_parameter_gradients, reads=2, columns=2, sums=2)
@@ -109,14 +121,52 @@ batchnorm_input_gradient = column_pass(_batchnorm_input_gradient, reads=2, colum
 layernorm_gradients = column_pass(_layernorm_gradients, reads=2, rows=4, columns=1, sums=2, writes=1, add=True)
 groupnorm_input_gradient = column_pass(_layernorm_input_gradient, reads=2, columns=5, writes=1)
 layernorm_gradient_sums = lane_sums(2, _gradient_sums)
+shifted_sum = lane_sums(1, _shifted_sum)  # (a, shift): Σ (a - shift)
+
+
+@serial
+def most_pieces(features, like):
+    """As many as there is room for the two sums of."""
+    return max(ROOM_BYTES // (2 * features * like.itemsize), 1)
 
 
 @serial
 def piece_size(x):
-    """Rows of a piece: at least LEAST elements, and no more pieces than there is ROOM for the sums of."""
+    """Rows of a piece: at least LEAST elements."""
     n, d = x.shape
-    pieces = max(min(PIECES, ROOM // (2 * d), n * d // LEAST), 1)
+    pieces = max(min(PIECES, most_pieces(d, x), n * d // LEAST), 1)
     return (n + pieces - 1) // pieces
+
+
+@serial
+def shift_of(first, spread, like):
+    """The shift of numbers of which `first` is one, and others that were looked at are up to `spread` from it.
+
+    0 where they are near 0, of whose sums the first would take more digits than it gives, and where one is infinite.
+    """
+    size, real = abs(first), like.dtype.type
+    return first if size > real(FAR) * spread and size < real(np.inf) else real(0)
+
+
+@serial
+def column_shifts(x, spread, shift):
+    """The shift of each column; `spread` is as long, and holds anything."""
+    for j in range(shift.size):
+        spread[j] = 0
+    for i in range(1, min(LOOKED_AT, len(x))):
+        for j in range(shift.size):
+            spread[j] = max(spread[j], abs(x[i, j] - x[0, j]))
+    for j in range(shift.size):
+        shift[j] = shift_of(x[0, j], spread[j], x)
+
+
+@serial
+def row_shift(row):
+    """The shift of one row."""
+    spread = row.dtype.type(0)
+    for j in range(1, min(LOOKED_AT, row.size)):
+        spread = max(spread, abs(row[j] - row[0]))
+    return shift_of(row[0], spread, row)
 
 
 @serial
@@ -146,7 +196,7 @@ def add_sums(pieces, first, second, others):
 
 @serial
 def join_moments(total, squares, before, more_total, more_squares, count):
-    """The moments of `before` and of `count` more rows together, into those of the first."""
+    """The moments of `before` and of `count` more rows together, into those of the first; of one shift."""
     real = total.dtype.type
     inv_before, inv_count = real(1) / real(before), real(1) / real(count)
     weight = real(before) * real(count) / real(before + count)

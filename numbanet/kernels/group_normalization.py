@@ -14,15 +14,17 @@ from ._jit import serial
 from ._normalize import (
     BACKWARD_NS,
     FORWARD_NS,
-    ROOM,
+    LOOKED_AT,
     add,
     add_sums,
     batchnorm_parameter_gradients,
     column_moments,
     groupnorm_input_gradient,
     join_moments,
+    most_pieces,
     piece_sums,
     scale_and_shift_columns,
+    shift_of,
     sums_of,
 )
 from ._parallel import kernel
@@ -58,11 +60,29 @@ def _add_by_group(values, weights, sums):
 
 
 @serial
-def _group_moments(x, total, squares):
-    """Σ x and Σ (x - mean)² of the groups that some channels of one picture are."""
+def _group_shifts(x, shift):
+    """The shifts of the groups that some channels of one picture are; see `shift_of`."""
+    size = x.shape[1] // shift.size
+    for g in range(shift.size):
+        first, spread = x[0, g * size], x.dtype.type(0)
+        for c in range(g * size + 1, g * size + min(LOOKED_AT, size)):
+            spread = max(spread, abs(x[0, c] - first))
+        for pixel in range(1, min(LOOKED_AT, len(x))):
+            spread = max(spread, abs(x[pixel, g * size] - first))
+        shift[g] = shift_of(first, spread, x)
+
+
+@serial
+def _group_moments(x, shift, total, squares):
+    """Σ (x - shift) and Σ (x - mean)² of the groups that some channels of one picture are."""
     real, width = x.dtype.type, x.shape[1]
-    of_channel, squares_of_channel = channel_array(x)[:width], channel_array(x)[:width]
-    column_moments(x, of_channel, squares_of_channel)
+    of_channel, squares_of_channel, shift_of_channel = (
+        channel_array(x)[:width],
+        channel_array(x)[:width],
+        channel_array(x)[:width],
+    )
+    _by_channel(shift, shift_of_channel)
+    column_moments(x, shift_of_channel, of_channel, squares_of_channel)
     size, pixels = width // total.size, real(len(x))
     inv_pixels, inv_count = real(1) / pixels, real(1) / real(len(x) * size)
     for g in range(total.size):
@@ -79,17 +99,19 @@ def _normalize_groups(x, gamma, beta, eps, mean, inv_std, out):
     """Some groups of one picture."""
     real, pixels, channels = x.dtype.type, len(x), x.shape[1]
     total, squares = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
+    shift = channel_array(x)[: mean.size]
+    _group_shifts(x[:, : min(CHANNELS, channels)], shift)
     for first in range(0, channels, CHANNELS):
         part = x[:, first : min(first + CHANNELS, channels)]
         if first == 0:
-            _group_moments(part, mean, inv_std)
+            _group_moments(part, shift, mean, inv_std)
         else:
-            _group_moments(part, total, squares)
+            _group_moments(part, shift, total, squares)
             join_moments(mean, inv_std, pixels * first, total, squares, part.size)
-    inv_count = real(1) / real(pixels * channels // mean.size)
+    count = real(pixels * channels // mean.size)
     for g in range(mean.size):
-        mean[g] *= inv_count
-        inv_std[g] = real(1) / math.sqrt(inv_std[g] * inv_count + real(eps))
+        mean[g] = shift[g] + mean[g] / count
+        inv_std[g] = real(1) / math.sqrt(inv_std[g] / count + real(eps))
     for first in range(0, channels, CHANNELS):
         columns = slice(first, min(first + CHANNELS, channels))
         width = columns.stop - first
@@ -165,7 +187,7 @@ def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
 @kernel(BACKWARD_NS)
 def groupnorm_backward(dout, x, gamma, mean, inv_std, groups, dx, dgamma, dbeta):
     n = len(x)
-    pieces = max(min(n, BLOCKS, ROOM // (2 * gamma.size)), 1)
+    pieces = min(n, BLOCKS, most_pieces(gamma.size, x))
     size = (n + pieces - 1) // pieces
     pieces = (n + size - 1) // size
     sums = piece_sums(x)

@@ -17,18 +17,21 @@ from ._normalize import (
     batchnorm_input_gradient,
     batchnorm_parameter_gradients,
     column_moments,
+    column_shifts,
     join_moments,
     layernorm_gradient_sums,
     layernorm_gradients,
     piece_size,
     piece_sums,
+    row_shift,
     scale_and_shift_columns,
     scale_and_shift_rows,
+    shifted_sum,
     sums_of,
 )
 from ._parallel import kernel, workers
 from ._scratch import stack_array
-from ._sums import centred_dot, fill, lane_sum
+from ._sums import centred_dot, fill
 
 ROWS = 4  # of a layer normalisation that stay in the L1 cache until all gradients have been taken from them
 
@@ -36,15 +39,19 @@ row_array = stack_array((ROWS,))
 
 
 @serial
-def _update_statistics(n, eps, momentum, running_mean, running_var, mean, inv_std):
-    """From the sum, which comes in `mean`, and that of squares in `inv_std`."""
+def _update_statistics(n, eps, momentum, shift, running_mean, running_var, mean, inv_std):
+    """From the sum about `shift`, which comes in `mean`, and that of squares in `inv_std`."""
     real = mean.dtype.type
     keep, fresh = real(momentum), real(1) - real(momentum)
-    inv_n = real(1) / real(n)
     for j in range(mean.size):
-        mean[j] *= inv_n
-        var = inv_std[j] * inv_n
-        running_mean[j] = keep * running_mean[j] + fresh * mean[j]
+        mean[j] = shift[j] + mean[j] / real(n)
+        var = inv_std[j] / real(n)
+        before = running_mean[j]
+        average = keep * before + fresh * mean[j]
+        # Where rounding keeps it from coming nearer, it takes the batch's own: what is always the same gets there.
+        nearer = abs(average - mean[j]) < abs(before - mean[j])
+        held = (not nearer) & (fresh > real(0)) & (abs(before) < real(np.inf))
+        running_mean[j] = mean[j] if held else average
         running_var[j] = keep * running_var[j] + fresh * var
         inv_std[j] = real(1) / math.sqrt(var + real(eps))
 
@@ -63,17 +70,18 @@ def _last_first(pieces, block, blocks):
 def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, mean, inv_std, out):
     n, size = len(x), piece_size(x)
     pieces = (n + size - 1) // size
-    sums = piece_sums(x)
+    sums, shift = piece_sums(x), out[0]  # which is not written before the shift has done its work
+    column_shifts(x, mean, shift)
     blocks = workers()
     for block in prange(blocks):
         for piece in _last_first(pieces, np.int64(block), blocks):
             rows = slice(piece * size, min(piece * size + size, n))
-            column_moments(x[rows], *sums_of(piece, mean, inv_std, sums))
+            column_moments(x[rows], shift, *sums_of(piece, mean, inv_std, sums))
     for piece in range(1, pieces):
         before = piece * size
         total, squares = sums_of(piece, mean, inv_std, sums)
         join_moments(mean, inv_std, before, total, squares, min(size, n - before))
-    _update_statistics(n, eps, momentum, running_mean, running_var, mean, inv_std)
+    _update_statistics(n, eps, momentum, shift, running_mean, running_var, mean, inv_std)
     for piece in prange(pieces):
         rows = slice(piece * size, min(piece * size + size, n))
         scale_and_shift_columns(x[rows], gamma, beta, mean, inv_std, out[rows])
@@ -112,7 +120,8 @@ def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
     for block in prange((n + ROWS - 1) // ROWS):
         rows = slice(block * ROWS, min(block * ROWS + ROWS, n))
         for i in range(rows.start, rows.stop):
-            mean[i] = lane_sum(x[i]) / d
+            shift = row_shift(x[i])
+            mean[i] = shift + shifted_sum(x[i], shift) / d
             var = centred_dot(x[i], mean[i], x[i], mean[i]) / d
             inv_std[i] = real(1) / math.sqrt(var + real(eps))
         scale_and_shift_rows(x[rows], mean[rows], inv_std[rows], gamma, beta, out[rows])

@@ -5,6 +5,8 @@ N pictures of P pixels, C channels in G groups. Variances are biased (divided by
 
 import numpy as np
 
+from .normalization import mean_of
+
 
 def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
     """Normalise each picture over its pixels and the channels of a group, then scale and shift by channel:
@@ -27,7 +29,7 @@ def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
     Source: Wu and He, arXiv:1803.08494, section 3.
     """
     grouped = x.reshape(*x.shape[:2], groups, -1)
-    mean[...] = grouped.mean(axis=(1, 3))
+    mean[...] = mean_of(grouped, (1, 3))[:, 0, :, 0]
     centred = grouped - mean[:, None, :, None]
     inv_std[...] = 1 / np.sqrt(np.square(centred).mean(axis=(1, 3)) + np.asarray(eps, x.dtype))
     out[...] = gamma * (centred * inv_std[:, None, :, None]).reshape(x.shape) + beta

@@ -6,6 +6,12 @@ N examples, D features. Variances are biased (divided by the count), epsilon is 
 import numpy as np
 
 
+def mean_of(x, axis):
+    """The mean along an axis or several, which are kept; of equal numbers it is that number, and no rounding."""
+    mean = x.mean(axis=axis, keepdims=True)
+    return mean + np.where(np.isfinite(mean), (x - mean).mean(axis=axis, keepdims=True), 0)
+
+
 def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, mean, inv_std, out):
     """Normalise each feature over the batch, then scale and shift: ``out = gamma (x - mean) / √(var + eps) + beta``.
 
@@ -17,7 +23,7 @@ def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, 
         What the running averages keep: ``running = momentum * running + (1 - momentum) * batch``.
     eps : float
     running_mean, running_var : ndarray, shape (D,)
-        Updated.
+        Updated. A mean that rounding keeps from coming nearer to the batch's takes that.
     mean, inv_std : ndarray, shape (D,)
         Written: the batch's mean and ``1 / √(var + eps)``, for the backward pass.
     out : ndarray, shape (N, D)
@@ -28,12 +34,15 @@ def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, 
     Source: Ioffe and Szegedy, arXiv:1502.03167, algorithm 1; running averages as in CS231n assignment 2. PyTorch's
     ``momentum`` is ``1 - momentum``, and its running variance is the unbiased one.
     """
-    mean[...] = x.mean(axis=0)
+    mean[...] = mean_of(x, 0)[0]
     centred = x - mean
     var = np.square(centred).mean(axis=0)
     inv_std[...] = 1 / np.sqrt(var + np.asarray(eps, x.dtype))
     out[...] = gamma * (centred * inv_std) + beta
-    running_mean[...] = momentum * running_mean + (1 - momentum) * mean
+    average = momentum * running_mean + (1 - momentum) * mean
+    nearer = np.abs(average - mean) < np.abs(running_mean - mean)
+    held = ~nearer & (momentum < 1) & np.isfinite(running_mean)
+    running_mean[...] = np.where(held, mean, average)
     running_var[...] = momentum * running_var + (1 - momentum) * var
 
 
@@ -94,7 +103,7 @@ def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
     -----
     Source: Ba, Kiros and Hinton, arXiv:1607.06450, eq. 3 and 4.
     """
-    mean[...] = x.mean(axis=1)
+    mean[...] = mean_of(x, 1)[:, 0]
     centred = x - mean[:, None]
     inv_std[...] = 1 / np.sqrt(np.square(centred).mean(axis=1) + np.asarray(eps, x.dtype))
     out[...] = gamma * (centred * inv_std[:, None]) + beta
