@@ -4,10 +4,18 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from ._machine import instructions
+
+FMA = """
+declare float @llvm.fma.f32(float, float, float)
+define float @f(float %a, float %b, float %c) {
+  %d = call float @llvm.fma.f32(float %a, float %b, float %c)
+  ret float %d
+}"""
+
 
 def _has_fma(codegen):
-    triple, _, features = codegen.magic_tuple()
-    return "+fma" in features.split(",") or triple.startswith(("aarch64", "arm64"))
+    return "fmaf" not in instructions(FMA, *codegen.magic_tuple())  # C's function, which LLVM calls where it must
 
 
 def fused_multiply_add(context, builder, a, b, c):
