@@ -91,12 +91,8 @@ class Network:
         return into
 
     def restore(self, snapshot):
-        end = self.begin()
-        try:
-            for name, value in snapshot.items():
-                (self.model.params if name in self.model.params else self.model.state)[name] = value
-        finally:
-            end()
+        for name, value in snapshot.items():
+            (self.model.params if name in self.model.params else self.model.state)[name] = value
 
 
 class OtherModel:

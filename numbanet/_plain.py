@@ -16,7 +16,10 @@ def describe(value):
 
         if isinstance(value, np.ndarray):
             return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integers of thousands of digits
+        text = "of too many digits to be written"
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
@@ -46,7 +49,10 @@ def number(name, value, low=-math.inf, high=math.inf, *, include_low=True, inclu
     return value
 
 
-def integer(name, value, low=None, high=None):
+MOST = 2**63 - 1  # that an int64 holds, in which arrays and kernels count
+
+
+def integer(name, value, low=None, high=MOST):
     """`value` as a Python int inside the closed interval."""
     if isinstance(value, bool) or getattr(value, "dtype", None) == "bool":  # NumPy's
         raise TypeError(f"{name}: expected an integer, got {describe(value)}")
@@ -54,8 +60,9 @@ def integer(name, value, low=None, high=None):
         value = operator.index(value)
     except TypeError:
         raise TypeError(f"{name}: expected an integer, got {describe(value)}") from None
+    came = value if abs(value) <= 2 * MOST else describe(value)  # hundreds of digits say nothing
     if low is not None and value < low:
-        raise ValueError(f"{name}: expected an integer of at least {low}, got {value}")
-    if high is not None and value > high:
-        raise ValueError(f"{name}: expected an integer of at most {high}, got {value}")
+        raise ValueError(f"{name}: expected an integer of at least {low}, got {came}")
+    if value > high:
+        raise ValueError(f"{name}: expected an integer of at most {high}, got {came}")
     return value

@@ -103,6 +103,8 @@ POOLING = [
     ((1, 1, 1, 1), (1, 1), (1, 1), (0, 0)),
     ((2, 4, 6, 3), (2, 2), (2, 2), (0, 0)),
     ((3, 5, 7, 1), (2, 2), (2, 2), (0, 0)),  # a row and a column are left over
+    ((2, 5, 6, 5), (2, 2), (2, 2), (0, 0)),  # a row alone, by whole windows
+    ((2, 6, 5, 5), (2, 2), (2, 2), (0, 0)),  # a column alone
     ((1, 7, 8, 16), (3, 3), (2, 2), (1, 1)),
     ((2, 9, 5, 17), (3, 2), (1, 2), (1, 0)),
     ((9, 6, 7, 32), (2, 2), (2, 2), (1, 1)),
@@ -188,39 +190,39 @@ def room(rng, dtype, size):
     return np.empty(workspace([size[axis] for axis in "FKRS"], size["dilation"], size["groups"]), dtype)
 
 
-def conv_forward():
+def conv_forward(shapes):
     arrays = {"x": "NHWC", "w": "FKRS", "b": "F", "out": "NPQF"}
-    return conv(CONVOLUTIONS, "out", **arrays) + conv(CONVOLUTIONS[:3], "out", "no b ", **{**arrays, "b": "0"})
+    return conv(shapes, "out", **arrays) + conv(shapes[:3], "out", "no b ", **{**arrays, "b": "0"})
 
 
-def conv_backward():
+def conv_backward(shapes):
     outputs = "dx dw db"
     arrays = {"dout": "NPQF", "x": "NHWC", "w": "FKRS", "dx": "NHWC", "dw": "FKRS", "db": "F"}
     return (
-        conv(CONVOLUTIONS, outputs, **arrays)
-        + conv(CONVOLUTIONS[:5], outputs, "no dx ", **{**arrays, "dx": "0HWC"})
-        + conv(CONVOLUTIONS[:3], outputs, "no db ", **{**arrays, "db": "0"})
+        conv(shapes, outputs, **arrays)
+        + conv(shapes[:5], outputs, "no dx ", **{**arrays, "dx": "0HWC"})
+        + conv(shapes[:3], outputs, "no db ", **{**arrays, "db": "0"})
     )
 
 
-def normalization_backward(statistics):
+def normalization_backward(shapes, statistics):
     arrays = {"dout": "ND", "x": "ND", "gamma": "D", "mean": statistics, "inv_std": between(0.5, 2, statistics)}
-    return cases(ROWS, "dx dgamma dbeta", terms="ND", **arrays, dx="ND", dgamma="D", dbeta="D")
+    return cases(shapes, "dx dgamma dbeta", terms="ND", **arrays, dx="ND", dgamma="D", dbeta="D")
 
 
-def groupnorm_backward():
+def groupnorm_backward(shapes):
     arrays = {"dout": "NPC", "x": "NPC", "gamma": "C", "mean": "NG", "inv_std": between(0.5, 2, "NG"), "groups": groups}
-    return cases(GROUPED, "dx dgamma dbeta", terms="NPC", **arrays, dx="NPC", dgamma="C", dbeta="C")
+    return cases(shapes, "dx dgamma dbeta", terms="NPC", **arrays, dx="NPC", dgamma="C", dbeta="C")
 
 
 def groups(rng, dtype, size):
     return size["G"]
 
 
-def pooling(outputs, note="", **makers):
-    """Cases over POOLING; I and J are the rows and columns of windows, K the elements of one."""
+def pooling(shapes, outputs, note="", **makers):
+    """Cases over sizes as in POOLING; I and J are the rows and columns of windows, K the elements of one."""
     found = []
-    for shape, window, stride, pad in POOLING:
+    for shape, window, stride, pad in shapes:
         n, h, w, c = shape
         i, j = ((size + 2 * p - k) // s + 1 for size, k, s, p in zip((h, w), window, stride, pad, strict=True))
         size = dict(zip("NHWCIJK", (n, h, w, c, i, j, window[0] * window[1]), strict=True))
@@ -246,104 +248,124 @@ def rounded(axes):
     return lambda rng, dtype, size: np.round(2 * rng.standard_normal([size[axis] for axis in axes]).astype(dtype)) / 2
 
 
-def rmsprop(inside):
+def rmsprop(shapes, inside):
     scalars = {"learning_rate": 0.05, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": inside}
-    return cases(FLAT, "", "w s", note=f"inside={inside} ", w="P", dw="P", s=SECOND_MOMENT, **scalars)
+    return cases(shapes, "", "w s", note=f"inside={inside} ", w="P", dw="P", s=SECOND_MOMENT, **scalars)
 
 
-def augment(padding, flip):
+def augment(shapes, padding, flip):
     arguments = {"x": "MCHW", "rows": rows, "key": key, "padding": padding, "flip": flip, "out": "NCHW"}
-    return cases(PICTURES, "out", note=f"padding={padding} flip={flip} ", **arguments)
+    return cases(shapes, "out", note=f"padding={padding} flip={flip} ", **arguments)
 
 
-def adam(inside, weight_decay, step):
+def adam(shapes, inside, weight_decay, step):
     arrays = {"w": "P", "dw": "P", "m": "P", "v": SECOND_MOMENT}
     scalars = {"learning_rate": 0.05, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": weight_decay}
     note = f"inside={inside} step={step} "
-    return cases(FLAT, "", "w m v", note=note, **arrays, **scalars, step=step, epsilon_inside_root=inside)
+    return cases(shapes, "", "w m v", note=note, **arrays, **scalars, step=step, epsilon_inside_root=inside)
 
 
-CASES = {
-    "relu_forward": cases(FLAT, "out", x="P", out="P"),
-    "relu_backward": cases(FLAT, "dx", dout="P", x="P", dx="P"),
-    "leaky_relu_forward": cases(FLAT, "out", x="P", negative_slope=0.1, out="P"),
-    "leaky_relu_backward": cases(FLAT, "dx", dout="P", x="P", negative_slope=0.1, dx="P"),
-    "elu_forward": cases(FLAT, "out", x="P", alpha=1.3, out="P"),
-    "elu_backward": cases(FLAT, "dx", dout="P", out="P", alpha=1.3, dx="P"),
-    "sigmoid_forward": cases(FLAT, "out", x="P", out="P"),
-    "sigmoid_backward": cases(FLAT, "dx", dout="P", out="P", dx="P"),
-    "tanh_forward": cases(FLAT, "out", x="P", out="P"),
-    "tanh_backward": cases(FLAT, "dx", dout="P", out="P", dx="P"),
-    "gelu_forward": cases(FLAT, "out", x="P", out="P"),
-    "gelu_backward": cases(FLAT, "dx", dout="P", x="P", dx="P"),
-    "gelu_tanh_forward": cases(FLAT, "out", x="P", out="P"),
-    "gelu_tanh_backward": cases(FLAT, "dx", dout="P", x="P", dx="P"),
-    "silu_forward": cases(FLAT, "out", x="P", out="P"),
-    "silu_backward": cases(FLAT, "dx", dout="P", x="P", dx="P"),
-    "affine_forward": cases(AFFINE, "out", terms="D", x="ND", w="DM", b="M", out="NM"),
-    "affine_backward": affine_backward(AFFINE, "ND") + affine_backward(AFFINE[1:6], "0D", "no dx "),
-    "affine_relu_forward": cases(AFFINE, "out", terms="D", x="ND", w="DM", b="M", out="NM"),
-    "affine_relu_backward": affine_relu_backward(AFFINE, "ND") + affine_relu_backward(AFFINE[1:6], "0D", "no dx "),
-    "augment": augment(0, True) + augment(2, False) + augment(4, True) + augment(20, True),
-    "conv_forward": conv_forward(),
-    "conv_relu_forward": conv_forward(),
-    "conv_backward": conv_backward(),
-    "dropout_forward": cases(FLAT, "out", x="P", key=key, keep_ratio=0.7, out="P"),
-    "dropout_backward": cases(FLAT, "dx", dout="P", key=key, keep_ratio=0.7, dx="P"),
-    "softmax_forward": cases(SCORES, "out", terms="C", scores="NC", out="NC"),
-    "softmax_loss": cases(SCORES, "dscores", terms="C", scores="NC", y=labels, dscores="NC"),
-    "svm_loss": cases(SCORES, "dscores", terms="C", scores="NC", y=labels, dscores="NC"),
-    "squared_error_loss": cases(TARGETS, "dpred", pred="NM", target="NM", dpred="NM"),
-    "binary_cross_entropy_loss": cases(TARGETS, "dlogits", logits="NM", target=between(0, 1, "NM"), dlogits="NM"),
-    "l2_penalty": cases(FLAT, "", "dw", w="P", reg=0.3, dw="P"),
-    "batchnorm_forward": cases(
-        ROWS,
-        "mean inv_std out",
-        "running_mean running_var",
-        terms="N",
-        **{"x": "ND", "gamma": "D", "beta": "D", "momentum": 0.9, "eps": 1e-5},
-        **{"running_mean": "D", "running_var": between(0.5, 2, "D"), "mean": "D", "inv_std": "D", "out": "ND"},
-    ),
-    "batchnorm_inference": cases(
-        ROWS,
-        "out",
-        **{"x": "ND", "gamma": "D", "beta": "D"},
-        **{"running_mean": "D", "running_var": between(0.5, 2, "D"), "eps": 1e-5, "out": "ND"},
-    ),
-    "batchnorm_backward": normalization_backward("D"),
-    "layernorm_forward": cases(
-        ROWS,
-        "mean inv_std out",
-        terms="D",
-        **{"x": "ND", "gamma": "D", "beta": "D", "eps": 1e-5, "mean": "N", "inv_std": "N", "out": "ND"},
-    ),
-    "layernorm_backward": normalization_backward("N"),
-    "groupnorm_forward": cases(
-        GROUPED,
-        "mean inv_std out",
-        terms="PC",
-        **{"x": "NPC", "gamma": "C", "beta": "C", "groups": groups, "eps": 1e-5},
-        **{"mean": "NG", "inv_std": "NG", "out": "NPC"},
-    ),
-    "groupnorm_backward": groupnorm_backward(),
-    "max_pool_forward": [
-        *pooling("out where", x=rounded("NHWC"), **WINDOW, out="NIJC", where=numbers),
-        *pooling("out where", note="inference ", x=rounded("NHWC"), **WINDOW, out="NIJC", where=no_numbers),
-    ],
-    "max_pool_backward": pooling("dx", dout="NIJC", where=numbers, **WINDOW, dx="NHWC"),
-    "avg_pool_forward": pooling("out", x="NHWC", **WINDOW, out="NIJC"),
-    "avg_pool_backward": pooling("dx", dout="NIJC", **WINDOW, dx="NHWC"),
-    "global_avg_pool_forward": cases(MAPS, "out", terms="HW", x="NHWC", out="NC"),
-    "global_avg_pool_backward": cases(MAPS, "dx", dout="NC", dx="NHWC"),
-    "channels_last": cases(PIXELS, "out", x="NCP", out="NPC"),
-    "channels_first": cases(PIXELS, "out", x="NPC", out="NCP"),
-    "add": cases(FLAT, "out", x="P", y="P", out="P"),
-    "sgd_update": cases(FLAT, "", "w", w="P", dw="P", learning_rate=0.05),
-    "momentum_update": cases(FLAT, "", "w velocity", **MOMENTUM),
-    "nesterov_update": cases(FLAT, "", "w velocity", **MOMENTUM),
-    "rmsprop_update": rmsprop(False) + rmsprop(True),
-    "adam_update": adam(False, 0.0, 1) + adam(True, 0.1, 10),
-}
+def operations(
+    *,
+    flat=FLAT,
+    affine=AFFINE,
+    scores=SCORES,
+    targets=TARGETS,
+    rows=ROWS,
+    pictures=PICTURES,
+    pixels=PIXELS,
+    grouped=GROUPED,
+    maps=MAPS,
+    windows=POOLING,
+    convolutions=CONVOLUTIONS,
+):
+    """The cases of each operation by its name, of sizes as those above."""
+    return {
+        "relu_forward": cases(flat, "out", x="P", out="P"),
+        "relu_backward": cases(flat, "dx", dout="P", x="P", dx="P"),
+        "leaky_relu_forward": cases(flat, "out", x="P", negative_slope=0.1, out="P"),
+        "leaky_relu_backward": cases(flat, "dx", dout="P", x="P", negative_slope=0.1, dx="P"),
+        "elu_forward": cases(flat, "out", x="P", alpha=1.3, out="P"),
+        "elu_backward": cases(flat, "dx", dout="P", out="P", alpha=1.3, dx="P"),
+        "sigmoid_forward": cases(flat, "out", x="P", out="P"),
+        "sigmoid_backward": cases(flat, "dx", dout="P", out="P", dx="P"),
+        "tanh_forward": cases(flat, "out", x="P", out="P"),
+        "tanh_backward": cases(flat, "dx", dout="P", out="P", dx="P"),
+        "gelu_forward": cases(flat, "out", x="P", out="P"),
+        "gelu_backward": cases(flat, "dx", dout="P", x="P", dx="P"),
+        "gelu_tanh_forward": cases(flat, "out", x="P", out="P"),
+        "gelu_tanh_backward": cases(flat, "dx", dout="P", x="P", dx="P"),
+        "silu_forward": cases(flat, "out", x="P", out="P"),
+        "silu_backward": cases(flat, "dx", dout="P", x="P", dx="P"),
+        "affine_forward": cases(affine, "out", terms="D", x="ND", w="DM", b="M", out="NM"),
+        "affine_backward": affine_backward(affine, "ND") + affine_backward(affine[1:6], "0D", "no dx "),
+        "affine_relu_forward": cases(affine, "out", terms="D", x="ND", w="DM", b="M", out="NM"),
+        "affine_relu_backward": affine_relu_backward(affine, "ND") + affine_relu_backward(affine[1:6], "0D", "no dx "),
+        "augment": [case for how in ((0, True), (2, False), (4, True), (20, True)) for case in augment(pictures, *how)],
+        "conv_forward": conv_forward(convolutions),
+        "conv_relu_forward": conv_forward(convolutions),
+        "conv_backward": conv_backward(convolutions),
+        "dropout_forward": cases(flat, "out", x="P", key=key, keep_ratio=0.7, out="P"),
+        "dropout_backward": cases(flat, "dx", dout="P", key=key, keep_ratio=0.7, dx="P"),
+        "softmax_forward": cases(scores, "out", terms="C", scores="NC", out="NC"),
+        "softmax_loss": cases(scores, "dscores", terms="C", scores="NC", y=labels, dscores="NC"),
+        "svm_loss": cases(scores, "dscores", terms="C", scores="NC", y=labels, dscores="NC"),
+        "squared_error_loss": cases(targets, "dpred", pred="NM", target="NM", dpred="NM"),
+        "binary_cross_entropy_loss": cases(targets, "dlogits", logits="NM", target=between(0, 1, "NM"), dlogits="NM"),
+        "l2_penalty": cases(flat, "", "dw", w="P", reg=0.3, dw="P"),
+        "batchnorm_forward": cases(
+            rows,
+            "mean inv_std out",
+            "running_mean running_var",
+            terms="N",
+            **{"x": "ND", "gamma": "D", "beta": "D", "momentum": 0.9, "eps": 1e-5},
+            **{"running_mean": "D", "running_var": between(0.5, 2, "D"), "mean": "D", "inv_std": "D", "out": "ND"},
+        ),
+        "batchnorm_inference": cases(
+            rows,
+            "out",
+            **{"x": "ND", "gamma": "D", "beta": "D"},
+            **{"running_mean": "D", "running_var": between(0.5, 2, "D"), "eps": 1e-5, "out": "ND"},
+        ),
+        "batchnorm_backward": normalization_backward(rows, "D"),
+        "layernorm_forward": cases(
+            rows,
+            "mean inv_std out",
+            terms="D",
+            **{"x": "ND", "gamma": "D", "beta": "D", "eps": 1e-5, "mean": "N", "inv_std": "N", "out": "ND"},
+        ),
+        "layernorm_backward": normalization_backward(rows, "N"),
+        "groupnorm_forward": cases(
+            grouped,
+            "mean inv_std out",
+            terms="PC",
+            **{"x": "NPC", "gamma": "C", "beta": "C", "groups": groups, "eps": 1e-5},
+            **{"mean": "NG", "inv_std": "NG", "out": "NPC"},
+        ),
+        "groupnorm_backward": groupnorm_backward(grouped),
+        "max_pool_forward": [
+            *pooling(windows, "out where", x=rounded("NHWC"), **WINDOW, out="NIJC", where=numbers),
+            *pooling(
+                windows, "out where", note="inference ", x=rounded("NHWC"), **WINDOW, out="NIJC", where=no_numbers
+            ),
+        ],
+        "max_pool_backward": pooling(windows, "dx", dout="NIJC", where=numbers, **WINDOW, dx="NHWC"),
+        "avg_pool_forward": pooling(windows, "out", x="NHWC", **WINDOW, out="NIJC"),
+        "avg_pool_backward": pooling(windows, "dx", dout="NIJC", **WINDOW, dx="NHWC"),
+        "global_avg_pool_forward": cases(maps, "out", terms="HW", x="NHWC", out="NC"),
+        "global_avg_pool_backward": cases(maps, "dx", dout="NC", dx="NHWC"),
+        "channels_last": cases(pixels, "out", x="NCP", out="NPC"),
+        "channels_first": cases(pixels, "out", x="NPC", out="NCP"),
+        "add": cases(flat, "out", x="P", y="P", out="P"),
+        "sgd_update": cases(flat, "", "w", w="P", dw="P", learning_rate=0.05),
+        "momentum_update": cases(flat, "", "w velocity", **MOMENTUM),
+        "nesterov_update": cases(flat, "", "w velocity", **MOMENTUM),
+        "rmsprop_update": rmsprop(flat, False) + rmsprop(flat, True),
+        "adam_update": adam(flat, False, 0.0, 1) + adam(flat, True, 0.1, 10),
+    }
+
+
+CASES = operations()
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu")
 FROM_OUTPUT = ("elu", "sigmoid", "tanh")  # activations whose backward pass takes the output

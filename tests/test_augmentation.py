@@ -108,13 +108,30 @@ def test_training_is_repeatable_and_another_seed_is_another_training():
     assert losses[0] != losses[3]
 
 
-def test_threads_change_no_bit():
+def test_threads_change_no_bit(monkeypatch):
+    threads = numbanet.get_num_threads()
+    if threads == 1:
+        pytest.skip("needs two threads")
+    forms = []
+
+    class Noted(type(kernels.augment)):
+        def variant(self, *args):
+            form = super().variant(*args)
+            forms.append(form)
+            return form
+
+    monkeypatch.setattr(kernels, "augment", Noted(kernels.augment.py_func, lambda *args: 1e9))  # so large it seems
     losses = []
-    for threads in (1, numbanet.get_num_threads()):
-        numbanet.set_num_threads(threads)
-        training = solver(Augment(1), num_epochs=2)
-        training.train()
-        losses.append(training.loss_history)
+    try:
+        for count in (1, threads):
+            numbanet.set_num_threads(count)
+            training = solver(Augment(1, seed=0), num_epochs=2)
+            training.train()
+            losses.append(training.loss_history)
+    finally:
+        numbanet.set_num_threads(None)
+    assert forms[0] is kernels.augment.serial
+    assert forms[-1] in (kernels.augment.parallel, kernels.augment.parallel_in_turn)
     assert losses[0] == losses[1]
 
 

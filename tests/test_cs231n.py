@@ -296,6 +296,59 @@ def test_keywords_of_the_other_classes():
         Solver(TwoLayerNet(5, 4, 3), {}, num_epoch=1)
 
 
+# What the course's files have, 2021.
+DEFAULTS = {
+    FullyConnectedNet: {
+        "input_dim": 3072,
+        "num_classes": 10,
+        "dropout_keep_ratio": 1,
+        "normalization": None,
+        "reg": 0.0,
+        "weight_scale": 1e-2,
+        "dtype": np.float32,
+        "seed": None,
+    },
+    TwoLayerNet: {"input_dim": 3072, "hidden_dim": 100, "num_classes": 10, "weight_scale": 1e-3, "reg": 0.0},
+    ThreeLayerConvNet: {
+        "input_dim": (3, 32, 32),
+        "num_filters": 32,
+        "filter_size": 7,
+        "hidden_dim": 100,
+        "num_classes": 10,
+        "weight_scale": 1e-3,
+        "reg": 0.0,
+        "dtype": np.float32,
+    },
+}
+
+
+@pytest.mark.parametrize("network", DEFAULTS, ids=lambda network: network.__name__)
+def test_defaults_are_those_of_the_course(network):
+    parameters = inspect.signature(network).parameters.values()
+    found = {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is not p.KEYWORD_ONLY}
+    assert found == DEFAULTS[network]
+
+
+def test_the_networks_are_built_with_their_defaults():
+    convolutional = ThreeLayerConvNet()
+    shapes = {name: w.shape for name, w in convolutional.params.items() if name.startswith("W")}
+    assert shapes == {"W1": (32, 3, 7, 7), "W2": (32 * 16 * 16, 100), "W3": (100, 10)}
+    assert np.std(convolutional.params["W2"]) == pytest.approx(1e-3, rel=0.02)
+    two = TwoLayerNet()
+    assert {name: w.shape for name, w in two.params.items()}["W1"] == (3072, 100)
+    assert np.std(two.params["W1"]) == pytest.approx(1e-3, rel=0.02)
+    assert np.std(FullyConnectedNet([100]).params["W1"]) == pytest.approx(1e-2, rel=0.02)
+
+
+def test_the_solver_s_defaults_are_those_of_the_course():
+    X, y = blobs(300)
+    solver = Solver(FullyConnectedNet([4], 5, 3), {"X_train": X, "y_train": y, "X_val": X, "y_val": y})
+    assert (solver.num_epochs, solver.batch_size, solver.lr_decay, solver.print_every) == (10, 100, 1.0, 10)
+    assert (solver.num_train_samples, solver.num_val_samples, solver.verbose) == (1000, None, True)
+    assert solver._update.optimizer.name == "sgd"
+    assert solver.learning_rate == 1e-2
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -141,6 +141,16 @@ VALUES = [
         [[[[[10], [20]]]], np.array([[[[1], [3]]]], np.uint8), (2, 2), (2, 2), (0, 0)],
         {"dx": [[[[0], [10], [0], [0]], [[0], [0], [0], [20]]]]},
     ),
+    (  # one window of four channels, and a row of pixels below it that no window reaches to
+        "max_pool_backward",
+        [[[[[1, 2, 3, 4]]]], np.array([[[[0, 1, 2, 3]]]], np.uint8), (2, 2), (2, 2), (0, 0)],
+        {"dx": [[[[1, 0, 0, 0], [0, 2, 0, 0]], [[0, 0, 3, 0], [0, 0, 0, 4]], [[0, 0, 0, 0], [0, 0, 0, 0]]]]},
+    ),
+    (  # and a column of pixels at its right
+        "avg_pool_backward",
+        [[[[[4, 8, 12, 16]]]], (2, 2), (2, 2), (0, 0)],
+        {"dx": [[[[1, 2, 3, 4], [1, 2, 3, 4], [0, 0, 0, 0]], [[1, 2, 3, 4], [1, 2, 3, 4], [0, 0, 0, 0]]]]},
+    ),
     (  # windows of three in a row at every pixel, the first and last in part outside: - -3 -1, -3 -1 -1, -1 -1 -
         "max_pool_forward",
         [[[[[-3], [-1], [-1]]]], (1, 3), (1, 1), (0, 1)],

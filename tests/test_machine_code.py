@@ -1,5 +1,6 @@
 """What the compiler made of the kernels: float32 stays float32, no library is called, nothing allocated; vectors."""
 
+import functools
 import math
 import platform
 import re
@@ -54,9 +55,15 @@ def assembly(function, *arguments):
     return text
 
 
-def machine_code(function, *arguments):
+@functools.cache  # two tests look at some
+def assembly_of_kernel(name):
+    arguments = CASES[name][-1].build(np.random.default_rng(0), np.float32)
+    return assembly(getattr(kernels, name).py_func, *arguments.values())
+
+
+def machine_code(text):
     """The instructions alone, without labels and directives."""
-    return re.findall(r"^\t([^.\n].*)$", assembly(function, *arguments), re.MULTILINE)
+    return re.findall(r"^\t([^.\n].*)$", text, re.MULTILINE)
 
 
 def faults(code, widens=False, vectors=True, powers=False):
@@ -78,15 +85,13 @@ NAMES = [name for name in kernels.__all__ if getattr(kernels, name).__module__.r
 
 @pytest.mark.parametrize("name", NAMES)
 def test_kernel(name):
-    arguments = CASES[name][-1].build(np.random.default_rng(0), np.float32)
-    code = machine_code(getattr(kernels, name).py_func, *arguments.values())
+    code = machine_code(assembly_of_kernel(name))
     assert faults(code, widens=name in WIDENS, vectors=name not in MOVES, powers=name in POWERS) == []
 
 
 @pytest.mark.parametrize("name", ["affine_forward", "conv_forward", "conv_backward"])
 def test_the_tile_keeps_its_sums_in_registers(name):
-    arguments = CASES[name][-1].build(np.random.default_rng(0), np.float32).values()
-    blocks = re.split(r"^\.?L\w+:", assembly(getattr(kernels, name).py_func, *arguments), flags=re.MULTILINE)
+    blocks = re.split(r"^\.?L\w+:", assembly_of_kernel(name), flags=re.MULTILINE)
     loop = max(blocks, key=lambda block: block.count("vfmadd"))
     rounds, rest = divmod(loop.count("vfmadd"), TILE_ROWS * VECTORS)  # LLVM may write several rounds of k after another
     assert rounds > 0
@@ -132,4 +137,4 @@ def allocating(x, out):
 )
 def test_each_fault_is_seen(function, fault):
     x = np.ones(64, np.float32)
-    assert any(found.startswith(fault) for found in faults(machine_code(function, x, x.copy())))
+    assert any(found.startswith(fault) for found in faults(machine_code(assembly(function, x, x.copy()))))

@@ -11,14 +11,14 @@ MUTANTS = [
         "numbanet/cs231n/classifiers/cnn.py",
         "hidden_dim=100",
         "hidden_dim=50",
-        "tests/test_defaults.py",
+        f"{TESTS}::test_defaults_are_those_of_the_course",
     ),
     Mutant(
         "TwoLayerNet: weight_scale is 1e-2 by default",
         NETWORKS,
         "weight_scale=1e-3, reg=0.0",
         "weight_scale=1e-2, reg=0.0",
-        "tests/test_defaults.py",
+        f"{TESTS}::test_the_networks_are_built_with_their_defaults",
     ),
     Mutant(
         "FullyConnectedNet: weight_scale ignored",

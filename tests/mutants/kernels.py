@@ -1,0 +1,223 @@
+"""Kernels, layers, `functional` and the checks of numbers."""
+
+from . import Mutant
+
+NORMALIZE, NORMALIZATION = "numbanet/kernels/_normalize.py", "numbanet/kernels/normalization.py"
+ACTIVATIONS, CONVOLUTION = "numbanet/layers/activations.py", "numbanet/layers/convolution.py"
+NORMS, UPDATES = "numbanet/layers/normalization.py", "numbanet/functional/updates.py"
+LAYERS, FUNCTIONAL, CONSTANT = (f"tests/test_{name}.py" for name in ("layer_options", "functional_options", "constant"))
+VALUES, DEFAULTS = f"{LAYERS}::test_values_and_gradients", f"{FUNCTIONAL}::test_defaults"
+
+MUTANTS = [
+    # Kernels.
+    Mutant(
+        "normalisation: room on the stack counted for one sum of a piece, not two",
+        NORMALIZE,
+        "ROOM_BYTES // (2 * features * like.itemsize)",
+        "ROOM_BYTES // (features * like.itemsize)",
+        "tests/test_exact.py::test_sums_of_pieces_fit_into_their_room",
+    ),
+    Mutant(
+        "pooling backward: rows below the last window are not cleared",
+        "numbanet/kernels/pooling.py",
+        "if last > i * stride - pad + window or columns[0]",
+        "if columns[0]",
+        f"{FUNCTIONAL}::test_pixels_that_no_window_reaches_get_no_gradient",
+    ),
+    Mutant(
+        "pooling backward: columns beyond the last window are not cleared",
+        "numbanet/kernels/pooling.py",
+        " or counts[1] * columns[1] - columns[2] < width",
+        "",
+        f"{FUNCTIONAL}::test_pixels_that_no_window_reaches_get_no_gradient",
+    ),
+    Mutant(
+        "batch normalisation: no shift, so that a constant is not its own mean",
+        NORMALIZE,
+        "shift[j] = shift_of(x[0, j], spread[j], x)",
+        "shift[j] = 0",
+        f"{CONSTANT}::test_batchnorm_of_constant_columns",
+    ),
+    Mutant(
+        "layer normalisation: no shift",
+        NORMALIZE,
+        "return shift_of(row[0], spread, row)",
+        "return row.dtype.type(0)",
+        f"{CONSTANT}::test_layernorm_of_constant_rows",
+    ),
+    Mutant(
+        "group normalisation: no shift",
+        "numbanet/kernels/group_normalization.py",
+        "shift[g] = shift_of(first, spread, x)",
+        "shift[g] = 0",
+        f"{CONSTANT}::test_pictures_of_one_colour",
+    ),
+    Mutant(
+        "batch normalisation: rounding holds a running mean back",
+        NORMALIZATION,
+        "mean[j] if held else average",
+        "average",
+        f"{CONSTANT}::test_a_running_mean_gets_to_what_is_always_the_same",
+    ),
+    Mutant(
+        "batch normalisation: a momentum of 1 does not keep a running mean",
+        NORMALIZATION,
+        " & (fresh > real(0))",
+        "",
+        f"{CONSTANT}::test_a_running_mean_stays_where_momentum_keeps_it",
+    ),
+    Mutant(
+        "products: copies of rows take more of the stack",
+        "numbanet/kernels/_gemm.py",
+        "NEAR, MARGIN = 384, 64",
+        "NEAR, MARGIN = 1024, 64",
+        "tests/test_stacks.py::test_kernels_fit_into_256_kib[products]",
+    ),
+    Mutant(
+        "vectors as wide as this CPU's, whatever numba compiles for",
+        "numbanet/kernels/_vectors.py",
+        "if config.CPU_NAME is None and config.CPU_FEATURES is None:",
+        "if True:",
+        "tests/test_cpus.py",
+    ),
+    Mutant(
+        "fused multiply-adds by the list of features alone",
+        "numbanet/kernels/_math.py",
+        'return "fmaf" not in instructions(FMA, *codegen.magic_tuple())',
+        'return "+fma" in codegen.magic_tuple()[2]',
+        "tests/test_cpus.py",
+    ),
+    # Options of layers.
+    Mutant("LeakyReLU ignores negative_slope", ACTIVATIONS, "return (self.negative_slope,)", "return (0.01,)", VALUES),
+    Mutant("ELU ignores alpha", ACTIVATIONS, "return (self.alpha,)", "return (1.0,)", VALUES),
+    Mutant("GELU ignores approximate", ACTIVATIONS, 'if self.approximate == "none"', "if True", VALUES),
+    Mutant(
+        "Dropout ignores keep_ratio",
+        ACTIVATIONS,
+        "net.random_key(), self.keep_ratio",
+        "net.random_key(), 0.5",
+        f"{LAYERS}::test_dropout_keeps_as_many_as_it_is_told_and_scales_them",
+    ),
+    Mutant(
+        "Conv's operation ignores the dilation",
+        CONVOLUTION,
+        "(self.stride, self.pad, self.dilation, self.groups)",
+        "(self.stride, self.pad, (1, 1), self.groups)",
+        VALUES,
+    ),
+    Mutant(
+        "Conv's operation ignores the stride",
+        CONVOLUTION,
+        "(self.stride, self.pad, self.dilation, self.groups)",
+        "((1, 1), self.pad, self.dilation, self.groups)",
+        VALUES,
+    ),
+    Mutant(
+        "Conv ignores weight_init",
+        CONVOLUTION,
+        "initializers.get(self.weight_init), True",
+        "initializers.get(0.1), True",
+        f"{LAYERS}::test_weights_start_as_they_are_told",
+    ),
+    Mutant(
+        "pooling ignores the padding",
+        CONVOLUTION,
+        "(self.kernel_size, self.stride, self.pad), self._kept",
+        "(self.kernel_size, self.stride, (0, 0)), self._kept",
+        VALUES,
+    ),
+    Mutant(
+        "GroupNorm ignores its eps",
+        NORMS,
+        "_group_norm(net, x, self.groups, self.eps)",
+        "_group_norm(net, x, self.groups, 1e-5)",
+        VALUES,
+    ),
+    Mutant(
+        "GroupNorm ignores its groups",
+        NORMS,
+        "_group_norm(net, x, self.groups, self.eps)",
+        "_group_norm(net, x, 1, self.eps)",
+        VALUES,
+    ),
+    Mutant(
+        "LayerNorm of vectors ignores its eps",
+        NORMS,
+        "x, gamma, beta, self.eps, mean, inv_std, out)",
+        "x, gamma, beta, 1e-5, mean, inv_std, out)",
+        VALUES,
+    ),
+    Mutant(
+        "LayerNorm of pictures ignores its eps",
+        NORMS,
+        "_group_norm(net, x, 1, self.eps)",
+        "_group_norm(net, x, 1, 1e-5)",
+        VALUES,
+    ),
+    Mutant(
+        "BatchNorm ignores its momentum",
+        NORMS,
+        "moments = (self.momentum,",
+        "moments = (0.9,",
+        f"{LAYERS}::test_batchnorm_keeps_and_uses_averages",
+    ),
+    Mutant(
+        "BatchNorm ignores its eps in inference",
+        NORMS,
+        "*running, self.eps, out.reshape(rows))\n            return out, None",
+        "*running, 1e-5, out.reshape(rows))\n            return out, None",
+        f"{LAYERS}::test_batchnorm_keeps_and_uses_averages",
+    ),
+    # functional.
+    Mutant(
+        "conv_forward: groups need not divide the filters",
+        "numbanet/functional/convolution.py",
+        "if channels % groups or len(w) % groups:",
+        "if channels % groups:",
+        f"{FUNCTIONAL}::test_groups_divide_channels_and_filters",
+    ),
+    Mutant(
+        "layernorm_forward: default eps 1e-3",
+        "numbanet/functional/normalization.py",
+        "def layernorm_forward(x, gamma, beta, *, eps=1e-5",
+        "def layernorm_forward(x, gamma, beta, *, eps=1e-3",
+        DEFAULTS,
+    ),
+    Mutant("adam_update: default beta2 0.99", UPDATES, "    beta2=0.999,", "    beta2=0.99,", DEFAULTS),
+    Mutant(
+        "momentum_update: default momentum 0.99",
+        UPDATES,
+        "def momentum_update(w, dw, velocity, *, learning_rate, momentum=0.9",
+        "def momentum_update(w, dw, velocity, *, learning_rate, momentum=0.99",
+        DEFAULTS,
+    ),
+    Mutant(
+        "augment: flip ignored",
+        "numbanet/functional/augmentation.py",
+        "key, padding, bool(flip), out)",
+        "key, padding, True, out)",
+        f"{FUNCTIONAL}::test_augmentation_shifts_as_far_as_it_may_and_mirrors_where_it_may",
+    ),
+    # Integers.
+    Mutant(
+        "strides of any size reach the kernels",
+        "numbanet/_windows.py",
+        "FARTHEST = 2**31 - 1",
+        "FARTHEST = 2**63 - 1",
+        f"{FUNCTIONAL}::test_moves_that_are_too_far_are_refused",
+    ),
+    Mutant(
+        "integers of any size pass",
+        "numbanet/_plain.py",
+        "    if value > high:",
+        "    if False:",
+        f"{FUNCTIONAL}::test_numbers_of_groups_that_nothing_can_have",
+    ),
+    Mutant(
+        "a message that cannot be written for an integer of thousands of digits",
+        "numbanet/_plain.py",
+        "came = value if abs(value) <= 2 * MOST else describe(value)",
+        "came = value",
+        f"{FUNCTIONAL}::test_numbers_of_groups_that_nothing_can_have",
+    ),
+]
