@@ -3,6 +3,8 @@
 import signal
 import threading
 
+from .kernels._machine import Compilations
+
 
 class CtrlC:
     """Within a ``with`` block, the first Ctrl-C is only noted; another raises KeyboardInterrupt, unless it is held.
@@ -11,10 +13,11 @@ class CtrlC:
     ----------
     pressed : bool
         For the block to look at where it can stop.
+    is_held : bool
     """
 
     def __init__(self):
-        self.pressed = self._held = False
+        self.pressed = self.is_held = False
         self._hold = _Hold(self)
 
     def __enter__(self):
@@ -38,10 +41,26 @@ class CtrlC:
 
     def _note(self, signum, frame):
         again, self.pressed = self.pressed, True
-        if again and not self._held:
+        if again and not self.is_held:
             # First of all, for this may be raised in `__enter__` or `__exit__` themselves.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt
+
+
+class BeforeCompiling(Compilations):
+    """Within a ``with`` block: calls a function, which may raise, before this thread compiles another kernel.
+
+    The one before it is compiled and kept by then, and no compiler is left half way.
+    """
+
+    def __init__(self, function):
+        super().__init__(lambda: None)
+        self._function, self._thread = function, threading.get_ident()
+
+    def on_start(self, event):
+        super().on_start(event)
+        if self._depth == 1 and threading.get_ident() == self._thread:
+            self._function()
 
 
 class _Hold:
@@ -51,9 +70,9 @@ class _Hold:
         self._ctrl_c = ctrl_c
 
     def __enter__(self):
-        self._ctrl_c._held = True
+        self._ctrl_c.is_held = True
         if self._ctrl_c.pressed:
             self._ctrl_c._listen()  # a second press has ended that
 
     def __exit__(self, *_):
-        self._ctrl_c._held = False
+        self._ctrl_c.is_held = False

@@ -16,7 +16,7 @@ from . import _files, checkpoint, optim
 from ._adapters import FlatUpdate, NamedUpdate, adapted
 from ._best import Best
 from ._checks import as_numeric, boolean, describe, integer, known_keys, mapping, number
-from ._interrupts import CtrlC
+from ._interrupts import BeforeCompiling, CtrlC
 from .data import Augment
 from .errors import TrainingDiverged
 from .kernels._company import Company
@@ -364,7 +364,7 @@ class Solver:
     def _run(self):
         self._fallback = self._network.snapshot()
         self.interrupted, self._ctrl_c = False, CtrlC()
-        with self._ctrl_c, self._company:
+        with self._ctrl_c, self._company, BeforeCompiling(self._check_pressed):
             try:
                 while self.iteration < self.num_iterations and not self._advance() and not self._ctrl_c.pressed:
                     pass
@@ -381,6 +381,10 @@ class Solver:
             if self.restore_best_weights:
                 with self._ctrl_c.held():
                     self._network.restore(self._best)
+
+    def _check_pressed(self):
+        if self._ctrl_c.pressed and not self._ctrl_c.is_held:
+            raise KeyboardInterrupt
 
     def _advance(self):
         """Steps up to the next that something is due after, and that; True where training is to stop."""

@@ -8,18 +8,23 @@ import json
 import os
 import pickle
 import pty
+import re
 import signal
 import struct
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
+from numba.core import event
 
-from numbanet import cli, data
-from numbanet.cli import _watch, main
+from numbanet import Solver, cli, data
+from numbanet.cli import _train, _watch, main
+from numbanet.cli._trained import Trained
 from numbanet.models import load_model
 
 QUICK = ["--hidden", "4", "--epochs", "2", "--quiet"]
@@ -646,7 +651,7 @@ def test_divergence_later_keeps_the_best(here, capsys):
     assert all(np.isfinite(value).all() for value in load_model("run/model.npz")[0].params.values())
 
 
-def press(times, after, monkeypatch):
+def press(times, after, monkeypatch, number=signal.SIGINT):
     """Ctrl-C that often, once `after` steps are taken; gives a list that tells how many they were."""
     step, pressed_at = _watch.Watch.step, []
 
@@ -654,7 +659,7 @@ def press(times, after, monkeypatch):
         if solver.iteration >= after and not pressed_at:  # steps are taken in groups
             pressed_at.append(solver.iteration)
             for _ in range(times):
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), number)
         return step(self, solver)
 
     monkeypatch.setattr(_watch.Watch, "step", pressed)
@@ -679,6 +684,117 @@ def test_ctrl_c_twice_quits_at_once(here, monkeypatch, capfd):
     assert "interrupted; nothing was saved" in capfd.readouterr().err
     assert os.listdir() == []
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_sigterm_stops_and_saves_as_ctrl_c_does(here, monkeypatch, capfd):
+    pressed_at = press(1, 60, monkeypatch, signal.SIGTERM)
+    assert main(["train", *QUICK, "--epochs", "50", "--output", "run"]) == 143
+    assert (
+        f"interrupted at step {pressed_at[0]:,} of 2,050; what was learnt is in run/model.npz" in capfd.readouterr().err
+    )
+    assert sorted(os.listdir("run")) == MODEL_FILES
+    assert record("run")["result"]["ended"] == "interrupted"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_training_leaves_no_folder(number, status, here, monkeypatch, capfd):
+    monkeypatch.setattr(_train, "_network", lambda *_: os.kill(os.getpid(), number))
+    assert main(["train", *QUICK]) == status
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "\nnumbanet: interrupted\n")
+    assert not any(Path("numbanet-runs").iterdir())
+
+
+def test_a_signal_while_saving_waits(here, monkeypatch, capfd):
+    save = Trained.save
+
+    def pressed(self, path):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        save(self, path)
+
+    monkeypatch.setattr(Trained, "save", pressed)
+    assert main(["train", *QUICK, "--output", "run"]) == 0
+    assert sorted(os.listdir("run")) == MODEL_FILES
+    assert record("run")["result"]["ended"] == "complete"
+
+
+def compile_something(solver):
+    """A step before which a kernel is compiled."""
+    numba.njit(lambda x: x + 1)(1)
+    raise AssertionError("compiled, and went on")
+
+
+def test_ctrl_c_before_a_kernel_compiles_saves_nothing_and_says_so(here, monkeypatch, capfd):
+    def pressed(solver):
+        os.kill(os.getpid(), signal.SIGINT)
+        compile_something(solver)
+
+    monkeypatch.setattr(Solver, "_take_steps", pressed)
+    assert main(["train", *QUICK]) == 130
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "numbanet: interrupted before the first step; nothing was saved" in err
+    assert "Traceback" not in err
+    assert not any(Path("numbanet-runs").iterdir())
+
+
+class Pressing(event.Listener):
+    """Presses Ctrl-C twice from within the compiler, which swallows what is raised there."""
+
+    def on_start(self, event):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def on_end(self, event):
+        pass
+
+
+def test_ctrl_c_twice_while_a_kernel_compiles_saves_nothing(here, monkeypatch, capfd):
+    monkeypatch.setattr(Solver, "_take_steps", compile_something)
+    with event.install_listener("numba:compile", Pressing()):
+        assert main(["train", *QUICK]) == 130
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.endswith("numbanet: interrupted; nothing was saved\n")
+    assert "learnt" not in err
+    assert "Traceback" not in err
+    assert not any(Path("numbanet-runs").iterdir())
+
+
+def test_an_interrupt_within_the_first_epoch_is_told_as_that(here, monkeypatch, capfd):
+    press(1, 2, monkeypatch)
+    assert main(["train", *QUICK, "--batch-size", "4", "--output", "run"]) == 130
+    assert re.search(r"^validation     [\d.]+%  \(within the first epoch\)$", capfd.readouterr().out, re.MULTILINE)
+    assert record("run")["result"]["best_epoch"] == 0
+
+
+@pytest.mark.parametrize("delay", [0.1, 0.3])
+def test_ctrl_c_at_once_shows_no_traceback(delay, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "numbanet",
+        "train",
+        "--epochs",
+        "1000",
+        "--quiet",
+        "--output",
+        str(tmp_path / "run"),
+    ]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "Traceback" not in err, err
 
 
 def test_ctrl_c_from_outside(tmp_path):

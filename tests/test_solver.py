@@ -1,21 +1,24 @@
 """Training: what a Solver does, in which order, and that it can be stopped and resumed at any point."""
 
 import copy
+import io
 import math
 import os
 import pickle
+import re
 import signal
 import sys
 import threading
 import warnings
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from nets import CourseModel, digits
 
 import numbanet
-from numbanet import FullyConnectedNet, Solver, TrainingDiverged, optim
+from numbanet import FullyConnectedNet, Solver, TrainingDiverged, _progress, optim
 from numbanet._best import Best
 from numbanet.data import Augment
 from numbanet.optim import RULES
@@ -1075,6 +1078,33 @@ def test_a_second_ctrl_c_does_not_wait_for_a_slow_model():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_solver_that_is_to_stop_compiles_nothing_more():
+    compiled = []
+
+    class Compiling(CourseModel):
+        def loss(self, X, y=None):
+            if y is not None and trained.iteration == 2:
+                trained.stop()
+                compiled.append(numba.njit(lambda x: x + 1)(1))
+            return super().loss(X, y)
+
+    trained = solver(Compiling())
+    with pytest.warns(UserWarning, match="interrupted at step 2 of 12"):
+        trained.train()
+    assert trained.interrupted
+    assert compiled == []
+
+    def rule(w, dw, config):  # half an update is worse than waiting
+        trained.stop()
+        compiled.append(numba.njit(lambda x: x + 2)(1))
+        return w, config
+
+    trained = solver(CourseModel(), update_rule=rule)
+    with pytest.warns(UserWarning, match="interrupted at step 1 of 12"):
+        trained.train()
+    assert compiled == [3, 3]
+
+
 @needs_signals
 def test_a_handler_of_the_application_s_own_is_left_alone():
     pressed = []
@@ -1104,6 +1134,41 @@ def test_ctrl_c_while_a_state_is_restored(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fresh.restore(tmp_path / "state.npz")
     assert_same_training(fresh, saved)
+
+
+def test_what_is_shown_within_an_epoch_is_of_that_epoch():
+    trained, lines = solver(net(dropout_keep_ratio=0.5), batch_size=20, num_epochs=3), io.StringIO()
+    shown = _progress.Lines(trained, lines)
+    shown.interval = 0.0
+    trained.on_step = lambda s: False  # one by one
+    trained.on_progress = lambda s: shown.step()
+    trained.train()
+    rows = lines.getvalue().splitlines()
+    assert len(rows) == 30
+    for step, row in enumerate(rows, 1):
+        begun = (step - 1) // 10 * 10
+        epoch, loss, rest = re.match(r"epoch ([\d.]+)/3  loss ([\d.]+)(.*)", row).groups()
+        assert float(epoch) == step / 10
+        assert loss == f"{np.mean(trained.loss_history[begun:step]):.4f}"
+        if step % 10:
+            assert "train" not in rest
+            assert "val" not in rest
+        else:
+            at = step // 10
+            accuracies = trained.train_acc_history[at], trained.val_acc_history[at]
+            assert rest.startswith("  train {:.2%}  val {:.2%}".format(*accuracies))
+
+
+def test_the_time_that_is_left_is_that_of_the_steps_to_come(monkeypatch):
+    trained, lines, now = solver(batch_size=20, num_epochs=3), io.StringIO(), [0.0]
+    monkeypatch.setattr(_progress, "perf_counter", lambda: now[0])
+    shown = _progress.Lines(trained, lines)
+    trained.on_step = lambda s: now.__setitem__(0, now[0] + 2.0)
+    trained.on_progress = lambda s: shown.step()
+    trained.train()
+    told = [re.search(r"epoch ([\d.]+)/3 .*  ([\d.]+) s left", line) for line in lines.getvalue().splitlines()]
+    left = [("0.5", "50.0"), ("1", "40.0"), ("1.5", "30.0"), ("2", "20.0"), ("2.5", "10.0")]
+    assert [each.groups() for each in told if each] == left
 
 
 def test_training_in_another_thread():

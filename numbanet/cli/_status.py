@@ -1,6 +1,6 @@
 """How a command ends."""
 
-FAILURE, BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+FAILURE, BAD_INPUT, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 2, 130, 141, 143
 
 
 class UsageError(Exception):

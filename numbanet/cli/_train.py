@@ -1,6 +1,7 @@
 """``numbanet train``."""
 
 import json
+import math
 import sys
 
 from .. import checkpoint, data, optim, schedules
@@ -13,7 +14,7 @@ from ._files import HISTORY, MODEL, RECORD, Store, check_writable, run_folder, w
 from ._info import use_threads, versions
 from ._models import build, picture_shape
 from ._plots import check_plots, plot
-from ._status import FAILURE, INTERRUPTED
+from ._status import FAILURE
 from ._train_options import AUGMENTATIONS, rule_options, settle
 from ._trained import Trained
 from ._watch import Watch
@@ -26,12 +27,12 @@ def train(arguments):
     use_threads(arguments.threads)
     parts = load_parts(arguments)
     say = None if arguments.quiet else lambda text: print(text, file=sys.stderr, flush=True)
-    with run_folder(arguments.output, parts.name) as folder:
+    watch = Watch(say)
+    with watch.listening(), run_folder(arguments.output, parts.name) as folder:
         trained = _network(arguments, parts)
         arrays = checkpoint.network_arrays(trained.model).values()
         check_writable(folder / MODEL, size=sum(array.nbytes for array in arrays))
         check_plots(arguments, trained.model, parts.train.input_shape, parts.source)
-        watch = Watch(say)
         solver = _solver(arguments, options, parts, trained, watch)
         if say:
             _introduce(say, arguments, parts, solver)
@@ -42,6 +43,9 @@ def train(arguments):
             if not watch.rows:
                 raise TrainingDiverged(f"{error}. Nothing was saved: no epoch was complete") from None
             failure = error
+        if not solver.iteration:
+            print("numbanet: interrupted before the first step; nothing was saved", file=sys.stderr)
+            return watch.interrupted
         store = Store(folder)
         store.write(MODEL, trained.save)
         store.write(HISTORY, lambda path: write_text(path, watch.history()))
@@ -59,7 +63,7 @@ def train(arguments):
         if watch.interrupted:
             where = f"step {solver.iteration:,} of {solver.num_iterations:,}"
             print(f"numbanet: interrupted at {where}; what was learnt is in {store.paths[MODEL]}", file=sys.stderr)
-            return INTERRUPTED
+            return watch.interrupted
     return 0
 
 
@@ -161,8 +165,8 @@ def _result(parts, trained, solver, watch, failure):
         "ended": "diverged" if failure else "interrupted" if watch.interrupted else "complete",
         "test_accuracy": float(right.mean()),
         "test_right": int(right.sum()),
-        "validation_loss": solver.best_val_loss,
-        "validation_accuracy": solver.best_val_acc,
+        "validation_loss": _finite(solver.best_val_loss),
+        "validation_accuracy": _finite(solver.best_val_acc),
         "best_epoch": solver.best_epoch,
         "epochs": solver.epoch,
         "steps": solver.iteration,
@@ -197,13 +201,25 @@ def _record(arguments, options, parts, trained, result):
     }
 
 
+def _finite(value):
+    """`value` as JSON can hold it: None for what was not measured."""
+    return value if math.isfinite(value) else None
+
+
+def _validated(result):
+    """What is known of the validation data, in words."""
+    if result["validation_accuracy"] is None:
+        return "not measured"
+    where = f"epoch {result['best_epoch']}, the best of {result['epochs']}"
+    return f"{result['validation_accuracy']:.2%}  ({where if result['best_epoch'] else 'within the first epoch'})"
+
+
 def _show(result, parts, paths):
     compiling = result["seconds_compiling"]
     print(
         f"test accuracy  {result['test_accuracy']:.2%}  ({result['test_right']:,} of {len(parts.test):,} held-out "
         f"examples)\n"
-        f"validation     {result['validation_accuracy']:.2%}  (epoch {result['best_epoch']}, the best of "
-        f"{result['epochs']})\n"
+        f"validation     {_validated(result)}\n"
         f"time           {clock(result['seconds'])}"
         f"{f', and {clock(compiling)} to compile kernels' if compiling else ''}\n"
         f"model          {paths[MODEL]}\n"

@@ -11,7 +11,9 @@ from time import perf_counter
 
 from .._progress import display
 from ..kernels import _machine
-from ._status import INTERRUPTED
+from ._status import INTERRUPTED, TERMINATED
+
+ENDINGS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 COLUMNS = ("epoch", "loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
@@ -30,12 +32,15 @@ class Watch:
         The history, by `COLUMNS`: one row for each whole epoch.
     seconds, seconds_compiling : float
         How long training took besides compiling kernels, and how long those took.
-    interrupted : bool
+    interrupted : int
+        The exit status by which Ctrl-C or SIGTERM wants the run to end, or 0.
     """
 
     def __init__(self, say):
         self._say = say
-        self.rows, self.interrupted, self.seconds = [], False, 0.0
+        self.rows, self.interrupted, self.seconds = [], 0, 0.0
+        self._solver, self._over = None, False  # while it trains, and afterwards
+        self._ends = None  # what is to be raised where it can be
         self._compilations = _machine.Compilations(self._announce)
         self._display, self._told, self._counted = None, False, 0
 
@@ -43,27 +48,47 @@ class Watch:
     def seconds_compiling(self):
         return self._compilations.seconds
 
+    @contextlib.contextmanager
+    def listening(self):
+        """Within the block Ctrl-C and SIGTERM end the run: at once before it trains, after a step while it trains.
+
+        Then they wait until what was learnt is saved. Signals that the process ignores or handles are left alone.
+        """
+        before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+                if signal.getsignal(number) is handler:
+                    before[number] = signal.signal(number, self._press)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
     def run(self, solver):
         """Train; TrainingDiverged passes through."""
-        self._rate = solver.learning_rate
+        self._rate, self._solver = solver.learning_rate, solver
         started = self._lap = perf_counter()
         try:
-            with self._compilations, _ctrl_c(self._press):
-                solver.train()
+            with self._compilations:
+                solver.run()
         finally:
+            self._solver, self._over = None, True
             self.seconds = self._clock() - started
             if self._display:
                 self._display.close()
+        self._quit()
 
     def step(self, solver):
         """For `on_progress`."""
+        self._quit()
         if self._say:
             self._display = self._display or display(solver)  # after the first step, which is when kernels compile
             self._display.step()
             if solver.crowded and not self._told:
                 self._told = True
                 self._display.say(f"numbanet: note: {solver.crowded}; --threads N keeps N")
-        return self.interrupted
+        return bool(self.interrupted)
 
     def epoch(self, solver):
         """For `on_epoch`."""
@@ -88,24 +113,35 @@ class Watch:
         if self._say:
             self._say("compiling kernels, once per machine; this can take a minute ...")
 
-    def _press(self, signum, frame):
+    def _press(self, number, frame):
+        if self._over:
+            return
+        again, self.interrupted = bool(self.interrupted), ENDINGS[number]
+        if self._solver and not again:
+            self._solver.stop()
+            self._tell("stopping after this step, or the kernel that compiles; Ctrl-C again quits at once")
+            return
+        if not self._ends:  # the Solver would take a KeyboardInterrupt as a wish to stop and save
+            self._ends = SystemExit(self.interrupted)
+            self._tell("interrupted; nothing was saved" if again else "interrupted")
+        if not _in_compiler(frame):
+            raise self._ends
+
+    def _quit(self):
+        """End the run, where that had to wait for the compiler."""
+        if self._ends:
+            raise self._ends
+
+    @staticmethod
+    def _tell(text):
         # Not through `print`, which must not be entered again while it is at work.
-        if self.interrupted:
-            os.write(sys.stderr.fileno(), b"\nnumbanet: interrupted; nothing was saved\n")
-            raise SystemExit(INTERRUPTED)  # the Solver would take a KeyboardInterrupt as a wish to stop and save
-        self.interrupted = True
-        os.write(sys.stderr.fileno(), b"\nnumbanet: stopping after this step; Ctrl-C again quits at once\n")
+        os.write(sys.stderr.fileno(), f"\nnumbanet: {text}\n".encode())
 
 
-@contextlib.contextmanager
-def _ctrl_c(handler):
-    """Within the block Ctrl-C calls `handler`, if it would raise KeyboardInterrupt otherwise."""
-    main = threading.current_thread() is threading.main_thread()
-    ours = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, handler)
-    try:
-        yield
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+def _in_compiler(frame):
+    """Whether a signal came where the compiler is at work, which swallows exceptions and prints them."""
+    while frame:
+        if frame.f_globals.get("__name__", "").partition(".")[0] in ("numba", "llvmlite"):
+            return True
+        frame = frame.f_back
+    return False
