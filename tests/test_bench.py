@@ -87,6 +87,19 @@ def test_errors_are_in_units_in_the_last_place():
     assert error(operation, (16,), nothing_but_nan, reference.relu_forward) == math.inf
 
 
+def test_errors_of_sums_are_in_units_of_the_largest_element():
+    operation = OPERATIONS["affine_forward"]
+
+    def off(x, w, b, out):
+        reference.affine_forward(x, w, b, out)
+        flat = np.abs(out).ravel()
+        out.ravel()[flat.argmin()] += 3 * np.spacing(flat.max())
+
+    exact = error(operation, (4, 3, 5), reference.affine_forward, reference.affine_forward)
+    assert exact < 2
+    assert 3 - exact <= error(operation, (4, 3, 5), off, reference.affine_forward) <= 3 + exact
+
+
 def test_a_sample_is_seconds_for_each_part_and_restores_outside_the_clock():
     calls, restored = [], []
     benchmark = Benchmark(lambda: calls.append(1), lambda: restored.append(len(calls)), parts=5)
@@ -131,6 +144,35 @@ def test_a_worker_measures_in_its_own_process():
         blocks = turns.blocks({"only": worker}, 2, 3)
     assert [set(block) for block in blocks] == [{("only", identity) for identity in IDS}] * 2
     assert all(len(samples) == 3 and min(samples) > 0 for block in blocks for samples in block.values())
+
+
+def test_in_each_block_every_worker_has_a_turn_in_random_order_after_a_pause(monkeypatch):
+    happened = []
+
+    class Told:
+        def __init__(self, name):
+            self.name = name
+
+        def samples(self, count):
+            happened.append(self.name)
+            return {"id": [float(count)]}
+
+    monkeypatch.setattr(turns.time, "sleep", lambda seconds: happened.append(seconds))
+    taken = turns.blocks({"a": Told("a"), "b": Told("b")}, 40, 3, pause=0.25)
+    assert taken == [{("a", "id"): [3.0], ("b", "id"): [3.0]}] * 40
+    assert happened[::2] == [0.25] * 80
+    pairs = ["".join(happened[i : i + 4 : 2]) for i in range(1, 160, 4)]
+    assert set(pairs) == {"ab", "ba"}
+
+
+def test_a_worker_has_as_many_threads_as_it_is_told_for_every_library(tmp_path, monkeypatch):
+    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBANET_NUM_THREADS", "OPENBLAS_CORETYPE"]
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    code = "# {!r}\nimport json, os, sys; sys.stdin.readline()\n"
+    code += f"print(json.dumps(dict(answer=[*map(os.environ.get, {names}), *sys.argv[1:], os.getcwd()])))"
+    monkeypatch.setattr(turns, "CODE", code)
+    with turns.Worker(3, tmp_path) as worker:
+        assert worker.prepare([]) == ["3", "3", "3", "3", None, "3", str(tmp_path), str(tmp_path)]
 
 
 def test_a_worker_imports_the_checkout_it_is_given_and_measures_with_this_one(tmp_path):
@@ -188,6 +230,16 @@ def test_a_row_has_time_rate_share_and_ratios():
     columns = report.cells(row(kernels=2e-6, reference=5e-6, torch=4e-6), ["reference", "torch", "jax"])
     assert columns == ["relu_forward", "16384", "2 µs", "2 GB/s", "25%", "2.5x", "2x", ""]
     assert report.means([row(kernels=1, torch=2), row(kernels=1, torch=8)], ["torch"]).endswith("torch 4x")
+
+
+def test_columns_are_named():
+    columns = report.header(["reference", "torch", "jax", "jax_scan", "sklearn"])
+    names = ["", "size", "numbanet", "rate", "of peak", "reference", "torch", "JAX", "JAX scan", "scikit-learn"]
+    assert columns == names
+    table = report.markdown(["about"], [row(kernels=1.0, torch=2.0)], ["torch"]).splitlines()
+    assert table[2] == "|  | size | numbanet | rate | of peak | torch |"
+    assert table[3] == "| --- | --- | --: | --: | --: | --: |"
+    assert table[0] == "about"
 
 
 def test_markdown_leaves_out_libraries_that_have_nothing():

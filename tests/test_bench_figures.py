@@ -350,6 +350,16 @@ def test_what_is_printed_is_what_is_written(no_machine, capsys, tmp_path):
     assert capsys.readouterr().out == target.read_text(encoding="utf-8").split("\n", 1)[1].rsplit(report.END)[0] + "\n"
 
 
+@pytest.mark.parametrize(("options", "turns", "samples"), [(["--quick"], 3, 2), ([], 7, 3)])
+def test_times_are_medians_of_several_turns(options, turns, samples, no_machine, capsys, monkeypatch):
+    asked = []
+    answer = Worker.samples
+    monkeypatch.setattr(Worker, "samples", lambda self, count: asked.append(count) or answer(self, count))
+    assert main(["bench", *options, "--threads", "1", "--operations", "channels_last"]) == 0
+    rows = sum(line.startswith("channels_last") for line in capsys.readouterr().out.splitlines())
+    assert asked == [samples] * (turns * 3 * rows)  # of three libraries
+
+
 def test_without_quick_every_size_has_a_row(no_machine, capsys):
     assert main(["bench", "--threads", "1", "--markdown", "--operations", "sgd_update,softmax_loss"]) == 0
     sizes = [("softmax_loss", "256x10"), ("softmax_loss", "256x1000")]

@@ -138,6 +138,35 @@ def test_the_effect_itself_counts_and_a_little_less_does_not():
     assert not gate.judge([[effect - 1e-9] * 25] * 3, 0.08, 1e-5).slower
 
 
+def test_the_chance_of_a_false_alarm_is_shared_by_all_benchmarks():
+    """21 of 75 blocks show nothing: rare by chance for one benchmark (1 in 1,000), but not among 80."""
+
+    def measure(names, count):
+        fast = [0.0] * 7 if count == gate.AGAIN else []
+        return {name: fast + [0.2] * (count - len(fast)) if name == "a" else [0.0] * count for name in names}
+
+    assert slower(gate.find_slower(["a"], measure)) == ["a"]
+    assert slower(gate.find_slower(["a", *NAMES], measure)) == []
+
+
+def test_a_baseline_holds_the_middle_of_three_runs_and_the_highest_or_its_noise(monkeypatch, tmp_path):
+    spread = [-0.05] * 5 + [0.0] + [0.05] * 5  # whose band at 95 % reaches from -0.05 to 0.05
+    runs = [{"a": [0.1] * 11, "b": [0.0] * 11}, {"a": [0.0] * 11, "b": [0.01] * 11}, {"a": [0.02] * 11, "b": spread}]
+    monkeypatch.setattr(gate, "against_reference", lambda threads: lambda names, count: runs.pop(0))
+    gate.save(tmp_path / "baseline.json", ["a", "b"], 1)
+    bands = json.loads((tmp_path / "baseline.json").read_text())["bands"]
+    assert bands == {"a": {"centre": 0.02, "high": 0.1}, "b": {"centre": 0.0, "high": 0.05}}
+
+
+def test_the_noise_is_that_of_what_is_fine():
+    def verdict(half, slower=False):
+        return gate.Verdict(gate.Band(0.0, -half, half), slower)
+
+    assert gate.noise({"a": verdict(0.01), "b": verdict(0.02), "c": verdict(0.03)}) == pytest.approx(math.expm1(0.02))
+    assert gate.noise({"a": verdict(0.01), "b": verdict(0.3, slower=True)}) == pytest.approx(math.expm1(0.01))
+    assert math.isnan(gate.noise({"b": verdict(0.3, slower=True)}))
+
+
 def test_the_band_is_where_order_statistics_put_it():
     # Of 15 blocks, 2 or fewer lie below the median with probability (1 + 15 + 105) / 2**15 = 0.0037.
     logs = list(range(15))
@@ -192,9 +221,11 @@ class Planted:
     lacking = set()  # (side, benchmark)
     stalled = 1.0  # how many times as long the first sample of each turn takes, on the new side
     failing = None  # raised for samples
+    pauses = []  # between turns
     rng = np.random.default_rng(0)
 
     def __init__(self, threads, root):
+        assert threads == 1
         self.side = "new" if root == gate.ROOT else "old"
 
     def __enter__(self):
@@ -223,7 +254,8 @@ class Planted:
 @pytest.fixture
 def planted(monkeypatch):
     monkeypatch.setattr(gate, "Worker", Planted)
-    monkeypatch.setattr("numbanet.bench.turns.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(Planted, "pauses", [])
+    monkeypatch.setattr("numbanet.bench.turns.time.sleep", lambda seconds: Planted.pauses.append(seconds))
     monkeypatch.setattr(Planted, "seconds", {})
     monkeypatch.setattr(Planted, "lacking", set())
     monkeypatch.setattr(Planted, "stalled", 1.0)
@@ -271,6 +303,16 @@ def test_a_sample_that_was_interrupted_in_each_block_is_no_slow_down(planted, ot
     status, said, _ = run(capsys, "--against", other)
     assert status == 0
     assert "more runs" not in said
+
+
+def test_turns_are_apart_as_long_as_threads_spin(planted, other, tmp_path, capsys):
+    run(capsys, "--against", other)
+    assert set(planted.pauses) == {0.010}  # kernels'
+    assert len(planted.pauses) == 4 * gate.FIRST * 2
+    planted.pauses.clear()
+    run(capsys, "--save", str(tmp_path / "baseline.json"))
+    assert set(planted.pauses) == {0.150}  # OpenBLAS'
+    assert len(planted.pauses) == 4 * gate.FIRST * gate.RUNS
 
 
 def test_less_than_the_effect_is_fine_and_the_effect_can_be_chosen(planted, other, capsys):
@@ -463,6 +505,13 @@ def test_benchmarks_are_chosen_by_name_family_and_pattern():
     assert gate.everything(["relu_forward"]) == ["operation/relu_forward/16384", "operation/relu_forward/262144"]
     assert {name.split("/")[0] for name in gate.everything(["networks"])} == {"network"}
     assert len(gate.everything()) > 80
+    names = {name.split("/")[1] for name in gate.everything(["pooling", "*_loss"])}
+    assert names == {
+        *("max_pool_forward", "max_pool_backward", "avg_pool_forward", "avg_pool_backward"),
+        *("global_avg_pool_forward", "global_avg_pool_backward"),
+        *("softmax_loss", "svm_loss", "squared_error_loss", "binary_cross_entropy_loss"),
+    }
+    assert set(gate.everything(["pooling", "*_loss", "networks"])) < set(gate.everything())
 
 
 # On this machine: minutes, and only as good as it is left alone.

@@ -91,6 +91,43 @@ def test_the_default_tolerance_is_four_roundings_by_the_root_of_the_terms(dtype,
     fails(off_by(1.01), SIX_CASE, f"[{element}]: kernel", "1 of 6 elements differ", **options)
 
 
+def test_the_tolerance_can_be_given_as_relative_absolute_or_both():
+    def off_by(error):
+        def kernel(x, large):
+            result = x + x
+            result[2] += error
+            return result
+
+        return (lambda x, large: x + x), kernel
+
+    options = {"dtypes": (np.float64,), "special": (None,)}
+    for given, allowed in (
+        ({"rtol": 1e-3}, 1e-3 * 64 + 1e-3 * 4),  # the largest number is 64, this element 4
+        ({"rtol": 1e-3, "atol": 0.5}, 0.5 + 1e-3 * 4),
+        ({"rtol": 0, "atol": 0.5}, 0.5),
+    ):
+        check_pair(off_by(0.999 * allowed), [SIX_CASE], **given, **options)
+        fails(off_by(1.001 * allowed), SIX_CASE, "[2]: kernel", **given, **options)
+    allowed = 1e-3 + 4 * np.finfo(np.float64).eps * 100 * 4
+    check_pair(off_by(allowed - 1e-14), [SIX_CASE], atol=1e-3, **options)
+    fails(off_by(allowed + 1e-14), SIX_CASE, "[2]: kernel", atol=1e-3, **options)
+
+
+def test_arguments_are_built_from_the_seed():
+    seen = []
+
+    def build(rng, dtype):
+        x = rng.standard_normal(4).astype(dtype)
+        seen.append(x)
+        return {"x": x}
+
+    for seed in (3, 3, 4):
+        check_pair((double, double), [Case("seeded", build)], dtypes=(np.float64,), special=(None,), seed=seed)
+    first, *_, last = seen
+    np.testing.assert_array_equal(first, np.random.default_rng(3).standard_normal(4))
+    np.testing.assert_array_equal(last, np.random.default_rng(4).standard_normal(4))
+
+
 def test_the_terms_are_the_longest_axis_where_none_are_given():
     case = Case("long", lambda rng, dtype: {"x": np.ones((2, 900), dtype)})
     options = {"dtypes": (np.float64,), "layouts": ("C",), "special": (None,)}

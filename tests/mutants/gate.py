@@ -101,6 +101,48 @@ MUTANTS = [
         "test_against_another_checkout_what_is_slower_is_named_and_decides_the_status",
     ),
     _mutant(
+        "noise that hides everything is a pass",
+        "CANNOT if blind else FINE",
+        "FINE",
+        "test_the_noise_band_is_stated_and_too_much_of_it_is_said",
+    ),
+    _mutant(
+        "each benchmark may raise a false alarm",
+        "miss = ALARMS / max(1, len(first))",
+        "miss = ALARMS",
+        "test_the_chance_of_a_false_alarm_is_shared_by_all_benchmarks",
+    ),
+    _mutant(
+        "a baseline's band is that of the last run alone",
+        "max(centres[-1], band(runs[-1][name], 0.025).high)",
+        "band(runs[-1][name], 0.025).high",
+        "test_a_baseline_holds_the_middle_of_three_runs_and_the_highest_or_its_noise",
+    ),
+    _mutant(
+        "a baseline's band leaves the noise out",
+        "max(centres[-1], band(runs[-1][name], 0.025).high)",
+        "centres[-1]",
+        "test_a_baseline_holds_the_middle_of_three_runs_and_the_highest_or_its_noise",
+    ),
+    _mutant(
+        "the noise is that of what is slower too",
+        " for v in verdicts.values() if not v.slower]",
+        " for v in verdicts.values()]",
+        "test_the_noise_is_that_of_what_is_fine",
+    ),
+    _mutant(
+        "turns follow each other before BLAS' threads sleep",
+        "KERNELS_PAUSE_SECONDS if libraries ==",
+        "KERNELS_PAUSE_SECONDS if libraries !=",
+        "test_turns_are_apart_as_long_as_threads_spin",
+    ),
+    _mutant(
+        "a family is no pattern",
+        "pattern == family or fnmatchcase",
+        "fnmatchcase",
+        "test_benchmarks_are_chosen_by_name_family_and_pattern",
+    ),
+    _mutant(
         "nothing measured is a pass",
         "return bool(measured)",
         "return True",
