@@ -335,10 +335,11 @@ def report(verdicts, effect, names=None):
     slower = [name for name, verdict in verdicts.items() if verdict.slower]
     width = noise(verdicts)
     print(f"noise band ±{width:.1%} (median over what is fine, 95 %); slow-downs of {effect:.0%} or more count")
-    if width > effect:
+    blind = width > effect
+    if blind:
         print("the noise is wider than what is looked for: something else is running, and this proves little")
     print(f"{len(verdicts)} of {len(names)} benchmarks measured, {len(slower)} slower: {', '.join(slower) or 'none'}")
-    return SLOWER if slower else FINE
+    return SLOWER if slower else CANNOT if blind else FINE
 
 
 def _effect(text):

@@ -91,8 +91,12 @@ class Network:
         return into
 
     def restore(self, snapshot):
-        for name, value in snapshot.items():
-            (self.model.params if name in self.model.params else self.model.state)[name] = value
+        end = self.begin()
+        try:
+            for name, value in snapshot.items():
+                (self.model.params if name in self.model.params else self.model.state)[name] = value
+        finally:
+            end()
 
 
 class OtherModel:

@@ -352,11 +352,11 @@ class Solver:
 
     def run(self):
         """`train`, without the warning."""
-        if self.checkpoint_name is not None:
-            _files.check_writable(self._checkpoint_path(self.epoch + 1), checkpoint.solver_bytes(self))
-        self.num_iterations = (self.epoch + self.num_epochs) * self.iterations_per_epoch
         self._network.claim(self)
         try:
+            if self.checkpoint_name is not None:
+                _files.check_writable(self._checkpoint_path(self.epoch + 1), checkpoint.solver_bytes(self))
+            self.num_iterations = (self.epoch + self.num_epochs) * self.iterations_per_epoch
             self._run()
         finally:
             self._network.free(self)

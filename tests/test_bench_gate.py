@@ -205,8 +205,10 @@ def test_the_noise_band_is_stated_and_too_much_of_it_is_said(capsys):
     assert gate.report({"a": narrow}, 0.08) == 0
     assert "±2.0%" in (quiet := capsys.readouterr().out)
     assert "proves little" not in quiet
-    assert gate.report({"a": wide}, 0.08) == 0
+    assert gate.report({"a": wide}, 0.08) == 2
     assert "proves little" in capsys.readouterr().out
+    slow = gate.Verdict(gate.Band(0.3, 0.2, 0.4), True, 3)
+    assert gate.report({"a": wide, "b": slow}, 0.08) == 1  # which noise alone would not do
 
 
 # From the command to its exit status, on times that are planted.

@@ -158,7 +158,11 @@ def test_the_results_are_those_of_the_saved_network_on_each_part(here, capsys):
     right = int(np.sum(saved.scores(X[test]).argmax(axis=1) == Y[test]))
     assert (result["test_right"], result["test_accuracy"]) == (right, right / 40)
     assert result["validation_accuracy"] == accuracy(saved.scores(X[validation]), Y[validation])
+    loss = softmax_loss(saved.scores(X[validation]), Y[validation])
+    assert result["validation_loss"] == pytest.approx(loss, rel=1e-5)
     best = history[result["best_epoch"] - 1]
+    assert result["best_epoch"] == min((row["val_loss"], -row["epoch"]) for row in history)[1] * -1
+    assert best["val_loss"] == result["validation_loss"] == min(row["val_loss"] for row in history)
     assert best["val_accuracy"] == result["validation_accuracy"]
     assert best["train_accuracy"] == accuracy(saved.scores(X[train]), Y[train])
     # Or the test could not tell one part from another.
@@ -234,6 +238,7 @@ def test_the_history_is_that_of_gradient_descent_by_hand(schedule, rates, here, 
         assert row["learning_rate"] == pytest.approx(rate, rel=1e-12)
         assert row["train_accuracy"] == accuracy(Z[train] @ w + b, Y[train])
         assert row["val_accuracy"] == accuracy(Z[validation] @ w + b, Y[validation])
+        assert row["val_loss"] == pytest.approx(softmax_loss(Z[validation] @ w + b, Y[validation]), rel=1e-5)
         if row["epoch"] == record["result"]["best_epoch"]:
             assert np.allclose(Saved(f"{name}/model.npz").arrays["param/W1"], w, rtol=1e-4, atol=1e-6)
         losses.add(round(loss, 3))

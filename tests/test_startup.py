@@ -92,3 +92,22 @@ def test_the_names_that_help_lists_are_those_of_what_is_named():
     assert tuple(layers.ACTIVATIONS) == _names.ACTIVATIONS
     assert tuple(layers.NORMALIZATIONS) == _names.NORMALIZATIONS
     assert tuple(initializers.BY_NAME) == _names.INITIALIZERS
+
+
+@pytest.mark.parametrize("module", ["numpy", "llvmlite", "numbanet.kernels.losses"])
+def test_ctrl_c_while_modules_load_is_a_line(module):
+    script = f"""
+import os, signal, sys
+
+class Presses:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell started in the background
+sys.meta_path.insert(0, Presses())
+from numbanet.cli import main
+sys.exit(main(["info"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nnumbanet: interrupted\n")

@@ -96,7 +96,7 @@ MUTANTS = [
     ),
     _mutant(
         "ends with 0 where something is slower",
-        "return SLOWER if slower else FINE",
+        "return SLOWER if slower else CANNOT if blind else FINE",
         "return FINE",
         "test_against_another_checkout_what_is_slower_is_named_and_decides_the_status",
     ),
