@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import warnings
 import zlib
 from pathlib import Path
 
@@ -185,8 +186,7 @@ def restore_solver(path, solver):
         choice = copy.copy(solver._choice)
         choice.take_up(header["best"])
         options = optim.check_options(solver.update_rule, header["options"])
-        rng, sample_rng = np.random.default_rng(0), np.random.default_rng(0)
-        rng.bit_generator.state, sample_rng.bit_generator.state = header["rng"], header["sample_rng"]
+        rng, sample_rng = _generator(header["rng"]), _generator(header["sample_rng"])
         histories = {name: float_array(name, arrays[name], np.float64, ndim=1).tolist() for name in _HISTORIES}
         permutation = arrays["permutation"]
         if len(histories["loss_history"]) != iteration:
@@ -210,6 +210,17 @@ def restore_solver(path, solver):
         setattr(solver, name, values)
     solver._permutation, solver._rng, solver._sample_rng = permutation, rng, sample_rng
     optimizer.options, optimizer.t = options, t
+
+
+def _generator(state):
+    """A generator of random numbers in that state, in full."""
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy 1 warns of a number that is out of range, and takes another
+        rng.bit_generator.state = state
+    if rng.bit_generator.state != state:
+        raise ValueError("the state of the random numbers is none")
+    return rng
 
 
 def check_solver(solver):
