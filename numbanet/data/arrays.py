@@ -2,6 +2,7 @@
 
 import math
 import os
+import struct
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from numbanet.data.tables import check_task, classes_in_words
 from numbanet.errors import DataError
 
 _EXAMPLES = ("X", "X_train", "X_val", "X_test")
+_END = struct.Struct("<4s6xH10x")  # of a zip archive: a signature, the number of entries and what zipfile looks at
 _LABELS = ("y", "y_train", "y_val", "y_test")
 
 
@@ -124,18 +126,19 @@ def _read_npz(path, wanted):
     arrays, found, others = {}, [], []
     known = {name.lower(): name for name in _EXAMPLES + _LABELS}
     # Corrupt files make zipfile and NumPy raise nearly everything there is: hence Exception.
-    with reading(path, Exception), zipfile.ZipFile(path) as archive:
+    with reading(path, Exception), open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+        _check_count(archive, file)
         for member in archive.infolist():
             found.append(member.filename.removesuffix(".npy"))
             name = known.get(found[-1].lower())
             if name in arrays:
                 raise DataError(f"{path}: expected one array {name}, found two (also as {found[-1]})")
-            if name is None:
-                others.append(found[-1])
-            elif name in wanted:
-                where = f"{path}: {found[-1]}"
-                check_unpacked(where, member.compress_size, member.file_size)
-                with archive.open(member) as stream:
+            where = f"{path}: {found[-1]}"
+            with archive.open(member) as stream:  # which compares the two places where its name is
+                if name is None:
+                    others.append(found[-1])
+                elif name in wanted:
+                    check_unpacked(where, member.compress_size, member.file_size)
                     arrays[name] = _read_npy(where, stream, member.file_size)
     held = {known[name.lower()] for name in found if name.lower() in known}
     fits = held <= {"X", "y"} if "X" in held else "X_train" in held and all(map(held.__contains__, _needed(held)))
@@ -149,6 +152,14 @@ def _read_npz(path, wanted):
         name, hint = next(iter(hints.items()))
         raise DataError(f"{path}: {name}: no array of this name is known{hint}")
     return arrays, (f"arrays {', '.join(others[:20])} left out",) if others else ()
+
+
+def _check_count(archive, file):
+    """BadZipFile where there are not as many entries as the end says: one that is damaged may hide the next."""
+    file.seek(-_END.size - len(archive.comment), os.SEEK_END)
+    signature, count = _END.unpack(file.read(_END.size))
+    if signature != b"PK\5\6" or count != len(archive.infolist()):
+        raise zipfile.BadZipFile(f"its directory holds {len(archive.infolist())} entries, expected {count}")
 
 
 def _hint(name, known):
