@@ -4,6 +4,8 @@
 """
 
 import difflib
+import functools
+import inspect
 import math
 import numbers
 import operator
@@ -30,6 +32,26 @@ def did_you_mean(given, known, show=str):
     longer = [name for name in names if text in name]
     close = longer if text and len(longer) == 1 else difflib.get_close_matches(text, names, 1)
     return f"; did you mean {show(names[close[0]])}?" if close else ""
+
+
+def refuse_unknown(call, given, known):
+    """TypeError where `given` holds a keyword that `call` does not take, with the one that was probably meant."""
+    for name in given:
+        if name not in known:
+            raise TypeError(f"{call}: no argument {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
+
+
+def refusing(init):
+    """The ``__init__`` of a class, which names what was probably meant where it is given a keyword that it lacks."""
+    _, *known = inspect.signature(init).parameters
+    call = init.__qualname__.partition(".")[0]
+
+    @functools.wraps(init)
+    def refuse_first(self, *args, **keywords):
+        refuse_unknown(call, keywords, known)
+        init(self, *args, **keywords)
+
+    return refuse_first
 
 
 def number(name, value, low=-math.inf, high=math.inf, *, include_low=True, include_high=True):

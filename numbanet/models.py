@@ -10,6 +10,7 @@ import numpy as np
 from . import _archive, checkpoint, kernels
 from ._adapters import FlatModel
 from ._checks import all_finite, as_data, as_numeric, describe, float_dtype, integer, number, one_of, sequence
+from ._plain import refusing
 from ._views import NamedViews
 from .data import Standardizer
 from .data.pictures import plainly_last
@@ -67,6 +68,7 @@ class Sequential(FlatModel):
     `Solver` that would train the same network is refused. Parameters that you write to by hand are not guarded.
     """
 
+    @refusing
     def __init__(self, layers, input_shape, *, loss="softmax", reg=0.0, dtype=np.float32, seed=None, ops=None):
         self.layers = checked_layers("layers", layers)
         if not self.layers:

@@ -17,6 +17,7 @@ from ._adapters import FlatUpdate, NamedUpdate, adapted
 from ._best import Best
 from ._checks import as_numeric, boolean, describe, integer, known_keys, mapping, number
 from ._interrupts import BeforeCompiling, CtrlC
+from ._plain import refusing
 from .data import Augment
 from .errors import TrainingDiverged
 from .kernels._company import Company
@@ -153,6 +154,7 @@ class Solver:
     X_val, y_val = _examples("val"), _targets("val")
     _data_keys, _first_of_equals = DATA, False  # otherwise in the course
 
+    @refusing
     def __init__(
         self,
         model,

@@ -457,3 +457,16 @@ def test_messages_show_what_numba_would_have_said():
             model.loss(odd, Y)
         with pytest.raises((TypeError, ValueError), match="^y: "):
             model.loss(X, odd if odd is not None else "x")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Solver(None, {}, num_epoch=3), "^Solver: no argument 'num_epoch'; did you mean num_epochs"),
+        (lambda: Solver(None, {}, learning_rat=1), "^Solver: no argument 'learning_rat'; "),
+        (lambda: numbanet.Sequential([], 3, los="svm"), "^Sequential: no argument 'los'; did you mean loss"),
+    ],
+)
+def test_keywords_that_there_are_not(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()

@@ -267,7 +267,7 @@ def test_older_names_of_dropout_and_batchnorm(keywords, expected):
 @pytest.mark.parametrize(
     ("keywords", "error", "message"),
     [
-        ({"dropout": 0.25}, ValueError, "give dropout_keep_ratio=0.75 or dropout_keep_ratio=0.25"),
+        ({"dropout": 0.25}, TypeError, r"did you mean dropout_keep_ratio=0.75 or dropout_keep_ratio=0.25\?"),
         (
             {"dropout": 0, "normalization": "batchnorm"},
             ValueError,

@@ -1,8 +1,5 @@
 """The course's dicts of options and keywords as those of numbanet."""
 
-import functools
-import inspect
-
 from numbanet._checks import did_you_mean, integer, mapping, number
 
 BATCHNORM = ("mode", "eps", "momentum", "running_mean", "running_var")  # layer and group normalisation pass over most
@@ -36,26 +33,6 @@ def _integer(name, param, option, low):
     return integer(f"{name}['{option}']", param.get(option), low)
 
 
-def refuse_unknown(call, given, known):
-    """TypeError where `given` holds a keyword that `call` does not take, with the one that was probably meant."""
-    for name in given:
-        if name not in known:
-            raise TypeError(f"{call}: no argument {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
-
-
-def refusing(init):
-    """The ``__init__`` of a class, which names what was probably meant where it is given a keyword that it lacks."""
-    _, *known = inspect.signature(init).parameters
-    call = init.__qualname__.partition(".")[0]
-
-    @functools.wraps(init)
-    def refuse_first(self, *args, **keywords):
-        refuse_unknown(call, keywords, known)
-        init(self, *args, **keywords)
-
-    return refuse_first
-
-
 def older(dropout_keep_ratio, normalization, dropout=None, use_batchnorm=None):
     """``dropout_keep_ratio`` and ``normalization``, given as assignments before 2021 called them.
 
@@ -86,8 +63,8 @@ def older(dropout_keep_ratio, normalization, dropout=None, use_batchnorm=None):
             raise ValueError(f"dropout: the probability to {kept} a value; {dropout:g} would leave nothing")
         return 1, normalization
     if by_kept is None:
-        raise ValueError(
+        raise TypeError(
             f"dropout: {dropout:g} was the probability to drop a value in assignments up to 2017 and to keep it from "
-            f"2018 on; give dropout_keep_ratio={1 - dropout:g} or dropout_keep_ratio={dropout:g}"
+            f"2018 on; did you mean dropout_keep_ratio={1 - dropout:g} or dropout_keep_ratio={dropout:g}?"
         )
     return (dropout if by_kept else 1 - dropout), normalization

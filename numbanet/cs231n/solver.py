@@ -1,16 +1,12 @@
 """The course's ``solver.py``."""
 
-import inspect
-
 import numpy as np
 
 from numbanet import solver
-from numbanet.cs231n._params import refuse_unknown
 
 __all__ = ["Solver"]
 
 DEFAULTS = {"update_rule": "sgd", "num_epochs": 10, "monitor": "val_accuracy", "drop_last": True}
-_, _, _, *KEYWORDS = inspect.signature(solver.Solver.__init__).parameters  # after the model and the data
 
 
 class Solver(solver.Solver):
@@ -25,6 +21,5 @@ class Solver(solver.Solver):
     _data_keys, _first_of_equals = (*solver.DATA, "X_test", "y_test"), True
 
     def __init__(self, model, data, **options):
-        refuse_unknown("Solver", options, KEYWORDS)
         options.setdefault("seed", np.random.randint(2**31 - 1))  # noqa: NPY002, notebooks call np.random.seed
         super().__init__(model, data, **{**DEFAULTS, **options})

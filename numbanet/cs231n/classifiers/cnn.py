@@ -3,9 +3,9 @@
 import numpy as np
 
 from numbanet import networks
+from numbanet._plain import refusing
 from numbanet.cs231n import _fast, layer_utils, layers
 from numbanet.cs231n._fast import *  # noqa: F403
-from numbanet.cs231n._params import refusing
 from numbanet.cs231n.layer_utils import *  # noqa: F403
 from numbanet.cs231n.layers import *  # noqa: F403
 

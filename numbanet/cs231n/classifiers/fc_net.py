@@ -3,8 +3,9 @@
 import numpy as np
 
 from numbanet import networks
+from numbanet._plain import refusing
 from numbanet.cs231n import layer_utils, layers
-from numbanet.cs231n._params import older, refusing
+from numbanet.cs231n._params import older
 from numbanet.cs231n.layer_utils import *  # noqa: F403
 from numbanet.cs231n.layers import *  # noqa: F403
 
@@ -33,7 +34,7 @@ class FullyConnectedNet(networks.FullyConnectedNet):
         Of dropout: where given, every training pass draws the same masks, as gradient checks need.
     dropout, use_batchnorm : optional
         What assignments before 2021 had in the place of `dropout_keep_ratio` and `normalization`: up to 2017 `dropout`
-        was the probability to drop, beside `use_batchnorm`, from 2018 on to keep, beside `normalization`. ValueError
+        was the probability to drop, beside `use_batchnorm`, from 2018 on to keep, beside `normalization`. TypeError
         for a `dropout` between 0 and 1 beside neither.
     """
 
