@@ -183,6 +183,10 @@ def restore_solver(path, solver):
             if saved != value:
                 raise CheckpointError(f"{path}: saved with {name} {saved}, but the solver has {value}")
         iteration, t = integer("iteration", header["iteration"], 0), integer("t", header["t"], 0)
+        if "best" not in header:
+            raise CheckpointError(
+                f"{path}: of an earlier version, which kept other epochs; numbanet.load has its network"
+            )
         choice = copy.copy(solver._choice)
         choice.take_up(header["best"])
         options = optim.check_options(solver.update_rule, header["options"])

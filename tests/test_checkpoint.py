@@ -834,6 +834,18 @@ def test_a_wrong_ops_is_the_caller_s_mistake(model_file):
         numbanet.load(model_file, ops="kernels")
 
 
+def test_a_state_of_an_earlier_version_is_refused_but_for_its_network(state_file, tmp_path):
+    arrays = unlisted(state_file)
+    header = header_of(arrays)
+    for name in ("best", "sample_rng"):
+        del header[name]
+    header |= {"best_val_acc": 0.5, "best_epoch": 1}
+    path = write(tmp_path / "state.npz", arrays, numbanet=np.array(json.dumps(header)))
+    with pytest.raises(CheckpointError, match="of an earlier version, .*; numbanet.load has its network"):
+        trained(num_epochs=0).restore(path)
+    assert numbanet.load(path).num_parameters == trained(num_epochs=0).model.num_parameters
+
+
 def test_a_state_of_another_training_names_what_differs(state_file):
     with pytest.raises(CheckpointError, match="saved with batch_size 50, but the solver has 40"):
         trained(num_epochs=0, batch_size=40).restore(state_file)
