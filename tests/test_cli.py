@@ -632,7 +632,7 @@ def test_a_run_is_never_overwritten(run, capsys):
 def test_divergence_at_once_saves_nothing(here, capsys):
     options = ["--optimizer", "sgd", "--normalization", "none", "--learning-rate", "1e30", "--output", "run"]
     message = refused(["train", *QUICK, *options], capsys, status=1)
-    assert "the loss became nan at step 2 (epoch 1) with learning rate 1e+30" in message
+    assert message.startswith("numbanet: error: the loss became nan at step 2 (epoch 1) with learning rate 1e+30")
     assert "layer " in message
     assert "Nothing was saved" in message
     assert not Path("run").exists()

@@ -10,6 +10,7 @@ import re
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ import pytest
 import numbanet
 from numbanet import Affine, Sequential, data
 from numbanet._progress import clock
-from numbanet.cli import main
+from numbanet.cli import _watch, main
 from numbanet.cli._trained import Trained
 from numbanet.kernels import _jit, _layer, _threads
 
@@ -404,6 +405,9 @@ def test_predict_of_a_network_that_knows_no_probabilities(here, capsys):
     capsys.readouterr()
     assert main(["predict", "margins", "trees.csv"]) == 0
     columns, rows = predicted(capsys.readouterr().out)
+    assert main(["predict", "margins", "trees.csv", "--output", "margins.csv"]) == 0
+    assert capsys.readouterr().out == "135 labels written to margins.csv\n"
+    assert predicted(Path("margins.csv").read_text()) == (columns, rows)
     assert columns == ["label"]
     assert [label for (label,) in rows] == [NAMES[c] for c in Saved("margins/model.npz").scores(X).argmax(axis=1)]
 
@@ -458,6 +462,31 @@ def test_info_counts_what_there_is(tmp_path, monkeypatch, capsys):
 )
 def test_durations_in_words(seconds, words):
     assert clock(seconds) == words
+
+
+def test_seconds_are_those_without_compiling(monkeypatch):
+    """A training by a clock that is faked: an epoch of 7 s, 4 of them compiling, then one of 2.5 s."""
+    now = [50.0]
+    monkeypatch.setattr(_watch, "perf_counter", lambda: now[0])
+    watch = _watch.Watch(None)
+
+    def run():
+        for seconds, compiling in ((7.0, 4.0), (2.5, 0.0)):
+            now[0] += seconds
+            watch._compilations.seconds += compiling
+            solver.epoch += 1
+            solver.loss_history += [1.0, 2.0 * solver.epoch]
+            watch.epoch(solver)
+        now[0] += 0.5  # to measure once more
+
+    histories = {"train_acc_history": [0.5], "val_loss_history": [0.25], "val_acc_history": [0.75]}
+    solver = SimpleNamespace(run=run, epoch=0, loss_history=[], learning_rate=0.125, **histories)
+    watch.run(solver)
+    assert (watch.seconds, watch.seconds_compiling) == (6.0, 4.0)
+    assert watch.rows == [(1, 1.5, 0.5, 0.25, 0.75, 0.125, 3.0), (2, 2.5, 0.5, 0.25, 0.75, 0.125, 2.5)]
+    header, *rows = csv.reader(watch.history().splitlines())
+    assert header == ["epoch", "loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
+    assert [list(map(float, row)) for row in rows] == [list(row) for row in watch.rows]
 
 
 def test_a_run_names_the_versions_and_options_that_made_it(here):

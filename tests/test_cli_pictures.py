@@ -202,6 +202,19 @@ def test_filters_and_features_are_written_when_asked_for(model, here, capsys):
     assert Path("again.png").read_bytes() == Path("filters.png").read_bytes()
 
 
+def test_features_are_those_of_the_first_test_picture(here, capsys):
+    X = RNG.integers(0, 256, (70, 3, 8, 9)).astype(np.uint8)
+    np.savez("two.npz", X_train=X[:60], y_train=LABELS, X_test=X[60:], y_test=LABELS[:10])
+    arguments = ["--data", "two.npz", "--model", "three-layer-convnet", *SMALL["three-layer-convnet"].split()]
+    assert main(["train", *arguments, "--plot-features", "train.png", *QUICK]) == 0
+    assert main(["evaluate", "run", "two.npz", "--plot-features", "evaluate.png"]) == 0
+    trained = load_model("run/model.npz")[0]
+    expected, *others = (plotting.features(trained, X[place]) for place in (60, 0, 61, 69))
+    assert not any(np.array_equal(expected, other) for other in others)
+    for name in ("train.png", "evaluate.png"):
+        np.testing.assert_array_equal(read_png(name), expected)
+
+
 def test_filters_are_scaled_by_themselves():
     model = numbanet.Sequential([numbanet.Conv(2, 2), numbanet.Flatten()], (1, 3, 3), seed=0)
     model.params["W1"] = [[[[0, 1], [2, 4]]], [[[5, 5], [5, 3]]]]

@@ -5,6 +5,7 @@ from . import Mutant
 APPLY, DATA = "numbanet/cli/_apply.py", "numbanet/cli/_data.py"
 TRAIN, TRAINED = "numbanet/cli/_train.py", "numbanet/cli/_trained.py"
 MODELS, PROGRESS = "numbanet/cli/_models.py", "numbanet/_progress.py"
+PICTURES = "tests/test_cli_pictures.py::test_features_are_those_of_the_first_test_picture"
 NUMBERS, OPTIONS = "tests/test_cli_numbers.py", "tests/test_cli_options.py"
 
 MUTANTS = [
@@ -248,5 +249,54 @@ MUTANTS = [
         '"crowded": solver.crowded is not None',
         '"crowded": False',
         "tests/test_company.py::test_train_says_it_in_a_line_and_with_the_option",
+    ),
+    Mutant(
+        "train: feature maps of the second test picture",
+        TRAIN,
+        "parts.test.take([0])",
+        "parts.test.take([1])",
+        PICTURES,
+    ),
+    Mutant(
+        "train: feature maps of a training picture",
+        TRAIN,
+        "parts.test.take([0])",
+        "parts.train.take([0])",
+        PICTURES,
+    ),
+    Mutant(
+        "evaluate: feature maps of the last picture",
+        "numbanet/cli/_plots.py",
+        "plotting.features(trained.model, X[0])",
+        "plotting.features(trained.model, X[-1])",
+        PICTURES,
+    ),
+    Mutant(
+        "train: seconds with those of compiling",
+        "numbanet/cli/_watch.py",
+        "return perf_counter() - self._compilations.seconds",
+        "return perf_counter()",
+        f"{NUMBERS}::test_seconds_are_those_without_compiling",
+    ),
+    Mutant(
+        "history: seconds since the beginning",
+        "numbanet/cli/_watch.py",
+        "self._counted, self._lap, self._rate = len(solver.loss_history), now, solver.learning_rate",
+        "self._counted, self._rate = len(solver.loss_history), solver.learning_rate",
+        f"{NUMBERS}::test_seconds_are_those_without_compiling",
+    ),
+    Mutant(
+        "divergence is called unexpected",
+        "numbanet/cli/__init__.py",
+        "elif not isinstance(error, TrainingDiverged):",
+        "else:",
+        "tests/test_cli.py::test_divergence_at_once_saves_nothing",
+    ),
+    Mutant(
+        "predict: labels without probabilities are not written",
+        APPLY,
+        "{len(X):,} labels written",
+        "{len(probabilities):,} labels written",
+        f"{NUMBERS}::test_predict_of_a_network_that_knows_no_probabilities",
     ),
 ]
