@@ -128,6 +128,17 @@ def test_a_disk_that_is_full_in_the_end_loses_nothing(name, tmp_path, capsys, mo
     assert numbanet.load(where).class_names == tuple("0123456789")
 
 
+def test_the_network_of_a_run_is_still_that_of_the_command_line_when_saved_again(tmp_path, capsys):
+    assert main(["train", "--epochs", "1", "--hidden", "4", "--quiet", "--output", str(tmp_path / "run")]) == 0
+    numbanet.load(tmp_path / "run").save(tmp_path / "again.npz")
+    said = []
+    for model in ("run", "again.npz"):
+        capsys.readouterr()
+        assert main(["evaluate", str(tmp_path / model), "digits"]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] != ""
+
+
 def test_room_for_the_network_is_asked_for_first(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--epochs", "1", "--hidden", "5", "--output", "before", "--quiet"]) == 0

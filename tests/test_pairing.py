@@ -1,8 +1,10 @@
 """Nothing is forgotten: every operation has its twin, its signature and its cases; and importing stays light."""
 
+import copy
 import importlib
 import inspect
 import json
+import pickle
 import pkgutil
 import subprocess
 import sys
@@ -95,9 +97,16 @@ def test_import_loads_nothing_heavy():
 def test_import_compiles_nothing():
     script = """
 import json
+import pickle
 from numba.core import event
 with event.install_recorder("numba:compile") as recorder:
     from numbanet import *
 print(json.dumps(len(recorder.buffer)))
 """
     assert printed(script) == 0
+
+
+def test_kernels_are_pickled_and_copied_by_name():
+    for name in kernels.__all__:
+        kernel = getattr(kernels, name)
+        assert pickle.loads(pickle.dumps(kernel)) is copy.deepcopy(kernel) is kernel

@@ -12,6 +12,7 @@ from ..bench import report, versus
 from ..bench.operations import FAMILIES, OPERATIONS
 from ..kernels import _machine
 from ..kernels import _peaks as peaks
+from ._files import write_text
 from ._info import use_threads
 from ._status import UsageError
 
@@ -42,7 +43,7 @@ def bench(arguments):
     print(table if arguments.markdown else report.means(rows, libraries))
     if target:
         text = report.between_markers(target.read_text(encoding="utf-8"), table)
-        target.write_text(text, encoding="utf-8")
+        write_text(target, text)
         print(f"{target} has it between its markers", file=sys.stderr)
     return 0
 
