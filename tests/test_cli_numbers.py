@@ -188,7 +188,8 @@ def test_counts_times_and_options_of_the_record(here):
 
 def test_what_train_prints_is_what_it_writes(trained, monkeypatch, capsys):
     monkeypatch.chdir(trained)
-    assert main(["train", "--data", "trees.csv", *OPTIONS, "--output", "again"]) == 0
+    monkeypatch.setattr(_threads, "_chosen", None)
+    assert main(["train", "--data", "trees.csv", *OPTIONS, "--threads", "1", "--output", "again"]) == 0
     out, err = capsys.readouterr()
     record, history = read("again")
     result = record["result"]
@@ -198,7 +199,7 @@ def test_what_train_prints_is_what_it_writes(trained, monkeypatch, capsys):
         f"validation     {result['validation_accuracy']:.2%}  (epoch {result['best_epoch']}, the best of 6)\n"
     ) in out
     assert "3 classes; 71 examples to train, 24 to validate, 40 held out to test" in err
-    assert "3-6-3, 45 parameters; adam at learning rate 0.01" in err
+    assert "3-6-3, 45 parameters; adam at learning rate 0.01; 1 thread\n" in err
     for row in history:
         shown = f"train {row['train_accuracy']:.2%}  val {row['val_accuracy']:.2%}"
         assert f"epoch {row['epoch']:.0f}/6  loss {row['loss']:.4f}  {shown}" in err

@@ -299,4 +299,11 @@ MUTANTS = [
         "{len(probabilities):,} labels written",
         f"{NUMBERS}::test_predict_of_a_network_that_knows_no_probabilities",
     ),
+    Mutant(
+        "train: one threads",
+        TRAIN,
+        "thread{'s' * (threads > 1)}",
+        "threads",
+        f"{NUMBERS}::test_what_train_prints_is_what_it_writes",
+    ),
 ]
