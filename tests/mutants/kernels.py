@@ -78,14 +78,14 @@ MUTANTS = [
         "numbanet/kernels/_vectors.py",
         "if config.CPU_NAME is None and config.CPU_FEATURES is None:",
         "if True:",
-        "tests/test_cpus.py",
+        "tests/test_cpus.py::test_vectors_are_those_of_the_cpu_that_numba_compiles_for",
     ),
     Mutant(
         "fused multiply-adds by the list of features alone",
         "numbanet/kernels/_math.py",
         'return "fmaf" not in instructions(FMA, *codegen.magic_tuple())',
         'return "+fma" in codegen.magic_tuple()[2]',
-        "tests/test_cpus.py",
+        "tests/test_cpus.py::test_vectors_are_those_of_the_cpu_that_numba_compiles_for",
     ),
     # Options of layers.
     Mutant("LeakyReLU ignores negative_slope", ACTIVATIONS, "return (self.negative_slope,)", "return (0.01,)", VALUES),
