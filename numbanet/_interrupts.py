@@ -1,6 +1,7 @@
 """Ctrl-C while something runs that must not be left half done."""
 
 import signal
+import sys
 import threading
 
 from .kernels._machine import Compilations
@@ -48,19 +49,29 @@ class CtrlC:
 
 
 class BeforeCompiling(Compilations):
-    """Within a ``with`` block: calls a function, which may raise, before this thread compiles another kernel.
+    """Before another kernel is compiled, asks every call of a method that waits for it whether to go on.
 
-    The one before it is compiled and kept by then, and no compiler is left half way.
+    The kernel before it is compiled and kept by then, and no compiler is left half way. Calls are found on the stack: a
+    Ctrl-C in the wrong moment leaves nothing behind that would end another.
+
+    Parameters
+    ----------
+    method : function
+    ask : callable
+        Takes the object whose method is called; may raise.
     """
 
-    def __init__(self, function):
+    def __init__(self, method, ask):
         super().__init__(lambda: None)
-        self._function, self._thread = function, threading.get_ident()
+        self._code, self._ask = method.__code__, ask
 
     def on_start(self, event):
         super().on_start(event)
-        if self._depth == 1 and threading.get_ident() == self._thread:
-            self._function()
+        frame = sys._getframe() if self._depth == 1 else None
+        while frame:
+            if frame.f_code is self._code:
+                self._ask(frame.f_locals["self"])
+            frame = frame.f_back
 
 
 class _Hold:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from . import _archive, optim
-from ._checks import float_array, integer, mapping
+from ._checks import float_array, integer, mapping, number
 from .data import Standardizer
 from .errors import CheckpointError
 from .layers import LAYERS
@@ -150,6 +150,7 @@ def save_solver(path, solver):
         "identity": _solver_identity(solver),
         "iteration": solver.iteration,
         "best": solver._choice.to_dict(),
+        "share": solver._share,
         "options": optimizer.options,
         "t": optimizer.t,
         "rng": solver._rng.bit_generator.state,
@@ -189,6 +190,7 @@ def restore_solver(path, solver):
             )
         choice = copy.copy(solver._choice)
         choice.take_up(header["best"])
+        share = number("share", header["share"], 0, 1, include_low=False)
         options = optim.check_options(solver.update_rule, header["options"])
         rng, sample_rng = _generator(header["rng"]), _generator(header["sample_rng"])
         histories = {name: float_array(name, arrays[name], np.float64, ndim=1).tolist() for name in _HISTORIES}
@@ -209,7 +211,7 @@ def restore_solver(path, solver):
     targets.update((f"optimizer/{name}", array) for name, array in optimizer.state.items())
     fill(targets, arrays, path)
     solver.iteration = solver._measured = iteration
-    solver._choice, solver._best = choice, best
+    solver._choice, solver._best, solver._share = choice, best, share
     for name, values in histories.items():
         setattr(solver, name, values)
     solver._permutation, solver._rng, solver._sample_rng = permutation, rng, sample_rng

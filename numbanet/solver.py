@@ -25,7 +25,7 @@ from .kernels._company import Company
 CALL_SECONDS = 0.02  # that steps without Python take at once, so that Ctrl-C and callbacks need not wait for long
 SLOW_SECONDS = 0.05  # of one step, from which Python may as well call the operations, and be interrupted between them
 UPDATE_RULE, OPTIM_CONFIG = "adamw", {"weight_decay": 1.0}  # by default; docs/defaults.md says why
-STEPS, EPOCHS = 2000, 10  # that training has at least, where nobody says
+STEPS, EPOCHS = 4000, 10  # that training has at least, where nobody says
 LARGE = 30  # inputs or targets beyond that are not scaled to unit variance
 DATA = ("X_train", "y_train", "X_val", "y_val")
 
@@ -84,14 +84,15 @@ class Solver:
         with a weight decay of 1, which learns at any depth (``docs/defaults.md``).
     optim_config : dict
         Options of the update rule, such as ``{"learning_rate": 1e-3}``.
-    lr_decay : float
-        The learning rate is multiplied by it after each epoch.
+    lr_decay : float, optional
+        The learning rate is multiplied by it after each epoch. By default it stays for three quarters of the epochs
+        that `train` is to end at, and goes down in a line from there; the next `train` has it as it was.
     batch_size : int
         Every epoch goes through a new permutation of the training data. A batch never exceeds them, and the last of an
         epoch is the smaller one that is left; a single example that batch normalisation could not learn from is left
         out, another one each time.
     num_epochs : int, optional
-        By default as many as make 2,000 steps, and at least 10.
+        By default as many as make 4,000 steps, and at least 10.
     drop_last : bool
         Whether to leave out what does not fill a batch, other examples each time.
     num_train_samples, num_val_samples : int or None
@@ -162,7 +163,7 @@ class Solver:
         *,
         update_rule=None,
         optim_config=None,
-        lr_decay=1.0,
+        lr_decay=None,
         batch_size=100,
         num_epochs=None,
         drop_last=False,
@@ -182,7 +183,9 @@ class Solver:
         verbose=True,
     ):
         self.model = model
-        self.lr_decay = number("lr_decay", lr_decay, 0, include_low=False, include_high=False)
+        self.lr_decay = lr_decay
+        if lr_decay is not None:
+            self.lr_decay = number("lr_decay", lr_decay, 0, include_low=False, include_high=False)
         self.batch_size = integer("batch_size", batch_size, 1)
         self.num_epochs = None if num_epochs is None else integer("num_epochs", num_epochs, 0)
         self.num_train_samples = _optional_count("num_train_samples", num_train_samples)
@@ -285,6 +288,7 @@ class Solver:
         self._update = self._new_update()
         self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_iterations = self.num_epochs * self.iterations_per_epoch
+        self._share = 1.0  # of the full learning rate, on the way down at the end
         self._choice, self._best = Best(self.monitor, self.min_delta, self._first_of_equals), {}
         self._ctrl_c, self._pace, self._company = CtrlC(), _Pace(), Company()
         self.loss_history, self.train_acc_history, self.val_acc_history, self.val_loss_history = [], [], [], []
@@ -359,6 +363,7 @@ class Solver:
             if self.checkpoint_name is not None:
                 _files.check_writable(self._checkpoint_path(self.epoch + 1), checkpoint.solver_bytes(self))
             self.num_iterations = (self.epoch + self.num_epochs) * self.iterations_per_epoch
+            self._cool()  # a training that was interrupted on its way down goes on towards another end
             self._run()
         finally:
             self._network.free(self)
@@ -366,7 +371,7 @@ class Solver:
     def _run(self):
         self._fallback = self._network.snapshot()
         self.interrupted, self._ctrl_c = False, CtrlC()
-        with self._ctrl_c, self._company, BeforeCompiling(self._check_pressed):
+        with self._ctrl_c, self._company:
             try:
                 while self.iteration < self.num_iterations and not self._advance() and not self._ctrl_c.pressed:
                     pass
@@ -468,7 +473,19 @@ class Solver:
         self.iteration += len(losses)
         self.loss_history += losses
         if losses and self.iteration % self.iterations_per_epoch == 0:
-            self._update.decay(self.lr_decay)
+            if self.lr_decay is None:
+                self._cool()
+            else:
+                self._update.decay(self.lr_decay)
+
+    def _cool(self):
+        """Bring the learning rate to what it is to be before the next epoch, by the share it has of the full one."""
+        end = self.num_iterations // self.iterations_per_epoch
+        left = end - self.epoch
+        share = min(1.0, left / max(1, end // 4)) if left else 1.0
+        if share != self._share and self.lr_decay is None:
+            self._update.decay(share / self._share)
+            self._share = share
 
     def _checkpoint_path(self, epoch):
         return f"{self.checkpoint_name}_epoch_{epoch}.npz"
@@ -568,6 +585,9 @@ def _optional_callable(name, value):
     if value is not None and not callable(value):
         raise TypeError(f"{name}: expected a function of the solver, got {describe(value)}")
     return value
+
+
+BeforeCompiling(Solver._run, Solver._check_pressed).__enter__()  # for as long as the process lives
 
 
 class _Pace:

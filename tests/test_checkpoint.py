@@ -761,6 +761,8 @@ def test_headers_of_models_that_lie(change, model_file, tmp_path):
         put("best", "accuracy", "1"),
         put("best", "mark", None),
         put("sample_rng", None),
+        put("share", 0),
+        put("share", 1.5),
         put("identity", "drop_last", True),
         put("t", 1.5),
         drop("t"),

@@ -65,7 +65,7 @@ SIGNATURES = {
     numbanet.Solver: {
         "update_rule": None,
         "optim_config": None,
-        "lr_decay": 1.0,
+        "lr_decay": None,
         "batch_size": 100,
         "num_epochs": None,
         "drop_last": False,
@@ -136,7 +136,7 @@ def examples(count, features=5):
 
 
 @pytest.mark.parametrize(
-    ("count", "per_epoch", "epochs"), [(1, 1, 2000), (142, 2, 1000), (1437, 15, 134), (8000, 80, 25), (50_000, 500, 10)]
+    ("count", "per_epoch", "epochs"), [(1, 1, 4000), (142, 2, 2000), (1437, 15, 267), (8000, 80, 50), (50_000, 500, 10)]
 )
 def test_what_a_solver_s_defaults_stand_for(count, per_epoch, epochs):
     solver = Solver(FullyConnectedNet([4], 5, 3), examples(count))
@@ -183,6 +183,14 @@ def test_initial_weights(network, expected):
     network = network()
     found = [spread(network.params[f"W{number}"]) for number in range(1, len(expected) + 1)]
     assert found == pytest.approx(expected, rel=0.03)
+
+
+def test_small_vgg_drops_what_it_is_told_to():
+    def dropped(**options):
+        layers = numbanet.SmallVGG((1, 8, 8), 3, widths=(4,), **options).layers
+        return [layer.keep_ratio for layer in layers if isinstance(layer, numbanet.Dropout)]
+
+    assert (dropped(), dropped(dropout_keep_ratio=0.6)) == ([], [0.6])
 
 
 def test_initial_biases():

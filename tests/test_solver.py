@@ -91,7 +91,8 @@ def data_loss(scores, y):
 @pytest.mark.parametrize("monitor", [None, "val_loss", "val_accuracy"])
 def test_the_model_ends_with_the_best_parameters(monitor):
     model = net(normalization="batchnorm", dropout_keep_ratio=0.8, reg=0.1)
-    trained = solver(model, optim_config={"learning_rate": 0.3}, num_epochs=8, monitor=monitor)
+    options = {"lr_decay": 3.0, "num_epochs": 8, "monitor": monitor}  # ever faster, to no good end
+    trained = solver(model, optim_config={"learning_rate": 0.01}, **options)
     seen = []
 
     def look(s):
@@ -140,6 +141,32 @@ def test_the_learning_rate_decays_each_epoch(model):
     trained.on_step = lambda s: rates.append(s.learning_rate)
     trained.train()
     assert rates == [0.1] * 3 + [0.05] * 4 + [0.025] * 4 + [0.0125]
+
+
+@pytest.mark.parametrize("model", [net, CourseModel])
+def test_by_default_the_learning_rate_goes_down_at_the_end(model):
+    rates = []
+    trained = solver(model(), optim_config={"learning_rate": 0.1}, num_epochs=16)
+    trained.on_epoch = lambda s: rates.append(s.learning_rate)
+    trained.train()
+    assert rates[:-1] == pytest.approx([0.1] * 13 + [0.075, 0.05, 0.025])
+    assert rates[-1] == trained.learning_rate == pytest.approx(0.1)  # for a training to come
+
+    stopped = solver(model(), optim_config={"learning_rate": 0.1}, num_epochs=16, on_epoch=lambda s: s.epoch == 14)
+    stopped.train()
+    assert stopped.learning_rate == pytest.approx(0.05)
+    stopped.on_epoch, rates[:] = (lambda s: rates.append(s.learning_rate)), []
+    stopped.train()  # to the 30th epoch
+    assert rates == pytest.approx([0.1] * 9 + [0.1 * left / 7 for left in (6, 5, 4, 3, 2, 1)] + [0.1])
+
+
+def test_resumption_on_the_way_down_is_exact(tmp_path):
+    whole = solver(num_epochs=16, on_epoch=lambda s: s.epoch == 14 and s.save(tmp_path / "14.npz"))
+    whole.train()
+    resumed = solver(num_epochs=2)
+    resumed.restore(tmp_path / "14.npz")
+    resumed.train()
+    assert_same_training(resumed, whole)
 
 
 @pytest.mark.parametrize("model", [net, CourseModel])
@@ -526,6 +553,22 @@ def test_a_rule_keeps_its_own_state_for_each_parameter():
 
     solver(CourseModel(), update_rule=rule, num_epochs=1).train()
     assert seen == [(shape, step) for step in range(4) for shape in ((64, 10), (10,))]
+
+
+@pytest.mark.parametrize("model", [net, CourseModel])
+def test_a_rule_that_updates_in_place(model):
+    def rule(w, dw, config):
+        w -= 3.0 * dw
+        return w, config
+
+    trained, seen = solver(model(), update_rule=rule, num_epochs=6, monitor="val_accuracy"), []
+    trained.on_epoch = lambda s: seen.append({name: value.copy() for name, value in s.model.params.items()})
+    trained.train()
+    accuracies = trained.val_acc_history
+    best = max(range(len(accuracies)), key=lambda i: (accuracies[i], i))
+    assert best < len(accuracies) - 1  # else this shows nothing
+    for name, value in seen[best].items():
+        np.testing.assert_array_equal(trained.model.params[name], value)
 
 
 @pytest.mark.parametrize("model", [net, CourseModel])

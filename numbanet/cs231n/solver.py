@@ -6,7 +6,7 @@ from numbanet import solver
 
 __all__ = ["Solver"]
 
-DEFAULTS = {"update_rule": "sgd", "num_epochs": 10, "monitor": "val_accuracy", "drop_last": True}
+DEFAULTS = {"update_rule": "sgd", "lr_decay": 1.0, "num_epochs": 10, "monitor": "val_accuracy", "drop_last": True}
 
 
 class Solver(solver.Solver):
