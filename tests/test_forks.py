@@ -85,3 +85,43 @@ def test_a_fork_while_another_thread_compiles(tmp_path):
     environment = {**os.environ, "NUMBANET_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", COMPILING], env=environment, capture_output=True, text=True)
     assert done.stdout.split() == ["0"], done.stderr
+
+
+INTERRUPTED = """
+import os, signal, threading
+from numbanet.kernels import _forks
+first, second, *_ = _forks._LOCKS
+held, go = threading.Event(), threading.Event()
+
+def hold():
+    with second:
+        held.set()
+        go.wait()
+
+def press(*_):
+    raise KeyboardInterrupt
+
+def look():
+    with first, second:
+        print("open")
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+signal.signal(signal.SIGALRM, press)
+signal.setitimer(signal.ITIMER_REAL, 0.2)  # while the fork waits for the second
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+go.set()
+thread.join()
+looking = threading.Thread(target=look, daemon=True)
+looking.start()
+looking.join(20)
+"""
+
+
+def test_a_fork_that_ctrl_c_ends_the_waiting_of_leaves_nothing_locked():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert done.stdout.split() == ["open"], done.stderr

@@ -6,6 +6,7 @@ fork waits until no other thread compiles, starts numba's threads or is inside L
 
 import contextlib
 import os
+import threading
 
 from llvmlite.binding import ffi
 from numba.core.compiler_lock import global_compiler_lock
@@ -21,14 +22,17 @@ _LOCKS = (
 )
 
 
+_here = threading.local()  # what the calling thread holds: less than all, where Ctrl-C ended its waiting
+
+
 def _close():
+    _here.held = contextlib.ExitStack()
     for lock in _LOCKS:
-        lock.__enter__()
+        _here.held.enter_context(lock)
 
 
 def _open():
-    for lock in reversed(_LOCKS):
-        lock.__exit__(None, None, None)
+    _here.held.close()
 
 
 if hasattr(os, "register_at_fork"):

@@ -217,6 +217,13 @@ MUTANTS = [
         f"{FORKS}::test_children_of_a_process_whose_threads_train[30]",
     ),
     Mutant(
+        "forks: what was held is forgotten where Ctrl-C ends the waiting",
+        "numbanet/kernels/_forks.py",
+        "    _here.held.close()",
+        "    for lock in reversed(_LOCKS):\n        lock.__exit__(None, None, None)",
+        f"{FORKS}::test_a_fork_that_ctrl_c_ends_the_waiting_of_leaves_nothing_locked",
+    ),
+    Mutant(
         "settings: NUMBA_NUM_THREADS is left to numba",
         "numbanet/kernels/_numba.py",
         '_settings.thread_count("NUMBA_NUM_THREADS")',
