@@ -3,6 +3,11 @@
 Importing it takes no time: each name is imported when it is first used, numba with the first that needs kernels.
 """
 
+from . import _early  # before what takes longer
+
+if _early.is_command():
+    _early.quiet()
+
 import importlib
 import sys
 from importlib.util import find_spec

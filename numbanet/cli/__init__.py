@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 
+from .._early import loud
 from ..errors import SettingError, TrainingDiverged
 from ._arguments import parse
 from ._status import BAD_INPUT, FAILURE, INTERRUPTED, PIPE_CLOSED, UsageError
@@ -43,6 +44,7 @@ def main(argv=None):
 
 def _run(argv):
     try:
+        loud()
         arguments = parse(argv)
         return arguments.command(arguments)
     except BrokenPipeError:
