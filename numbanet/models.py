@@ -430,7 +430,7 @@ class Sequential(FlatModel):
         try:
             return self._infer(workspace.program(self, batch, training=False), X)
         finally:
-            workspace.home.append(workspace)
+            self.workspaces.homes[workspace.alone].append(workspace)
 
     def _infer(self, program, X):
         if len(X) == program.batch:

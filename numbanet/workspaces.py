@@ -35,14 +35,12 @@ class Workspace:
 
     Parameters
     ----------
-    home : list
-        Where it is while nobody uses it.
     alone : bool
         Whether its programs use the calling thread only.
     """
 
-    def __init__(self, home, alone):
-        self.home, self._alone = home, alone
+    def __init__(self, alone):
+        self.alone = alone
         self.forget()
 
     def forget(self):
@@ -58,7 +56,7 @@ class Workspace:
 
     def program(self, model, batch, training):
         """The network lowered for this batch size, for training or for inference."""
-        key = batch, training, 1 if self._alone else _threads.in_force()
+        key = batch, training, 1 if self.alone else _threads.in_force()
         latest, program = self._latest
         if key == latest:
             return program
@@ -75,7 +73,7 @@ class Workspace:
         return list(self._programs.values())
 
     def _lowered(self, model, batch, training):
-        if not self._alone:
+        if not self.alone:
             return Program(model, batch, training, self.memory)
         with _threads.alone():
             return Program(model, batch, training, self.memory)
@@ -95,6 +93,8 @@ class Workspaces:
 
     Attributes
     ----------
+    homes : tuple of list
+        Where workspaces are that nobody uses: the main one, and the others.
     trainer : dict
         Empty, or what `begin` has entered.
     wanted : ndarray of int64, shape (1,)
@@ -103,18 +103,18 @@ class Workspaces:
 
     def __init__(self):
         self.wanted = np.zeros(1, np.int64)
-        self._main_home, self._others = [], []
+        self._mains, self._others = self.homes = [], []
         self._made, self._main = weakref.WeakSet(), lambda: None
         self.trainer, self._waiting, self._claims = {}, {}, {}
         _all.add(self)
 
     def take(self):
-        """A workspace for inference, the caller's until ``workspace.home.append(workspace)``.
+        """A workspace for inference, the caller's until ``homes[workspace.alone].append(workspace)``.
 
         That belongs in a ``finally`` as it is: a function of ours, Ctrl-C could interrupt before its first line.
         """
         try:
-            workspace = self._main_home.pop()
+            workspace = self._mains.pop()
         except IndexError:
             workspace = self._another()
         # Whoever trains has entered `trainer` before it counts the workspaces at home: one of the two sees the other.
@@ -127,15 +127,15 @@ class Workspaces:
                 self._others.pop()
             return self._others.pop()
         except IndexError:
-            return self._new_main() if self._main() is None else self._new(self._others, alone=True)
+            return self._new_main() if self._main() is None else self._new(alone=True)
 
-    def _new(self, home, alone):
-        workspace = Workspace(home, alone)
+    def _new(self, alone):
+        workspace = Workspace(alone)
         self._made.add(workspace)
         return workspace
 
     def _new_main(self):
-        workspace = self._new(self._main_home, alone=False)
+        workspace = self._new(alone=False)
         self._main = weakref.ref(workspace)
         return workspace
 
@@ -144,26 +144,26 @@ class Workspaces:
         workspace = self._main()
         if workspace is None:  # not used yet, or lost to a Ctrl-C between taking it and giving it back
             workspace = self._new_main()
-            self._main_home.append(workspace)
+            self._mains.append(workspace)
         return workspace
 
     def _after_training(self, workspace):
         """A workspace once the step that is running has ended, in exchange for one."""
-        workspace.home.append(workspace)
+        self.homes[workspace.alone].append(workspace)
         if self.trainer.get("thread") == threading.get_ident():  # a prediction within a step
-            return self._new([], alone=True)
+            return self._new(alone=True)
         me = object()
         try:
             self._waiting[me] = True
             for pause in _looks():
                 if not self.trainer:
                     try:
-                        workspace = self._main_home.pop()
+                        workspace = self._mains.pop()
                     except IndexError:
                         workspace = self._another()
                     if not self.trainer:
                         return workspace
-                    workspace.home.append(workspace)
+                    self.homes[workspace.alone].append(workspace)
                 self.wanted[0] = 1
                 time.sleep(pause)
         finally:
@@ -185,7 +185,7 @@ class Workspaces:
                     break
                 time.sleep(pause)
             for pause in _looks():
-                if len(self._main_home) + len(self._others) >= len(self._made):
+                if len(self._mains) + len(self._others) >= len(self._made):
                     break
                 time.sleep(pause)
         except BaseException:

@@ -85,7 +85,7 @@ def test_predictions_at_once_do_not_wait_for_each_other():
     thread.join(30)
     assert len(results) == 1
     for workspace in taken:
-        workspace.home.append(workspace)
+        net.workspaces.homes[workspace.alone].append(workspace)
 
 
 def steps_of(net, steps, **options):
@@ -314,11 +314,12 @@ def test_a_network_that_was_used_goes_with_its_last_name(build):
     net.loss(X[:50], Y[:50])
     steps_of(net, 12).train()
     by_threads(net.predict, [X[start:] for start in range(20)])
-    gone = weakref.ref(net)
+    gone, memory = weakref.ref(net), weakref.ref(net.workspaces.main())
     gc.disable()
     try:
         del net
         assert gone() is None
+        assert memory() is None
     finally:
         gc.enable()
 
@@ -331,7 +332,7 @@ def test_no_more_workspaces_are_kept_than_serve(monkeypatch):
         try:
             together.wait(30)
         finally:
-            workspace.home.append(workspace)
+            net.workspaces.homes[workspace.alone].append(workspace)
 
     monkeypatch.setattr("numbanet.workspaces.KEPT_WORKSPACES", 2)
     by_threads(hold, range(6), 6)
@@ -339,4 +340,48 @@ def test_no_more_workspaces_are_kept_than_serve(monkeypatch):
     held = [net.workspaces.take() for _ in range(3)]
     assert len(net.workspaces._others) <= 2
     for workspace in held:
-        workspace.home.append(workspace)
+        net.workspaces.homes[workspace.alone].append(workspace)
+
+
+def resident_mib():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def make_train_and_drop(number):
+    net = [dense, mixed, images][number % 3]()
+    data = {"X_train": X[:64], "y_train": Y[:64]}
+    Solver(net, data, update_rule="sgd", batch_size=16 + number % 5, num_epochs=1, verbose=False).train()
+    net.predict(X[: 1 + number % 40])
+
+
+def test_dropped_networks_leave_nothing_to_the_cycle_collector():
+    for number in range(6):
+        make_train_and_drop(number)
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for number in range(6):
+            make_train_and_drop(number)
+        gc.collect()
+        left = {type(each).__qualname__ for each in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left <= {"CtrlC", "_Hold"}  # which hold nothing but each other
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="this platform does not tell memory as Linux does")
+def test_memory_stays_where_it_is_over_twenty_thousand_networks():
+    for number in range(1_000):
+        make_train_and_drop(number)
+    gc.collect()
+    before = resident_mib()
+    for number in range(20_000):
+        make_train_and_drop(number)
+    gc.collect()
+    assert resident_mib() - before < 2

@@ -14,6 +14,7 @@ A table is a list of (entry, record); `walk` and `train` go down it, and are the
 """
 
 import math
+import weakref
 
 import numpy as np
 from llvmlite import ir
@@ -31,6 +32,7 @@ ENTRY = ir.FunctionType(ir.VoidType(), [SLOT])
 FUNCTION, EXCEPTION, RESULT, ARGUMENTS = range(4)  # the first slots of a record
 DATA = 4  # of an array's slots: where its elements are
 
+_addresses = weakref.WeakKeyDictionary()  # dispatcher -> {signature: (kind, address)}
 _entries = {}  # kinds of arguments -> (address of the entry, the library that it is in)
 
 
@@ -64,10 +66,7 @@ class Call:
     def __init__(self, function, arguments):
         # Operations do not write to their inputs, so that it makes no difference whether these may be written to.
         signature = tuple(_writable(kind) for kind in types_of(function, arguments))
-        function.compile(signature)
-        compiled = function.overloads[signature]
-        convention = cpu_target.target_context.call_conv
-        self.kind = convention.get_function_type(compiled.signature.return_type, compiled.signature.args)
+        self.kind, address = _compiled(function, signature)
         parts = [_numbers(kind, value) for kind, value in zip(signature, arguments, strict=True)]
         self._starts = np.cumsum([ARGUMENTS, *map(len, parts)]).tolist()
         self.parallel = bool(function.targetoptions.get("parallel"))
@@ -76,7 +75,7 @@ class Call:
         self.address = self.record.ctypes.data
         if len(self.record) - 1 != len(self.kind.args):  # result, exception and arguments, but not the function
             raise NoRecordError(f"{function!r}: expected {len(self.kind.args)} numbers, got {len(self.record) - 1}")
-        self.record[FUNCTION] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+        self.record[FUNCTION] = address
         for index, number in enumerate((number for part in parts for number in part), ARGUMENTS):
             self._put(index, number)
 
@@ -111,6 +110,18 @@ class Call:
     def result(self):
         """What the operation gave when it ran last, as a float."""
         return float(self.record.view(np.float64)[RESULT])
+
+
+def _compiled(function, signature):
+    """The kind of a function that is compiled for a signature, and its address, which are asked for once."""
+    known = _addresses.setdefault(function, {})
+    if signature not in known:
+        function.compile(signature)
+        compiled = function.overloads[signature]
+        convention = cpu_target.target_context.call_conv
+        kind = convention.get_function_type(compiled.signature.return_type, compiled.signature.args)
+        known[signature] = kind, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return known[signature]
 
 
 def _numbers(kind, value):

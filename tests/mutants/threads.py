@@ -7,7 +7,7 @@ MUTANTS = [
         "two calls get one workspace",
         "numbanet/workspaces.py",
         "        return self._after_training(workspace) if self.trainer else workspace\n",
-        "        workspace.home.append(workspace)\n        return workspace\n",
+        "        self.homes[workspace.alone].append(workspace)\n        return workspace\n",
         "tests/test_concurrency.py::test_predictions_at_once_are_those_made_alone",
     ),
     Mutant(
@@ -20,7 +20,7 @@ MUTANTS = [
     Mutant(
         "training does not wait for predictions that are under way",
         "numbanet/workspaces.py",
-        "if len(self._main_home) + len(self._others) >= len(self._made):",
+        "if len(self._mains) + len(self._others) >= len(self._made):",
         "if True:",
         "tests/test_concurrency.py::test_training_is_not_touched_and_predictions_are_of_whole_steps",
     ),
