@@ -95,7 +95,7 @@ def attacks(folder, size):
     ]
 
 
-@pytest.mark.parametrize("size", [80 << 20, pytest.param(1 << 30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [80 << 20, pytest.param(400 << 20, marks=pytest.mark.slow)])
 def test_attacks_take_little_memory(tmp_path, size):
     files = attacks(tmp_path, size)
     for (grown, said), (_, path, expected) in zip(read_apart(*(file[:2] for file in files)), files, strict=True):

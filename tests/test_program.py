@@ -371,3 +371,15 @@ def test_many_refuses_what_is_no_solver_or_shares_a_model():
         numbanet.train_many([one.model])
     with pytest.raises(ValueError, match=r"solvers\[1\]: has the same model as solvers\[0\]"):
         numbanet.train_many([one, one])
+
+
+@pytest.mark.parametrize("count", [4, 128])  # a few values, and so many that they are gathered without a copy between
+@pytest.mark.parametrize("bad", [200, -201])
+def test_rows_that_are_not_there_are_refused(count, bad):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((200, 64)).astype(np.float32), rng.integers(0, 3, 200)
+    model, twin = (Sequential([Affine(3)], (64,), seed=0) for _ in range(2))
+    rows = np.arange(count)
+    assert model.train_batch(X, y, rows) == twin.train_batch(X[rows], y[rows])
+    with pytest.raises(IndexError):
+        model.train_batch(X, y, np.where(rows == 1, bad, rows))
