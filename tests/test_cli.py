@@ -720,8 +720,9 @@ def test_a_signal_while_saving_waits(here, monkeypatch, capfd):
 
 
 def compile_something(solver):
-    """A step before which a kernel is compiled."""
-    numba.njit(lambda x: x + 1)(1)
+    """A step before which two kernels are compiled: a Ctrl-C during the first is noticed before the second."""
+    for _ in range(2):
+        numba.njit(lambda x: x + 1)(1)
     raise AssertionError("compiled, and went on")
 
 
