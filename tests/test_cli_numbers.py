@@ -490,6 +490,14 @@ def test_seconds_are_those_without_compiling(monkeypatch):
     assert [list(map(float, row)) for row in rows] == [list(row) for row in watch.rows]
 
 
+def test_compiling_is_announced_unless_quiet(capsys):
+    said = []
+    for say in (None, said.append):
+        _watch.Watch(say)._announce()
+    assert said == ["compiling kernels, once per machine; this can take a minute ..."]
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_run_names_the_versions_and_options_that_made_it(here):
     record, _ = read("run")
     assert record["versions"]["numba"] == metadata.version("numba")

@@ -306,4 +306,11 @@ MUTANTS = [
         "threads",
         f"{NUMBERS}::test_what_train_prints_is_what_it_writes",
     ),
+    Mutant(
+        "train: --quiet does not keep the compiler quiet",
+        "numbanet/cli/_watch.py",
+        'if self._say:\n            self._say("compiling',
+        'if True:\n            print("compiling',
+        f"{NUMBERS}::test_compiling_is_announced_unless_quiet",
+    ),
 ]
