@@ -227,16 +227,26 @@ path, kills = Path(sys.argv[1]), int(sys.argv[2])
 training().train()  # compiles
 iteration = leftovers = 0
 for kill in range(kills):
+    ready, tell = os.pipe()
     child = os.fork()
     if child == 0:
         solver = training(10**6)
         if path.exists():
             solver.restore(path)
-        solver.on_epoch = lambda solver: solver.iteration % 2 == 0 and solver.save(path)  # not after the first step
+        def save(solver):
+            if solver.iteration % 2 == 0:  # not after the first step
+                solver.save(path)
+                os.write(tell, b".")
+        if kill % 2:
+            os.write(tell, b".")  # half of them may be killed before they have saved anything
+        solver.on_epoch = save
         solver.train()
-    time.sleep(0.01 + random.random() * 0.1)
+    os.read(ready, 1)
+    time.sleep(random.random() * 0.02)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    os.close(ready)
+    os.close(tell)
     left = [other for other in path.parent.iterdir() if other != path]
     assert len(left) <= 1, left
     leftovers += len(left)
