@@ -705,6 +705,12 @@ def test_a_signal_before_training_leaves_no_folder(number, status, here, monkeyp
     assert not any(Path("numbanet-runs").iterdir())
 
 
+def test_a_signal_where_standard_error_is_no_file(here, monkeypatch, capsys):
+    press(1, 60, monkeypatch)
+    assert main(["train", *QUICK, "--epochs", "50", "--output", "run"]) == 130
+    assert "what was learnt is in run/model.npz" in capsys.readouterr().err
+
+
 def test_a_signal_while_saving_waits(here, monkeypatch, capfd):
     save = Trained.save
 

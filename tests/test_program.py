@@ -361,7 +361,7 @@ def test_an_error_in_one_stops_the_others():
 
     solvers = [make(0, on_step=fail), *(make(seed, num_epochs=30_000) for seed in (1, 2, 3))]
     with pytest.raises(ZeroDivisionError):
-        numbanet.train_many(solvers)
+        numbanet.train_many(solvers, threads=4)  # all at the same time
     assert all(solver.iteration < solver.num_iterations for solver in solvers)
 
 

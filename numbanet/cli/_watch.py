@@ -135,7 +135,11 @@ class Watch:
     @staticmethod
     def _tell(text):
         # Not through `print`, which must not be entered again while it is at work.
-        os.write(sys.stderr.fileno(), f"\nnumbanet: {text}\n".encode())
+        try:
+            stream = sys.stderr.fileno()
+        except (AttributeError, OSError):  # what stands in for it, as in a notebook, is no file
+            stream = 2
+        os.write(stream, f"\nnumbanet: {text}\n".encode())
 
 
 def _in_compiler(frame):
