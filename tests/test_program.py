@@ -377,7 +377,7 @@ def test_many_refuses_what_is_no_solver_or_shares_a_model():
 @pytest.mark.parametrize("bad", [200, -201])
 def test_rows_that_are_not_there_are_refused(count, bad):
     rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((200, 64)).astype(np.float32), rng.integers(0, 3, 200)
+    X, y = rng.standard_normal((200, 64)).astype(np.float32), rng.integers(0, 3, 600)  # more labels than examples
     model, twin = (Sequential([Affine(3)], (64,), seed=0) for _ in range(2))
     rows = np.arange(count)
     assert model.train_batch(X, y, rows) == twin.train_batch(X[rows], y[rows])
