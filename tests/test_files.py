@@ -266,7 +266,8 @@ def training(epochs=1):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((20, 6), np.float32), rng.integers(3, size=20)
     net = Sequential([Affine(4), Affine(3)], (6,), seed=1)
-    return Solver(net, {"X_train": X, "y_train": y}, batch_size=10, num_epochs=epochs, seed=1, verbose=False)
+    options = {"batch_size": 10, "num_epochs": epochs, "lr_decay": 1.0, "seed": 1, "verbose": False}
+    return Solver(net, {"X_train": X, "y_train": y}, **options)
 
 
 @POSIX
