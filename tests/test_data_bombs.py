@@ -88,6 +88,11 @@ def attacks(folder, size):
         ),
         ("read_idx", write_zipped(folder / "b.gz", CODE + b"\x01" + struct.pack(">I", 9), size), "b.gz: .*found more"),
         ("load_csv", write_repeated(folder / "line.csv", "1,", size), "line.csv: line 1: expected a row of at most"),
+        (
+            "load_csv",
+            write_repeated(folder / "cells.csv", "12,", 1 << 20),
+            "cells.csv: line 1: expected a row of at most",
+        ),
         ("load_csv", write_repeated(folder / "letter.csv", "1", size), "letter.csv: line 1: expected a row of at most"),
         ("load_csv", write_repeated(folder / "row.csv", '"\n",', size), "row.csv: line .*: expected a row of at most"),
         ("load_csv", write_repeated(folder / "sign.csv", "#", size), "sign.csv: line 1: expected a row of at most"),
