@@ -77,7 +77,7 @@ def test_a_function_is_taken_as_it_is():
 @pytest.mark.parametrize("name", ["he", "He_normal", ""])
 def test_an_unknown_name_lists_the_known(name):
     with pytest.raises(
-        ValueError, match="^initializer: expected one of 'zeros', 'ones', 'he_normal'.*'orthogonal', got"
+        ValueError, match="^initializer: expected one of 'zeros', 'ones', 'he_normal'.*'fan_in_uniform', got"
     ):
         get(name)
 

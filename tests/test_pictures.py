@@ -218,7 +218,7 @@ def test_the_relu_of_small_vgg_may_come_after_the_pooling():
 
 
 def test_first_loss_is_that_of_guessing():
-    net = ThreeLayerConvNet(seed=0)
+    net = ThreeLayerConvNet(weight_scale=1e-3, seed=0)
     x, y = np.random.default_rng(0).standard_normal((20, 3, 32, 32)), np.random.default_rng(1).integers(10, size=20)
     loss, _ = net.loss(x, y)
     assert loss == pytest.approx(math.log(10), rel=1e-3)
@@ -257,9 +257,13 @@ def test_three_layer_parameters_are_the_course_s():
         **{"W1": (32, 3, 7, 7), "b1": (32,), "W2": (32 * 16 * 16, 100)},
         **{"b2": (100,), "W3": (100, 10), "b3": (10,)},
     }
-    net = ThreeLayerConvNet(seed=0)
+    net = ThreeLayerConvNet(weight_scale=1e-3, seed=0)
     for name, view in net.params.items():
         assert view.std() == pytest.approx(1e-3, rel=0.15) if name[0] == "W" else not view.any()
+    net = ThreeLayerConvNet(seed=0)  # He's, without one
+    for name, view in net.params.items():
+        he = math.sqrt(2 / (view.size / len(view) if view.ndim == 4 else len(view)))
+        assert view.std() == pytest.approx(he, rel=0.15) if name[0] == "W" else not view.any()
 
 
 def test_parameters_inside_of_residual_connections_are_counted_in_order():
@@ -499,7 +503,7 @@ def test_files_whose_layers_lie(index, entry, tmp_path):
         (lambda: ThreeLayerConvNet(num_filters=0.5), "num_filters: expected an integer, got float 0.5"),
         (
             lambda: ThreeLayerConvNet((3, 32)),
-            "layer 1, Conv(32, 7, pad=3, weight_init=0.001): expected pictures, (C, H, W)",
+            "layer 1, Conv(32, 7, pad=3): expected pictures, (C, H, W)",
         ),
         (lambda: SmallVGG(widths=(8, 0)), "widths: expected an integer of at least 1, got 0"),
         (lambda: SmallVGG(dropout_keep_ratio=0), "dropout_keep_ratio: expected a number in (0, 1], got 0"),

@@ -14,9 +14,9 @@ import sys
 import threading
 import time
 
-import numba
 import numpy as np
 from numba import prange, types
+from numba.np.ufunc import parallel
 
 from . import _layer
 from ._jit import compiled
@@ -52,7 +52,7 @@ def keep_apart():
     if now < _due or not (_layer.is_started() and _layer.start() == "omp" and _can_look()):
         return
     _due = now + INTERVAL
-    count = numba.get_num_threads()
+    count = parallel._get_num_threads()
     if count == 1 or _layer.forked:
         return
     threads, cpus = np.zeros(count, np.int64), np.zeros(count, np.int64)

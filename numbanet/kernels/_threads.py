@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import numba
+from numba.np.ufunc import parallel
 
 from . import _layer, _settings
 
@@ -162,6 +163,7 @@ def in_force():
     Numba keeps the number for each Python thread by itself, and gives a new one all that there are.
     """
     count = get_num_threads()
-    if _layer.is_started() and numba.get_num_threads() != count:
+    # Numba's own function takes a lock, which Ctrl-C would leave closed for every other thread.
+    if _layer.is_started() and parallel._get_num_threads() != count:
         numba.set_num_threads(count)
     return count
