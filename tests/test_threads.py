@@ -248,7 +248,8 @@ def test_what_goes_parallel_depends_on_the_cost_of_a_launch(monkeypatch, layer, 
         ([1_000_000, 1_000_000], 0, True),  # half the time
         ([1_000_000, 10], 0, True),
         ([1_000_000, *[9_000] * 100], 0, False),  # as much again on one thread: three quarters of the time
-        ([1_000_000, *[9_000] * 50], 0, True),  # half as much: two thirds
+        ([1_000_000, *[9_000] * 40], 0, True),  # less than that
+        ([12_000, 12_000], 0, False),  # each region takes 2 µs to start
         ([1_000_000, 10], 1e6, False),
         ([10], 0, False),
     ],

@@ -23,7 +23,7 @@ PARALLEL_ABOVE_NS = {"omp": 10_000.0, "tbb": 20_000.0, "workqueue": 400_000.0}
 SERIAL_BELOW_NS = min(PARALLEL_ABOVE_NS.values())  # whatever the layer, which then need not be started
 # Between two regions the pool's threads stay awake, so a list of operations of which few are shared takes the time of
 # one thread and the CPUs of all. It stays on one thread unless it is expected to take this part of the time or less.
-TEAM_PAYS = 0.7
+TEAM_PAYS = 0.65
 
 _turn = threading.Lock()
 
@@ -108,7 +108,11 @@ def forms(operations, besides=0.0):
         if isinstance(function, Kernel):
             nanoseconds = function.nanoseconds(*arguments)
             alone += nanoseconds
-            team += nanoseconds if form is function.serial else nanoseconds / _threads.get_num_threads()
+            if form is function.serial:
+                team += nanoseconds
+            else:
+                start = PARALLEL_ABOVE_NS[_threads.apply()] / 5
+                team += nanoseconds / _threads.get_num_threads() + start
     if team <= TEAM_PAYS * alone:
         return chosen
     return [(getattr(function, "serial", function), arguments) for function, arguments in operations]
