@@ -19,8 +19,9 @@ from ._views import aligned_zeros
 from .kernels import _gather as _gather_kernels
 from .kernels import _program
 from .kernels._lazy import lazy
-from .kernels._parallel import forms
+from .kernels._parallel import forms, variant
 from .kernels._placement import keep_apart
+from .kernels._threads import in_force
 from .layers import EITHER, reordering
 from .training_steps import TrainingSteps
 
@@ -66,6 +67,7 @@ class Program:
         self._outputs = []  # as (operations before, layers, array), to find where a number went wrong
         self._forward, self._loss, self._backward, self._penalties, self._keys = [], [], [], [], []
         self._steps = lambda: None
+        self._standardizes = model.standardizer is not None
         self.nanoseconds_alone = 0.0
         self._buffers = {}  # by address; by `_settle`, they get their memory
         self._next = 0  # index of the layer that is lowered next
@@ -84,6 +86,8 @@ class Program:
                 w, dw = self.parameter(name)
                 self._bind(self._penalties, "l2_penalty", w.reshape(-1), model.reg, dw.reshape(-1))
         self._settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
+        self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
+        self._copy = variant(_gather_kernels.copy, (self.x, self._largest, self.x, self._bad))
 
     @property
     def model(self):
@@ -298,13 +302,15 @@ class Program:
     def take(self, X):
         """Put all of `X` into `x`, as `load` does, to infer from; whether every value in it then is finite."""
         count = len(X)
-        direct = self.model.standardizer is None and X.dtype is self.dtype and X.flags.carray
-        if not direct:
+        x = self.x if count == self.batch else self.x[:count]
+        if self._standardizes or X.dtype is not self.dtype or not X.flags.carray:
             with np.errstate(over="ignore"):  # what this dtype cannot hold
                 self.load(X)
-        x = self.x if count == self.batch else self.x[:count]
-        source = X.reshape(count, -1) if direct else x
-        return _gather_kernels.copy(source, x, self._largest)
+            X = x
+        elif X.ndim != 2:
+            X = X.reshape(count, -1)
+        self._copy(X, self._largest, x, self._bad)
+        return not (self._bad[0] if count == 1 else self._bad[:count].any())
 
     @lazy
     def _calls(self):
@@ -324,6 +330,7 @@ class Program:
     def infer(self):
         """Scores of the batch in `x`, into `scores`."""
         if self._table is None:
+            in_force()
             keep_apart()
             for function, arguments in self._forward:
                 function(*arguments)

@@ -56,7 +56,7 @@ class Workspace:
 
     def program(self, model, batch, training):
         """The network lowered for this batch size, for training or for inference."""
-        key = batch, training, 1 if self.alone else _threads.in_force()
+        key = batch, training, 1 if self.alone else _threads.get_num_threads()
         latest, program = self._latest
         if key == latest:
             return program

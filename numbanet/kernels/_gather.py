@@ -6,7 +6,6 @@ X (N, D) of any dtype, rows int64 (M,) and out (M, D). Parallel over the rows of
 import numpy as np
 from numba import prange
 
-from ._jit import serial
 from ._parallel import kernel
 
 
@@ -31,16 +30,16 @@ def gather_standardized(X, rows, mean, inv_scale, out):
             out[i, j] = (np.float64(row[j]) - mean[j]) * inv_scale[j]
 
 
-@serial
-def copy(X, out, largest):
-    """``out = X``, both (N, D) floats; whether no value is then above `largest` in size, infinite or NaN.
+@kernel(lambda X, largest, out, bad: 0.1 * out.size)
+def copy(X, largest, out, bad):
+    """``out = X``, both (N, D) floats; `bad`, uint8 (N,), marks rows with what then is above `largest`, or NaN.
 
     The look costs nothing: what is copied comes from memory. `X` may be `out`.
     """
-    bad = 0
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            value = X[i, j]
-            out[i, j] = value
-            bad |= not abs(value) <= largest
-    return bad == 0
+    for i in prange(out.shape[0]):
+        source, target, found = X[i], out[i], np.int32(0)
+        for j in range(target.size):
+            value = source[j]
+            target[j] = value
+            found |= np.int32(not abs(value) <= largest)
+        bad[i] = found

@@ -26,6 +26,7 @@ from numba.extending import intrinsic
 
 from ._jit import serial, types_of
 from ._placement import keep_apart
+from ._threads import in_force
 
 SLOT = ir.IntType(64)
 ENTRY = ir.FunctionType(ir.VoidType(), [SLOT])
@@ -175,6 +176,7 @@ class Table(Numbers):
     def walk(self, count=None):
         """Run the first `count` calls, by default all."""
         if self._parallel:
+            in_force()
             keep_apart()
         walk(self.span[0], self.span[1] if count is None else count)
 
@@ -184,6 +186,7 @@ class Table(Numbers):
         The last `updates` calls are the update; `losses`, `keys` and `cells` are `Numbers`; `wanted` is an array.
         """
         if self._parallel:
+            in_force()
             keep_apart()
         address, count = self.span
         lists = *losses.span, *keys.span, *cells.span
