@@ -87,7 +87,6 @@ class Program:
                 self._bind(self._penalties, "l2_penalty", w.reshape(-1), model.reg, dw.reshape(-1))
         self._settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
         self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
-        self._copy = variant(_gather_kernels.copy, (self.x, self._largest, self.x, self._bad))
 
     @property
     def model(self):
@@ -299,6 +298,13 @@ class Program:
         else:
             self.x[: len(X)] = X.reshape(len(X), -1)
 
+    @lazy
+    def _copy(self):
+        """Copies examples into `x` and marks what is not finite, compiled where the operations are."""
+        if self.calls is None:
+            return _copied
+        return variant(_gather_kernels.copy, (self.x, self._largest, self.x, self._bad))
+
     def take(self, X):
         """Put all of `X` into `x`, as `load` does, to infer from; whether every value in it then is finite."""
         count = len(X)
@@ -405,6 +411,12 @@ class Program:
             if not np.isfinite(out).all():
                 return f"the output of {self.model.placed[layers[-1]]}"
         return None
+
+
+def _copied(X, largest, out, bad):
+    """The kernel `copy`, in NumPy."""
+    out[...] = X
+    bad[: len(out)] = ~(np.abs(out) <= largest).all(axis=1)
 
 
 def _gather(X, rows, out):

@@ -6,15 +6,15 @@ MUTANTS = [
     Mutant(
         "predict: NaN and infinity are not looked for",
         "numbanet/kernels/_gather.py",
-        "            bad |= not abs(value) <= largest\n",
+        "            found |= np.int32(not abs(value) <= largest)\n",
         "",
         "tests/test_finite.py::test_examples",
     ),
     Mutant(
         "predict: NaN is not looked for, infinity is",
         "numbanet/kernels/_gather.py",
-        "not abs(value) <= largest",
-        "abs(value) > largest",
+        "np.int32(not abs(value) <= largest)",
+        "np.int32(abs(value) > largest)",
         "tests/test_finite.py::test_examples",
     ),
     Mutant(
