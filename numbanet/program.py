@@ -301,7 +301,7 @@ class Program:
     @lazy
     def _copy(self):
         """Copies examples into `x` and marks what is not finite, compiled where the operations are."""
-        if self.calls is None:
+        if self._calls is None:
             return _copied
         return variant(_gather_kernels.copy, (self.x, self._largest, self.x, self._bad))
 
