@@ -161,15 +161,6 @@ def column_shifts(x, spread, shift):
 
 
 @serial
-def row_shift(row):
-    """The shift of one row."""
-    spread = row.dtype.type(0)
-    for j in range(1, min(LOOKED_AT, row.size)):
-        spread = max(spread, abs(row[j] - row[0]))
-    return shift_of(row[0], spread, row)
-
-
-@serial
 def sums_of(piece, first, second, others):
     """Where the two sums of a piece go: those of the first into `first` and `second`."""
     d = first.size

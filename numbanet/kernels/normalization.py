@@ -12,6 +12,7 @@ from numba import prange
 from ._jit import serial
 from ._normalize import (
     BACKWARD_NS,
+    FAR,
     FORWARD_NS,
     add_sums,
     batchnorm_input_gradient,
@@ -23,7 +24,6 @@ from ._normalize import (
     layernorm_gradients,
     piece_size,
     piece_sums,
-    row_shift,
     scale_and_shift_columns,
     scale_and_shift_rows,
     shifted_sum,
@@ -120,10 +120,11 @@ def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
     for block in prange((n + ROWS - 1) // ROWS):
         rows = slice(block * ROWS, min(block * ROWS + ROWS, n))
         for i in range(rows.start, rows.stop):
-            shift = row_shift(x[i])
-            total = shifted_sum(x[i], shift) if shift else lane_sum(x[i])  # the same where the shift is 0, and faster
-            mean[i] = shift + total / d
+            mean[i] = lane_sum(x[i]) / d
             var = centred_dot(x[i], mean[i], x[i], mean[i]) / d
+            if mean[i] * mean[i] >= real(FAR * FAR) * var:  # far from zero, or too small to tell
+                mean[i] = x[i, 0] + shifted_sum(x[i], x[i, 0]) / d
+                var = centred_dot(x[i], mean[i], x[i], mean[i]) / d
             inv_std[i] = real(1) / math.sqrt(var + real(eps))
         scale_and_shift_rows(x[rows], mean[rows], inv_std[rows], gamma, beta, out[rows])
 
