@@ -13,8 +13,8 @@ from numba import prange
 from ._jit import serial
 from ._normalize import (
     BACKWARD_NS,
+    FAR,
     FORWARD_NS,
-    LOOKED_AT,
     add,
     add_sums,
     batchnorm_parameter_gradients,
@@ -24,7 +24,6 @@ from ._normalize import (
     most_pieces,
     piece_sums,
     scale_and_shift_columns,
-    shift_of,
     sums_of,
 )
 from ._parallel import kernel
@@ -60,21 +59,8 @@ def _add_by_group(values, weights, sums):
 
 
 @serial
-def _group_shifts(x, shift):
-    """The shifts of the groups that some channels of one picture are; see `shift_of`."""
-    size = x.shape[1] // shift.size
-    for g in range(shift.size):
-        first, spread = x[0, g * size], x.dtype.type(0)
-        for c in range(g * size + 1, g * size + min(LOOKED_AT, size)):
-            spread = max(spread, abs(x[0, c] - first))
-        for pixel in range(1, min(LOOKED_AT, len(x))):
-            spread = max(spread, abs(x[pixel, g * size] - first))
-        shift[g] = shift_of(first, spread, x)
-
-
-@serial
-def _group_moments(x, shift, total, squares):
-    """Σ (x - shift) and Σ (x - mean)² of the groups that some channels of one picture are."""
+def _channels_moments(x, shift, total, squares):
+    """Σ (x - shift) and Σ (x - mean)² of the groups that at most CHANNELS channels of one picture are."""
     real, width = x.dtype.type, x.shape[1]
     of_channel, squares_of_channel, shift_of_channel = (
         channel_array(x)[:width],
@@ -95,20 +81,33 @@ def _group_moments(x, shift, total, squares):
 
 
 @serial
-def _normalize_groups(x, gamma, beta, eps, mean, inv_std, out):
-    """Some groups of one picture."""
-    real, pixels, channels = x.dtype.type, len(x), x.shape[1]
-    total, squares = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
-    shift = channel_array(x)[: mean.size]
-    _group_shifts(x[:, : min(CHANNELS, channels)], shift)
+def _group_moments(x, shift, total, squares):
+    """The same of some groups of one picture."""
+    pixels, channels = x.shape
+    more, more_squares = channel_array(x)[: total.size], channel_array(x)[: total.size]
     for first in range(0, channels, CHANNELS):
         part = x[:, first : min(first + CHANNELS, channels)]
         if first == 0:
-            _group_moments(part, shift, mean, inv_std)
+            _channels_moments(part, shift, total, squares)
         else:
-            _group_moments(part, shift, total, squares)
-            join_moments(mean, inv_std, pixels * first, total, squares, part.size)
-    count = real(pixels * channels // mean.size)
+            _channels_moments(part, shift, more, more_squares)
+            join_moments(total, squares, pixels * first, more, more_squares, part.size)
+
+
+@serial
+def _normalize_groups(x, gamma, beta, eps, mean, inv_std, out):
+    """Some groups of one picture."""
+    real, pixels, channels = x.dtype.type, len(x), x.shape[1]
+    size, far = channels // mean.size, False
+    count = real(pixels * size)
+    shift = channel_array(x)[: mean.size]
+    fill(shift, 0)
+    _group_moments(x, shift, mean, inv_std)
+    for g in range(mean.size):
+        if mean[g] * mean[g] >= real(FAR * FAR) * count * inv_std[g]:  # far from zero, or too small to tell
+            shift[g], far = x[0, g * size], True
+    if far:
+        _group_moments(x, shift, mean, inv_std)
     for g in range(mean.size):
         mean[g] = shift[g] + mean[g] / count
         inv_std[g] = real(1) / math.sqrt(inv_std[g] / count + real(eps))

@@ -48,8 +48,8 @@ MUTANTS = [
     Mutant(
         "group normalisation: no shift",
         "numbanet/kernels/group_normalization.py",
-        "shift[g] = shift_of(first, spread, x)",
-        "shift[g] = 0",
+        "shift[g], far = x[0, g * size], True",
+        "shift[g], far = 0, True",
         f"{CONSTANT}::test_pictures_of_one_colour",
     ),
     Mutant(
