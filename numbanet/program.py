@@ -68,7 +68,6 @@ class Program:
         self._forward, self._loss, self._backward, self._penalties, self._keys = [], [], [], [], []
         self._steps = lambda: None
         self._standardizes = model.standardizer is not None
-        self.nanoseconds_alone = 0.0
         self._buffers = {}  # by address; by `_settle`, they get their memory
         self._next = 0  # index of the layer that is lowered next
         features = math.prod(model.input_shape)
@@ -237,11 +236,7 @@ class Program:
             return moved(array, buffers, offsets, self._workspace)
 
         every = [(function, tuple(map(settled, arguments))) for steps in passes for function, arguments in steps]
-        chosen = forms(every)
-        if all(form is getattr(kernel, "serial", kernel) for (kernel, _), (form, _) in zip(every, chosen, strict=True)):
-            self.nanoseconds_alone = sum(
-                kernel.nanoseconds(*a) for kernel, a in every if hasattr(kernel, "nanoseconds")
-            )
+        chosen, self.nanoseconds_alone = forms(every)
         chosen = iter(chosen)
         for steps in passes:
             steps[:] = [next(chosen) for _ in steps]

@@ -34,7 +34,8 @@ class TrainingSteps:
         if augment and model.standardizer:  # in place
             changes.append(_gathered(program.x, np.arange(program.batch), program.x, model.standardizer))
         update = optimizer.function, optimizer.arguments(model.params.flat, model.grads.flat)
-        calls = _program.calls(forms([*gathers, *changes, update], program.nanoseconds_alone))
+        operations, _ = forms([*gathers, *changes, update], program.nanoseconds_alone)
+        calls = _program.calls(operations)
         if calls is None:
             return
         *before, self._update = calls

@@ -263,7 +263,8 @@ def test_a_list_of_operations_is_shared_where_most_of_it_can_be(monkeypatch, siz
         pass
 
     arrays = [np.zeros(size, np.bool_) for size in sizes]
-    chosen = _parallel.forms([(reference, (arrays[0],)), *((work, (x,)) for x in arrays)], besides)
+    chosen, alone = _parallel.forms([(reference, (arrays[0],)), *((work, (x,)) for x in arrays)], besides)
+    assert alone == (0 if parallel else sum(sizes) + besides)
     assert chosen[0][0] is reference
     assert [form is work.parallel for form, _ in chosen[1:]] == [parallel and size > 10_000 for size in sizes]
     assert [arguments for _, arguments in chosen[1:]] == [(x,) for x in arrays]

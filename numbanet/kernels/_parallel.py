@@ -94,13 +94,19 @@ class Kernel:
 
 
 def forms(operations, besides=0.0):
-    """The compiled form of each operation in a list that runs as a whole, again and again, as (form, arguments).
+    """The compiled form of each operation in a list that runs as a whole, again and again.
 
     Parameters
     ----------
     operations : list of (Kernel or function, arguments)
     besides : float
         Nanoseconds of work on one thread that goes with the list.
+
+    Returns
+    -------
+    chosen : list of (form, arguments)
+    nanoseconds : float
+        Of the whole where it all stays on one thread, else 0.
     """
     chosen = [(variant(function, arguments), arguments) for function, arguments in operations]
     alone = team = besides
@@ -114,8 +120,8 @@ def forms(operations, besides=0.0):
                 start = PARALLEL_ABOVE_NS[_threads.apply()] / 5
                 team += nanoseconds / _threads.get_num_threads() + start
     if team <= TEAM_PAYS * alone:
-        return chosen
-    return [(getattr(function, "serial", function), arguments) for function, arguments in operations]
+        return chosen, 0.0
+    return [(getattr(function, "serial", function), arguments) for function, arguments in operations], alone
 
 
 def variant(function, arguments):
