@@ -34,7 +34,7 @@ try:
     from numbanet.bench.options import CPUS
     from numbanet.bench.options import threads as threads_option
     from numbanet.bench.turns import KERNELS_PAUSE_SECONDS, PAUSE_SECONDS, ROOT, Worker, WorkerFailed, blocks
-    from numbanet.kernels import _machine
+    from numbanet.runtime import machine
 except Exception as error:  # the status that Python would end with says that something is slower
     print(f"gate: numbanet in {HERE.parent} cannot be imported: {error!r}", file=sys.stderr)
     sys.exit(2)
@@ -256,7 +256,7 @@ def _run(command):
 
 def _here(threads):
     """What a ratio of kernel to reference depends on besides the code."""
-    return {"threads": threads, "machine": _machine.cpu_name(), "numpy": numpy.__version__}
+    return {"threads": threads, "machine": machine.cpu_name(), "numpy": numpy.__version__}
 
 
 def save(path, names, threads):

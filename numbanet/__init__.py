@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     from . import data, functional, initializers, kernels, optim, plotting, reference, schedules, testing
     from ._many import train_many
     from ._warmup import warmup
-    from .kernels._threads import get_num_threads, set_num_threads
     from .layers import (
         ELU,
         GELU,
@@ -44,6 +43,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     )
     from .models import Sequential
     from .networks import FullyConnectedNet, SmallResNet, SmallVGG, ThreeLayerConvNet, TwoLayerNet
+    from .runtime.threads import get_num_threads, set_num_threads
     from .solver import Solver
 
 __all__ = [
@@ -97,7 +97,7 @@ __all__ = [
 _IN = {
     "_many": ("train_many",),
     "_warmup": ("warmup",),
-    "kernels._threads": ("get_num_threads", "set_num_threads"),
+    "runtime.threads": ("get_num_threads", "set_num_threads"),
     "layers": (
         "ELU",
         "GELU",

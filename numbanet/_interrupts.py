@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 
-from .kernels._machine import Compilations
+from .runtime.machine import Compilations
 
 
 class CtrlC:

@@ -7,7 +7,6 @@ from collections import deque
 from ._checks import describe, integer, sequence
 from ._interrupts import CtrlC
 from .errors import TrainingDiverged
-from .kernels import _threads
 from .solver import Solver
 
 LOOK_SECONDS = 0.02  # how often the thread that waits looks whether to stop
@@ -41,11 +40,11 @@ def train_many(solvers, threads=None):
         Ctrl-C stops all in the same way, with a warning.
     """
     solvers = _checked(solvers)
-    count = _threads.get_num_threads() if threads is None else integer("threads", threads, 1)
+    count = threads.get_num_threads() if threads is None else integer("threads", threads, 1)
     outcomes, failures, waiting = [None] * len(solvers), [], deque(range(len(solvers)))
 
     def work():
-        with _threads.alone():
+        with threads.alone():
             while waiting and not failures:
                 try:
                     index = waiting.popleft()

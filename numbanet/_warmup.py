@@ -19,8 +19,6 @@ import numpy as np
 from . import kernels
 from ._checks import float_dtype, integer, sequence
 from .data import Augment
-from .kernels import _jit
-from .kernels._threads import get_num_threads
 from .layers import (
     ACTIVATIONS,
     GELU,
@@ -40,6 +38,8 @@ from .models import Sequential
 from .objectives import OBJECTIVES
 from .optim import RULES, Optimizer
 from .program import Program
+from .runtime import compiling
+from .runtime.threads import get_num_threads
 
 MOST_PROCESSES = 4
 
@@ -92,7 +92,7 @@ def warmup(dtypes=(np.float32,), processes=None, on_progress=None):
     started = perf_counter()
     every = [(dtype, name, form) for dtype in dtypes for name, form in _kernels(dtype, threads)]
     jobs = [job for job in every if not _is_ready(job)]
-    folder = _jit.cache_folder()
+    folder = compiling.cache_folder()
     report = on_progress or (lambda done, total, name: None)
     report(0, len(jobs), "")
     processes = min(processes, len(jobs)) if folder and sys.executable else 1
@@ -176,12 +176,12 @@ def _signatures(job):
     """The dispatcher of a job, and the types of arguments to compile it for."""
     dtype, name, form = job
     dispatcher = getattr(getattr(kernels, name), form)
-    return dispatcher, {_jit.types_of(dispatcher, arguments) for arguments in calls(dtype)[name]}
+    return dispatcher, {compiling.types_of(dispatcher, arguments) for arguments in calls(dtype)[name]}
 
 
 def _is_ready(job):
     dispatcher, signatures = _signatures(job)
-    return all(_jit.is_ready(dispatcher, types) for types in signatures)
+    return all(compiling.is_ready(dispatcher, types) for types in signatures)
 
 
 def _one_by_one(jobs):
@@ -198,7 +198,10 @@ def _by_workers(jobs, processes):
     for job in jobs:
         waiting.put(job)
     command = [sys.executable, "-c", "from numbanet._warmup import _work; _work()"]
-    environment = {**os.environ, "NUMBANET_CACHE_DIR": str(_jit.cache_folder().parent)}  # wherever we have gone since
+    environment = {
+        **os.environ,
+        "NUMBANET_CACHE_DIR": str(compiling.cache_folder().parent),
+    }  # wherever we have gone since
     options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
     workers = [subprocess.Popen(command, **options) for _ in range(processes)]
 

@@ -11,7 +11,7 @@ from . import kernels
 from ._checks import common_dtype, describe, did_you_mean, float_array, integer, known_keys, mapping, number
 from ._names import RULES
 from ._views import aligned_zeros
-from .kernels._threads import in_force
+from .runtime.threads import in_force
 
 _BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")
 

@@ -2,7 +2,7 @@
 
 Lowering happens once. A step is then a walk down the list: nothing is checked, chosen or allocated. Arrays that are
 never needed at the same time lie in the same memory, which all programs of a network share. Where every operation is a
-kernel, a compiled loop walks it (`kernels._program`), through any number of training steps in one call;
+kernel, a compiled loop walks it (`runtime.call_table`), through any number of training steps in one call;
 otherwise, with `numbanet.reference` or operations of a user's own, Python does.
 """
 
@@ -17,12 +17,12 @@ import numpy as np
 from ._memory import address, layout, lifetimes, moved, reserved
 from ._views import aligned_zeros
 from .kernels import _gather as _gather_kernels
-from .kernels import _program
-from .kernels._lazy import lazy
-from .kernels._parallel import forms, variant
-from .kernels._placement import keep_apart
-from .kernels._threads import in_force
 from .layers import EITHER, reordering
+from .runtime import call_table
+from .runtime.dispatch import forms, variant
+from .runtime.lazy import lazy
+from .runtime.placement import keep_apart
+from .runtime.threads import in_force
 from .training_steps import TrainingSteps
 
 
@@ -316,11 +316,11 @@ class Program:
     @lazy
     def _calls(self):
         """All operations as calls for the compiled loop, in order; None where one of them is not a kernel."""
-        return _program.calls([*self._forward, *self._loss, *self._backward, *self._penalties])
+        return call_table.calls([*self._forward, *self._loss, *self._backward, *self._penalties])
 
     @lazy
     def _table(self):
-        return None if self._calls is None else _program.Table(self._calls)
+        return None if self._calls is None else call_table.Table(self._calls)
 
     @property
     def _losses(self):

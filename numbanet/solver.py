@@ -20,7 +20,7 @@ from ._interrupts import BeforeCompiling, CtrlC
 from ._plain import refusing
 from .data import Augment
 from .errors import TrainingDiverged
-from .kernels._company import Company
+from .runtime.company import Company
 
 CALL_SECONDS = 0.02  # that steps without Python take at once, so that Ctrl-C and callbacks need not wait for long
 SLOW_SECONDS = 0.05  # of one step, from which Python may as well call the operations, and be interrupted between them

@@ -15,8 +15,8 @@ import numpy as np
 from . import kernels, reference
 from ._checks import did_you_mean, one_of
 from ._compare import magnitude, place, require_close
-from .kernels import _threads
-from .kernels._parallel import Kernel
+from .runtime import threads
+from .runtime.dispatch import Kernel
 
 __all__ = ["Case", "Report", "check_gradients", "check_pair", "numerical_gradient"]
 
@@ -340,14 +340,14 @@ def _forms(kernel, threads):
 
 @contextlib.contextmanager
 def _using_threads(count):
-    before = _threads._chosen
+    before = threads._chosen
     try:
-        _threads.set_num_threads(count)
-        _threads.apply()
+        threads.set_num_threads(count)
+        threads.apply()
         yield
     finally:
-        _threads.set_num_threads(before)
-        _threads.apply()
+        threads.set_num_threads(before)
+        threads.apply()
 
 
 def _of_kind(values, array):

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .kernels import _gather, _program
-from .kernels._parallel import forms
+from .kernels import _gather
+from .runtime import call_table
+from .runtime.dispatch import forms
 
 
 class TrainingSteps:
@@ -17,7 +18,7 @@ class TrainingSteps:
 
     Attributes
     ----------
-    table : numbanet.kernels._program.Table or None
+    table : numbanet.runtime.call_table.Table or None
         What the compiled loop walks; None where some operation is not a kernel, or X is of a kind that none takes.
     """
 
@@ -35,21 +36,21 @@ class TrainingSteps:
             changes.append(_gathered(program.x, np.arange(program.batch), program.x, model.standardizer))
         update = optimizer.function, optimizer.arguments(model.params.flat, model.grads.flat)
         operations, _ = forms([*gathers, *changes, update], program.nanoseconds_alone)
-        calls = _program.calls(operations)
+        calls = call_table.calls(operations)
         if calls is None:
             return
         *before, self._update = calls
         self._gathers = before[: len(gathers)]
-        self.table = _program.Table([*before, *program._calls, self._update])
-        self._losses = _program.Numbers([call.result_cell for call in program._losses], 1)
-        self._keys = _program.Numbers([(key[1:].ctypes.data, 1) for key in program._keys], 2)
+        self.table = call_table.Table([*before, *program._calls, self._update])
+        self._losses = call_table.Numbers([call.result_cell for call in program._losses], 1)
+        self._keys = call_table.Numbers([(key[1:].ctypes.data, 1) for key in program._keys], 2)
         scalars = optimizer.rule.scalars
         self._scalars = {name: len(update[1]) - len(scalars) + place for place, name in enumerate(scalars)}
         cells = [(call.cell(1), rows.nbytes) for call in self._gathers]
         cells.append((self._augmented[1:].ctypes.data, 1))
         if "t" in scalars:
             cells.append((self._update.cell(self._scalars["t"]), 1))
-        self._cells = _program.Numbers(cells, 2)
+        self._cells = call_table.Numbers(cells, 2)
 
     def _examples(self, rows):
         """The operation that puts the examples `rows` into the network, or None where no kernel takes them."""

@@ -17,8 +17,8 @@ from collections import OrderedDict
 import numpy as np
 
 from ._views import aligned_zeros
-from .kernels import _threads
 from .program import Program
+from .runtime import threads
 
 KEPT_PROGRAMS = 64  # of a workspace: batch sizes for which the list of operations is kept,
 KEPT_BYTES = 1 << 26  # or fewer, where their batches take more than that together,
@@ -56,7 +56,7 @@ class Workspace:
 
     def program(self, model, batch, training):
         """The network lowered for this batch size, for training or for inference."""
-        key = batch, training, 1 if self.alone else _threads.get_num_threads()
+        key = batch, training, 1 if self.alone else threads.get_num_threads()
         latest, program = self._latest
         if key == latest:
             return program
@@ -75,7 +75,7 @@ class Workspace:
     def _lowered(self, model, batch, training):
         if not self.alone:
             return Program(model, batch, training, self.memory)
-        with _threads.alone():
+        with threads.alone():
             return Program(model, batch, training, self.memory)
 
     def _drop(self):

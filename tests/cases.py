@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from numbanet._windows import workspace
+from numbanet._image_shapes import workspace
 from numbanet.testing import Case
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import numbanet
-from numbanet.kernels import _jit
+from numbanet.runtime import compiling as _jit
 
 PACKAGE = Path(numbanet.__file__).parent
 

@@ -20,7 +20,9 @@ from numbanet import Affine, Sequential, data
 from numbanet._progress import clock
 from numbanet.cli import _watch, main
 from numbanet.cli._trained import Trained
-from numbanet.kernels import _jit, _layer, _threads
+from numbanet.runtime import compiling as _jit
+from numbanet.runtime import threading_layer as _layer
+from numbanet.runtime import threads as _threads
 
 NAMES = ("ash", "oak", "yew")
 COLUMNS = ["width", "girth", "age"]  # the label stands between the last two

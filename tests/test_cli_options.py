@@ -31,8 +31,8 @@ from numbanet import (
 )
 from numbanet.cli import _train, main
 from numbanet.cli._arguments import _parser
-from numbanet.kernels import _threads
 from numbanet.models import load_model
+from numbanet.runtime import threads as _threads
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(60) % 3

@@ -12,7 +12,9 @@ from nets import digits
 
 from numbanet import FullyConnectedNet, Solver, set_num_threads
 from numbanet.cli import main
-from numbanet.kernels import _company, _layer, _threads
+from numbanet.runtime import company as _company
+from numbanet.runtime import threading_layer as _layer
+from numbanet.runtime import threads as _threads
 
 
 @pytest.fixture

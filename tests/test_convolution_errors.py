@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numbanet import kernels, reference
-from numbanet._windows import windows, workspace
+from numbanet._image_shapes import windows, workspace
 
 RESULTS = ("out", "dx", "dw", "db")
 LEAST = (

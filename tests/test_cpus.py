@@ -9,7 +9,8 @@ import pytest
 from llvmlite import binding
 from numba.core import config
 
-from numbanet.kernels import _math, _vectors
+from numbanet.kernels.simd import fma as _math
+from numbanet.kernels.simd import vectors as _vectors
 
 pytestmark = pytest.mark.skipif(
     "sse2" not in binding.get_host_cpu_features(), reason="x86-64 alone goes by these names"
@@ -21,7 +22,7 @@ CODE = """
 import hashlib
 import numpy as np
 import numbanet as nn
-from numbanet.kernels import _vectors
+from numbanet.kernels.simd import vectors as _vectors
 rng = np.random.default_rng(0)
 X, y = rng.standard_normal((64, 3, 9, 8)).astype(np.float32), np.arange(64) % 5
 layers = [

@@ -13,22 +13,13 @@ import pytest
 from cases import convolutions, operations, sizes
 
 from numbanet import kernels, reference
-from numbanet.kernels import (
-    _columns,
-    _correlate,
-    _gemm,
-    _normalize,
-    _sums,
-    _vectors,
-    _winograd,
-    convolution,
-    dropout,
-    group_normalization,
-    layout,
-    losses,
-    normalization,
-    pooling,
-)
+from numbanet.kernels import _gemm, convolution, dropout, group_normalization, layout, losses, normalization, pooling
+from numbanet.kernels.conv import direct as _correlate
+from numbanet.kernels.conv import winograd as _winograd
+from numbanet.kernels.simd import columns as _columns
+from numbanet.kernels.simd import moments as _normalize
+from numbanet.kernels.simd import reductions as _sums
+from numbanet.kernels.simd import vectors as _vectors
 
 EPS = float(np.finfo(np.float32).eps)
 LANES = _vectors.VECTOR_BYTES // 4

@@ -58,7 +58,8 @@ COMPILING = """
 import os, signal, threading, time, warnings
 import numpy as np
 warnings.simplefilter("ignore")
-from numbanet.kernels import _forks, relu_forward, sigmoid_forward
+from numbanet.runtime import forks as _forks
+from numbanet.kernels import relu_forward, sigmoid_forward
 x = np.array([-1.0, 2.0], np.float32)
 compiling = threading.Thread(target=lambda: relu_forward.serial(x, np.empty_like(x)))
 held = threading.Event()
@@ -89,7 +90,7 @@ def test_a_fork_while_another_thread_compiles(tmp_path):
 
 INTERRUPTED = """
 import os, signal, threading
-from numbanet.kernels import _forks
+from numbanet.runtime import forks as _forks
 first, second, *_ = _forks._LOCKS
 held, go = threading.Event(), threading.Event()
 

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from numbanet.kernels import _functions
+from numbanet.kernels.simd import elementary as _functions
 
 # The functions, where they are defined, and the most they may be wrong by, in units in the last place.
 ALL = (-math.inf, math.inf)

@@ -5,7 +5,7 @@ import pytest
 from cases import ACTIVATIONS, FROM_OUTPUT, call
 
 from numbanet import kernels
-from numbanet._windows import workspace
+from numbanet._image_shapes import workspace
 from numbanet.testing import check_gradients
 
 KEY = np.array([5, 2], np.uint64)

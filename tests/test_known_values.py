@@ -7,7 +7,7 @@ import pytest
 from cases import CASES
 
 from numbanet import kernels, reference
-from numbanet._windows import workspace
+from numbanet._image_shapes import workspace
 
 LN2, LN3 = np.log(2), np.log(3)
 PHI1 = 0.8413447460685429  # normal distribution function at 1, from a table

@@ -12,8 +12,8 @@ from cases import CASES
 from llvmlite import binding
 
 from numbanet import kernels
-from numbanet.kernels import _jit
-from numbanet.kernels._tile import TILE_ROWS, VECTORS
+from numbanet.kernels.simd.micro_kernel import TILE_ROWS, VECTORS
+from numbanet.runtime import compiling as _jit
 
 FAMILIES = [
     "affine",

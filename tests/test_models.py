@@ -24,10 +24,11 @@ from numbanet import (
     TwoLayerNet,
     initializers,
 )
-from numbanet.kernels import _layer, _placement
 from numbanet.layers import ACTIVATIONS, NORMALIZATIONS
 from numbanet.objectives import OBJECTIVES
 from numbanet.optim import RULES, Optimizer
+from numbanet.runtime import placement as _placement
+from numbanet.runtime import threading_layer as _layer
 
 DATA = digits()
 X, Y = DATA["X_train"], DATA["y_train"]

@@ -15,7 +15,7 @@ import pytest
 from cases import CASES
 
 from numbanet import kernels, reference
-from numbanet.kernels._parallel import Kernel
+from numbanet.runtime.dispatch import Kernel
 
 
 def differences(spec, twins, entries):

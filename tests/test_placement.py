@@ -7,7 +7,9 @@ import numba
 import numpy as np
 import pytest
 
-from numbanet.kernels import _layer, _placement, affine_forward
+from numbanet.kernels import affine_forward
+from numbanet.runtime import placement as _placement
+from numbanet.runtime import threading_layer as _layer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says and sets where a thread runs")
 

@@ -31,11 +31,11 @@ from numbanet import (
     Tanh,
     TrainingDiverged,
 )
-from numbanet.kernels import _program
 from numbanet.layers import ACTIVATIONS, place
 from numbanet.objectives import OBJECTIVES
 from numbanet.optim import RULES
 from numbanet.program import Program
+from numbanet.runtime import call_table as _program
 
 DATA = digits()
 LAYERS = {

@@ -18,7 +18,7 @@ import threading
 import numpy as np
 from cases import CASES
 from numbanet import kernels
-from numbanet.kernels import _threads
+from numbanet.runtime import threads as _threads
 
 def run(form, name, dtype, cases):
     for case in cases:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numbanet import FullyConnectedNet, Solver
-from numbanet.kernels._machine import Compilations
+from numbanet.runtime.machine import Compilations
 
 
 def resident():

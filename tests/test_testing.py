@@ -7,8 +7,8 @@ import pytest
 from numba import njit
 
 from numbanet._compare import place, require_close
-from numbanet.kernels import _threads
-from numbanet.kernels._parallel import Kernel
+from numbanet.runtime import threads as _threads
+from numbanet.runtime.dispatch import Kernel
 from numbanet.testing import Case, Report, check_gradients, check_pair, numerical_gradient
 
 CASE = Case("N=3 D=5", lambda rng, dtype: {"x": rng.standard_normal((3, 5)).astype(dtype)}, terms=1)

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from numbanet import SettingError
-from numbanet.kernels import _layer, _parallel, _threads, relu_forward
-from numbanet.kernels._parallel import Kernel
+from numbanet.kernels import relu_forward
+from numbanet.runtime import dispatch as _parallel
+from numbanet.runtime import threading_layer as _layer
+from numbanet.runtime import threads as _threads
+from numbanet.runtime.dispatch import Kernel
 
 
 @pytest.fixture(autouse=True)
@@ -280,7 +283,8 @@ def run(script, **environment):
 
 SQUARES = """
 import numpy as np
-from numbanet.kernels import _threads, sgd_update
+from numbanet.runtime import threads as _threads
+from numbanet.kernels import sgd_update
 _threads._affinity, _threads._cgroup_quota = (lambda: 2), (lambda: None)
 w, dw = np.zeros(5_000_000, np.float32), np.ones(5_000_000, np.float32)
 def step():
@@ -370,7 +374,7 @@ def test_the_number_holds_for_every_python_thread(monkeypatch):
 import threading
 import numba
 import numbanet
-from numbanet.kernels import _threads
+from numbanet.runtime import threads as _threads
 _threads._affinity, _threads._cgroup_quota = (lambda: 2), (lambda: None)
 net = numbanet.Sequential([numbanet.Affine(2)], (3,), ops=numbanet.reference)
 _threads.apply()

@@ -16,7 +16,7 @@ from llvmlite import binding
 
 import numbanet as nn
 from numbanet.bench import networks, ours
-from numbanet.kernels._threads import alone
+from numbanet.runtime.threads import alone
 
 KEPT = Path(__file__).with_name("unchanged.json")
 STEPS = 50
@@ -141,4 +141,6 @@ def test_networks_of_the_benchmarks(name):
 
 
 if __name__ == "__main__":
-    KEPT.write_text(json.dumps({name: digest(make()) for name, make in {**nets(), **benchmarks()}.items()}, indent=1) + "\n")
+    KEPT.write_text(
+        json.dumps({name: digest(make()) for name, make in {**nets(), **benchmarks()}.items()}, indent=1) + "\n"
+    )

@@ -15,7 +15,8 @@ from llvmlite import binding
 features = binding.get_host_cpu_features()
 features.update({name: False for name in features if name.startswith(tuple(sys.argv[2:]))})
 binding.get_host_cpu_features = lambda: features
-from numbanet.kernels import _gemm, _vectors
+from numbanet.kernels import _gemm
+from numbanet.kernels.simd import vectors as _vectors
 assert _vectors.VECTOR_BYTES == int(sys.argv[1]), _vectors.VECTOR_BYTES
 rng = np.random.default_rng(0)
 for m, k, n in [(1, 1, 1), (1, 300, 301), (13, 37, 3), (33, 300, 50), (64, 20, 10)]:

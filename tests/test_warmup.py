@@ -10,7 +10,7 @@ import pytest
 import numbanet
 from numbanet import _warmup, kernels
 from numbanet.cli import main
-from numbanet.kernels import _jit
+from numbanet.runtime import compiling as _jit
 
 
 def test_every_operation_is_called_by_some_network():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numbanet._windows import pair, pooling, windows
+from numbanet._image_shapes import pair, pooling, windows
 
 
 @pytest.mark.parametrize(

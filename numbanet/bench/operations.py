@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._windows import workspace
+from .._image_shapes import workspace
 
 
 @dataclass(frozen=True)

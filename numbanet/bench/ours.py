@@ -6,7 +6,7 @@ import numpy as np
 
 import numbanet
 
-from .._windows import workspace
+from .._image_shapes import workspace
 from .convolutions import Convolution
 from .networks import ALL_NETWORKS, LEARNING_RATE, PictureNetwork
 from .operations import OPERATIONS, parse
@@ -40,7 +40,7 @@ def operation(name, size, implementation):
 def product(name, size, implementation):
     """One matrix product by the kernels' engine, in the form that a network would bind."""
     from numbanet.kernels._gemm import matmul
-    from numbanet.kernels._placement import keep_apart
+    from numbanet.runtime.placement import keep_apart
 
     arrays = Product(name, parse(size)).arrays()
     form = matmul.variant(*arrays)
@@ -49,7 +49,7 @@ def product(name, size, implementation):
 
 def convolution(name, size, implementation):
     """One convolution, in the form that a network would bind."""
-    from numbanet.kernels._placement import keep_apart
+    from numbanet.runtime.placement import keep_apart
 
     case = Convolution(name, parse(size))
     x, w, b, dout, out, dx, dw, db = case.arrays()

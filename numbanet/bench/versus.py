@@ -5,7 +5,7 @@ import warnings
 from importlib import metadata
 from statistics import median
 
-from ..kernels import _peaks as peaks
+from ..kernels.simd import peaks as peaks
 from . import operations, ours
 from .networks import ALL_NETWORKS
 from .report import Row

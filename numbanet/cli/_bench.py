@@ -10,8 +10,8 @@ import numbanet
 from .._plain import did_you_mean
 from ..bench import report, versus
 from ..bench.operations import FAMILIES, OPERATIONS
-from ..kernels import _machine
-from ..kernels import _peaks as peaks
+from ..kernels.simd import peaks as peaks
+from ..runtime import machine
 from ._files import write_text
 from ._info import use_threads
 from ._status import UsageError
@@ -77,7 +77,7 @@ def _about(threads, peers):
         for size, where in ((1 << 18, "in caches"), (1 << 28, "from memory"))
     )
     return [
-        f"{_machine.cpu_name()}, {threads} thread{'s' * (threads > 1)}, float32; {', '.join(versions)}.",
+        f"{machine.cpu_name()}, {threads} thread{'s' * (threads > 1)}, float32; {', '.join(versions)}.",
         f"Peak, as measured: {peaks.multiply_adds(threads) / 1e9:.0f} GFLOP/s, {memory}.",
         "Of each library the time it takes, as a multiple of numbanet's.",
     ]

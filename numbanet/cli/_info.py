@@ -4,23 +4,23 @@ import platform
 from importlib import metadata
 
 from .. import __version__
-from ..kernels import _jit, _layer, _machine, _parallel, _threads
+from ..runtime import compiling, dispatch, machine, threading_layer, threads
 from ._status import UsageError
 
 
 def info(arguments):
     """Print what a report of a bug or of a speed should begin with; returns the exit status."""
-    folder = _jit.cache_folder()
+    folder = compiling.cache_folder()
     files = [path for path in folder.parent.rglob("*") if path.is_file()] if folder else []
     size = sum(path.stat().st_size for path in files)
-    layer = _layer.start()
+    layer = threading_layer.start()
     facts = {
         **versions(),
         "system": platform.platform(),
-        "CPU, to LLVM": _machine.cpu_name(),
-        "threads": "{} ({})".format(*_threads.choice()),
-        "threading layer": f"{layer} ({_layer.reason()})",
-        "in parallel": f"operations that take one core {_parallel.PARALLEL_ABOVE_NS[layer] / 1e3:.0f} µs or more",
+        "CPU, to LLVM": machine.cpu_name(),
+        "threads": "{} ({})".format(*threads.choice()),
+        "threading layer": f"{layer} ({threading_layer.reason()})",
+        "in parallel": f"operations that take one core {dispatch.PARALLEL_ABOVE_NS[layer] / 1e3:.0f} µs or more",
         "kernel cache": f"{folder} ({folder.parent}: {size / 1e6:.1f} MB)" if folder else "none: cannot be written",
     }
     for name, fact in facts.items():
@@ -43,6 +43,6 @@ def use_threads(count):
     """Follow ``--threads``; UsageError where there are not so many."""
     if count is not None:
         try:
-            _threads.set_num_threads(count)
+            threads.set_num_threads(count)
         except ValueError as error:
             raise UsageError(f"--threads: {str(error).removeprefix('count: ')}") from None

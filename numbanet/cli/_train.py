@@ -7,7 +7,7 @@ import sys
 from .. import checkpoint, data, optim, schedules
 from .._progress import clock
 from ..errors import DataError, TrainingDiverged
-from ..kernels._threads import get_num_threads
+from ..runtime.threads import get_num_threads
 from ..solver import Solver
 from ._data import load_parts
 from ._files import HISTORY, MODEL, RECORD, Store, check_writable, run_folder, write_text

@@ -10,7 +10,7 @@ import threading
 from time import perf_counter
 
 from .._progress import display
-from ..kernels import _machine
+from ..runtime import machine
 from ._status import INTERRUPTED, TERMINATED
 
 ENDINGS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
@@ -41,7 +41,7 @@ class Watch:
         self.rows, self.interrupted, self.seconds = [], 0, 0.0
         self._solver, self._over = None, False  # while it trains, and afterwards
         self._ends = None  # what is to be raised where it can be
-        self._compilations = _machine.Compilations(self._announce)
+        self._compilations = machine.Compilations(self._announce)
         self._display, self._told, self._counted = None, False, 0
 
     @property

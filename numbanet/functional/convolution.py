@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import kernels
 from .._checks import common_dtype, integer
-from .._windows import pair, windows, workspace
+from .._image_shapes import pair, windows, workspace
 from ._prepare import Cache, array, channels_first, channels_last, open_cache, run
 
 

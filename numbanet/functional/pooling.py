@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import kernels
 from .._checks import common_dtype
-from .._windows import pooling, windows
+from .._image_shapes import pooling, windows
 from ._prepare import Cache, array, channels_first, channels_last, open_cache, run
 
 

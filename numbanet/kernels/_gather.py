@@ -6,7 +6,7 @@ X (N, D) of any dtype, rows int64 (M,) and out (M, D). Parallel over the rows of
 import numpy as np
 from numba import prange
 
-from ._parallel import kernel
+from ..runtime.dispatch import kernel
 
 
 @kernel(lambda X, rows, out: 0.1 * out.size)

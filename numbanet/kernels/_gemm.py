@@ -11,10 +11,10 @@ into, so that results depend neither on the number of threads nor on the width o
 import numpy as np
 from numba import prange
 
-from ._jit import serial
-from ._parallel import kernel, workers
-from ._scratch import stack_array
-from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, pack_columns, pack_rows, tile
+from ..runtime.compiling import serial
+from ..runtime.dispatch import kernel, workers
+from .simd.micro_kernel import TILE_ROWS, VECTOR_BYTES, VECTORS, pack_columns, pack_rows, tile
+from .simd.scratch import stack_array
 
 MULTIPLY_ADD_NS, READ_NS = 0.0176, 0.04  # on one core of Zen 4
 DEPTH = 256

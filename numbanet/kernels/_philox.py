@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from ._jit import serial
+from ..runtime.compiling import serial
 
 M0, M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 W0, W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)

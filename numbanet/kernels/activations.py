@@ -8,9 +8,9 @@ import math
 
 from numba import prange
 
-from ._functions import exp, expm1, normal, tanh
-from ._jit import serial
-from ._parallel import kernel
+from ..runtime.compiling import serial
+from ..runtime.dispatch import kernel
+from .simd.elementary import exp, expm1, normal, tanh
 
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 INV_SQRT_2PI = 1 / math.sqrt(2 * math.pi)

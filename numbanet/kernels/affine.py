@@ -6,13 +6,12 @@ range of the columns of `db`.
 """
 
 import numpy as np
-from llvmlite import ir
 from numba import prange
 
-from ._columns import column_pass, column_sums
+from ..runtime.compiling import serial
+from ..runtime.dispatch import kernel, workers
 from ._gemm import block_bounds, lanes, product, product_nanoseconds
-from ._jit import serial
-from ._parallel import kernel, workers
+from .simd.columns import column_sums, masked_column_sums
 
 
 def _backward_nanoseconds(dout, x, w, *rest):
@@ -39,16 +38,6 @@ def _weight_gradient_block(dout, x, dw, block, blocks):
     i0, i1, j0, j1 = block_bounds(dw, block, blocks)
     if i0 < i1 and j0 < j1:
         product(x[:, i0:i1].T, dout[:, j0:j1], dw[0, :0], dw[i0:i1, j0:j1], -np.inf)
-
-
-def _masked_sum(emit, sums, reads, rows, columns, numbers):
-    """dz = dout where out is above zero, or NaN, and its sum."""
-    (dout, out), zero = reads, ir.Constant(emit.vector, None)
-    dz = emit.builder.select(emit.builder.fcmp_ordered("<=", out, zero), zero, dout)
-    return [emit.builder.fadd(sums[0], dz)], [dz]
-
-
-masked_column_sums = column_pass(_masked_sum, reads=2, sums=1, writes=1)
 
 
 @serial

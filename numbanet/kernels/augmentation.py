@@ -6,8 +6,8 @@ N pictures of the batch, C channels, H rows, W columns. Parallel over the pictur
 import numpy as np
 from numba import prange
 
-from ._jit import serial
-from ._parallel import kernel
+from ..runtime.compiling import serial
+from ..runtime.dispatch import kernel
 from ._philox import LOW_32, ROUNDS, SHIFT_32, W0, W1, philox_round
 
 

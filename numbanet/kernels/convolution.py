@@ -10,10 +10,12 @@ added up in order. The workspace holds the packed filters or those parts, and be
 import math
 
 import numpy as np
-from numba import prange
-from numba.core import types
+from numba import prange, types
 
-from ._correlate import (
+from ..runtime.compiling import inlined, serial
+from ..runtime.dispatch import kernel, workers
+from ._gemm import MULTIPLY_ADD_NS
+from .conv.direct import (
     CHANNELS,
     GRADIENT_PIXELS,
     PIXELS,
@@ -27,11 +29,7 @@ from ._correlate import (
     pixel_tables,
     put_gradients,
 )
-from ._gemm import MULTIPLY_ADD_NS
-from ._jit import inlined, serial
-from ._parallel import kernel, workers
-from ._scratch import stack_array
-from ._strips import (
+from .conv.tiling import (
     Target,
     Window,
     copy_size,
@@ -43,8 +41,7 @@ from ._strips import (
     turns_of,
     whole,
 )
-from ._tile import VECTORS
-from ._winograd import (
+from .conv.winograd import (
     ELEMENTS,
     FILTERS,
     SQUARE_CHANNELS,
@@ -58,6 +55,8 @@ from ._winograd import (
     winograd_gradient,
     winograd_strip,
 )
+from .simd.micro_kernel import VECTORS
+from .simd.scratch import stack_array
 
 TOGETHER = 16  # channels that one thread packs, filters whose gradients it puts in place
 SUMS = 4096  # that one thread adds up
@@ -187,7 +186,7 @@ def _gradients_directly(dout, x, window, groups, workspace, dw, db):
 
 @inlined
 def _gradients(dout, x, window, groups, workspace, dw, db):
-    """Of filters and bias; as `_correlate`."""
+    """Of filters and bias; as `conv.direct`."""
     channels, filters, infinite = x.shape[3], dout.shape[3], one_flag(dw)
     infinite[0] = True
     if suits_winograd(window, channels, filters, groups, dw):

@@ -7,10 +7,10 @@ run's counter ``i mod RUN``, so that every loop goes along contiguous words.
 import numpy as np
 from numba import prange, types
 
-from ._jit import serial
-from ._parallel import kernel
+from ..runtime.compiling import serial
+from ..runtime.dispatch import kernel
 from ._philox import LOW_32, RUN, SHIFT_32, philox
-from ._scratch import stack_array
+from .simd.scratch import stack_array
 
 WORDS = 4
 

@@ -10,8 +10,9 @@ import math
 
 from numba import prange
 
-from ._jit import serial
-from ._normalize import (
+from ..runtime.compiling import serial
+from ..runtime.dispatch import kernel
+from .simd.moments import (
     BACKWARD_NS,
     FAR,
     FORWARD_NS,
@@ -26,9 +27,8 @@ from ._normalize import (
     scale_and_shift_columns,
     sums_of,
 )
-from ._parallel import kernel
-from ._scratch import stack_array
-from ._sums import BLOCKS, fill
+from .simd.reductions import BLOCKS, fill
+from .simd.scratch import stack_array
 
 CHANNELS = 64  # of a picture, that are added up at a time
 

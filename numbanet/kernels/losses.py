@@ -5,14 +5,12 @@ writes its part of the gradient and its own partial sum, in float64, and the par
 """
 
 import numpy as np
-from llvmlite import ir
 from numba import prange
 
-from ._functions import INFINITY, exp, log, log1p
-from ._jit import serial
-from ._parallel import kernel
-from ._scratch import stack_array
-from ._sums import (
+from ..runtime.compiling import serial
+from ..runtime.dispatch import kernel
+from .simd.elementary import INFINITY, exp, log, log1p
+from .simd.reductions import (
     LANES,
     LEAST,
     START,
@@ -20,15 +18,16 @@ from ._sums import (
     block_size,
     centred_dot,
     fill,
+    hinge_sums,
     lane_max,
     lane_sum,
-    lane_sums,
     lane_total,
     partial_sums,
     total,
     whole_lanes,
     wide_lanes,
 )
+from .simd.scratch import stack_array
 
 # Nanoseconds an element takes on one core, by measurement: loads, stores and sums; with an exponential and a logarithm.
 LIGHT, TWO_FUNCTIONS = 0.1, 1.0
@@ -48,18 +47,6 @@ def _softmax_nanoseconds(scores, *others):
 def _svm_nanoseconds(scores, *others):
     rows, classes = scores.shape
     return rows * classes * 1.0 if classes <= NARROW else rows * (60 + classes * 0.1)
-
-
-def _hinges(emit, sums, scores, right):
-    """Sum and number of the margins above zero, or NaN."""
-    zero, one = (emit.spread(ir.Constant(emit.element, number)) for number in (0, 1))
-    margin = emit.builder.fadd(emit.builder.fsub(scores, right), one)
-    within = emit.builder.fcmp_ordered("<=", margin, zero)
-    added = [emit.builder.select(within, zero, value) for value in (margin, one)]
-    return [emit.builder.fadd(old, new) for old, new in zip(sums, added, strict=True)]
-
-
-hinge_sums = lane_sums(2, _hinges)
 
 
 @serial

@@ -9,8 +9,9 @@ import math
 import numpy as np
 from numba import prange
 
-from ._jit import serial
-from ._normalize import (
+from ..runtime.compiling import serial
+from ..runtime.dispatch import kernel, workers
+from .simd.moments import (
     BACKWARD_NS,
     FAR,
     FORWARD_NS,
@@ -29,9 +30,8 @@ from ._normalize import (
     shifted_sum,
     sums_of,
 )
-from ._parallel import kernel, workers
-from ._scratch import stack_array
-from ._sums import centred_dot, fill, lane_sum
+from .simd.reductions import centred_dot, fill, lane_sum
+from .simd.scratch import stack_array
 
 ROWS = 4  # of a layer normalisation that stay in the L1 cache until all gradients have been taken from them
 

@@ -7,10 +7,10 @@ backward is parallel over the rows of pixels: each element is written once, from
 
 from numba import prange
 
-from ._jit import serial
-from ._parallel import kernel
-from ._pixels import from_largest, from_mean
-from ._windows import first_largest, largest, mean, to_all, to_largest
+from ..runtime.compiling import serial
+from ..runtime.dispatch import kernel
+from .simd.pixels import from_largest, from_mean
+from .simd.windows import first_largest, largest, mean, to_all, to_largest
 
 # Nanoseconds an element takes on one core: of the input forward, of the output's gradient backward.
 FORWARD_NS, BACKWARD_NS, GLOBAL_NS = 0.1, 0.4, 0.1

@@ -8,7 +8,7 @@ import math
 
 from numba import prange
 
-from ._parallel import kernel
+from ..runtime.dispatch import kernel
 
 # Nanoseconds a parameter takes on one core: bound by the bytes moved, or by a division and a root.
 STREAM, ROOT = 0.1, 0.3

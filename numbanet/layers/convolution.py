@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import initializers
 from .._checks import describe, integer
-from .._windows import pair, pooling, windows, workspace
+from .._image_shapes import pair, pooling, windows, workspace
 from .activations import ReLU
 from .base import CHANNELS_LAST, Layer, Variable, pixels, set_checked
 

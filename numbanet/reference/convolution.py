@@ -46,8 +46,8 @@ def conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     groups : int
         Filters and channels are cut into so many groups, of which each sees only its own; C groups: depthwise.
     workspace : ndarray, shape (P,)
-        Room to work in, which the reference needs none of; what it holds has no meaning. `numbanet._windows.workspace`
-        says how much.
+        Room to work in, which the reference needs none of; what it holds has no meaning.
+        `numbanet._image_shapes.workspace` says how much.
     out : ndarray, shape (N, HO, WO, F)
         Written.
 

@@ -2,13 +2,13 @@
 
 from . import Mutant
 
-COMPANY, TESTS = "numbanet/kernels/_company.py", "tests/test_company.py"
+COMPANY, TESTS = "numbanet/runtime/company.py", "tests/test_company.py"
 
 MUTANTS = [
     Mutant(
         "company: a number that was asked for is not kept",
         COMPANY,
-        " and not _threads.is_chosen():",
+        " and not threads.is_chosen():",
         ":",
         f"{TESTS}::test_a_number_that_was_asked_for_is_kept",
     ),

@@ -48,7 +48,7 @@ MUTANTS = [
     ),
     _mutant(
         "a baseline of another machine is taken",
-        '"machine": _machine.cpu_name(), ',
+        '"machine": machine.cpu_name(), ',
         "",
         "test_a_baseline_of_something_else_is_refused",
     ),

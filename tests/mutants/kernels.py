@@ -2,7 +2,7 @@
 
 from . import Mutant
 
-NORMALIZE, NORMALIZATION = "numbanet/kernels/_normalize.py", "numbanet/kernels/normalization.py"
+NORMALIZE, NORMALIZATION = "numbanet/kernels/simd/moments.py", "numbanet/kernels/normalization.py"
 ACTIVATIONS, CONVOLUTION = "numbanet/layers/activations.py", "numbanet/layers/convolution.py"
 NORMS, UPDATES = "numbanet/layers/normalization.py", "numbanet/functional/updates.py"
 LAYERS, FUNCTIONAL, CONSTANT = (f"tests/test_{name}.py" for name in ("layer_options", "functional_options", "constant"))
@@ -75,14 +75,14 @@ MUTANTS = [
     ),
     Mutant(
         "vectors as wide as this CPU's, whatever numba compiles for",
-        "numbanet/kernels/_vectors.py",
+        "numbanet/kernels/simd/vectors.py",
         "if config.CPU_NAME is None and config.CPU_FEATURES is None:",
         "if True:",
         "tests/test_cpus.py::test_vectors_are_those_of_the_cpu_that_numba_compiles_for",
     ),
     Mutant(
         "fused multiply-adds by the list of features alone",
-        "numbanet/kernels/_math.py",
+        "numbanet/kernels/simd/fma.py",
         'return "fmaf" not in instructions(FMA, *codegen.magic_tuple())',
         'return "+fma" in codegen.magic_tuple()[2]',
         "tests/test_cpus.py::test_vectors_are_those_of_the_cpu_that_numba_compiles_for",
@@ -201,7 +201,7 @@ MUTANTS = [
     # Integers.
     Mutant(
         "strides of any size reach the kernels",
-        "numbanet/_windows.py",
+        "numbanet/_image_shapes.py",
         "FARTHEST = 2**31 - 1",
         "FARTHEST = 2**63 - 1",
         f"{FUNCTIONAL}::test_moves_that_are_too_far_are_refused",

@@ -55,7 +55,7 @@ MUTANTS = [
     ),
     Mutant(
         "a list of operations goes parallel for any gain",
-        "numbanet/kernels/_parallel.py",
+        "numbanet/runtime/dispatch.py",
         "TEAM_PAYS = 0.65",
         "TEAM_PAYS = 0.9",
         "tests/test_threads.py::test_a_list_of_operations_is_shared_where_most_of_it_can_be",

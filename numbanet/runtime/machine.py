@@ -4,7 +4,8 @@ import functools
 import time
 
 from llvmlite import binding
-from numba.core import event
+
+from .internals import event
 
 
 def cpu_name():

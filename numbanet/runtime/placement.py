@@ -16,10 +16,10 @@ import time
 
 import numpy as np
 from numba import prange, types
-from numba.np.ufunc import parallel
 
-from . import _layer
-from ._jit import compiled
+from . import threading_layer
+from .compiling import compiled
+from .internals import parallel
 
 INTERVAL = 0.005  # seconds between two looks, which cost some 3 µs
 
@@ -49,11 +49,11 @@ def keep_apart():
     """See to it that no two threads of the pool share a CPU, if that was not looked at a moment ago."""
     global _due
     now = time.perf_counter()
-    if now < _due or not (_layer.is_started() and _layer.start() == "omp" and _can_look()):
+    if now < _due or not (threading_layer.is_started() and threading_layer.start() == "omp" and _can_look()):
         return
     _due = now + INTERVAL
     count = parallel._get_num_threads()
-    if count == 1 or _layer.forked:
+    if count == 1 or threading_layer.forked:
         return
     threads, cpus = np.zeros(count, np.int64), np.zeros(count, np.int64)
     _compiled_look()(threads, cpus)

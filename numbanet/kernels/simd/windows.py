@@ -8,10 +8,11 @@ import functools
 from typing import NamedTuple
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic
 
-from ._vectors import VECTOR_BYTES, Vectors
+from ...runtime.internals import cgutils
+from .vectors import VECTOR_BYTES, Vectors
 
 VECTORS = (4, 2)  # vectors of channels that go along a row together
 SQUARES = (2, 3)  # loops over so many rows and columns of a window are written out in full

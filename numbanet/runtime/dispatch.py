@@ -9,12 +9,13 @@ import functools
 import threading
 
 from llvmlite import ir
-from numba.core import cgutils, targetconfig, types
+from numba import types
 from numba.extending import intrinsic
 
-from . import _forks, _layer, _placement, _threads  # noqa: F401
-from ._jit import compiled
-from ._lazy import lazy
+from . import forks, placement, threading_layer, threads  # noqa: F401
+from .compiling import compiled
+from .internals import cgutils, targetconfig
+from .lazy import lazy
 
 # Work, on one core, above which a call goes parallel, for each threading layer. A second thread saves half of the work
 # at best, so it pays from twice the cost of starting a region, which is 2, 5 to 10 and 100 µs; another factor of two or
@@ -52,7 +53,7 @@ class Kernel:
 
     @lazy
     def parallel(self):
-        _layer.start()  # else numba would, without looking for the best
+        threading_layer.start()  # else numba would, without looking for the best
         return compiled(self.py_func, parallel=True)
 
     @lazy
@@ -73,12 +74,12 @@ class Kernel:
     def variant(self, *args):
         """The compiled form that is faster for arguments of these sizes."""
         nanoseconds = self.nanoseconds(*args)
-        if nanoseconds < SERIAL_BELOW_NS or _threads.get_num_threads() == 1:
+        if nanoseconds < SERIAL_BELOW_NS or threads.get_num_threads() == 1:
             return self.serial
-        layer = _threads.apply()
+        layer = threads.apply()
         if nanoseconds < PARALLEL_ABOVE_NS[layer]:
             return self.serial
-        _placement.keep_apart()
+        placement.keep_apart()
         return self.parallel_in_turn if layer == "workqueue" else self.parallel
 
     def __call__(self, *args):
@@ -117,8 +118,8 @@ def forms(operations, besides=0.0):
             if form is function.serial:
                 team += nanoseconds
             else:
-                start = PARALLEL_ABOVE_NS[_threads.apply()] / 5
-                team += nanoseconds / _threads.get_num_threads() + start
+                start = PARALLEL_ABOVE_NS[threads.apply()] / 5
+                team += nanoseconds / threads.get_num_threads() + start
     if team <= TEAM_PAYS * alone:
         return chosen, 0.0
     return [(getattr(function, "serial", function), arguments) for function, arguments in operations], alone

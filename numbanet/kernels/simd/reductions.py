@@ -8,13 +8,13 @@ vectors fill whatever their width, and the error grows LANES times slower.
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ._jit import serial
-from ._math import fused_multiply_add
-from ._scratch import stack_array
-from ._vectors import INT32, Vectors
+from ...runtime.compiling import serial
+from ...runtime.internals import cgutils
+from .fma import fused_multiply_add
+from .scratch import stack_array
+from .vectors import INT32, Vectors
 
 WIDTH = 16  # lanes of one of LLVM's vectors, which it makes of as many of the CPU's as it takes
 VECTORS = 4  # of them at a time: an addition has time to finish before its lane comes round again
@@ -173,3 +173,15 @@ def _centred_dot(emit, sums, a, a0, b, b0):
 lane_sum = lane_sums(1, _sum)  # (a): Σ a
 centred_dot = lane_sums(1, _centred_dot)  # (a, a0, b, b0): Σ (a - a0) (b - b0)
 lane_max = lane_sums(1, _largest, start=float("-inf"), join=_larger)  # (a): max a, over what is not NaN
+
+
+def _hinges(emit, sums, scores, right):
+    """Sum and number of the margins above zero, or NaN."""
+    zero, one = (emit.spread(ir.Constant(emit.element, number)) for number in (0, 1))
+    margin = emit.builder.fadd(emit.builder.fsub(scores, right), one)
+    within = emit.builder.fcmp_ordered("<=", margin, zero)
+    added = [emit.builder.select(within, zero, value) for value in (margin, one)]
+    return [emit.builder.fadd(old, new) for old, new in zip(sums, added, strict=True)]
+
+
+hinge_sums = lane_sums(2, _hinges)

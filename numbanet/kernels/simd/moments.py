@@ -9,11 +9,11 @@ own mean exactly, and centred it is 0, whatever its size and number.
 import numpy as np
 from llvmlite import ir
 
-from ._columns import column_pass
-from ._jit import serial
-from ._math import fused_multiply_add
-from ._scratch import stack_array
-from ._sums import lane_sums
+from ...runtime.compiling import serial
+from .columns import column_pass
+from .fma import fused_multiply_add
+from .reductions import lane_sums
+from .scratch import stack_array
 
 FORWARD_NS, BACKWARD_NS = 0.18, 0.22  # nanoseconds an element takes on one core
 PIECES, ROOM_BYTES, LEAST = 16, 2**17, 2**15  # the most pieces of rows; room for their sums; elements of the least

@@ -9,8 +9,8 @@ import os
 import threading
 
 from llvmlite.binding import ffi
-from numba.core.compiler_lock import global_compiler_lock
-from numba.np.ufunc import parallel
+
+from .internals import global_compiler_lock, parallel
 
 _NOTHING = contextlib.nullcontext()  # where a version of numba has no such lock
 

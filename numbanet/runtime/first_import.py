@@ -7,9 +7,9 @@ which takes 0.15 s and loads it again when asked for some. Whoever imports numba
 import importlib.util
 import sys
 
-from . import _settings
+from . import settings
 
-_settings.thread_count("NUMBA_NUM_THREADS")  # numba's own words would be a traceback
+settings.thread_count("NUMBA_NUM_THREADS")  # numba's own words would be a traceback
 
 if "numba" not in sys.modules and "scipy" not in sys.modules:
     sys.modules["scipy"] = None  # an import of it fails, as where it is not installed

@@ -11,8 +11,8 @@ from time import perf_counter, process_time, thread_time
 import numpy as np
 from numba import prange
 
-from . import _layer, _threads
-from ._parallel import Kernel
+from . import threading_layer, threads
+from .dispatch import Kernel
 
 WINDOW = 0.02  # seconds that the clocks are compared over
 WAITING = 0.2  # part of them that the calling thread is without CPU time, as a sign
@@ -36,11 +36,11 @@ def _work(numbers, rounds):
 _kernel = Kernel(_work, lambda numbers, rounds: 0.0)
 
 
-def ratio(threads):
+def ratio(count):
     """How long work takes on so many threads just now, as a multiple of the same work on one."""
-    layer = _threads.apply()
+    layer = threads.apply()
     serial, parallel = _kernel.serial, _kernel.parallel_in_turn if layer == "workqueue" else _kernel.parallel
-    numbers, rounds = np.ones(threads, np.uint64), np.uint64(ROUNDS[layer])
+    numbers, rounds = np.ones(count, np.uint64), np.uint64(ROUNDS[layer])
     serial(numbers, np.uint64(1))
     parallel(numbers, np.uint64(1))  # compiles, and wakes the threads
     spent = [0.0, 0.0]
@@ -92,16 +92,16 @@ class Company:
 
     def _look(self):
         self._share(False)
-        threads = _threads.get_num_threads()
-        if threads > 1 and _layer.is_started() and not _threads.is_chosen():
-            self._share(ratio(threads) > (BETTER if self.said else WORSE))
+        count = threads.get_num_threads()
+        if count > 1 and threading_layer.is_started() and not threads.is_chosen():
+            self._share(ratio(count) > (BETTER if self.said else WORSE))
             if self.crowded and not self.said:
                 self.said = (
-                    f"other programs keep this machine's cores busy, and {threads} threads wait for each other: going "
+                    f"other programs keep this machine's cores busy, and {count} threads wait for each other: going "
                     "on with one, which is faster now and gives the same result"
                 )
         self._looked = perf_counter()
 
     def _share(self, crowded):
         self.crowded = crowded
-        _threads.share(crowded)
+        threads.share(crowded)

@@ -18,15 +18,13 @@ import weakref
 
 import numpy as np
 from llvmlite import ir
-from numba.core import types
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.dispatcher import Dispatcher
-from numba.core.registry import cpu_target
+from numba import types
 from numba.extending import intrinsic
 
-from ._jit import serial, types_of
-from ._placement import keep_apart
-from ._threads import in_force
+from .compiling import serial, types_of
+from .internals import Dispatcher, cpu_target, global_compiler_lock
+from .placement import keep_apart
+from .threads import in_force
 
 SLOT = ir.IntType(64)
 ENTRY = ir.FunctionType(ir.VoidType(), [SLOT])

@@ -13,11 +13,11 @@ branches from LLVM in their place.
 import platform
 
 from llvmlite import ir
-from numba.core import types
+from numba import types
 from numba.extending import intrinsic
 
-from ._math import fused_multiply_add
-from ._vectors import LINE_BYTES, MASKED_STORES, VECTOR_BYTES, Vectors
+from .fma import fused_multiply_add
+from .vectors import LINE_BYTES, MASKED_STORES, VECTOR_BYTES, Vectors
 
 VECTORS = 3  # the most vectors of columns in a tile
 # The sums, the columns and one element of a fill 28 of the 32 registers of AVX-512 and NEON, the 16 of AVX2 and SSE.

@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 import numba
-from numba.np.ufunc import parallel
 
-from . import _layer, _settings
+from . import settings, threading_layer
+from .internals import parallel
 
 CGROUP = Path("/sys/fs/cgroup")
 VARIABLE = "NUMBANET_NUM_THREADS"
@@ -86,7 +86,7 @@ def _least(limits):
 def choice():
     """The number of threads and the reason for it, as (count, text)."""
     global _default
-    if _layer.forked:
+    if threading_layer.forked:
         return 1, "forked from a process that had started OpenMP's threads, which do not survive that"
     if _here.alone:
         return 1, "each thread of the program computes by itself"
@@ -96,7 +96,7 @@ def choice():
         return 1, "other programs keep the cores"
     if _default is None:
         limits = _machine_limits()
-        if (asked := _settings.thread_count(VARIABLE)) is not None:
+        if (asked := settings.thread_count(VARIABLE)) is not None:
             limits.append((asked, VARIABLE))
         _default = _least(limits)
     return _default
@@ -152,7 +152,7 @@ def alone():
 
 def apply():
     """Start numba's threads and let the calling thread use that many of them; returns the layer's name."""
-    layer = _layer.start()
+    layer = threading_layer.start()
     in_force()
     return layer
 
@@ -164,6 +164,6 @@ def in_force():
     """
     count = get_num_threads()
     # Numba's own function takes a lock, which Ctrl-C would leave closed for every other thread.
-    if _layer.is_started() and parallel._get_num_threads() != count:
+    if threading_layer.is_started() and parallel._get_num_threads() != count:
         numba.set_num_threads(count)
     return count

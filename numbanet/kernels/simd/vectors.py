@@ -1,10 +1,10 @@
 """Vector instructions, for what no loop that numba compiles turns into them."""
 
 from llvmlite import binding, ir
-from numba.core import cgutils, config, types
-from numba.np import arrayobj
+from numba import config, types
 
-from ._machine import instructions
+from ...runtime.internals import arrayobj, cgutils
+from ...runtime.machine import instructions
 
 INT32 = ir.IntType(32)
 ADDITION = """

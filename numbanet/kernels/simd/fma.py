@@ -1,10 +1,11 @@
 """Arithmetic that the compiler is told exactly."""
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic
 
-from ._machine import instructions
+from ...runtime.internals import cgutils
+from ...runtime.machine import instructions
 
 FMA = """
 declare float @llvm.fma.f32(float, float, float)

@@ -8,8 +8,8 @@ begins and what it is made of, so that the tiles need not know any of that.
 
 from collections import namedtuple
 
-from ._jit import inlined, serial
-from ._tile import copy_rows
+from ...runtime.compiling import inlined, serial
+from ..simd.micro_kernel import copy_rows
 
 LEAST_PIXELS, LEAST_STRIPS = 32, 8  # strips are cut smaller than they might be, while there are few of them
 COPY_BYTES = 192 * 1024  # of what is read for a strip, but for a strip of one pixel, whose window may be larger

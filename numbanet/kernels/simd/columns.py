@@ -10,10 +10,11 @@ rows that are a power of two apart, and with four vectors a pass took up to 1.7 
 """
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic
 
-from ._vectors import Vectors
+from ...runtime.internals import cgutils
+from .vectors import Vectors
 
 SUMMED, UNSUMMED = 4, 8  # vectors of columns that go down the rows together, with sums in registers and without
 ROWS = 64  # of a block
@@ -148,3 +149,13 @@ def _sum(emit, sums, reads, rows, columns, numbers):
 
 
 column_sums = column_pass(_sum, reads=1, sums=1)  # (a, sums): Σ over the rows of a
+
+
+def _masked_sum(emit, sums, reads, rows, columns, numbers):
+    """dz = dout where out is above zero, or NaN, and its sum."""
+    (dout, out), zero = reads, ir.Constant(emit.vector, None)
+    dz = emit.builder.select(emit.builder.fcmp_ordered("<=", out, zero), zero, dout)
+    return [emit.builder.fadd(sums[0], dz)], [dz]
+
+
+masked_column_sums = column_pass(_masked_sum, reads=2, sums=1, writes=1)

@@ -1,6 +1,6 @@
 """Passes over the pixels of a picture (H, W, C): each is written once, the sum of what its windows give it, in order.
 
-Of windows and strides see `_windows`. There are three ways along a row of pixels, from the fastest:
+Of windows and strides see `windows`. There are three ways along a row of pixels, from the fastest:
 
 - One or three channels, windows 2 or 3 wide at stride 2: vectors hold the channels of several windows. What these give
   to the pixels in even columns and to those in odd ones is computed apart, and put together where it is written.
@@ -12,8 +12,8 @@ import itertools
 
 from llvmlite import ir
 
-from ._vectors import INT32
-from ._windows import along_channels, array_pass, integers, load, rectangle, resized, window_size
+from .vectors import INT32
+from .windows import along_channels, array_pass, integers, load, rectangle, resized, window_size
 
 FEW, WIDTHS, STRIDE = (1, 3), (2, 3), 2  # channels and widths of windows of the first way, and everyone's stride
 KEPT_WIDTH, KEPT_ROWS = 3, (1, 2)  # width of windows, and rows of them that reach to a pixel, of the second way

@@ -21,16 +21,21 @@ from pathlib import Path
 import llvmlite
 import numba
 from llvmlite import binding
-from numba.core import bytecode, caching, compiler
 
-from ._settings import check_machine_code
+from .internals import bytecode, caching, compiler
+from .settings import check_machine_code
 
 # "numpy": the default model puts a test for zero into every division, which stops vectorisation. No `fastmath`: it
-# would let the compiler reorder sums and drop NaN checks. Kernels ask for fused multiply-adds by name (`_math.fma`) and
-# sum in lanes (`_sums`), so that a result depends neither on the block an element falls into nor on the width of the
-# vectors.
+# would let the compiler reorder sums and drop NaN checks. Kernels ask for fused multiply-adds by name (`fma`) and
+# sum in lanes (`reductions`), so that a result depends neither on the block an element falls into nor on the width of
+# the vectors.
 OPTIONS = {"error_model": "numpy", "nogil": True}
 
+PACKAGE = Path(__file__).parent.parent
+SOURCES = [
+    *(PACKAGE / "kernels").rglob("*.py"),
+    *(PACKAGE / "runtime").glob("*.py"),
+]  # whatever machine code is made of
 CHECKSUM_BYTES = 16  # before the content of every file
 KEPT, KEPT_SECONDS = 4, 7 * 24 * 3600  # folders of earlier versions
 NO_MATTER_TO_THE_CODE = {
@@ -82,8 +87,8 @@ def _digest():
         if name.startswith("NUMBA_") and name not in NO_MATTER_TO_THE_CODE
     ]
     digest = hashlib.sha256(repr((numba.__version__, llvmlite.__version__, cpu, settings)).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    for source in sorted(SOURCES):
+        digest.update(source.relative_to(PACKAGE).as_posix().encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -169,7 +174,7 @@ class _Implementation(caching.CompileResultCacheImpl):
     def __init__(self, py_func, variant):
         self._lineno = py_func.__code__.co_firstlineno
         self._locator = _Locator(py_func.__code__.co_filename, variant)
-        module = py_func.__module__.rpartition(".")[2]
+        module = py_func.__module__.removeprefix("numbanet.")
         self._filename_base = self.get_filename_base(f"{module}.{py_func.__qualname__}", getattr(sys, "abiflags", ""))
 
 

@@ -13,11 +13,11 @@ in units in the last place (ULP), are measured in tests/test_functions.py.
 import math
 
 from llvmlite import ir
-from numba.core import types
+from numba import types
 from numba.extending import intrinsic
 
-from ._jit import serial
-from ._math import fma, fused_multiply_add
+from ...runtime.compiling import serial
+from .fma import fma, fused_multiply_add
 
 
 def constant(single, double):

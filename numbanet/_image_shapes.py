@@ -3,9 +3,9 @@
 import math
 
 from ._checks import describe, integer
-from .kernels._strips import COPY_BYTES, LINE, PART_ELEMENTS, PARTS
-from .kernels._threads import get_num_threads
-from .kernels._winograd import LEAST_CHANNELS, ROOM_BYTES
+from .kernels.conv.tiling import COPY_BYTES, LINE, PART_ELEMENTS, PARTS
+from .kernels.conv.winograd import LEAST_CHANNELS, ROOM_BYTES
+from .runtime.threads import get_num_threads
 
 NARROWEST = 4  # bytes of an element: what is counted in bytes takes most elements of these
 WIDEST = 16  # elements of a vector

@@ -10,23 +10,21 @@ caller computes everything again by the definition.
 """
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
-from ._correlate import pixel_sums, put_bias_gradients
-from ._gemm import _strip_vectors, _tiles, lanes
-from ._jit import inlined, serial
-from ._math import fused_multiply_add
-from ._scratch import stack_array
-from ._strips import Target, Window, copy_size, in_lines, read_strip, squares_in, strip_bounds, whole
-from ._tile import VECTOR_BYTES, VECTORS
-from ._vectors import Vectors
+from ...runtime.compiling import inlined, serial
+from .._gemm import _strip_vectors, _tiles, lanes
+from ..simd.micro_kernel import VECTOR_BYTES, VECTORS
+from ..simd.scratch import stack_array
+from ..simd.winograd import (
+    transform_filter,
+    transform_input,
+    transform_output,
+    transform_result_gradient,
+    transform_sums,
+)
+from .direct import pixel_sums, put_bias_gradients
+from .tiling import Target, Window, copy_size, in_lines, read_strip, squares_in, strip_bounds, whole
 
-INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
-FILTER = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
-OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))
-RESULT_GRADIENT, FILTER_GRADIENT = (tuple(zip(*matrix, strict=True)) for matrix in (OUTPUT, FILTER))
 ELEMENTS = 16  # of a square
 SQUARES, SQUARE_BYTES = 128, 256 * 1024  # the most squares of a strip, and bytes that they have when transformed
 LEAST_SQUARES, LEAST_CHANNELS = 8, 16  # where it pays
@@ -37,161 +35,6 @@ ROOM_BYTES = SQUARE_BYTES + ELEMENTS * VECTOR_BYTES * (1 + SQUARES * VECTORS + 1
 
 _lines_array = stack_array(lambda itemsize: (9 * VECTORS * VECTOR_BYTES // itemsize,))
 _sums_array, _gradients_array = stack_array((ELEMENTS * FILTERS,)), stack_array((9 * FILTERS,))
-
-
-def _line(emit, row, values):
-    """Σ coefficient value, with one product for all coefficients of a magnitude."""
-    whole = None
-    for scale in sorted({abs(coefficient) for coefficient in row if coefficient}):
-        terms = [(v, coefficient < 0) for v, coefficient in zip(values, row, strict=True) if abs(coefficient) == scale]
-        (total, negative), *terms = sorted(terms, key=lambda term: term[1])  # one that is added first, if any
-        total = emit.builder.fneg(total) if negative else total
-        for value, is_less in terms:
-            total = emit.builder.fsub(total, value) if is_less else emit.builder.fadd(total, value)
-        if scale != 1:
-            total = emit.builder.fmul(total, emit.spread(ir.Constant(emit.element, scale)))
-        whole = total if whole is None else emit.builder.fadd(whole, total)
-    return whole
-
-
-def _both_sides(emit, matrix, square):
-    """matrix square matrixᵀ, of vectors."""
-    half = [[_line(emit, row, column) for column in zip(*square, strict=True)] for row in matrix]
-    return [[_line(emit, row, line) for row in matrix] for line in half]
-
-
-def _squares(emit, matrix, start, row, pixel, width, body):
-    """``body(offset, mask, square)`` for each vector of `width` columns: its offset in bytes, and the square there,
-    which has `matrix` on both sides.
-    """
-    builder, size = emit.builder, len(matrix[0])
-
-    def vector(i, mask):
-        offset = emit.elements(i)
-        square = [
-            [emit.load(emit.moved(start, offset, *[row] * r, *[pixel] * s), mask) for s in range(size)]
-            for r in range(size)
-        ]
-        return body(offset, mask, _both_sides(emit, matrix, square))
-
-    whole = builder.and_(width, emit.constant(-emit.lanes))
-    emit.loop(whole, emit.lanes, lambda i, _: vector(i, None) and None)
-    with builder.if_then(builder.icmp_signed("<", whole, width)):
-        vector(whole, emit.first_lanes(builder.sub(width, whole)))
-
-
-def _transform(matrix):
-    """An intrinsic ``(a, start, row, pixel, width, b, at, step)``: squares of a, with `matrix` on both sides, into b.
-
-    A square's elements are at ``a[start + r row + s pixel]``, and go to ``b[at + (r size + s) step]``, r and s from 0
-    on; from each place on, so for `width` columns.
-    """
-
-    @intrinsic
-    def transform(typing_context, a, start, row, pixel, width, b, at, step):
-        def codegen(context, builder, signature, args):
-            emit = Vectors(context, builder, signature.args[5].dtype)
-            (source, _), (target, _) = (emit.array(signature.args[n], args[n]) for n in (0, 5))
-            start, row, pixel, at, step = (emit.elements(args[n]) for n in (1, 2, 3, 6, 7))
-
-            def put(offset, mask, square):
-                place = emit.moved(target, at, offset)
-                for value in (value for line in square for value in line):
-                    emit.store(value, place, mask)
-                    place = emit.moved(place, step)
-
-            _squares(emit, matrix, emit.moved(source, start), row, pixel, args[4], put)
-            return context.get_dummy_value()
-
-        number = types.intp
-        return types.void(a, number, number, number, number, b, number, number), codegen
-
-    return transform
-
-
-transform_input, transform_filter, transform_sums = map(_transform, (INPUT, FILTER, FILTER_GRADIENT))
-
-
-@intrinsic
-def transform_result_gradient(typing_context, a, start, row, pixel, below, right, width, b, at, step):
-    """As `_transform` for squares of 2 x 2, where those to the right or below count as zero where there are none."""
-
-    def codegen(context, builder, signature, args):
-        emit = Vectors(context, builder, signature.args[7].dtype)
-        (source, _), (target, _) = (emit.array(signature.args[n], args[n]) for n in (0, 7))
-        start, row, pixel, at, step = (emit.elements(args[n]) for n in (1, 2, 3, 8, 9))
-        below, right, width = args[4:7]
-        there = [[None, right], [below, builder.and_(below, right)]]
-
-        def vector(i, _):
-            offset, rest = emit.elements(i), builder.sub(width, i)
-
-            def load(r, s):
-                count = builder.select(there[r][s], rest, emit.constant(0)) if there[r][s] else rest
-                return emit.load(emit.moved(source, start, offset, *[row] * r, *[pixel] * s), emit.first_lanes(count))
-
-            square = _both_sides(emit, RESULT_GRADIENT, [[load(r, s) for s in range(2)] for r in range(2)])
-            place = emit.moved(target, at, offset)
-            for value in (value for line in square for value in line):
-                emit.store(value, place)
-                place = emit.moved(place, step)
-
-        emit.loop(width, emit.lanes, vector)
-        return context.get_dummy_value()
-
-    number, yes = types.intp, types.boolean
-    return types.void(a, number, number, number, yes, yes, number, b, number, number), codegen
-
-
-@intrinsic
-def transform_output(typing_context, m, at, step, bias, width, out, place, row, pixel, below, right, floor):
-    """A square of results, ``max(bias + OUTPUT m OUTPUTᵀ, floor)``, to out[place], its neighbour a `pixel` further, and
-    two a `row` further; where there is none to the right or below, nothing is written. Whether all are finite.
-    """
-    element = out.dtype
-
-    def codegen(context, builder, signature, args):
-        emit = Vectors(context, builder, element)
-        m_data, bias_data, out_data = (emit.array(signature.args[n], args[n])[0] for n in (0, 3, 5))
-        (bias_size,) = emit.shape(signature.args[3], args[3])
-        at, step, place, row, pixel = (emit.elements(args[n]) for n in (1, 2, 6, 7, 8))
-        width, below, right = args[4], args[9], args[10]
-        floor, zero = emit.spread(args[11]), ir.Constant(emit.vector, None)
-        has_bias = emit.first_lanes(bias_size)
-        check = builder.alloca(emit.vector)
-        builder.store(zero, check)
-
-        def put(offset, mask, square):
-            lanes = has_bias if mask is None else builder.and_(has_bias, mask)
-            added = emit.load(emit.moved(bias_data, offset), lanes)
-            total = builder.load(check)
-            square = [[builder.fadd(value, added) for value in line] for line in square]
-            for value in (value for line in square for value in line):
-                total = fused_multiply_add(context, builder, value, zero, total)  # NaN where it is not finite
-            builder.store(total, check)
-            square = [
-                [builder.select(builder.fcmp_ordered("<", value, floor), floor, value) for value in line]
-                for line in square
-            ]
-            first = emit.moved(out_data, place, offset)
-            second = emit.moved(first, row)
-            emit.store(square[0][0], first, mask)
-            with builder.if_then(right):
-                emit.store(square[0][1], emit.moved(first, pixel), mask)
-            with builder.if_then(below):
-                emit.store(square[1][0], second, mask)
-                with builder.if_then(right):
-                    emit.store(square[1][1], emit.moved(second, pixel), mask)
-
-        four = builder.mul(step, emit.constant(4))
-        _squares(emit, OUTPUT, emit.moved(m_data, at), four, step, width, put)
-        total = builder.load(check)
-        wrong = builder.fcmp_unordered("uno", total, total)
-        bits = builder.bitcast(wrong, ir.IntType(emit.lanes))
-        return builder.icmp_unsigned("==", bits, ir.Constant(bits.type, 0))
-
-    number, yes = types.intp, types.boolean
-    return yes(m, number, number, bias, number, out, number, number, number, yes, yes, element), codegen
 
 
 @serial

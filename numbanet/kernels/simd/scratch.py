@@ -1,9 +1,10 @@
 """Small arrays on the stack, for what a kernel needs while it runs: no kernel allocates."""
 
 from llvmlite import ir
-from numba.core import types
+from numba import types
 from numba.extending import intrinsic
-from numba.np import arrayobj
+
+from ...runtime.internals import arrayobj
 
 
 def stack_array(shape, dtype=None):

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic
 
-from ._math import fused_multiply_add
-from ._settings import check_machine_code
+from ...runtime.internals import cgutils
+from ...runtime.settings import check_machine_code
+from .fma import fused_multiply_add
 
 CHAINS = 10  # independent sums, enough to keep two units of a latency of 5 cycles busy, few enough for 16 registers
 SECONDS = 0.05

@@ -7,14 +7,14 @@ pictures where they are: no matrix of all windows (im2col) is ever made. Where e
 """
 
 import numpy as np
-from numba.core import types
+from numba import types
 
-from ._columns import column_pass
-from ._gemm import HALF_ROWS, _pack, _strip_vectors, lanes
-from ._jit import serial
-from ._scratch import stack_array
-from ._strips import fill_segments, read_strip, strip_bounds, whole, window_segments
-from ._tile import TILE_ROWS, VECTOR_BYTES, VECTORS, scattered_tile
+from ...runtime.compiling import serial
+from .._gemm import HALF_ROWS, _pack, _strip_vectors, lanes
+from ..simd.columns import column_pass
+from ..simd.micro_kernel import TILE_ROWS, VECTOR_BYTES, VECTORS, scattered_tile
+from ..simd.scratch import stack_array
+from .tiling import fill_segments, read_strip, strip_bounds, whole, window_segments
 
 PIXELS = 256  # of a strip
 DEEPEST = 256  # rows of a panel that tiles go through at once, or those of a segment; errors grow with the sums' length
