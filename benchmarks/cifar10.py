@@ -18,15 +18,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numbanet.data
-from numbanet.bench.networks import LEARNING_RATE, PICTURE_NETWORKS
+from numbanet.bench.networks import IMAGE_NETWORKS, LEARNING_RATE
 from numbanet.bench.options import CPUS, threads
 
-NETWORK = PICTURE_NETWORKS["SmallVGG at 128"]
+NETWORK = IMAGE_NETWORKS["SmallVGG at 128"]
 DECAY = 0.6  # of the learning rate, after each epoch
 
 
-def pictures(folder):
-    """Standardised pictures and labels, to train and to test."""
+def images(folder):
+    """Standardised images and labels, to train and to test."""
     train, test = numbanet.data.load_cifar10(folder)
     standardizer = numbanet.data.Standardizer.fit(train.X)
     return standardizer.apply(train.X), train.y, standardizer.apply(test.X), test.y
@@ -46,8 +46,8 @@ def train_numbanet(X, y, X_test, y_test, epochs, threads, seed, report):
 
     def solver(X, y):
         data = {"X_train": X, "y_train": y}
-        rule = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "lr_decay": DECAY}
-        options = {"batch_size": NETWORK.batch, "num_epochs": epochs, "seed": seed, "verbose": False}
+        rule = {"optimizer": "adam", "optimizer_options": {"learning_rate": LEARNING_RATE}, "lr_decay": DECAY}
+        options = {"batch_size": NETWORK.batch, "epochs": epochs, "seed": seed, "verbose": False}
         return numbanet.Solver(untrained(seed), data, num_train_samples=1, **rule, **options)
 
     def follow(solver):
@@ -133,7 +133,7 @@ def main():
     parser.add_argument("--library", choices=LIBRARIES, help=argparse.SUPPRESS)  # what a worker is told
     options = parser.parse_args()
     if options.library:
-        data = pictures(options.folder)
+        data = images(options.folder)
         report(0, 0)
         LIBRARIES[options.library](*data, options.epochs, options.threads, options.seed, report)
         return

@@ -1,4 +1,4 @@
-"""Convolutions: ours against the faster of torch's two layouts, float32, over the shapes of small pictures.
+"""Convolutions: ours against the faster of torch's two layouts, float32, over the shapes of small images.
 
     python benchmarks/convolutions.py [--threads 2] [--classes first,inner]
 

@@ -268,6 +268,6 @@ class NamedUpdate:
         for name, w in params.items():
             new[name] = self.rule(w, grads[name], dict(self.configs[name]))
             if not (isinstance(new[name], tuple) and len(new[name]) == 2):
-                raise TypeError(f"update_rule: expected (next_w, config) from it, got {describe(new[name])}")
+                raise TypeError(f"optimizer: expected (next_w, config) from it, got {describe(new[name])}")
         for name, (next_w, config) in new.items():  # a rule that failed halfway has changed nothing
             params[name], self.configs[name] = next_w, config

@@ -1,4 +1,4 @@
-"""Windows over pictures, for convolution and pooling: checks of their numbers, how many fit, what room they need."""
+"""Windows over images, for convolution and pooling: checks of their numbers, how many fit, what room they need."""
 
 import math
 
@@ -23,46 +23,46 @@ def pair(name, value, low):
     return integer(f"{name}[0]", rows, low, FARTHEST), integer(f"{name}[1]", columns, low, FARTHEST)
 
 
-def pooling(kernel_size, stride=None, pad=0):
-    """The arguments of a pooling door as the pairs `window`, `stride` and `pad`; `stride` is by default the window."""
-    window = pair("kernel_size", kernel_size, 1)
-    stride = window if stride is None else pair("stride", stride, 1)
-    pad = pair("pad", pad, 0)
-    if pad[0] > window[0] // 2 or pad[1] > window[1] // 2:  # a window could lie in the padding alone
-        raise ValueError(f"pad: expected at most half of kernel_size, {_text(window)}, got {_text(pad)}")
-    return window, stride, pad
+def pooling(kernel_size, stride=None, padding=0):
+    """The options of a pooling as pairs: `kernel_size`, `stride`, by default the kernel's size, and `padding`."""
+    kernel_size = pair("kernel_size", kernel_size, 1)
+    stride = kernel_size if stride is None else pair("stride", stride, 1)
+    padding = pair("padding", padding, 0)
+    if padding[0] > kernel_size[0] // 2 or padding[1] > kernel_size[1] // 2:  # a window could lie in the padding alone
+        raise ValueError(f"padding: expected at most half of kernel_size, {_text(kernel_size)}, got {_text(padding)}")
+    return kernel_size, stride, padding
 
 
-def windows(name, size, window, stride, pad, dilation=(1, 1)):
+def windows(name, size, window, stride, padding, dilation=(1, 1)):
     """How many windows fit, down and across: the size (HO, WO) of what comes out.
 
     Parameters
     ----------
     name : str
         What the message begins with: the argument, or the layer.
-    size, window, stride, pad, dilation : pair of int
-        Of the picture, and as the operations take them.
+    size, window, stride, padding, dilation : pair of int
+        Of the image, and as the operations take them.
 
     Raises
     ------
     ValueError
-        Where the window, spread by `dilation`, is larger than the picture with `pad` on each side, and where the result
-        would have more pixels than memory can.
+        Where the window, spread by `dilation`, is larger than the image with `padding` on each side, and where the
+        result would have more pixels than memory can.
     """
     spread = tuple(d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True))
-    padded = tuple(s + 2 * p for s, p in zip(size, pad, strict=True))
+    padded = tuple(s + 2 * p for s, p in zip(size, padding, strict=True))
     if spread[0] > padded[0] or spread[1] > padded[1]:
         what = f"a window of {_text(spread)}"
         if spread != tuple(window):
             what += f" ({_text(window)} at dilation {_text(dilation)})"
-        picture = _text(size)
+        image = _text(size)
         if padded != tuple(size):
-            picture = f"{_text(padded)} ({picture} with padding {_text(pad)})"
-        raise ValueError(f"{name}: {what} does not fit into a picture of {picture}")
+            image = f"{_text(padded)} ({image} with padding {_text(padding)})"
+        raise ValueError(f"{name}: {what} does not fit into an image of {image}")
     found = tuple((p - k) // s + 1 for p, k, s in zip(padded, spread, stride, strict=True))
     if math.prod(found) > FARTHEST:
-        many = f"{_text(found)} windows fit into a picture of {_text(padded)}"
-        raise ValueError(f"{name}: {many}, too many; is pad meant?")
+        many = f"{_text(found)} windows fit into an image of {_text(padded)}"
+        raise ValueError(f"{name}: {many}, too many; is padding meant?")
     return found
 
 

@@ -46,8 +46,8 @@ class Rule:
     scalars: tuple
 
 
-_ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "epsilon_inside_root": False}
-_ADAM_SCALARS = ("learning_rate", "beta1", "beta2", "epsilon", "weight_decay", "t", "epsilon_inside_root")
+_ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_inside_root": False}
+_ADAM_SCALARS = ("learning_rate", "beta1", "beta2", "eps", "weight_decay", "t", "eps_inside_root")
 _MOMENTUM = {"learning_rate": 1e-2, "momentum": 0.9}
 
 RULES = {
@@ -57,8 +57,8 @@ RULES = {
     "rmsprop": Rule(
         "rmsprop_update",
         ("cache",),
-        {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": False},
-        ("learning_rate", "decay_rate", "epsilon", "epsilon_inside_root"),
+        {"learning_rate": 1e-2, "decay_rate": 0.99, "eps": 1e-8, "eps_inside_root": False},
+        ("learning_rate", "decay_rate", "eps", "eps_inside_root"),
     ),
     "adam": Rule("adam_update", ("m", "v"), {**_ADAM, "weight_decay": 0.0}, _ADAM_SCALARS),
     "adamw": Rule("adam_update", ("m", "v"), {**_ADAM, "weight_decay": 1e-2}, _ADAM_SCALARS),

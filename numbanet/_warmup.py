@@ -145,21 +145,21 @@ def calls(dtype):
         *(GELU("tanh"), Dropout(0.5), Affine(2)),
     ]
     for loss, objective in OBJECTIVES.items():
-        net = Sequential(layers, (2,), loss=loss, reg=0.1, dtype=dtype, seed=0, ops=notes)
+        net = Sequential(layers, (2,), loss=loss, l2=0.1, dtype=dtype, seed=0, ops=notes)
         Program(net, 2, training=True)
         scores = Program(net, 2, training=False).scores
         with contextlib.suppress(ValueError):  # some have no probabilities
             objective.probabilities(scores, notes)
     convolutions = [
-        *(Conv(2, 3, pad=1), ReLU()),  # together one operation
-        *(Residual([Conv(2, 3, pad=1)]), MaxPool(1), AvgPool(1), GroupNorm(1)),
+        *(Conv(2, 3, padding=1), ReLU()),  # together one operation
+        *(Residual([Conv(2, 3, padding=1)]), MaxPool(1), AvgPool(1), GroupNorm(1)),
     ]
     for end in ([Flatten(), Affine(2)], [GlobalAvgPool()]):
         net = Sequential([*convolutions, *end], (2, 2, 2), dtype=dtype, seed=0, ops=notes)
         Program(net, 2, training=True)
         Program(net, 2, training=False)
-    pictures = np.zeros((2, 1, 2, 2), dtype)
-    Augment(1).gather(pictures, np.zeros(2, np.int64), 0, np.zeros_like(pictures), notes)
+    images = np.zeros((2, 1, 2, 2), dtype)
+    Augment(1).gather(images, np.zeros(2, np.int64), 0, np.zeros_like(images), notes)
     flat = np.zeros(2, dtype)
     for rule in RULES:
         Optimizer(rule, flat.size, dtype, notes).update(flat, flat)

@@ -32,7 +32,7 @@ def describe_model(model):
         "layers": [_layer_description(layer) for layer in model.layers],
         "input_shape": list(model.input_shape),
         "loss": model.loss_name,
-        "reg": model.reg,
+        "l2": model.l2,
         "dtype": model.dtype.name,
         "seed": model.seed,
     }
@@ -132,7 +132,7 @@ def _solver_identity(solver):
     return {
         "model": describe_model(solver.model),
         "standardizer": f"one of checksum {zlib.crc32(standardizer):08x}" if standardizer else "None",
-        "update_rule": solver.update_rule,
+        "optimizer": solver.optimizer,
         "training examples": len(solver.X_train),
         "batch_size": solver.batch_size,
         "drop_last": solver.drop_last,
@@ -191,7 +191,7 @@ def restore_solver(path, solver):
         choice = copy.copy(solver._choice)
         choice.take_up(header["best"])
         share = number("share", header["share"], 0, 1, include_low=False)
-        options = optim.check_options(solver.update_rule, header["options"])
+        options = optim.check_options(solver.optimizer, header["options"])
         rng, sample_rng = _generator(header["rng"]), _generator(header["sample_rng"])
         histories = {name: float_array(name, arrays[name], np.float64, ndim=1).tolist() for name in _HISTORIES}
         permutation = arrays["permutation"]
@@ -240,6 +240,6 @@ def _optimizer(solver):
     if optimizer is None:
         raise TypeError(
             "only the training of numbanet's own networks with its own update rules can be saved, "
-            f"not of {type(solver.model).__name__} by the rule {solver.update_rule!r}"
+            f"not of {type(solver.model).__name__} by the rule {solver.optimizer!r}"
         )
     return optimizer

@@ -13,7 +13,7 @@ from ._checks import all_finite, as_data, as_numeric, describe, float_dtype, int
 from ._plain import refusing
 from ._views import NamedViews
 from .data import Standardizer
-from .data.pictures import plainly_last
+from .data.images import plainly_last
 from .errors import CheckpointError
 from .layers import CHANNELS_LAST, checked_layers, place
 from .objectives import OBJECTIVES
@@ -32,8 +32,8 @@ class Sequential(FlatModel):
     input_shape : tuple of int
         Shape of one example, such as ``(784,)`` or ``(3, 32, 32)``.
     loss : {"softmax", "svm", "squared_error", "binary_cross_entropy"}
-    reg : float
-        Strength of the L2 penalty on weights: the loss gains ``reg/2 Σ W²``.
+    l2 : float
+        Strength of the L2 penalty on weights: the loss gains ``l2/2 Σ W²``.
     dtype : float32 or float64
     seed : int, optional
         Of the initial weights and the dropout masks; None takes one from the operating system. Kept as `seed`.
@@ -69,7 +69,7 @@ class Sequential(FlatModel):
     """
 
     @refusing
-    def __init__(self, layers, input_shape, *, loss="softmax", reg=0.0, dtype=np.float32, seed=None, ops=None):
+    def __init__(self, layers, input_shape, *, loss="softmax", l2=0.0, dtype=np.float32, seed=None, ops=None):
         self.layers = checked_layers("layers", layers)
         if not self.layers:
             raise ValueError("layers: a network needs at least one layer")
@@ -77,7 +77,7 @@ class Sequential(FlatModel):
         if self.layers[0].layout == CHANNELS_LAST and plainly_last(self.input_shape):
             height, width, channels = self.input_shape
             raise ValueError(
-                f"input_shape: expected pictures with their channels first, {(channels, height, width)}, got "
+                f"input_shape: expected images with their channels first, {(channels, height, width)}, got "
                 f"{self.input_shape}; np.moveaxis(X, -1, 1) turns the examples"
             )
         self.loss_name = one_of("loss", loss, OBJECTIVES)
@@ -88,7 +88,7 @@ class Sequential(FlatModel):
         self.fixed_dropout = False
         self._standardizer = self.class_names = self.feature_names = None
         self.workspaces = Workspaces()
-        self.reg = reg
+        self.l2 = l2
         self._declare()
         self._initialize()
 
@@ -156,8 +156,8 @@ class Sequential(FlatModel):
         return bool(self._layer_parameters[index])
 
     def decaying(self):
-        """(layer index, local name) of each parameter that the L2 penalty applies to; none where `reg` is 0."""
-        return [key for key, full in self.names.items() if self._variables[full].decays] if self.reg else []
+        """(layer index, local name) of each parameter that the L2 penalty applies to; none where `l2` is 0."""
+        return [key for key, full in self.names.items() if self._variables[full].decays] if self.l2 else []
 
     def overrides(self, *names):
         """Whether a subclass, or this object, has a method of its own in the place of one of these."""
@@ -189,12 +189,12 @@ class Sequential(FlatModel):
             end()
 
     @property
-    def reg(self):
+    def l2(self):
         return self._reg
 
-    @reg.setter
-    def reg(self, value):
-        self._change("_reg", number("reg", value, 0, include_high=False))
+    @l2.setter
+    def l2(self, value):
+        self._change("_reg", number("l2", value, 0, include_high=False))
 
     @property
     def standardizer(self):

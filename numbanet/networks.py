@@ -20,9 +20,9 @@ from .layers import (
 from .models import Sequential
 
 SATURATING = ("sigmoid", "tanh")
-OPTIONS = ("loss", "reg", "dtype", "seed", "ops")  # of `Sequential`
+OPTIONS = ("loss", "l2", "dtype", "seed", "ops")  # of `Sequential`
 OLDER = {  # keywords that the course had until 2019
-    "dropout": "write dropout_keep_ratio=p, with the probability p to keep a value; 1 is no dropout",
+    "dropout_keep_ratio": "write dropout=p, with the probability p to drop a value; 0 is no dropout",
     "use_batchnorm": "write normalization='batchnorm', or None",
 }
 
@@ -37,8 +37,8 @@ class FullyConnectedNet(Sequential):
     input_dim, num_classes : int
         Number of features and of scores.
     normalization : {None, "batchnorm", "layernorm"}
-    dropout_keep_ratio : float
-        Probability to keep a value, in (0, 1]; 1 is no dropout.
+    dropout : float
+        Probability to drop a value, in [0, 1).
     weight_scale : float, optional
         Standard deviation of Gaussian initial weights, as in the course.
     activation : str
@@ -48,7 +48,7 @@ class FullyConnectedNet(Sequential):
         learns at any depth: "xavier_normal" for sigmoid and tanh, "he_normal" for the others.
     bias_init : str, float or callable, optional
         By default "fan_in_uniform" where the weights are left to their default too, "zeros" elsewhere.
-    loss, reg, dtype, seed, ops
+    loss, l2, dtype, seed, ops
         See `Sequential`.
     """
 
@@ -59,7 +59,7 @@ class FullyConnectedNet(Sequential):
         num_classes=10,
         *,
         normalization=None,
-        dropout_keep_ratio=1.0,
+        dropout=0.0,
         weight_scale=None,
         activation="relu",
         weight_init=None,
@@ -69,7 +69,7 @@ class FullyConnectedNet(Sequential):
         _refuse_unknown(FullyConnectedNet, options)
         one_of("normalization", normalization, (None, *NORMALIZATIONS))
         one_of("activation", activation, ACTIVATIONS)
-        number("dropout_keep_ratio", dropout_keep_ratio, 0, 1, include_low=False)
+        number("dropout", dropout, 0, 1, include_high=False)
         initial = _initial(weight_init, weight_scale, "xavier_normal" if activation in SATURATING else "he_normal")
         if bias_init is None:
             bias_init = "fan_in_uniform" if weight_init is weight_scale is None else "zeros"
@@ -79,8 +79,8 @@ class FullyConnectedNet(Sequential):
             if normalization:
                 layers.append(NORMALIZATIONS[normalization]())
             layers.append(ACTIVATIONS[activation]())
-            if dropout_keep_ratio < 1:
-                layers.append(Dropout(dropout_keep_ratio))
+            if dropout > 0:
+                layers.append(Dropout(dropout))
         layers.append(_scores(num_classes, initial, bias_init))
         super().__init__(layers, (integer("input_dim", input_dim, 1),), **options)
 
@@ -95,20 +95,20 @@ class TwoLayerNet(FullyConnectedNet):
 class ThreeLayerConvNet(Sequential):
     """``conv - ReLU - 2x2 max pool - affine - ReLU - affine``: the convolutional network of CS231n assignment 2.
 
-    The convolution has stride 1 and ``(filter_size - 1) // 2`` zeros on either side, so that odd filters keep the size
-    of the picture. Parameters are W1 (num_filters, C, filter_size, filter_size), b1, W2, b2, W3, b3.
+    The convolution has stride 1 and ``(kernel_size - 1) // 2`` zeros on either side, so that odd filters keep the size
+    of the image. Parameters are W1 (num_filters, C, kernel_size, kernel_size), b1, W2, b2, W3, b3.
 
     Parameters
     ----------
     input_dim : tuple of int
         ``(C, H, W)``.
-    num_filters, filter_size : int
+    num_filters, kernel_size : int
     hidden_dim : int
         Width of the hidden affine layer.
     num_classes : int
     weight_scale : float, optional
         Standard deviation of Gaussian initial weights, as in the course; by default they are "he_normal".
-    reg : float
+    l2 : float
         Strength of the L2 penalty on the weights.
     dtype : float32 or float64
     loss, seed, ops
@@ -119,32 +119,34 @@ class ThreeLayerConvNet(Sequential):
         self,
         input_dim=(3, 32, 32),
         num_filters=32,
-        filter_size=7,
+        kernel_size=7,
         hidden_dim=100,
         num_classes=10,
         weight_scale=None,
-        reg=0.0,
+        l2=0.0,
         dtype=np.float32,
         **options,
     ):
         _refuse_unknown(ThreeLayerConvNet, options)
-        filter_size = integer("filter_size", filter_size, 1)
+        kernel_size = integer("kernel_size", kernel_size, 1)
         scale = _initial(None, weight_scale, "he_normal")
         layers = [
-            Conv(integer("num_filters", num_filters, 1), filter_size, pad=(filter_size - 1) // 2, weight_init=scale),
+            Conv(
+                integer("num_filters", num_filters, 1), kernel_size, padding=(kernel_size - 1) // 2, weight_init=scale
+            ),
             ReLU(),
             MaxPool(2),
             Affine(integer("hidden_dim", hidden_dim, 1), scale),
             ReLU(),
             _scores(num_classes, scale),
         ]
-        super().__init__(layers, input_dim, reg=reg, dtype=dtype, **options)
+        super().__init__(layers, input_dim, l2=l2, dtype=dtype, **options)
 
 
 class SmallVGG(Sequential):
     """``{3x3 conv - batch norm - ReLU - 2x2 max pool} × L - [dropout] - affine``, after VGG.
 
-    Each block halves the picture; one of 32 x 32 pixels ends as 4 x 4 after three.
+    Each block halves the image; one of 32 x 32 pixels ends as 4 x 4 after three.
 
     Parameters
     ----------
@@ -153,9 +155,9 @@ class SmallVGG(Sequential):
     num_classes : int
     widths : sequence of int
         Number of filters of each block.
-    dropout_keep_ratio : float
-        Probability to keep a value before the affine layer, in (0, 1]; 1 is no dropout.
-    loss, reg, dtype, seed, ops
+    dropout : float
+        Probability to drop a value before the affine layer, in [0, 1).
+    loss, l2, dtype, seed, ops
         See `Sequential`.
 
     Notes
@@ -171,15 +173,15 @@ class SmallVGG(Sequential):
         num_classes=10,
         *,
         widths=(32, 64, 128),
-        dropout_keep_ratio=1.0,
+        dropout=0.0,
         **options,
     ):
         _refuse_unknown(SmallVGG, options)
         layers = []
         for width in _filters(widths):
             layers += [_conv3("widths", width), BatchNorm(), MaxPool(2), ReLU()]
-        if number("dropout_keep_ratio", dropout_keep_ratio, 0, 1, include_low=False) < 1:
-            layers.append(Dropout(dropout_keep_ratio))
+        if number("dropout", dropout, 0, 1, include_high=False) > 0:
+            layers.append(Dropout(dropout))
         super().__init__([*layers, _scores(num_classes)], input_dim, **options)
 
 
@@ -187,7 +189,7 @@ class SmallResNet(Sequential):
     """``3x3 conv - batch norm - ReLU - stages of residual blocks - global average pool - affine``, after ResNet.
 
     A block is ``3x3 conv - batch norm - ReLU - 3x3 conv - batch norm``, plus its input, and a ReLU. Each stage but the
-    first halves the picture by the stride of its first block, whose shortcut is a 1x1 convolution with batch norm.
+    first halves the image by the stride of its first block, whose shortcut is a 1x1 convolution with batch norm.
 
     Parameters
     ----------
@@ -198,7 +200,7 @@ class SmallResNet(Sequential):
         Number of filters of each stage.
     blocks : int
         Blocks in a stage; with three stages there are ``6 blocks + 2`` layers with weights one after the other.
-    loss, reg, dtype, seed, ops
+    loss, l2, dtype, seed, ops
         See `Sequential`.
 
     Notes
@@ -259,4 +261,4 @@ def _filters(widths):
 
 def _conv3(name, width, stride=1):
     """A convolution before a batch norm, which makes a bias of no use; `name` is the argument that `width` is from."""
-    return Conv(integer(name, width, 1), 3, stride, pad=1, bias=False)
+    return Conv(integer(name, width, 1), 3, stride, padding=1, bias=False)

@@ -20,25 +20,25 @@ def get_rule(name):
     """The `Rule` of that name; ValueError, listing the rules, where there is none."""
     if not isinstance(name, str) or name not in RULES:
         hint = did_you_mean(name, RULES, repr)
-        raise ValueError(f"update_rule: expected one of {', '.join(map(repr, RULES))}, got {name!r}{hint}")
+        raise ValueError(f"optimizer: expected one of {', '.join(map(repr, RULES))}, got {name!r}{hint}")
     return RULES[name]
 
 
 def check_options(name, given):
     """The rule's options, defaults filled in; TypeError or ValueError where one is unknown or out of range."""
     options = dict(get_rule(name).options)
-    mapping("optim_config", given, f"options of {name!r}")
+    mapping("optimizer_options", given, f"options of {name!r}")
     for key, value in given.items():
         if key not in options:
             hint = did_you_mean(key, options, repr)
-            raise ValueError(f"optim_config: {name!r} has the options {', '.join(options)}, got {key!r}{hint}")
-        if key == "epsilon_inside_root":
+            raise ValueError(f"optimizer_options: {name!r} has the options {', '.join(options)}, got {key!r}{hint}")
+        if key == "eps_inside_root":
             if not isinstance(value, (bool, np.bool_)):
-                raise TypeError(f"optim_config: {key} is True or False, got {describe(value)}")
+                raise TypeError(f"optimizer_options: {key} is True or False, got {describe(value)}")
             options[key] = bool(value)
         else:
             options[key] = number(
-                f"optim_config: {key}", value, 0, 1 if key in _BELOW_ONE else np.inf, include_high=False
+                f"optimizer_options: {key}", value, 0, 1 if key in _BELOW_ONE else np.inf, include_high=False
             )
     return options
 

@@ -1,4 +1,4 @@
-"""Pictures of what a network for pictures has learnt, as PNG files, which need no other library."""
+"""Images of what a network for images has learnt, as PNG files, which need no other library."""
 
 import math
 import struct
@@ -11,29 +11,29 @@ from ._files import write
 from .layers import ACTIVATIONS, Affine, Conv, Flatten
 from .models import Sequential
 
-ACROSS = 16  # pictures in a row of feature maps
+ACROSS = 16  # images in a row of feature maps
 SHOWN = 32  # feature maps of a layer
-SIDE = 1100  # pixels that small pictures are enlarged to
-BETWEEN = 70, 90, 140  # colour between pictures, which neither the lowest value has nor the highest
+SIDE = 1100  # pixels that small images are enlarged to
+BETWEEN = 70, 90, 140  # colour between images, which neither the lowest value has nor the highest
 
 
-def scaled(pictures):
-    """Pictures (N, H, W, C), each made to go from 0 to 1; one of a single value becomes 0."""
-    low, high = pictures.min(axis=(1, 2, 3), keepdims=True), pictures.max(axis=(1, 2, 3), keepdims=True)
-    return (pictures - low) / np.where(high > low, high - low, 1)
+def scaled(images):
+    """Images (N, H, W, C), each made to go from 0 to 1; one of a single value becomes 0."""
+    low, high = images.min(axis=(1, 2, 3), keepdims=True), images.max(axis=(1, 2, 3), keepdims=True)
+    return (images - low) / np.where(high > low, high - low, 1)
 
 
-def grid(pictures, columns=None, rows=None, padding=1, background=0):
-    """Put pictures side by side.
+def grid(images, columns=None, rows=None, padding=1, background=0):
+    """Put images side by side.
 
     Parameters
     ----------
-    pictures : ndarray, shape (N, H, W, C)
+    images : ndarray, shape (N, H, W, C)
     columns, rows : int, optional
         How many stand side by side, by default the root of N, rounded up; and one below the other, by default as many
         as it takes.
     padding : int
-        Pixels between pictures.
+        Pixels between images.
     background : number, or sequence of C numbers
         The colour of these pixels, and of places that are left over.
 
@@ -41,26 +41,26 @@ def grid(pictures, columns=None, rows=None, padding=1, background=0):
     -------
     ndarray, shape (rows * (H + padding) - padding, columns * (W + padding) - padding, C)
     """
-    count, height, width, channels = pictures.shape
+    count, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = rows or -(-count // columns)
-    # Every cell has padding below and to the right of its picture; the last one's is cut off.
-    cells = np.full((rows * columns, height + padding, width + padding, channels), background, pictures.dtype)
-    cells[:count, :height, :width] = pictures
+    # Every cell has padding below and to the right of its image; the last one's is cut off.
+    cells = np.full((rows * columns, height + padding, width + padding, channels), background, images.dtype)
+    cells[:count, :height, :width] = images
     cells = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
     whole = cells.reshape(rows * (height + padding), columns * (width + padding), channels)
     return whole[: whole.shape[0] - padding, : whole.shape[1] - padding]
 
 
 def filters(model, input_shape=None):
-    """The weights of a network's first layer as one picture.
+    """The weights of a network's first layer as one image.
 
     Parameters
     ----------
     model : Sequential
         One that begins with a `Conv`, or with an `Affine`.
     input_shape : tuple of int, optional
-        (C, H, W) or (H, W): of the pictures that an `Affine` sees, where the network takes them flat.
+        (C, H, W) or (H, W): of the images that an `Affine` sees, where the network takes them flat.
 
     Returns
     -------
@@ -71,13 +71,13 @@ def filters(model, input_shape=None):
     Raises
     ------
     ValueError
-        For a network that begins with another layer, or does not see pictures.
+        For a network that begins with another layer, or does not see images.
     """
     first = model.layers[0]
-    shape = _picture_shape(model.input_shape if len(model.input_shape) > 1 else input_shape)
+    shape = _image_shape(model.input_shape if len(model.input_shape) > 1 else input_shape)
     if not isinstance(first, (Conv, Affine)) or (isinstance(first, Affine) and shape is None):
         raise ValueError(
-            f"model: expected a network whose first layer is a convolution or sees pictures; it begins with {first!r} "
+            f"model: expected a network whose first layer is a convolution or sees images; it begins with {first!r} "
             f"on examples of shape {model.input_shape}"
         )
     weights = model.params["W1"]
@@ -89,37 +89,37 @@ def filters(model, input_shape=None):
     return _enlarged(_tiles(scaled(weights.reshape(-1, *weights.shape[2:], 1)), columns=channels))
 
 
-def features(model, picture):
-    """What a network makes of a picture: the picture, and below it the maps of each layer of activations.
+def features(model, image):
+    """What a network makes of an image: the image, and below it the maps of each layer of activations.
 
     Parameters
     ----------
     model : Sequential
-        For pictures, of shape (C, H, W).
-    picture : array_like, shape (C, H, W)
+        For images, of shape (C, H, W).
+    image : array_like, shape (C, H, W)
         As the network takes it.
 
     Returns
     -------
     ndarray of uint8, shape (H, W, 3)
-        The first 32 maps of each activation, in rows of 16, enlarged to the size of the picture. Those of a layer are
+        The first 32 maps of each activation, in rows of 16, enlarged to the size of the image. Those of a layer are
         scaled together from black, their lowest value, to white. A wider gap separates layers.
 
     Raises
     ------
     TypeError, ValueError
-        For a network that has no maps, or a picture of another shape.
+        For a network that has no maps, or an image of another shape.
     """
-    picture = float_array("picture", picture, model.dtype)
-    if len(model.input_shape) != 3 or picture.shape != model.input_shape:
+    image = float_array("image", image, model.dtype)
+    if len(model.input_shape) != 3 or image.shape != model.input_shape:
         raise ValueError(
-            f"picture: expected a network for pictures, and one that it takes, {model.input_shape}; got {picture.shape}"
+            f"image: expected a network for images, and one that it takes, {model.input_shape}; got {image.shape}"
         )
-    bands = [_maps(model, stop, picture) for stop in _activations(model)]
+    bands = [_maps(model, stop, image) for stop in _activations(model)]
     if not bands:
-        raise ValueError(f"model: expected activations that are pictures; {type(model).__name__} has none")
-    _, height, width = picture.shape
-    colours = picture if len(picture) == 3 else picture[:1]
+        raise ValueError(f"model: expected activations that are images; {type(model).__name__} has none")
+    _, height, width = image.shape
+    colours = image if len(image) == 3 else image[:1]
     shown = [_tiles(scaled(colours.transpose(1, 2, 0)[None]))]
     for maps in bands:
         (whole,) = scaled(maps[None, :SHOWN])
@@ -134,13 +134,13 @@ def features(model, picture):
     return _enlarged(whole)
 
 
-def write_png(path, picture):
-    """Write a picture to a file.
+def write_png(path, image):
+    """Write an image to a file.
 
     Parameters
     ----------
     path : str or path-like
-    picture : ndarray of uint8, shape (H, W), (H, W, 1) or (H, W, 3)
+    image : ndarray of uint8, shape (H, W), (H, W, 1) or (H, W, 3)
         Grey, or red, green and blue.
 
     Raises
@@ -152,11 +152,11 @@ def write_png(path, picture):
     -----
     Source: ISO/IEC 15948, Portable Network Graphics, sections 5.3 and 11.2.
     """
-    picture = np.ascontiguousarray(picture, np.uint8)
-    height, width = picture.shape[:2]
-    lines = np.zeros((height, 1 + picture.size // height), np.uint8)  # each begins with 0: no filter
-    lines[:, 1:] = picture.reshape(height, -1)
-    colour_type = 2 if picture.shape[2:] == (3,) else 0
+    image = np.ascontiguousarray(image, np.uint8)
+    height, width = image.shape[:2]
+    lines = np.zeros((height, 1 + image.size // height), np.uint8)  # each begins with 0: no filter
+    lines[:, 1:] = image.reshape(height, -1)
+    colour_type = 2 if image.shape[2:] == (3,) else 0
     header = struct.pack(">2I5B", width, height, 8, colour_type, 0, 0, 0)
     content = b"\x89PNG\r\n\x1a\n"
     for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b"")):
@@ -164,15 +164,15 @@ def write_png(path, picture):
     write(path, content)
 
 
-def _picture_shape(shape):
-    """(C, H, W) of a shape that may lack the channels; None where it is no picture's."""
+def _image_shape(shape):
+    """(C, H, W) of a shape that may lack the channels; None where it is no image's."""
     if shape is None or len(shape) not in (2, 3):
         return None
     return tuple(shape) if len(shape) == 3 else (1, *shape)
 
 
 def _activations(model):
-    """For each activation whose output is pictures, how many layers it takes to get there."""
+    """For each activation whose output is images, how many layers it takes to get there."""
     kinds, shape, found = tuple(ACTIVATIONS.values()), model.input_shape, []
     for index, layer in enumerate(model.layers):
         shape = layer.output_shape(shape)
@@ -181,7 +181,7 @@ def _activations(model):
     return found
 
 
-def _maps(model, stop, picture):
+def _maps(model, stop, image):
     """What comes out of the first `stop` layers: shape (C, H, W)."""
     layers, shape = model.layers[:stop], model.input_shape
     for layer in layers:
@@ -191,16 +191,16 @@ def _maps(model, stop, picture):
     for mine, whole in ((front.params, model.params), (front.state, model.state)):
         for name in mine:
             mine[name] = whole[name]  # names count the layers from the front, so they are the same
-    return front.loss(picture[None])[0].reshape(shape)
+    return front.loss(image[None])[0].reshape(shape)
 
 
-def _tiles(pictures, columns=None):
-    """Pictures (N, H, W, 1 or 3) with values from 0 to 1 side by side, in colour."""
-    colours = np.round(255 * np.broadcast_to(pictures, (*pictures.shape[:3], 3))).astype(np.uint8)
+def _tiles(images, columns=None):
+    """Images (N, H, W, 1 or 3) with values from 0 to 1 side by side, in colour."""
+    colours = np.round(255 * np.broadcast_to(images, (*images.shape[:3], 3))).astype(np.uint8)
     return grid(colours, columns, background=BETWEEN)
 
 
-def _enlarged(picture):
+def _enlarged(image):
     """Each pixel as a square, so that the longer side is about `SIDE`."""
-    times = max(1, SIDE // max(picture.shape[:2]))
-    return picture.repeat(times, axis=0).repeat(times, axis=1)
+    times = max(1, SIDE // max(image.shape[:2]))
+    return image.repeat(times, axis=0).repeat(times, axis=1)

@@ -83,7 +83,7 @@ class Program:
             for index, name in model.decaying():
                 self._index = index
                 w, dw = self.parameter(name)
-                self._bind(self._penalties, "l2_penalty", w.reshape(-1), model.reg, dw.reshape(-1))
+                self._bind(self._penalties, "l2_penalty", w.reshape(-1), model.l2, dw.reshape(-1))
         self._settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
         self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
 
@@ -160,7 +160,7 @@ class Program:
         shape : tuple of int
             that of one example, as users know it.
         layout : {CHANNELS_FIRST, CHANNELS_LAST, EITHER}
-            The order in which pictures are to come out.
+            The order in which images are to come out.
 
         Returns
         -------

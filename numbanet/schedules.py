@@ -3,9 +3,9 @@
 A schedule is a function of the number of epochs that are done and gives the learning rate of the next one. A `Solver`
 follows it by ``on_epoch``::
 
-    rate = schedules.cosine(1e-3, num_epochs=20)
+    rate = schedules.cosine(1e-3, epochs=20)
     follow = schedules.follow(rate)
-    solver = Solver(model, data, optim_config={"learning_rate": rate(0)}, num_epochs=20, on_epoch=follow)
+    solver = Solver(model, data, optimizer_options={"learning_rate": rate(0)}, epochs=20, on_epoch=follow)
 """
 
 import math
@@ -25,13 +25,13 @@ def step(learning_rate, every, factor):
     return lambda epoch: learning_rate * factor ** (epoch // every)
 
 
-def cosine(learning_rate, num_epochs):
-    """``learning_rate * (1 + cos(π epoch / num_epochs)) / 2``, down to 0 at the end; PyTorch's ``CosineAnnealingLR``.
+def cosine(learning_rate, epochs):
+    """``learning_rate * (1 + cos(π epoch / epochs)) / 2``, down to 0 at the end; PyTorch's ``CosineAnnealingLR``.
 
     Source: Loshchilov and Hutter, "SGDR", arXiv:1608.03983, equation 5, without restarts.
     """
-    learning_rate, num_epochs = _rate(learning_rate), integer("num_epochs", num_epochs, 1)
-    return lambda epoch: learning_rate * (1 + math.cos(math.pi * min(epoch / num_epochs, 1))) / 2
+    learning_rate, epochs = _rate(learning_rate), integer("epochs", epochs, 1)
+    return lambda epoch: learning_rate * (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2
 
 
 def follow(schedule):

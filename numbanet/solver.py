@@ -79,10 +79,10 @@ class Solver:
     data : dict
         ``X_train``, ``y_train`` and, optionally, ``X_val``, ``y_val``; examples along the first axis. Integer labels
         are copied, so that nobody can change them once they have been checked.
-    update_rule : str or callable, optional
+    optimizer : str or callable, optional
         A name from `numbanet.optim.RULES`, or a function ``(w, dw, config) -> (next_w, config)``. By default "adamw",
         with a weight decay of 1, which learns at any depth (``docs/defaults.md``).
-    optim_config : dict
+    optimizer_options : dict
         Options of the update rule, such as ``{"learning_rate": 1e-3}``.
     lr_decay : float, optional
         The learning rate is multiplied by it after each epoch. By default it stays for three quarters of the epochs
@@ -91,7 +91,7 @@ class Solver:
         Every epoch goes through a new permutation of the training data. A batch never exceeds them, and the last of an
         epoch is the smaller one that is left; a single example that batch normalisation could not learn from is left
         out, another one each time.
-    num_epochs : int, optional
+    epochs : int, optional
         By default as many as make 4,000 steps, and at least 10.
     drop_last : bool
         Whether to leave out what does not fill a batch, other examples each time.
@@ -110,7 +110,7 @@ class Solver:
     restore_best_weights : bool
         Whether the model has the parameters of the best epoch at the end of `train`, or those of the last step.
     augment : numbanet.data.Augment, optional
-        Random crops and mirror images of the training pictures, new ones for each batch.
+        Random crops and mirror images of the training images, new ones for each batch.
     checkpoint_name : str, optional
         After each epoch the state of training is written to ``<checkpoint_name>_epoch_<n>.npz``, for `restore`.
     seed : int, optional
@@ -161,11 +161,11 @@ class Solver:
         model,
         data,
         *,
-        update_rule=None,
-        optim_config=None,
+        optimizer=None,
+        optimizer_options=None,
         lr_decay=None,
         batch_size=100,
-        num_epochs=None,
+        epochs=None,
         drop_last=False,
         num_train_samples=1000,
         num_val_samples=None,
@@ -187,7 +187,7 @@ class Solver:
         if lr_decay is not None:
             self.lr_decay = number("lr_decay", lr_decay, 0, include_low=False, include_high=False)
         self.batch_size = integer("batch_size", batch_size, 1)
-        self.num_epochs = None if num_epochs is None else integer("num_epochs", num_epochs, 0)
+        self.epochs = None if epochs is None else integer("epochs", epochs, 0)
         self.num_train_samples = _optional_count("num_train_samples", num_train_samples)
         self.num_val_samples = _optional_count("num_val_samples", num_val_samples)
         self.patience = _optional_count("patience", patience)
@@ -196,10 +196,12 @@ class Solver:
         self.on_step, self.on_epoch = _optional_callable("on_step", on_step), _optional_callable("on_epoch", on_epoch)
         self.on_progress = _optional_callable("on_progress", on_progress)
         self.print_every, self.verbose = integer("print_every", print_every, 1), verbose
-        self.optim_config = dict(mapping("optim_config", optim_config or {}, "options of the update rule"))
-        if update_rule is None:
-            update_rule, self.optim_config = UPDATE_RULE, {**OPTIM_CONFIG, **self.optim_config}
-        self.update_rule = update_rule
+        self.optimizer_options = dict(
+            mapping("optimizer_options", optimizer_options or {}, "options of the update rule")
+        )
+        if optimizer is None:
+            optimizer, self.optimizer_options = UPDATE_RULE, {**OPTIM_CONFIG, **self.optimizer_options}
+        self.optimizer = optimizer
         self._prepare()
         self.monitor, self.min_delta = self._checked_monitor(monitor), min_delta
         self._take_data(data)
@@ -222,15 +224,15 @@ class Solver:
 
     def _prepare(self):
         """Choose how the model is run, and check the update rule."""
-        model, rule = self.model, self.update_rule
+        model, rule = self.model, self.optimizer
         if isinstance(model, type):
             raise TypeError(f"model: expected a model, got the class; write {model.__name__}(...)")
         self._network = adapted(model)
         if isinstance(rule, str):
-            optim.check_options(rule, self.optim_config)
+            optim.check_options(rule, self.optimizer_options)
             rule = rule if self._network.flat else getattr(optim, rule)
         elif not callable(rule):
-            raise TypeError(f"update_rule: expected a name or a function (w, dw, config), got {describe(rule)}")
+            raise TypeError(f"optimizer: expected a name or a function (w, dw, config), got {describe(rule)}")
         self._rule = rule
 
     def _checked_monitor(self, monitor):
@@ -261,8 +263,8 @@ class Solver:
         left = 0 if self.drop_last else count % self._batch
         self._last_batch = left if left and self._network.learns_from(left) else 0  # 0: all are of one size
         self.iterations_per_epoch = count // self._batch + (self._last_batch > 0)
-        if self.num_epochs is None:
-            self.num_epochs = max(EPOCHS, -(-STEPS // self.iterations_per_epoch))
+        if self.epochs is None:
+            self.epochs = max(EPOCHS, -(-STEPS // self.iterations_per_epoch))
 
     def _checked(self, part, X, y):
         """Examples and targets as the model takes them: arrays that nobody else can reshape, and labels of our own."""
@@ -276,7 +278,7 @@ class Solver:
             return
         if not isinstance(augment, Augment):
             raise TypeError(f"augment: expected a numbanet.data.Augment, got {describe(augment)}")
-        if self._X_train.ndim == 2:  # pictures that lie flat, where the network knows their shape
+        if self._X_train.ndim == 2:  # images that lie flat, where the network knows their shape
             self._X_train = self._X_train.reshape(-1, *getattr(self.model, "input_shape", self._X_train.shape[1:]))
         augment.check("X_train", self._X_train.shape[1:])
 
@@ -287,7 +289,7 @@ class Solver:
         """Begin the books and the update rule's state anew; the model and the order of the examples go on."""
         self._update = self._new_update()
         self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
-        self.num_iterations = self.num_epochs * self.iterations_per_epoch
+        self.num_iterations = self.epochs * self.iterations_per_epoch
         self._share = 1.0  # of the full learning rate, on the way down at the end
         self._choice, self._best = Best(self.monitor, self.min_delta, self._first_of_equals), {}
         self._ctrl_c, self._pace, self._company = CtrlC(), _Pace(), Company()
@@ -296,7 +298,7 @@ class Solver:
 
     def _new_update(self):
         update = FlatUpdate if isinstance(self._rule, str) else NamedUpdate
-        return update(self._network, self._rule, self.optim_config)
+        return update(self._network, self._rule, self.optimizer_options)
 
     @property
     def epoch(self):
@@ -330,7 +332,7 @@ class Solver:
         return {name: value for name, value in self._best.items() if name in self.model.params}
 
     def train(self):
-        """Train for `num_epochs` epochs; called again, for as many more, where one that was begun counts.
+        """Train for `epochs` epochs; called again, for as many more, where one that was begun counts.
 
         At the end the model has the parameters of the best epoch so far, and another `train` goes on from them; with
         ``restore_best_weights=False``, or without validation data, it has those of the last step, so that thirty times
@@ -362,7 +364,7 @@ class Solver:
         try:
             if self.checkpoint_name is not None:
                 _files.check_writable(self._checkpoint_path(self.epoch + 1), checkpoint.solver_bytes(self))
-            self.num_iterations = (self.epoch + self.num_epochs) * self.iterations_per_epoch
+            self.num_iterations = (self.epoch + self.epochs) * self.iterations_per_epoch
             self._cool()  # a training that was interrupted on its way down goes on towards another end
             self._run()
         finally:
@@ -553,7 +555,7 @@ class Solver:
     def restore(self, path):
         """Take up the state of training that `save` wrote; model, data and options must be the same as then.
 
-        `train` then goes on for `num_epochs` epochs more, so give those that are left.
+        `train` then goes on for `epochs` epochs more, so give those that are left.
 
         Raises
         ------

@@ -80,7 +80,7 @@ SCORES = [
     *sizes("NC", (300, 10), (131, 71)),
 ]
 TARGETS = sizes("NM", *(tuple(size.values()) for size in SCORES))
-PICTURES = sizes("MNCHW", (1, 1, 1, 1, 1), (3, 2, 1, 5, 4), (2, 5, 3, 7, 6), (7, 9, 2, 17, 16), (5, 65, 1, 8, 9))
+IMAGES = sizes("MNCHW", (1, 1, 1, 1, 1), (3, 2, 1, 5, 4), (2, 5, 3, 7, 6), (7, 9, 2, 17, 16), (5, 65, 1, 8, 9))
 ROWS = [
     *sizes("ND", (1, 1), (1, 5), (2, 3), (7, 63), (8, 64), (9, 65), (16, 1), (64, 300), (129, 16), (131, 137)),
     *sizes("ND", (3001, 37)),  # three pieces of rows whose sums are added up
@@ -90,7 +90,7 @@ PIXELS = [
     *sizes("NPC", (1, 1, 1), (2, 15, 3), (3, 49, 1), (7, 1, 17), (2, 16, 32), (1, 65, 16), (5, 300, 3), (2, 63, 70)),
     *sizes("NPC", (2, 1025, 3), (1, 1026, 17), (3, 35, 2), (1, 70, 4)),
 ]
-# One group, one for each channel, and between; more channels, pixels and pictures than the kernel takes at a time.
+# One group, one for each channel, and between; more channels, pixels and images than the kernel takes at a time.
 GROUPED = [
     *sizes("NPCG", (1, 1, 1, 1), (2, 15, 3, 3), (3, 49, 12, 4), (7, 6, 17, 1), (2, 65, 32, 8), (70, 2, 6, 2)),
     *sizes("NPCG", (2, 9, 130, 1), (3, 129, 70, 70), (2, 7, 140, 7), (1, 5, 195, 3)),
@@ -98,7 +98,7 @@ GROUPED = [
 
 MAPS = sizes("NHWC", (1, 1, 1, 1), (2, 3, 5, 1), (3, 2, 7, 17), (5, 4, 4, 70), (2, 8, 9, 3))
 
-# N, H, W, C; window, stride and pad.
+# N, H, W, C; kernel_size, stride and padding.
 POOLING = [
     ((1, 1, 1, 1), (1, 1), (1, 1), (0, 0)),
     ((2, 4, 6, 3), (2, 2), (2, 2), (0, 0)),
@@ -109,7 +109,7 @@ POOLING = [
     ((2, 9, 5, 17), (3, 2), (1, 2), (1, 0)),
     ((9, 6, 7, 32), (2, 2), (2, 2), (1, 1)),
     ((2, 8, 5, 5), (2, 1), (3, 2), (0, 0)),  # windows leave pixels out
-    ((1, 5, 4, 70), (5, 4), (1, 1), (0, 0)),  # as large as the picture
+    ((1, 5, 4, 70), (5, 4), (1, 1), (0, 0)),  # as large as the image
     ((2, 3, 5, 33), (3, 3), (4, 1), (1, 1)),
     ((1, 18, 17, 2), (17, 16), (1, 1), (0, 0)),  # more elements than a byte has numbers for
     ((2, 19, 23, 1), (3, 3), (2, 2), (1, 1)),  # several windows to a vector, and more than one such vector
@@ -119,25 +119,25 @@ POOLING = [
     ((1, 9, 10, 18), (4, 3), (1, 2), (2, 1)),  # but for those that four rows of windows reach to
 ]
 
-WINDOW = dict.fromkeys(["window", "stride", "pad"])
+WINDOW = dict.fromkeys(["kernel_size", "stride", "padding"])
 
 
 def convolutions(*rows):
     """Sizes and what follows: P, Q pixels of the result, K channels of a group, T terms of the longest sum."""
     made = []
-    for *lengths, stride, pad, dilation, groups in rows:
+    for *lengths, stride, padding, dilation, groups in rows:
         size = dict(zip("NHWCFRS", lengths, strict=True))
         for axis, result, taps, number in (("H", "P", "R", 0), ("W", "Q", "S", 1)):
-            room = size[axis] + 2 * pad[number] - dilation[number] * (size[taps] - 1) - 1
+            room = size[axis] + 2 * padding[number] - dilation[number] * (size[taps] - 1) - 1
             size[result] = room // stride[number] + 1
         size["K"] = size["C"] // groups
         size["T"] = max(size["K"] * size["R"] * size["S"], size["N"] * size["P"] * size["Q"], size["F"])
-        made.append({**size, "stride": stride, "pad": pad, "dilation": dilation, "groups": groups})
+        made.append({**size, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups})
     return made
 
 
 # Ordinary ones of one and of several strips, blocks and vectors; one pixel, one channel; a window as large as the
-# picture; steps beyond the window; more padding than the window needs; taps apart; groups, and one for each channel;
+# image; steps beyond the window; more padding than the window needs; taps apart; groups, and one for each channel;
 # by squares of four pixels, ragged; more taps than the kernel takes at a time, also one for each channel; a window that
 # the stack has no room for.
 CONVOLUTIONS = convolutions(
@@ -180,7 +180,9 @@ def conv(sizes, outputs, note="", **arrays):
     """`arrays` with what they are called with before the outputs."""
     first, result = list(arrays), outputs.split()[0]
     position = first.index(result)
-    scalars = {name: lambda rng, dtype, size, name=name: size[name] for name in ("stride", "pad", "dilation", "groups")}
+    scalars = {
+        name: lambda rng, dtype, size, name=name: size[name] for name in ("stride", "padding", "dilation", "groups")
+    }
     scalars["workspace"] = room
     before, after = ({name: arrays[name] for name in part} for part in (first[:position], first[position:]))
     return cases(sizes, outputs, terms="T", note=note, scratch=["workspace"], **before, **scalars, **after)
@@ -222,11 +224,11 @@ def groups(rng, dtype, size):
 def pooling(shapes, outputs, note="", **makers):
     """Cases over sizes as in POOLING; I and J are the rows and columns of windows, K the elements of one."""
     found = []
-    for shape, window, stride, pad in shapes:
+    for shape, kernel_size, stride, padding in shapes:
         n, h, w, c = shape
-        i, j = ((size + 2 * p - k) // s + 1 for size, k, s, p in zip((h, w), window, stride, pad, strict=True))
-        size = dict(zip("NHWCIJK", (n, h, w, c, i, j, window[0] * window[1]), strict=True))
-        given = {"window": window, "stride": stride, "pad": pad}
+        i, j = ((size + 2 * p - k) // s + 1 for size, k, s, p in zip((h, w), kernel_size, stride, padding, strict=True))
+        size = dict(zip("NHWCIJK", (n, h, w, c, i, j, kernel_size[0] * kernel_size[1]), strict=True))
+        given = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
         arguments = {name: given.get(name, maker) for name, maker in makers.items()}
         text = note + " ".join(f"{name}={value}" for name, value in given.items()) + " "
         found += cases([size], outputs, terms="K", note=text, **arguments)
@@ -249,7 +251,7 @@ def rounded(axes):
 
 
 def rmsprop(shapes, inside):
-    scalars = {"learning_rate": 0.05, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": inside}
+    scalars = {"learning_rate": 0.05, "decay_rate": 0.99, "eps": 1e-8, "eps_inside_root": inside}
     return cases(shapes, "", "w s", note=f"inside={inside} ", w="P", dw="P", s=SECOND_MOMENT, **scalars)
 
 
@@ -260,9 +262,9 @@ def augment(shapes, padding, flip):
 
 def adam(shapes, inside, weight_decay, step):
     arrays = {"w": "P", "dw": "P", "m": "P", "v": SECOND_MOMENT}
-    scalars = {"learning_rate": 0.05, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": weight_decay}
+    scalars = {"learning_rate": 0.05, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": weight_decay}
     note = f"inside={inside} step={step} "
-    return cases(shapes, "", "w m v", note=note, **arrays, **scalars, step=step, epsilon_inside_root=inside)
+    return cases(shapes, "", "w m v", note=note, **arrays, **scalars, step=step, eps_inside_root=inside)
 
 
 def operations(
@@ -272,7 +274,7 @@ def operations(
     scores=SCORES,
     targets=TARGETS,
     rows=ROWS,
-    pictures=PICTURES,
+    images=IMAGES,
     pixels=PIXELS,
     grouped=GROUPED,
     maps=MAPS,
@@ -301,18 +303,18 @@ def operations(
         "affine_backward": affine_backward(affine, "ND") + affine_backward(affine[1:6], "0D", "no dx "),
         "affine_relu_forward": cases(affine, "out", terms="D", x="ND", w="DM", b="M", out="NM"),
         "affine_relu_backward": affine_relu_backward(affine, "ND") + affine_relu_backward(affine[1:6], "0D", "no dx "),
-        "augment": [case for how in ((0, True), (2, False), (4, True), (20, True)) for case in augment(pictures, *how)],
+        "augment": [case for how in ((0, True), (2, False), (4, True), (20, True)) for case in augment(images, *how)],
         "conv_forward": conv_forward(convolutions),
         "conv_relu_forward": conv_forward(convolutions),
         "conv_backward": conv_backward(convolutions),
-        "dropout_forward": cases(flat, "out", x="P", key=key, keep_ratio=0.7, out="P"),
-        "dropout_backward": cases(flat, "dx", dout="P", key=key, keep_ratio=0.7, dx="P"),
+        "dropout_forward": cases(flat, "out", x="P", key=key, rate=0.3, out="P"),
+        "dropout_backward": cases(flat, "dx", dout="P", key=key, rate=0.3, dx="P"),
         "softmax_forward": cases(scores, "out", terms="C", scores="NC", out="NC"),
         "softmax_loss": cases(scores, "dscores", terms="C", scores="NC", y=labels, dscores="NC"),
         "svm_loss": cases(scores, "dscores", terms="C", scores="NC", y=labels, dscores="NC"),
         "squared_error_loss": cases(targets, "dpred", pred="NM", target="NM", dpred="NM"),
         "binary_cross_entropy_loss": cases(targets, "dlogits", logits="NM", target=between(0, 1, "NM"), dlogits="NM"),
-        "l2_penalty": cases(flat, "", "dw", w="P", reg=0.3, dw="P"),
+        "l2_penalty": cases(flat, "", "dw", w="P", l2=0.3, dw="P"),
         "batchnorm_forward": cases(
             rows,
             "mean inv_std out",

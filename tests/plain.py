@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 
-def conv(x, w, b, stride, pad, dilation, groups):
-    """Pictures (N, C, H, W) by filters (F, C / groups, HH, WW)."""
-    x = np.pad(x, [(0, 0), (0, 0), (pad[0],) * 2, (pad[1],) * 2])
+def conv(x, w, b, stride, padding, dilation, groups):
+    """Images (N, C, H, W) by filters (F, C / groups, HH, WW)."""
+    x = np.pad(x, [(0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2])
     filters, channels, *taps = w.shape
     reach = [d * (t - 1) + 1 for d, t in zip(dilation, taps, strict=True)]
     high, wide = ((size - r) // s + 1 for size, r, s in zip(x.shape[2:], reach, stride, strict=True))
@@ -23,8 +23,8 @@ def conv(x, w, b, stride, pad, dilation, groups):
     return out
 
 
-def pool(x, window, stride, pad, fill, take):
-    x = np.pad(x, [(0, 0), (0, 0), (pad[0],) * 2, (pad[1],) * 2], constant_values=fill)
+def pool(x, window, stride, padding, fill, take):
+    x = np.pad(x, [(0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2], constant_values=fill)
     high, wide = ((size - k) // s + 1 for size, k, s in zip(x.shape[2:], window, stride, strict=True))
     out = np.zeros((*x.shape[:2], high, wide))
     for i in range(high):

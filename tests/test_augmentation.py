@@ -12,14 +12,14 @@ BOTH = pytest.mark.parametrize("ops", [reference, kernels], ids=["reference", "k
 
 
 def numbered(count, *shape):
-    """Pictures whose pixels all differ, and none of which is 0."""
+    """Images whose pixels all differ, and none of which is 0."""
     return 1 + np.arange(count * np.prod(shape), dtype=np.float32).reshape(count, *shape)
 
 
-def found(picture, piece, padding):
-    """The shift and the mirroring that make `piece` out of `picture`; there is exactly one."""
-    padded = np.pad(picture, ((0, 0), (padding, padding), (padding, padding)))
-    _, height, width = picture.shape
+def found(image, piece, padding):
+    """The shift and the mirroring that make `piece` out of `image`; there is exactly one."""
+    padded = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
+    _, height, width = image.shape
     ways = [
         (top - padding, left - padding, mirrored)
         for top in range(2 * padding + 1)
@@ -75,7 +75,7 @@ def test_both_forms_give_the_same_bits(form):
 
 
 @pytest.mark.parametrize("prepare", [np.asfortranarray, lambda X: X.astype(np.float64), lambda X: X[:, 0], np.uint8])
-def test_pictures_of_any_kind_are_gathered(prepare):
+def test_images_of_any_kind_are_gathered(prepare):
     X = prepare(numbered(7, 1, 5, 4))
     if X.dtype == np.float32 and X.ndim == 4:
         X.flags.writeable = False
@@ -100,7 +100,7 @@ def solver(augment, *, X=X, **options):
 def test_training_is_repeatable_and_another_seed_is_another_training():
     losses = []
     for seed in (0, 0, 1, None):
-        training = solver(None if seed is None else Augment(1, seed=seed), num_epochs=3)
+        training = solver(None if seed is None else Augment(1, seed=seed), epochs=3)
         training.train()
         losses.append(training.loss_history)
     assert losses[0] == losses[1]
@@ -125,7 +125,7 @@ def test_threads_change_no_bit(monkeypatch):
     try:
         for count in (1, threads):
             numbanet.set_num_threads(count)
-            training = solver(Augment(1, seed=0), num_epochs=2)
+            training = solver(Augment(1, seed=0), epochs=2)
             training.train()
             losses.append(training.loss_history)
     finally:
@@ -136,12 +136,12 @@ def test_threads_change_no_bit(monkeypatch):
 
 
 def test_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
-    whole = solver(Augment(1, seed=3), num_epochs=4)
+    whole = solver(Augment(1, seed=3), epochs=4)
     whole.train()
-    half = solver(Augment(1, seed=3), num_epochs=2)
+    half = solver(Augment(1, seed=3), epochs=2)
     half.train()
     half.save(tmp_path / "state.npz")
-    again = solver(Augment(1, seed=3), num_epochs=2)
+    again = solver(Augment(1, seed=3), epochs=2)
     again.restore(tmp_path / "state.npz")
     again.train()
     assert again.loss_history == whole.loss_history
@@ -152,7 +152,7 @@ def test_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
 def test_training_of_convolutions_goes_on_from_a_file_too(tmp_path):
     def solver(epochs):
         model = numbanet.SmallResNet((2, 5, 6), 3, widths=(4, 6), blocks=1, seed=1)
-        options = {"batch_size": 20, "num_epochs": epochs, "augment": Augment(1), "verbose": False}
+        options = {"batch_size": 20, "epochs": epochs, "augment": Augment(1), "verbose": False}
         return numbanet.Solver(model, {"X_train": X, "y_train": Y}, **options)
 
     whole, half, again = solver(4), solver(2), solver(2)
@@ -180,20 +180,20 @@ class Own:
 
 
 @pytest.mark.parametrize(("dtype", "expected"), [(np.float32, np.float32), (np.int64, np.float64)])
-def test_every_step_changes_the_pictures_anew(dtype, expected):
-    pictures, model, seen = (100 * X).astype(dtype), Own(), []
+def test_every_step_changes_the_images_anew(dtype, expected):
+    images, model, seen = (100 * X).astype(dtype), Own(), []
     training = numbanet.Solver(
         model,
-        {"X_train": pictures, "y_train": Y},
+        {"X_train": images, "y_train": Y},
         augment=Augment(1, seed=7),
-        **{"batch_size": 20, "num_epochs": 2, "seed": 0, "verbose": False},
+        **{"batch_size": 20, "epochs": 2, "seed": 0, "verbose": False},
         on_step=lambda solver: seen.append(model.batch),
     )
     training.train()
     rng = np.random.default_rng(0)
     order = np.concatenate([rng.permutation(60), rng.permutation(60)]).reshape(6, 20)
     for step, (rows, batch) in enumerate(zip(order, seen, strict=True)):
-        changed = functional.augment(pictures[rows].astype(expected), padding=1, seed=7, step=step)
+        changed = functional.augment(images[rows].astype(expected), padding=1, seed=7, step=step)
         np.testing.assert_array_equal(batch, changed, strict=True)
 
 
@@ -217,7 +217,7 @@ def test_options_out_of_range(options, error, message):
 def test_what_cannot_be_augmented():
     with pytest.raises(TypeError, match="^augment: expected a numbanet.data.Augment, got str 'flip'"):
         solver("flip")
-    with pytest.raises(ValueError, match=r"^X_train: augmentation takes pictures, .* got examples of \(60,\)"):
+    with pytest.raises(ValueError, match=r"^X_train: augmentation takes images, .* got examples of \(60,\)"):
         solver(Augment(), X=X.reshape(60, -1))
     with pytest.raises(ValueError, match="crop_padding: expected less than the 5 pixels of a side of X_train, got 5"):
         solver(Augment(5))

@@ -217,33 +217,45 @@ def test_data_for_a_model_of_the_user_s_own(data, message):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"update_rule": "adm"}, ValueError, "update_rule: expected one of 'sgd', .*'adamw', got 'adm'; did you mean"),
+        ({"optimizer": "adm"}, ValueError, "optimizer: expected one of 'sgd', .*'adamw', got 'adm'; did you mean"),
         (
-            {"update_rule": ["adam"]},
+            {"optimizer": ["adam"]},
             TypeError,
-            r"update_rule: expected a name or a function \(w, dw, config\), got list",
+            r"optimizer: expected a name or a function \(w, dw, config\), got list",
         ),
-        ({"update_rule": 3}, TypeError, "update_rule: expected a name or a function"),
+        ({"optimizer": 3}, TypeError, "optimizer: expected a name or a function"),
         (
-            {"optim_config": {"lr": 0.1}},
+            {"optimizer_options": {"lr": 0.1}},
             ValueError,
-            "optim_config: 'adamw' has the options .*, got 'lr'",
+            "optimizer_options: 'adamw' has the options .*, got 'lr'",
         ),
         (
-            {"optim_config": {"learning_rat": 1}},
+            {"optimizer_options": {"learning_rat": 1}},
             ValueError,
-            "optim_config: .* got 'learning_rat'; did you mean 'learning_r",
+            "optimizer_options: .* got 'learning_rat'; did you mean 'learning_r",
         ),
-        ({"optim_config": {"learning_rate": "1e-3"}}, TypeError, "optim_config: learning_rate: expected a number, got"),
-        ({"optim_config": {"learning_rate": -1}}, ValueError, "optim_config: learning_rate: expected a number in"),
-        ({"optim_config": [0.1]}, TypeError, "optim_config: expected a dict of options of the update rule, got list"),
+        (
+            {"optimizer_options": {"learning_rate": "1e-3"}},
+            TypeError,
+            "optimizer_options: learning_rate: expected a number, got",
+        ),
+        (
+            {"optimizer_options": {"learning_rate": -1}},
+            ValueError,
+            "optimizer_options: learning_rate: expected a number in",
+        ),
+        (
+            {"optimizer_options": [0.1]},
+            TypeError,
+            "optimizer_options: expected a dict of options of the update rule, got list",
+        ),
         ({"lr_decay": 0}, ValueError, r"lr_decay: expected a number in \(0, inf\), got 0"),
         ({"lr_decay": "0.9"}, TypeError, "lr_decay: expected a number, got str '0.9'"),
         ({"batch_size": 0}, ValueError, "batch_size: expected an integer of at least 1, got 0"),
         ({"batch_size": 32.0}, TypeError, "batch_size: expected an integer, got float 32.0"),
         ({"batch_size": True}, TypeError, "batch_size: expected an integer, got bool True"),
-        ({"num_epochs": -1}, ValueError, "num_epochs: expected an integer of at least 0, got -1"),
-        ({"num_epochs": "9"}, TypeError, "num_epochs: expected an integer, got str '9'"),
+        ({"epochs": -1}, ValueError, "epochs: expected an integer of at least 0, got -1"),
+        ({"epochs": "9"}, TypeError, "epochs: expected an integer, got str '9'"),
         ({"num_train_samples": 0}, ValueError, "num_train_samples: expected an integer of at least 1, got 0"),
         ({"num_val_samples": 0.5}, TypeError, "num_val_samples: expected an integer, got float 0.5"),
         ({"monitor": "loss"}, ValueError, "monitor: expected one of 'val_loss', 'val_accuracy', got 'loss'"),
@@ -269,7 +281,7 @@ def test_options_of_a_solver(options, error, message, model):
     [
         (lambda: FullyConnectedNet([5], activaton="relu"), "activaton: .*hidden_dims.*; did you mean 'activation'?"),
         (lambda: FullyConnectedNet([5], use_batchnorm=True), "use_batchnorm: .*; write normalization='batchnorm'"),
-        (lambda: FullyConnectedNet([5], dropout=0.5), "dropout: .*; write dropout_keep_ratio=p, with .* to keep"),
+        (lambda: FullyConnectedNet([5], dropout=0.5), "dropout: .*; write dropout=p, with .* to keep"),
         (lambda: SmallVGG(dtpye=np.float32), "dtpye: unknown keyword; .* did you mean 'dtype'?"),
         (lambda: SmallResNet(block=3), "block: unknown keyword; .* did you mean 'blocks'?"),
         (lambda: ThreeLayerConvNet(filters=3), "filters: unknown keyword; .* did you mean 'num_filters'?"),
@@ -329,9 +341,9 @@ class Incomplete(CourseModel):
         ),
         (lambda: solver(Incomplete((1.0, {"W": X}))).train(), ValueError, r"loss\(X, y\) gave no gradient for b"),
         (
-            lambda: solver(CourseModel(), update_rule=lambda w, dw, config: w).train(),
+            lambda: solver(CourseModel(), optimizer=lambda w, dw, config: w).train(),
             TypeError,
-            r"update_rule: expected \(next_w, config\) from it, got an array of shape \(64, 10\)",
+            r"optimizer: expected \(next_w, config\) from it, got an array of shape \(64, 10\)",
         ),
     ],
 )
@@ -370,9 +382,9 @@ def test_models_and_rules(make, error, message):
         (lambda: Sequential([ReLU()], (3, 4)), ValueError, r"layer 1, ReLU\(\): must give a flat output, \(C,\), got"),
         (lambda: net(loss="hinge"), ValueError, "loss: expected one of 'softmax', 'svm', 'squared_error', 'binary"),
         (lambda: net(loss=None), ValueError, "loss: expected one of .* got None"),
-        (lambda: net(reg=-0.1), ValueError, r"reg: expected a number in \[0, inf\), got -0.1"),
-        (lambda: net(reg="0.1"), TypeError, "reg: expected a number, got str '0.1'"),
-        (lambda: net(reg=True), TypeError, "reg: expected a number, got bool True"),
+        (lambda: net(l2=-0.1), ValueError, r"l2: expected a number in \[0, inf\), got -0.1"),
+        (lambda: net(l2="0.1"), TypeError, "l2: expected a number, got str '0.1'"),
+        (lambda: net(l2=True), TypeError, "l2: expected a number, got bool True"),
         (lambda: net(dtype="float16"), ValueError, "dtype: expected float32 or float64, got 'float16'"),
         (lambda: net(dtype=int), ValueError, "dtype: expected float32 or float64, got <class 'int'>"),
         (lambda: net(dtype=None), ValueError, "dtype: expected float32 or float64, got None"),
@@ -401,8 +413,8 @@ def test_models_and_rules(make, error, message):
             "weight_init: expected one of 'zeros', .*'fan_in_uniform', got 'he'",
         ),
         (lambda: net(weight_scale=-1), ValueError, r"weight_scale: expected a number in \[0, inf\), got -1"),
-        (lambda: net(dropout_keep_ratio=0), ValueError, r"dropout_keep_ratio: expected a number in \(0, 1\], got 0"),
-        (lambda: net(dropout_keep_ratio="0.5"), TypeError, "dropout_keep_ratio: expected a number, got str '0.5'"),
+        (lambda: net(dropout=1), ValueError, r"dropout: expected a number in \(0, 1\], got 0"),
+        (lambda: net(dropout="0.5"), TypeError, "dropout: expected a number, got str '0.5'"),
         (lambda: FullyConnectedNet(64), TypeError, "hidden_dims: expected a list of widths, got int 64"),
         (lambda: FullyConnectedNet("64"), TypeError, "hidden_dims: expected a list of widths, got str '64'"),
         (lambda: FullyConnectedNet([64, 0]), ValueError, "hidden_dims: expected an integer of at least 1, got 0"),
@@ -427,20 +439,20 @@ def test_networks(make, error, message):
 
 
 def test_reg_is_checked_when_set():
-    model = net(reg=0.5)
-    with pytest.raises(ValueError, match="^reg: expected a number"):
-        model.reg = float("inf")
-    assert model.reg == 0.5
+    model = net(l2=0.5)
+    with pytest.raises(ValueError, match="^l2: expected a number"):
+        model.l2 = float("inf")
+    assert model.l2 == 0.5
 
 
 def test_options_are_keywords():
     for call in (lambda: FullyConnectedNet([8], 64, 10, "batchnorm"), lambda: Solver(net(), DATA, "adam")):
         refuses(TypeError, "positional arguments", call)
-    refuses(TypeError, "^dropout: unknown keyword; write dropout_keep_ratio=p", lambda: net(dropout=0.5))
+    refuses(TypeError, "^dropout: unknown keyword; write dropout=p", lambda: net(dropout=0.5))
 
 
 def test_nothing_has_changed_after_a_refusal():
-    model = net(normalization="batchnorm", dropout_keep_ratio=0.5)
+    model = net(normalization="batchnorm", dropout=0.5)
     before = model.params.flat.copy(), model.state.flat.copy(), model.random_keys.copy()
     for x, y in ((X[:, 1:], Y), (X, Y[1:]), (X, Y + 1), (X[:0], Y[:0])):
         with pytest.raises(ValueError, match=re.compile("^[Xy]: ")):
@@ -462,7 +474,7 @@ def test_messages_show_what_numba_would_have_said():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Solver(None, {}, num_epoch=3), "^Solver: no argument 'num_epoch'; did you mean num_epochs"),
+        (lambda: Solver(None, {}, num_epoch=3), "^Solver: no argument 'num_epoch'; did you mean epochs"),
         (lambda: Solver(None, {}, learning_rat=1), "^Solver: no argument 'learning_rat'; "),
         (lambda: numbanet.Sequential([], 3, los="svm"), "^Sequential: no argument 'los'; did you mean loss"),
     ],

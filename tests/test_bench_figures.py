@@ -125,8 +125,8 @@ SIZES = {  # primes where that is possible, so that no two axes are taken for ea
     "dropout": (11,),
     "updates": (11,),
 }
-# Pictures of 7 x 7 with windows of 3 by steps of 2, padded by 1, have 4 x 4 windows.
-PICTURES, WINDOWS = 2 * 7 * 7 * 3, 2 * 4 * 4 * 3
+# Images of 7 x 7 with windows of 3 by steps of 2, padded by 1, have 4 x 4 windows.
+IMAGES, WINDOWS = 2 * 7 * 7 * 3, 2 * 4 * 4 * 3
 FILTERS = 5 * 3 * 9
 CONV_ARRAYS = 2 * 49 * 3 + FILTERS + 5 + 2 * 49 * 5
 
@@ -147,12 +147,12 @@ BYTES = {
     "layernorm_backward": 4 * (15 + 15 + 5 + 3 + 3 + 15 + 5 + 5),
     "groupnorm_forward": 4 * (84 + 6 + 6 + 6 + 6 + 84),  # gamma and beta of 6 channels, 2 x 3 means and deviations
     "groupnorm_backward": 4 * (84 + 84 + 6 + 6 + 6 + 84 + 6 + 6),
-    "max_pool_forward": 4 * (PICTURES + WINDOWS) + WINDOWS,
-    "max_pool_backward": 4 * (PICTURES + WINDOWS) + WINDOWS,
-    "avg_pool_forward": 4 * (PICTURES + WINDOWS),
-    "avg_pool_backward": 4 * (PICTURES + WINDOWS),
-    "global_avg_pool_forward": 4 * (PICTURES + 6),
-    "global_avg_pool_backward": 4 * (PICTURES + 6),
+    "max_pool_forward": 4 * (IMAGES + WINDOWS) + WINDOWS,
+    "max_pool_backward": 4 * (IMAGES + WINDOWS) + WINDOWS,
+    "avg_pool_forward": 4 * (IMAGES + WINDOWS),
+    "avg_pool_backward": 4 * (IMAGES + WINDOWS),
+    "global_avg_pool_forward": 4 * (IMAGES + 6),
+    "global_avg_pool_backward": 4 * (IMAGES + 6),
     "channels_last": 4 * 60,
     "channels_first": 4 * 60,
     "add": 4 * 33,

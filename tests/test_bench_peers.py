@@ -8,7 +8,7 @@ import pytest
 
 from numbanet import reference
 from numbanet.bench import ours, versus, worker
-from numbanet.bench.networks import ALL_NETWORKS, LEARNING_RATE, NETWORKS, Network, PictureNetwork
+from numbanet.bench.networks import ALL_NETWORKS, LEARNING_RATE, NETWORKS, ImageNetwork, Network
 from numbanet.bench.operations import OPERATIONS
 
 # One batch in an epoch, whose order does not matter then.
@@ -66,7 +66,7 @@ def test_a_worker_knows_no_other_library():
 @pytest.mark.parametrize("name", ["20-64-32-2 at 32", "ThreeLayerConvNet at 50"])
 def test_an_epoch_of_ours_is_the_steps_of_the_table(name, monkeypatch):
     net = ALL_NETWORKS[name]
-    small = PictureNetwork(net.name, 2, 3) if isinstance(net, PictureNetwork) else Network(net.widths, 4, 5)
+    small = ImageNetwork(net.name, 2, 3) if isinstance(net, ImageNetwork) else Network(net.widths, 4, 5)
     monkeypatch.setitem(ALL_NETWORKS, name, small)
     benchmark = ours.network(name, "-", "kernels")
     solver = benchmark.call.__self__
@@ -78,7 +78,7 @@ def test_an_epoch_of_ours_is_the_steps_of_the_table(name, monkeypatch):
     assert benchmark.parts == small.steps
 
 
-def test_pictures_are_not_trained_by_the_reference():
+def test_images_are_not_trained_by_the_reference():
     assert ours.network("SmallVGG at 128", "-", "reference") is None
 
 
@@ -100,11 +100,11 @@ def test_torch_takes_the_steps_that_we_take(net, form, monkeypatch):
     assert_same_training([value.T if value.ndim == 2 else value for value in got], before, after, net)
 
 
-def test_torch_trains_pictures_in_both_layouts(monkeypatch):
+def test_torch_trains_images_in_both_layouts(monkeypatch):
     torch_peer = peer("torch")
     import torch
 
-    small = PictureNetwork("SmallResNet", 2, 1, (2, 3))
+    small = ImageNetwork("SmallResNet", 2, 1, (2, 3))
     for layout in (torch.contiguous_format, torch.channels_last):
         model, epoch = torch_peer.trainer(small, {}, layout)
         before = [value.detach().clone() for value in model.parameters()]

@@ -132,8 +132,8 @@ import numpy as np
 import numbanet as nn
 rng = np.random.default_rng(0)
 X, y = rng.standard_normal((60, 6), np.float32), rng.integers(3, size=60)
-net = nn.FullyConnectedNet([8], 6, 3, normalization="batchnorm", dropout_keep_ratio=0.8, seed=1)
-nn.Solver(net, {"X_train": X, "y_train": y}, update_rule="adam", num_epochs=3, verbose=False).train()
+net = nn.FullyConnectedNet([8], 6, 3, normalization="batchnorm", dropout=0.2, seed=1)
+nn.Solver(net, {"X_train": X, "y_train": y}, optimizer="adam", epochs=3, verbose=False).train()
 print(net.params.flat.tobytes().hex())
 """
 

@@ -46,17 +46,17 @@ def every_layer(**options):
         Affine(9, "orthogonal"),
         BatchNorm(momentum=0.8),
         LeakyReLU(0.2),
-        Dropout(0.75),
+        Dropout(0.25),
         Affine(np.int32(8)),
         ELU(0.5),
     ]
     layers += [LayerNorm(eps=np.float32(1e-3)), Tanh(), Sigmoid(), GELU("tanh"), SiLU(), ReLU(), Affine(10)]
-    return Sequential(layers, (1, 8, 8), seed=4, reg=0.1, **options)
+    return Sequential(layers, (1, 8, 8), seed=4, l2=0.1, **options)
 
 
 def trained(**options):
-    net = FullyConnectedNet([5], 64, 10, normalization="batchnorm", dropout_keep_ratio=0.8, seed=0)
-    options = {"update_rule": "adam", "batch_size": 50, "num_epochs": 2, "verbose": False, **options}
+    net = FullyConnectedNet([5], 64, 10, normalization="batchnorm", dropout=0.2, seed=0)
+    options = {"optimizer": "adam", "batch_size": 50, "epochs": 2, "verbose": False, **options}
     solver = Solver(net, DATA, **options)
     solver.train()
     return solver
@@ -111,7 +111,7 @@ def test_a_network_comes_back_the_same(dtype, tmp_path):
     loaded = numbanet.load(tmp_path / "net.npz")
     assert loaded.input_shape == (1, 8, 8)
     assert loaded.dtype == dtype
-    assert loaded.reg == 0.1
+    assert loaded.l2 == 0.1
     assert loaded.seed == 4
     assert [type(layer) for layer in loaded.layers] == [type(layer) for layer in net.layers]
     assert loaded.layers[1] == net.layers[1]
@@ -187,7 +187,7 @@ def test_the_folder_of_a_run_is_its_network(tmp_path):
 def test_a_state_of_training_gives_the_best_network(tmp_path):
     net = FullyConnectedNet([5], 64, 10, normalization="batchnorm", seed=0)
     net.standardizer = numbanet.data.Standardizer.fit(X)
-    solver = Solver(net, DATA, update_rule="adam", batch_size=50, num_epochs=2, verbose=False)
+    solver = Solver(net, DATA, optimizer="adam", batch_size=50, epochs=2, verbose=False)
     solver.train()
     best = net.loss(X)
     net.params.flat[...] += 1  # the last is another
@@ -205,7 +205,7 @@ def test_a_state_of_training_gives_the_best_network(tmp_path):
 
 def test_a_state_of_training_keeps_the_best_epoch(state_file):
     solver = trained()
-    fresh = trained(num_epochs=0)
+    fresh = trained(epochs=0)
     fresh.restore(state_file)
     assert fresh.best_epoch == solver.best_epoch > 0
     assert fresh.best_val_acc == solver.best_val_acc
@@ -272,7 +272,7 @@ def test_training_that_cannot_be_saved_says_so_before_it_runs(build, tmp_path):
     if build is None:
 
         def build(**options):
-            return Solver(every_layer(), DATA, update_rule=lambda w, dw, config: (w, config), **options)
+            return Solver(every_layer(), DATA, optimizer=lambda w, dw, config: (w, config), **options)
 
     came = "not of (CourseModel by the rule 'adamw'|Sequential by the rule <function .*>)$"
     with pytest.raises(TypeError, match=f"^checkpoint_name: only the training of numbanet's own networks .*, {came}"):
@@ -295,7 +295,7 @@ def assert_refused(path, message=None):
     assert str(caught.value).startswith(f"{path}: ")
     assert isinstance(caught.value, ValueError)
     with pytest.raises(CheckpointError, match=message):
-        trained(num_epochs=0).restore(path)
+        trained(epochs=0).restore(path)
 
 
 def contents():
@@ -354,7 +354,7 @@ def test_archives_that_are_something_else(arrays, tmp_path):
 
 def test_a_model_is_no_state_of_training(model_file):
     with pytest.raises(CheckpointError, match="expected a saved state of training, found 'model'"):
-        trained(num_epochs=0).restore(model_file)
+        trained(epochs=0).restore(model_file)
 
 
 class Bomb:
@@ -395,10 +395,10 @@ def damaged_copies(path):
 def test_damage_is_noticed_or_harmless(kind, model_file, state_file, tmp_path):
     original = model_file if kind == "model" else state_file
     path, refused = tmp_path / "file.npz", 0
-    whole = load_model(original)[0] if kind == "model" else trained(num_epochs=0)
+    whole = load_model(original)[0] if kind == "model" else trained(epochs=0)
     if kind == "state":
         whole.restore(original)
-        target = trained(num_epochs=0)
+        target = trained(epochs=0)
     for what, content in damaged_copies(original):
         path.write_bytes(content)
         try:
@@ -434,7 +434,7 @@ def central_entries(content):
 def test_an_entry_that_hides_those_behind_it_is_noticed(kind, tmp_path):
     # Each says how long the comment is that follows it; one that is too long swallows other entries, and zipfile gives
     # the rest without a word.
-    solver = trained(num_epochs=0)
+    solver = trained(epochs=0)
     solver.model.standardizer = numbanet.data.Standardizer.fit(X)
     path = tmp_path / "file.npz"
     (solver.model if kind == "model" else solver).save(path)
@@ -481,7 +481,7 @@ def swap(one, other):
     ],
 )
 def test_a_file_has_what_its_header_lists_and_nothing_else(change, message, tmp_path):
-    net = trained(num_epochs=0).model
+    net = trained(epochs=0).model
     net.standardizer = numbanet.data.Standardizer.fit(X)
     net.save(tmp_path / "net.npz", extra_arrays={"mean": np.arange(3.0)})
     repacked(tmp_path / "net.npz", lambda members: None)
@@ -576,7 +576,7 @@ def test_a_header_that_no_file_would_be_read_with_is_not_written(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["model", "state"])
 def test_every_truncation_and_ten_thousand_flipped_bits(kind, tmp_path):
-    solver = trained(num_epochs=1)
+    solver = trained(epochs=1)
     solver.model.standardizer = numbanet.data.Standardizer.fit(X)
     path = tmp_path / "file.npz"
     (solver.model if kind == "model" else solver).save(path)
@@ -711,7 +711,7 @@ def drop(*keys):
         put("model", "layers", 0, "colour", "red"),
         put("model", "layers", 1, "eps", float("nan")),
         put("model", "layers", 1, "eps", 10**400),
-        put("model", "layers", 3, "keep_ratio", 0),
+        put("model", "layers", 3, "rate", 0),
         put("model", "input_shape", [65]),
         put("model", "input_shape", []),
         put("model", "input_shape", "64"),
@@ -720,8 +720,8 @@ def drop(*keys):
         put("model", "input_shape", [[64]]),
         put("model", "loss", "hinge"),
         put("model", "loss", None),
-        put("model", "reg", -1),
-        put("model", "reg", "0"),
+        put("model", "l2", -1),
+        put("model", "l2", "0"),
         put("model", "dtype", "float64"),
         put("model", "dtype", "int8"),
         put("model", "dtype", None),
@@ -746,10 +746,10 @@ def test_headers_of_models_that_lie(change, model_file, tmp_path):
         put("identity", None),
         put("identity", []),
         drop("identity", "model"),
-        put("identity", "update_rule", "sgd"),
+        put("identity", "optimizer", "sgd"),
         put("identity", "training examples", 199),
         put("identity", "batch_size", 51),
-        put("identity", "model", "reg", 0.5),
+        put("identity", "model", "l2", 0.5),
         put("iteration", -1),
         put("iteration", 7),
         put("iteration", "8"),
@@ -782,7 +782,7 @@ def test_headers_of_states_that_lie(change, state_file, tmp_path):
     header = header_of(arrays)
     change(header)
     path = write(tmp_path / "file.npz", arrays, numbanet=np.array(json.dumps(header)))
-    fresh = trained(num_epochs=0)
+    fresh = trained(epochs=0)
     before = fresh.model.params.flat.copy(), fresh._rng.bit_generator.state
     with pytest.raises(CheckpointError):
         fresh.restore(path)
@@ -824,7 +824,7 @@ def test_arrays_that_do_not_fit(kind, name, value, model_file, state_file, tmp_p
     if value is not None:
         arrays[name] = value
     path = write(tmp_path / "file.npz", arrays)
-    fresh = trained(num_epochs=0)
+    fresh = trained(epochs=0)
     before = fresh.model.params.flat.copy()
     with pytest.raises(CheckpointError):
         numbanet.load(path) if kind == "model" else fresh.restore(path)
@@ -844,16 +844,16 @@ def test_a_state_of_an_earlier_version_is_refused_but_for_its_network(state_file
     header |= {"best_val_acc": 0.5, "best_epoch": 1}
     path = write(tmp_path / "state.npz", arrays, numbanet=np.array(json.dumps(header)))
     with pytest.raises(CheckpointError, match="of an earlier version, .*; numbanet.load has its network"):
-        trained(num_epochs=0).restore(path)
-    assert numbanet.load(path).num_parameters == trained(num_epochs=0).model.num_parameters
+        trained(epochs=0).restore(path)
+    assert numbanet.load(path).num_parameters == trained(epochs=0).model.num_parameters
 
 
 def test_a_state_of_another_training_names_what_differs(state_file):
     with pytest.raises(CheckpointError, match="saved with batch_size 50, but the solver has 40"):
-        trained(num_epochs=0, batch_size=40).restore(state_file)
-    with pytest.raises(CheckpointError, match="saved with update_rule adam, but the solver has rmsprop"):
-        trained(num_epochs=0, update_rule="rmsprop").restore(state_file)
-    solver = trained(num_epochs=0)
+        trained(epochs=0, batch_size=40).restore(state_file)
+    with pytest.raises(CheckpointError, match="saved with optimizer adam, but the solver has rmsprop"):
+        trained(epochs=0, optimizer="rmsprop").restore(state_file)
+    solver = trained(epochs=0)
     solver.model.standardizer = numbanet.data.Standardizer.fit(X)
     with pytest.raises(CheckpointError, match="saved with standardizer None, but the solver has one of checksum"):
         solver.restore(state_file)

@@ -63,7 +63,7 @@ def refused(arguments, capsys, status=2):
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 4))
 Y = (X[:, 0] > 0).astype(int)
-PICTURES = RNG.integers(0, 256, (60, 5, 4)).astype(np.uint8)
+IMAGES = RNG.integers(0, 256, (60, 5, 4)).astype(np.uint8)
 DIGITS = (np.arange(60) % 10).astype(np.uint8)
 
 
@@ -88,13 +88,13 @@ def put(name, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def put_mnist(pictures=None, labels=None, pack=bytes, ending=""):
-    put(f"mnist/t10k-images-idx3-ubyte{ending}", pack(idx(PICTURES)) if pictures is None else pictures)
+def put_mnist(images=None, labels=None, pack=bytes, ending=""):
+    put(f"mnist/t10k-images-idx3-ubyte{ending}", pack(idx(IMAGES)) if images is None else images)
     put(f"mnist/t10k-labels-idx1-ubyte{ending}", pack(idx(DIGITS)) if labels is None else labels)
 
 
 def put_cifar(third=lambda content: content, binary=False):
-    """Six batches of 20 pictures; `third` says what becomes of one of them."""
+    """Six batches of 20 images; `third` says what becomes of one of them."""
     for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
         data, labels = RNG.integers(0, 256, (20, 3072)).astype(np.uint8), np.arange(20, dtype=np.uint8) % 10
         if binary:
@@ -186,15 +186,15 @@ def test_the_result_names_accuracy_time_and_files(here, capsys):
         "--hidden none",
         "--hidden 8,6,4",
         "--normalization layernorm",
-        "--normalization none --dropout-keep-ratio 1",
+        "--normalization none --dropout 0",
         "--batch-size 1 --normalization layernorm --test-fraction 0.9",
         "--batch-size 100000",
         *(f"--activation {name}" for name in ("leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu")),
         "--optimizer sgd --learning-rate 0.1",
         "--optimizer sgd_momentum --momentum 0.8",
         "--optimizer nesterov --momentum 0.8",
-        "--optimizer rmsprop --decay-rate 0.9 --epsilon 1e-6 --epsilon-inside-root",
-        "--optimizer adam --beta1 0.8 --beta2 0.99 --epsilon-inside-root",
+        "--optimizer rmsprop --decay-rate 0.9 --eps 1e-6 --eps-inside-root",
+        "--optimizer adam --beta1 0.8 --beta2 0.99 --eps-inside-root",
         "--optimizer adamw --weight-decay 0.1",
         "--weight-init orthogonal",
         "--weight-init 0.05",
@@ -218,7 +218,7 @@ def test_options_reach_the_training(options, here):
     model, _, _ = load_model("run/model.npz")
     assert model.dtype == kept["options"]["dtype"]
     assert model.loss_name == kept["options"]["loss"]
-    assert model.reg == kept["options"]["l2"]
+    assert model.l2 == kept["options"]["l2"]
 
 
 def test_the_seed_decides_everything(here):
@@ -356,7 +356,7 @@ def test_info_names_versions_threads_and_cache(capsys):
 def test_version_and_help(capsys):
     assert main(["--version"]) == 0
     assert main(["train", "--help"]) == 0
-    assert "--dropout-keep-ratio" in capsys.readouterr().out
+    assert "--dropout" in capsys.readouterr().out
 
 
 # Bad input.
@@ -380,7 +380,7 @@ def test_version_and_help(capsys):
         ("evaluate run digits --thread 1", "has no option or argument --thread; did you mean --threads?"),
         ("bench --operation affine", "has no option or argument --operation; did you mean --operations?"),
         ("train --lr 0.1", "has no option or argument --lr; did you mean --learning-rate?"),
-        ("train --dropout 0.3", "has no option or argument --dropout; did you mean --dropout-keep-ratio?"),
+        ("train --dropout 0.3", "has no option or argument --dropout; did you mean --dropout?"),
         ("train --data digit", "got 'digit'; did you mean digits?"),
         ("train --data cifar:x", "got 'cifar:x'; did you mean cifar10:FOLDER?"),
         ("train --data table.cvs", "got 'table.cvs'; did you mean FILE.csv?"),
@@ -409,12 +409,12 @@ def test_version_and_help(capsys):
         ("train --learning-rate fast", "--learning-rate: expected a number, got 'fast'"),
         ("train --lr-decay 0", "--lr-decay: expected a number in (0, inf), got 0"),
         ("train --l2 -1", "--l2: expected a number in [0, inf), got -1"),
-        ("train --dropout-keep-ratio 0", "--dropout-keep-ratio: expected a number in (0, 1], got 0"),
+        ("train --dropout 1", "--dropout: expected a number in (0, 1], got 0"),
         ("train --test-fraction 1", "--test-fraction: expected a number in (0, 1), got 1"),
         ("train --seed -1", "--seed: expected an integer of at least 0, got -1"),
         ("train --weight-init he", "--weight-init: expected one of zeros, "),
         ("train --momentum 0.9", "--momentum is not for --optimizer adam, which has --learning-rate"),
-        ("train --optimizer sgd --epsilon-inside-root", "--epsilon-inside-root is not for --optimizer sgd"),
+        ("train --optimizer sgd --eps-inside-root", "--eps-inside-root is not for --optimizer sgd"),
         ("train --threads 1000", "--threads: expected 1 to "),
         ("train --target y", "--target: only a .csv or .tsv file has a target column"),
         ("train --data table.xyz", "--data: expected one of digits, mnist:FOLDER, "),
@@ -494,12 +494,12 @@ BAD_DATA = {
         "--validation-fraction: data.csv: too few rows to hold out 0.1 of them: 3 in 2 class(es)",
     ),
     "IDX cut short": (
-        lambda: put_mnist(pictures=idx(PICTURES)[:-5]),
+        lambda: put_mnist(images=idx(IMAGES)[:-5]),
         "mnist:mnist",
         "images-idx3-ubyte: declares the shape (60, 5, 4), expected 1200 bytes of items, found only 1195",
     ),
     "IDX that claims terabytes": (
-        lambda: put_mnist(pictures=bytes([0, 0, 8, 3]) + b"\x7f" * 12 + b"x" * 50),
+        lambda: put_mnist(images=bytes([0, 0, 8, 3]) + b"\x7f" * 12 + b"x" * 50),
         "mnist:mnist",
         "bytes of items, found only 50",
     ),
@@ -513,13 +513,13 @@ BAD_DATA = {
         "mnist:mnist",
         "labels-idx1-ubyte: expected one label for each of the 60 rows",
     ),
-    "IDX pictures in place of labels": (
-        lambda: put_mnist(labels=idx(PICTURES)),
+    "IDX images in place of labels": (
+        lambda: put_mnist(labels=idx(IMAGES)),
         "mnist:mnist",
         "labels-idx1-ubyte: expected labels, one axis of uint8; found an array of shape (60, 5, 4)",
     ),
     "gzip cut short": (
-        lambda: put_mnist(gzip.compress(idx(PICTURES))[:-9], pack=gzip.compress, ending=".gz"),
+        lambda: put_mnist(gzip.compress(idx(IMAGES))[:-9], pack=gzip.compress, ending=".gz"),
         "mnist:mnist",
         "images-idx3-ubyte.gz: cannot be read",
     ),

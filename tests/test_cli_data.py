@@ -10,7 +10,7 @@ import pytest
 from numbanet.cli import main
 
 RNG = np.random.default_rng(3)
-LINEAR = ["--hidden", "none", "--normalization", "none", "--dropout-keep-ratio", "1", "--epochs", "12", "--output"]
+LINEAR = ["--hidden", "none", "--normalization", "none", "--dropout", "0", "--epochs", "12", "--output"]
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,7 @@ def test_a_doubtful_header_is_refused(capsys):
     assert data["train"] + data["validation"] + data["test"] == 90
 
 
-# Pictures.
+# Images.
 
 
 @pytest.mark.parametrize("model", ["fully-connected", "small-vgg"])
@@ -131,7 +131,7 @@ def test_channels_last_train_the_same_network(model, capsys):
     options = ["--model", model, *size, "--epochs", "1", "--augment", "crop"]
     assert main(["train", "--data", "first.npz", *options, "--output", "first"]) == 0
     _, err = told(["train", "--data", "last.npz", *options, "--output", "last"], capsys)
-    assert "pictures (12, 10, 3) with channels last, turned to (3, 12, 10)\n" in err
+    assert "images (12, 10, 3) with channels last, turned to (3, 12, 10)\n" in err
     with np.load("first/model.npz") as first, np.load("last/model.npz") as last:
         arrays = [name for name in first.files if name.startswith(("param/", "standardizer/"))]
         assert len(arrays) > 4
@@ -157,16 +157,16 @@ SCALES = [  # of what is trained on, of what comes then, and the remedy
 
 
 @pytest.mark.parametrize(("before", "after", "remedy"), SCALES)
-@pytest.mark.parametrize("kind", ["pictures", "table"])
+@pytest.mark.parametrize("kind", ["images", "table"])
 def test_pixels_of_another_scale_are_refused(kind, before, after, remedy, capsys):
     X, y = RNG.random((60, 5, 4)), np.arange(60) % 2
     X[:, 0, 0], X[:, 0, 1] = 0, 1
     for name, scale in (("before", before), ("after", after)):
-        if kind == "pictures":
+        if kind == "images":
             np.savez(f"{name}.npz", X=X * scale, y=y)
         else:
             write(f"{name}.csv", X.reshape(60, 20) * scale, y)
-    ending = "npz" if kind == "pictures" else "csv"
+    ending = "npz" if kind == "images" else "csv"
     trained(f"before.{ending}")
     for command in ("evaluate", "predict"):
         error = refused([command, "run", f"after.{ending}"], capsys)

@@ -94,7 +94,7 @@ def read(folder):
 
 
 TEXT = (
-    "--target tree --hidden 6 --normalization none --dropout-keep-ratio 1 --epochs 6 --test-fraction 0.3 "
+    "--target tree --hidden 6 --normalization none --dropout 0 --epochs 6 --test-fraction 0.3 "
     "--validation-fraction 0.25 --batch-size 16 --learning-rate 0.01 --seed 3"
 )
 OPTIONS = TEXT.split()

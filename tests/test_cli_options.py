@@ -41,7 +41,7 @@ BASE = ["--data", "grey.npz", "--hidden", "4", "--epochs", "1", "--quiet", "--ou
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Pictures of 24 x 17 and 8 x 9, a table whose columns would all do for labels, and a small network on each."""
+    """Images of 24 x 17 and 8 x 9, a table whose columns would all do for labels, and a small network on each."""
     folder = tmp_path_factory.mktemp("options")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
             csv.writer(file).writerows([["a", "b", "c", "d"], *rows])
         assert main(["train", "--data", "table.csv", "--target", "b", *BASE[2:-1], "table"]) == 0
         assert main(["train", "--data", "small.npz", "--channels", "first", *BASE[2:-1], "small"]) == 0
-        convolutional = ["--model", "three-layer-convnet", "--filters", "3", "--filter-size", "3", "--hidden", "4"]
+        convolutional = ["--model", "three-layer-convnet", "--filters", "3", "--kernel-size", "3", "--hidden", "4"]
         assert main(["train", "--data", "colour.npz", *convolutional, *BASE[4:-1], "colour"]) == 0
     return folder
 
@@ -96,10 +96,10 @@ def near(value):
 
 VGG = "--model small-vgg --widths 4,6"
 RESNET = "--model small-resnet --widths 4,6 --blocks 1"
-CONVNET = "--model three-layer-convnet --filter-size 3"
+CONVNET = "--model three-layer-convnet --kernel-size 3"
 SGD = "--optimizer sgd --learning-rate 0.4 --epochs 4"
 
-# Options of train, what to look at, and what it is then. Adam's scalars are rate, betas, epsilon, its place, decay.
+# Options of train, what to look at, and what it is then. Adam's scalars are rate, betas, eps, its place, decay.
 TRAIN = [
     ("--data colour.npz", lambda run: run.model.input_shape, (216,)),
     ("--data table.csv --target c", lambda run: run.record["data"]["class_names"], ["3", "4", "5", "6", "7"]),
@@ -120,15 +120,15 @@ TRAIN = [
     (f"{RESNET} --blocks 3", lambda run: len(of_type(run, Residual)), 6),
     (f"{RESNET} --widths 5,7", lambda run: of_type(run, Conv)[0].filters, 5),
     (f"{CONVNET} --filters 5", lambda run: run.model.params["W1"].shape, (5, 1, 3, 3)),
-    (f"{CONVNET} --filter-size 5", lambda run: run.model.params["W1"].shape[2:], (5, 5)),
+    (f"{CONVNET} --kernel-size 5", lambda run: run.model.params["W1"].shape[2:], (5, 5)),
     (f"{CONVNET} --hidden 9", lambda run: of_type(run, Affine)[0].units, 9),
     ("--hidden 7,5", lambda run: [layer.units for layer in of_type(run, Affine)], [7, 5, 3]),
     ("--hidden none", lambda run: [layer.units for layer in run.model.layers], [3]),
     ("--normalization layernorm", lambda run: [len(of_type(run, kind)) for kind in (LayerNorm, BatchNorm)], [1, 0]),
     ("--normalization none", lambda run: [len(of_type(run, kind)) for kind in (LayerNorm, BatchNorm)], [0, 0]),
-    ("--dropout-keep-ratio 0.4", lambda run: [layer.keep_ratio for layer in of_type(run, Dropout)], [0.4]),
-    ("--dropout-keep-ratio 1", lambda run: of_type(run, Dropout), []),
-    (f"{VGG} --dropout-keep-ratio 0.4", lambda run: {layer.keep_ratio for layer in of_type(run, Dropout)}, {0.4}),
+    ("--dropout 0.6", lambda run: [layer.rate for layer in of_type(run, Dropout)], [0.4]),
+    ("--dropout 0", lambda run: of_type(run, Dropout), []),
+    (f"{VGG} --dropout 0.6", lambda run: {layer.rate for layer in of_type(run, Dropout)}, {0.4}),
     *(
         (f"--activation {name}", lambda run, kind=kind: len(of_type(run, kind)), 1)
         for name, kind in {
@@ -149,14 +149,14 @@ TRAIN = [
     ("--weight-init orthogonal --hidden 100 --learning-rate 0", spread, near(1)),
     ("--hidden 100 --learning-rate 0", spread, near(np.sqrt(2))),
     ("--loss svm", lambda run: run.model.loss_name, "svm"),
-    ("--l2 0.25", lambda run: run.model.reg, 0.25),
+    ("--l2 0.25", lambda run: run.model.l2, 0.25),
     ("--dtype float64", lambda run: run.model.params["W1"].dtype, np.float64),
     ("--optimizer sgd", rule, ("sgd", 0.01)),
     ("--optimizer sgd_momentum", rule, ("sgd_momentum", 0.01, 0.9)),
     ("--optimizer nesterov --momentum 0.7 --learning-rate 0.02", rule, ("nesterov", 0.02, 0.7)),
     ("--optimizer rmsprop --decay-rate 0.8", rule, ("rmsprop", 0.01, 0.8, 1e-8, False)),
-    ("--beta1 0.8 --beta2 0.9 --epsilon 1e-3", rule, ("adam", 1e-3, 0.8, 0.9, 1e-3, False, 0.0)),
-    ("--epsilon-inside-root", rule, ("adam", 1e-3, 0.9, 0.999, 1e-8, True, 0.0)),
+    ("--beta1 0.8 --beta2 0.9 --eps 1e-3", rule, ("adam", 1e-3, 0.8, 0.9, 1e-3, False, 0.0)),
+    ("--eps-inside-root", rule, ("adam", 1e-3, 0.9, 0.999, 1e-8, True, 0.0)),
     ("--optimizer adamw --weight-decay 0.3", rule, ("adamw", 1e-3, 0.9, 0.999, 1e-8, False, 0.3)),
     (f"{SGD} --lr-schedule cosine", lambda run: rates(run)[2], pytest.approx(0.2)),
     (f"{SGD} --lr-schedule exponential --lr-decay 0.5", lambda run: rates(run), [0.4, 0.2, 0.1, 0.05]),
@@ -212,7 +212,7 @@ OTHERS = [
         lambda out: "bare.csv: labels 3 are not among the classes" in out,  # those of the first row
     ),
     ("evaluate table table.csv --header", lambda out: "of 60 examples" in out),
-    ("evaluate small small.npz --channels first", lambda out: "pictures (3, 8, 3) with channels first" in out),
+    ("evaluate small small.npz --channels first", lambda out: "images (3, 8, 3) with channels first" in out),
     (
         "predict table bare.csv --target 3 --no-header",
         lambda out: "columns separated by commas, without a header" in out,

@@ -49,7 +49,7 @@ def train(epochs=6, **options):
     """A training whose kernels go parallel; gives the solver and how many threads each epoch ended with."""
     data, threads = digits(), []
     model = FullyConnectedNet([96], 64, 10, weight_init="he_normal", seed=1)
-    options = {"num_epochs": epochs, "batch_size": 128, "verbose": False, **options}
+    options = {"epochs": epochs, "batch_size": 128, "verbose": False, **options}
     solver = Solver(model, data, on_epoch=lambda solver: threads.append(_threads.get_num_threads()), **options)
     solver.train()
     return solver, threads
@@ -103,7 +103,7 @@ def test_threads_that_were_never_started_are_not_looked_at(two, monkeypatch):
     looks = found(monkeypatch, 5.0)
     monkeypatch.setattr(_layer, "is_started", lambda: False)
     data = digits()
-    solver = Solver(FullyConnectedNet([4], 64, 10, seed=1), data, num_epochs=2, verbose=False)
+    solver = Solver(FullyConnectedNet([4], 64, 10, seed=1), data, epochs=2, verbose=False)
     solver.train()
     assert looks == []
 
@@ -195,7 +195,7 @@ def test_other_processes_that_never_rest(two, tmp_path):
             "digits = nn.data.load_digits()",
             "data = {'X_train': digits.X.reshape(-1, 64) / 16, 'y_train': digits.y}",
             "model = nn.FullyConnectedNet([256, 256], 64, 10, weight_init='he_normal', seed=0)",
-            "solver = nn.Solver(model, data, num_epochs=40, batch_size=32, verbose=False)",
+            "solver = nn.Solver(model, data, epochs=40, batch_size=32, verbose=False)",
             "solver.train()",
             "print(solver.crowded is not None, float(model.params.flat.sum()).hex())",
         ]

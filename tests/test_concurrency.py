@@ -41,14 +41,14 @@ def dense(**options):
 
 
 def mixed(**options):
-    layers = [Affine(16), BatchNorm(), ReLU(), Dropout(0.8), Affine(16), LayerNorm(), ReLU(), Affine(3)]
+    layers = [Affine(16), BatchNorm(), ReLU(), Dropout(0.2), Affine(16), LayerNorm(), ReLU(), Affine(3)]
     net = Sequential(layers, (12,), seed=0, **options)
     net.standardizer = Standardizer.fit(X)
     return net
 
 
 def images(**options):
-    layers = [Conv(4, 3, pad=1), ReLU(), MaxPool(2), Flatten(), Affine(3)]
+    layers = [Conv(4, 3, padding=1), ReLU(), MaxPool(2), Flatten(), Affine(3)]
     return Sequential(layers, (3, 2, 2), seed=0, **options)
 
 
@@ -93,7 +93,7 @@ def steps_of(net, steps, **options):
     epochs = steps * 50 // len(X)
     config = {"learning_rate": 1e-2}
     return Solver(
-        net, data, update_rule="adam", optim_config=config, batch_size=50, num_epochs=epochs, verbose=False, **options
+        net, data, optimizer="adam", optimizer_options=config, batch_size=50, epochs=epochs, verbose=False, **options
     )
 
 
@@ -237,7 +237,7 @@ def test_options_may_change_while_other_threads_predict():
         running = pool.map(predict, range(4))
         for _ in range(30):
             net.standardizer = None
-            net.reg = 0.5
+            net.l2 = 0.5
             net.standardizer = shifted
         time.sleep(0.05)
         ended.set()
@@ -351,7 +351,7 @@ def resident_mib():
 def make_train_and_drop(number):
     net = [dense, mixed, images][number % 3]()
     data = {"X_train": X[:64], "y_train": Y[:64]}
-    Solver(net, data, update_rule="sgd", batch_size=16 + number % 5, num_epochs=1, verbose=False).train()
+    Solver(net, data, optimizer="sgd", batch_size=16 + number % 5, epochs=1, verbose=False).train()
     net.predict(X[: 1 + number % 40])
 
 

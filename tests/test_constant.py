@@ -60,7 +60,7 @@ def test_layernorm_of_constant_rows(d, ops, dtype):
 @DTYPES
 @BOTH
 @pytest.mark.parametrize(("channels", "groups", "side"), [(6, 2, 5), (6, 6, 3), (70, 1, 4), (130, 2, 3), (4, 4, 1)])
-def test_pictures_of_one_colour(channels, groups, side, ops, dtype):
+def test_images_of_one_colour(channels, groups, side, ops, dtype):
     values = constants(3 * groups, channels, dtype).reshape(3, groups)
     x = np.repeat(values, channels // groups, axis=1)[:, :, None, None] * np.ones((side, side), dtype)
     ones = np.ones(channels, dtype)
@@ -116,7 +116,7 @@ def test_a_network_predicts_from_a_constant_column_nothing_but_what_it_learnt():
     X[:, 3] = 12345.0
     net = numbanet.Sequential([numbanet.BatchNorm(), numbanet.Affine(2)], (4,), seed=0)
     data = {"X_train": X, "y_train": y}
-    numbanet.Solver(net, data, batch_size=32, num_epochs=40, seed=0, verbose=False).train()
+    numbanet.Solver(net, data, batch_size=32, epochs=40, seed=0, verbose=False).train()
     before = net.predict_proba(X)
     net.params["gamma1"][3] = 1000  # times 0
     np.testing.assert_array_equal(net.predict_proba(X), before)

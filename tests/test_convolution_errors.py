@@ -13,7 +13,7 @@ LEAST = (
     np.finfo(np.float32).eps / 8
 )  # a relative error below is chance: one rounding of a number of a smaller magnitude
 
-# N, H, W, C, F, window, stride, pad, dilation, groups.
+# N, H, W, C, F, window, stride, padding, dilation, groups.
 GRID = [
     *((4, 12, 12, c, f, (3, 3), 1, 1, 1, 1) for c in (1, 3, 16, 32, 65) for f in (1, 8, 16, 70)),  # filters of 3 x 3
     *(

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
     "sse2" not in binding.get_host_cpu_features(), reason="x86-64 alone goes by these names"
 )
 
-# Pictures shifted and mirrored, a convolution by Winograd's algorithm, pooling, all normalisations, dropout, and Adam:
+# Images shifted and mirrored, a convolution by Winograd's algorithm, pooling, all normalisations, dropout, and Adam:
 # a hash of everything that training leaves.
 CODE = """
 import hashlib
@@ -26,13 +26,13 @@ from numbanet.kernels.simd import vectors as _vectors
 rng = np.random.default_rng(0)
 X, y = rng.standard_normal((64, 3, 9, 8)).astype(np.float32), np.arange(64) % 5
 layers = [
-    nn.Conv(16, 3, pad="same"), nn.BatchNorm(), nn.ReLU(), nn.Conv(17, 3, pad=1, bias=False), nn.GroupNorm(17),
+    nn.Conv(16, 3, padding="same"), nn.BatchNorm(), nn.ReLU(), nn.Conv(17, 3, padding=1, bias=False), nn.GroupNorm(17),
     nn.MaxPool(2), nn.GELU(), nn.Conv(19, 2, stride=2), nn.Flatten(), nn.Affine(37), nn.LayerNorm(), nn.Tanh(),
-    nn.Dropout(0.7), nn.Affine(5),
+    nn.Dropout(0.3), nn.Affine(5),
 ]
-net = nn.Sequential(layers, (3, 9, 8), seed=1, reg=1e-3)
-solver = nn.Solver(net, {"X_train": X, "y_train": y}, augment=nn.data.Augment(2, seed=3), batch_size=24, num_epochs=4,
-                   update_rule="adam", seed=2, verbose=False)
+net = nn.Sequential(layers, (3, 9, 8), seed=1, l2=1e-3)
+solver = nn.Solver(net, {"X_train": X, "y_train": y}, augment=nn.data.Augment(2, seed=3), batch_size=24, epochs=4,
+                   optimizer="adam", seed=2, verbose=False)
 solver.train()
 found = hashlib.sha256(net.params.flat.tobytes() + net.state.flat.tobytes() + repr(solver.loss_history).encode())
 print(_vectors.VECTOR_BYTES, found.hexdigest(), net.predict_proba(X[:7]).tobytes().hex())

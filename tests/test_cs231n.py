@@ -580,12 +580,12 @@ def test_sparse_gradient_check(capsys):
     assert capsys.readouterr().out == "numerical: 2.000000 analytic: 1.000000, relative error: 3.333333e-01\n"
 
 
-# Data and pictures.
+# Data and images.
 
 
 @pytest.fixture
 def cifar(tmp_path, monkeypatch):
-    """CIFAR-10 with four pictures in a batch, named by NUMBANET_DATA; the working directory is empty."""
+    """CIFAR-10 with four images in a batch, named by NUMBANET_DATA; the working directory is empty."""
     folder = tmp_path / "data" / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     for number, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
@@ -641,7 +641,7 @@ def test_where_cifar_is_looked_for(cifar, monkeypatch, tmp_path):
     assert data_utils.get_CIFAR10_data(**sizes)["X_test"].shape == (1, 3, 32, 32)
 
 
-def test_grid_of_pictures():
+def test_grid_of_images():
     Xs = np.stack([np.full((2, 3, 1), 7.0), np.arange(6.0).reshape(2, 3, 1), -np.arange(6.0).reshape(2, 3, 1)])
     grid = visualize_grid(Xs, ubound=10, padding=2)
     expected = np.zeros((6, 8))

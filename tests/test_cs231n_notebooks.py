@@ -366,8 +366,8 @@ def test_conv_forward(forward, backward):
     assert rel_error(forward(x, w, b, {"stride": 2, "pad": 1})[0], np.array(correct)) < 1e-7
 
 
-def test_convolution_processes_pictures(randn):
-    """Two pictures through a filter that makes grey of colour and one that finds horizontal edges in blue."""
+def test_convolution_processes_images(randn):
+    """Two images through a filter that makes grey of colour and one that finds horizontal edges in blue."""
     x = 255 * np.random.default_rng(0).random((2, 3, 20, 20))
     w, b = np.zeros((2, 3, 3, 3)), np.array([0, 128])
     w[0, :, 1, 1] = 0.3, 0.6, 0.1
@@ -452,7 +452,7 @@ def test_gradients_of_a_convolutional_network(randn):
 
 
 def test_a_convolutional_network_overfits_a_little_data(randn):
-    """Blots of ten colours, with noise; the notebook takes 100 pictures of CIFAR-10."""
+    """Blots of ten colours, with noise; the notebook takes 100 images of CIFAR-10."""
     y = np.arange(100) % 10
     X = randn((100, 3, 32, 32)) + np.random.default_rng(0).standard_normal((10, 3, 1, 1))[y]
     model = ThreeLayerConvNet(weight_scale=1e-2)

@@ -22,7 +22,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 BATCHES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 
 
-def pictures_of(seed, count):
+def images_of(seed, count):
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (count, 3072), dtype=np.uint8), rng.integers(0, 10, count)
 
@@ -34,14 +34,14 @@ def write_pickle(path, content, protocol=2):
 
 def write_python_layout(folder, count=2):
     for seed, name in enumerate(BATCHES):
-        data, labels = pictures_of(seed, count)
+        data, labels = images_of(seed, count)
         write_pickle(folder / name, {b"data": data, b"labels": labels.tolist(), b"batch_label": name.encode()})
     write_pickle(folder / "batches.meta", {b"label_names": [name.encode() for name in CLASS_NAMES], b"num_vis": 3072})
 
 
 def write_binary_layout(folder, count=2):
     for seed, name in enumerate(BATCHES):
-        data, labels = pictures_of(seed, count)
+        data, labels = images_of(seed, count)
         records = np.concatenate([labels[:, None].astype(np.uint8), data], axis=1)
         (folder / f"{name}.bin").write_bytes(records.tobytes())
     (folder / "batches.meta.txt").write_text("\n".join(CLASS_NAMES) + "\n\n")
@@ -82,46 +82,46 @@ def test_loads_either_layout_from_its_folder_or_the_one_above(tmp_path, write, n
     assert train.X.shape == (10, 3, 32, 32)
     assert train.class_names == test.class_names == CLASS_NAMES
     for batch in range(5):
-        data, labels = pictures_of(batch, 2)
+        data, labels = images_of(batch, 2)
         np.testing.assert_array_equal(train.X[2 * batch : 2 * batch + 2], data.reshape(2, 3, 32, 32))
         np.testing.assert_array_equal(train.y[2 * batch : 2 * batch + 2], labels)
-    np.testing.assert_array_equal(test.X.reshape(2, -1), pictures_of(5, 2)[0])
-    np.testing.assert_array_equal(test.y, pictures_of(5, 2)[1])
+    np.testing.assert_array_equal(test.X.reshape(2, -1), images_of(5, 2)[0])
+    np.testing.assert_array_equal(test.y, images_of(5, 2)[1])
 
 
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("keys", [bytes, str])
 @pytest.mark.parametrize("labels_as", ["list", "array"])
 def test_read_batch_of_every_protocol(tmp_path, protocol, keys, labels_as):
-    data, labels = pictures_of(0, 3)
+    data, labels = images_of(0, 3)
     content = {"data": data, "labels": labels if labels_as == "array" else labels.tolist()}
     if keys is bytes:
         content = {key.encode(): value for key, value in content.items()}
-    pictures, y = read_batch(write_pickle(tmp_path / "batch", content, protocol))
-    np.testing.assert_array_equal(pictures, data.reshape(3, 3, 32, 32))
+    images, y = read_batch(write_pickle(tmp_path / "batch", content, protocol))
+    np.testing.assert_array_equal(images, data.reshape(3, 3, 32, 32))
     np.testing.assert_array_equal(y, labels)
     assert y.dtype == np.int64
-    pictures[:] = 0  # the caller's own
+    images[:] = 0  # the caller's own
 
 
 def test_read_batch_of_python_2(tmp_path):
-    data, labels = pictures_of(0, 3)
+    data, labels = images_of(0, 3)
     path = tmp_path / "data_batch_1"
     path.write_bytes(python2_batch(data, labels.tolist()))
-    pictures, y = read_batch(path)
-    np.testing.assert_array_equal(pictures.reshape(3, -1), data)
+    images, y = read_batch(path)
+    np.testing.assert_array_equal(images.reshape(3, -1), data)
     np.testing.assert_array_equal(y, labels)
 
 
 def test_reads_arrays_in_fortran_and_foreign_byte_order(tmp_path):
-    data, labels = pictures_of(0, 3)
+    data, labels = images_of(0, 3)
     content = {"data": np.asfortranarray(data), "labels": labels.astype(">i4")}
-    pictures, y = read_batch(write_pickle(tmp_path / "batch", content))
-    np.testing.assert_array_equal(pictures.reshape(3, -1), data)
+    images, y = read_batch(write_pickle(tmp_path / "batch", content))
+    np.testing.assert_array_equal(images.reshape(3, -1), data)
     np.testing.assert_array_equal(y, labels)
 
 
-DATA, LABELS = pictures_of(0, 3)
+DATA, LABELS = images_of(0, 3)
 
 
 @pytest.mark.parametrize(
@@ -232,9 +232,9 @@ def test_refuses_a_hostile_program_in_little_memory(tmp_path, program, message):
         assert tracemalloc.get_traced_memory()[1] < 30_000_000
     finally:
         tracemalloc.stop()
-    data, labels = pictures_of(0, 1)  # and what comes after is read as ever
-    pictures, _ = read_batch(write_pickle(tmp_path / "good", {"data": data, "labels": labels.tolist()}))
-    np.testing.assert_array_equal(pictures.reshape(1, -1), data)
+    data, labels = images_of(0, 1)  # and what comes after is read as ever
+    images, _ = read_batch(write_pickle(tmp_path / "good", {"data": data, "labels": labels.tolist()}))
+    np.testing.assert_array_equal(images.reshape(1, -1), data)
 
 
 def doubled(make):
@@ -352,18 +352,18 @@ def test_class_names_are_those_beside_the_batches_or_the_known_ones(tmp_path, wr
     assert load_cifar10(tmp_path)[1].class_names == letters
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real CIFAR-10 pictures are not at {SHARED}")
-def test_real_pictures_through_the_python_layout(tmp_path):
-    pytest.importorskip("PIL", reason="needs pillow to unpack the real CIFAR-10 pictures")
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real CIFAR-10 images are not at {SHARED}")
+def test_real_images_through_the_python_layout(tmp_path):
+    pytest.importorskip("PIL", reason="needs pillow to unpack the real CIFAR-10 images")
     spec = importlib.util.spec_from_file_location("unpack_cifar10", SHARED / "unpack_cifar10.py")
     unpack = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(unpack)
     with lzma.open(SHARED / "cifar10-jpeg.bin.xz") as file:
         blob = file.read(200_000)
-    pictures, labels, _ = unpack.read_split(struct.pack("<I", 60) + blob[4:], 0)
+    images, labels, _ = unpack.read_split(struct.pack("<I", 60) + blob[4:], 0)
     for start, name in enumerate(BATCHES):
         part = slice(10 * start, 10 * start + 10)
-        write_pickle(tmp_path / name, {b"labels": labels[part].tolist(), b"data": pictures[part]})
+        write_pickle(tmp_path / name, {b"labels": labels[part].tolist(), b"data": images[part]})
     train, test = load_cifar10(tmp_path)
-    np.testing.assert_array_equal(train.X.reshape(50, -1), pictures[:50])
+    np.testing.assert_array_equal(train.X.reshape(50, -1), images[:50])
     np.testing.assert_array_equal(test.y, labels[50:])

@@ -12,14 +12,14 @@ import sys
 
 import numpy as np
 import pytest
-from test_data_cifar import pictures_of, python2_batch
+from test_data_cifar import images_of, python2_batch
 from test_data_idx import idx_bytes
 
 from numbanet.data import load_csv, load_npy, load_npz, read_batch, read_idx
 from numbanet.data.cifar import _read_binary
 from numbanet.errors import DataError
 
-PIXELS, LABELS = pictures_of(0, 1)
+PIXELS, LABELS = images_of(0, 1)
 X = np.arange(6, dtype=np.float32).reshape(3, 2)
 
 

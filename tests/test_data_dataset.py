@@ -70,8 +70,8 @@ def test_split_holds_out_exactly_the_fraction(fraction, stratify):
     data = load_digits()
     rest, held = split(data, fraction, seed=3, stratify=stratify)
     assert len(held) == round(fraction * len(data))
-    rows = {picture.tobytes() for picture in data.X}
-    parts = [{picture.tobytes() for picture in part.X} for part in (rest, held)]
+    rows = {image.tobytes() for image in data.X}
+    parts = [{image.tobytes() for image in part.X} for part in (rest, held)]
     assert parts[0] | parts[1] == rows
     assert not parts[0] & parts[1]
     if stratify:
@@ -119,7 +119,7 @@ def test_split_refuses(counts, fraction, seed, error, message):
         split(dataset(counts), fraction, seed)
 
 
-def test_standardizer_of_pictures_has_one_scale():
+def test_standardizer_of_images_has_one_scale():
     X = load_digits().X
     fitted = Standardizer.fit(X)
     mean = X.mean(axis=0, dtype=np.float64)
@@ -129,7 +129,7 @@ def test_standardizer_of_pictures_has_one_scale():
     out = fitted.apply(X)
     assert out.dtype == np.float32
     np.testing.assert_allclose(out, (X - mean) / fitted.scale, rtol=1e-6, atol=1e-7)
-    assert Standardizer.fit(X.reshape(len(X), -1)).scale.shape == ()  # uint8: still pictures
+    assert Standardizer.fit(X.reshape(len(X), -1)).scale.shape == ()  # uint8: still images
     assert Standardizer.fit(X.astype(np.float32)).scale.shape == ()
 
 

@@ -33,12 +33,12 @@ def test_small_numbers_take_little_room(dtype, stored):
     assert Dataset(np.ones((2, 3)).astype(dtype)).X.dtype == stored
 
 
-def test_pictures_of_whole_numbers_become_bytes():
-    pictures = RNG.integers(0, 256, (3, 5, 4))
-    data = Dataset(pictures)
+def test_images_of_whole_numbers_become_bytes():
+    images = RNG.integers(0, 256, (3, 5, 4))
+    data = Dataset(images)
     assert data.X.dtype == np.uint8
-    np.testing.assert_array_equal(data.X, pictures)
-    for other in (pictures - pictures.min() - 1, pictures - pictures.max() + 256):  # from -1, and to 256
+    np.testing.assert_array_equal(data.X, images)
+    for other in (images - images.min() - 1, images - images.max() + 256):  # from -1, and to 256
         np.testing.assert_array_equal(Dataset(other).X, other)
 
 
@@ -68,10 +68,10 @@ def test_a_network_that_standardises_learns_as_from_what_is_standardised(kind, d
             solver = nn.Solver(
                 model,
                 {"X_train": given, "y_train": LATE, "X_val": given, "y_val": LATE},
-                update_rule="adam",
-                optim_config={"learning_rate": 0.03},
+                optimizer="adam",
+                optimizer_options={"learning_rate": 0.03},
                 batch_size=40,
-                num_epochs=20,
+                epochs=20,
                 on_step=on_step,
                 seed=0,
                 verbose=False,

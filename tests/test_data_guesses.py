@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numbanet.data import encode_labels, load, load_csv, load_csv_unlabelled, load_npy, load_npz, load_parts
-from numbanet.data.pictures import order_of
+from numbanet.data.images import order_of
 from numbanet.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -325,7 +325,7 @@ def test_one_class_is_enough_to_evaluate(tmp_path):
 
 # Arrays.
 
-PICTURES = RNG.integers(0, 256, (6, 3, 8, 7)).astype(np.uint8)
+IMAGES = RNG.integers(0, 256, (6, 3, 8, 7)).astype(np.uint8)
 Y = np.arange(6) % 2
 
 
@@ -358,24 +358,24 @@ def test_where_channels_stand(shape, order):
 
 
 def test_channels_last_are_turned(tmp_path):
-    last = np.moveaxis(PICTURES, 1, -1)
-    for name, X in (("first", PICTURES), ("last", last)):
+    last = np.moveaxis(IMAGES, 1, -1)
+    for name, X in (("first", IMAGES), ("last", last)):
         np.savez(tmp_path / "a.npz", X=X, y=Y)
         np.save(tmp_path / "a.npy", X)
         for data in (load_npz(tmp_path / "a.npz")[0], load_npy(tmp_path / "a.npy")):
-            np.testing.assert_array_equal(data.X, PICTURES)
+            np.testing.assert_array_equal(data.X, IMAGES)
             assert data.X.dtype == np.uint8
             assert data.X.flags.c_contiguous
             assert f"channels {name}" in data.notes[0]
     np.savez(tmp_path / "a.npz", X_train=last, y_train=Y, X_test=last[:2], y_test=Y[:2], X_val=last[:3], y_val=Y[:3])
     for part, count in zip(load_parts(tmp_path / "a.npz"), (6, 3, 2), strict=True):
-        np.testing.assert_array_equal(part.X, PICTURES[:count])
+        np.testing.assert_array_equal(part.X, IMAGES[:count])
 
 
 def test_channels_that_could_be_either_are_asked_for(tmp_path):
-    X = PICTURES[:, :, :, :3]
+    X = IMAGES[:, :, :, :3]
     np.savez(tmp_path / "a.npz", X=X, y=Y)
-    with pytest.raises(DataError, match=r"a.npz: X: pictures of shape \(3, 8, 3\) may .*--channels first or last"):
+    with pytest.raises(DataError, match=r"a.npz: X: images of shape \(3, 8, 3\) may .*--channels first or last"):
         load_npz(tmp_path / "a.npz")
     np.testing.assert_array_equal(load_npz(tmp_path / "a.npz", channels="first")[0].X, X)
     np.testing.assert_array_equal(load_npz(tmp_path / "a.npz", channels="last")[0].X, np.moveaxis(X, -1, 1))
@@ -384,7 +384,7 @@ def test_channels_that_could_be_either_are_asked_for(tmp_path):
     with pytest.raises(ValueError, match="channels: expected .*of a .npz or .npy file; got 'last' for digits"):
         load("digits", channels="last")
     np.savez(tmp_path / "a.npz", X=DECIMALS, y=NUMBERS)
-    with pytest.raises(DataError, match=r"channels: expected pictures with channels, four axes; got shape \(40, 3\)"):
+    with pytest.raises(DataError, match=r"channels: expected images with channels, four axes; got shape \(40, 3\)"):
         load_npz(tmp_path / "a.npz", channels="last")
 
 

@@ -23,12 +23,12 @@ def idx_bytes(array):
 
 def write_part(folder, part, count=6, *, zipped=False, mark="-"):
     """Write the two files of one part of a tiny MNIST; returns its arrays."""
-    pictures = np.arange(count * 12, dtype=np.uint8).reshape(count, 3, 4)
+    images = np.arange(count * 12, dtype=np.uint8).reshape(count, 3, 4)
     labels = (np.arange(count) * 3 % 10).astype(np.uint8)
-    for array, name in ((pictures, f"{part}-images{mark}idx3-ubyte"), (labels, f"{part}-labels{mark}idx1-ubyte")):
+    for array, name in ((images, f"{part}-images{mark}idx3-ubyte"), (labels, f"{part}-labels{mark}idx1-ubyte")):
         content = idx_bytes(array)
         (folder / (name + ".gz" * zipped)).write_bytes(gzip.compress(content, mtime=0) if zipped else content)
-    return pictures, labels
+    return images, labels
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -109,10 +109,10 @@ def test_uses_no_memory_for_what_a_file_only_claims(tmp_path, content):
 
 @pytest.mark.parametrize(("zipped", "mark"), [(False, "-"), (True, "-"), (False, "."), (True, ".")])
 def test_mnist_finds_either_name(tmp_path, zipped, mark):
-    pictures, labels = write_part(tmp_path, "train", zipped=zipped, mark=mark)
+    images, labels = write_part(tmp_path, "train", zipped=zipped, mark=mark)
     write_part(tmp_path, "t10k", count=2, zipped=zipped, mark=mark)
     train, test = load_mnist(tmp_path)
-    np.testing.assert_array_equal(train.X, pictures)
+    np.testing.assert_array_equal(train.X, images)
     np.testing.assert_array_equal(train.y, labels)
     assert (len(train), len(test)) == (6, 2)
     assert train.X.dtype == np.uint8
@@ -135,7 +135,7 @@ def replace_file(name, array):
     ("damage", "message"),
     [
         (lambda folder: (folder / "train-labels-idx1-ubyte").unlink(), "train-images-idx3-ubyte: expected its labels"),
-        (lambda folder: (folder / "t10k-images-idx3-ubyte").unlink(), "t10k-labels-idx1-ubyte: expected its pictures"),
+        (lambda folder: (folder / "t10k-images-idx3-ubyte").unlink(), "t10k-labels-idx1-ubyte: expected its images"),
         (lambda folder: [path.unlink() for path in folder.iterdir()], "found neither"),
         (replace_file("train-labels-idx1-ubyte", np.zeros(5, "u1")), r"train-labels.*each of the 6 rows.*got \(5,\)"),
         (replace_file("train-labels-idx1-ubyte", np.full(6, 10, "u1")), "train-labels.*from 0 to 9, got 10 in row 0"),
@@ -143,7 +143,7 @@ def replace_file(name, array):
         (replace_file("train-labels-idx1-ubyte", np.zeros((6, 1), "u1")), r"train-labels.*one axis.*\(6, 1\)"),
         (replace_file("train-images-idx3-ubyte", np.zeros((6, 12), "u1")), r"train-images.*three axes.*\(6, 12\)"),
         (replace_file("train-images-idx3-ubyte", np.zeros((6, 3, 4), "f4")), "train-images.*uint8.*float32"),
-        (replace_file("train-images-idx3-ubyte", np.zeros((6, 4, 3), "u1")), r"t10k pictures.*\(3, 4\).*\(4, 3\)"),
+        (replace_file("train-images-idx3-ubyte", np.zeros((6, 4, 3), "u1")), r"t10k images.*\(3, 4\).*\(4, 3\)"),
     ],
 )
 def test_mnist_refuses_files_that_do_not_fit(tmp_path, damage, message):

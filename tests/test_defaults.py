@@ -17,18 +17,19 @@ from numbanet.cs231n.solver import Solver as CourseSolver
 from numbanet.layers import LAYERS
 from numbanet.optim import RULES
 
-PICTURES = {"input_dim": (3, 32, 32), "num_classes": 10}
+IMAGES = {"input_dim": (3, 32, 32), "num_classes": 10}
 FLAT = {"input_dim": 3072, "num_classes": 10}
-CONVNET = {**PICTURES, "num_filters": 32, "filter_size": 7, "hidden_dim": 100, "reg": 0.0, "dtype": np.float32}
-WINDOWS = {"stride": None, "pad": 0}
-NETWORK = {"loss": "softmax", "reg": 0.0, "dtype": np.float32, "seed": None, "ops": None}
+CONVNET = {**IMAGES, "num_filters": 32, "kernel_size": 7, "hidden_dim": 100, "l2": 0.0, "dtype": np.float32}
+COURSE_CONVNET = {**IMAGES, "num_filters": 32, "filter_size": 7, "hidden_dim": 100, "reg": 0.0, "dtype": np.float32}
+WINDOWS = {"stride": None, "padding": 0}
+NETWORK = {"loss": "softmax", "l2": 0.0, "dtype": np.float32, "seed": None, "ops": None}
 UNSET = {"weight_scale": None, "weight_init": None, "bias_init": None}  # what they stand for is tested below
 
 SIGNATURES = {
     numbanet.Affine: {"weight_init": "he_normal", "bias_init": "zeros"},
     numbanet.Conv: {
         "stride": 1,
-        "pad": 0,
+        "padding": 0,
         "dilation": 1,
         "groups": 1,
         "bias": True,
@@ -55,19 +56,19 @@ SIGNATURES = {
         **FLAT,
         **UNSET,
         "normalization": None,
-        "dropout_keep_ratio": 1.0,
+        "dropout": 0,
         "activation": "relu",
     },
     numbanet.TwoLayerNet: {**FLAT, "hidden_dim": 100},
     numbanet.ThreeLayerConvNet: {**CONVNET, "weight_scale": None},
-    numbanet.SmallVGG: {**PICTURES, "widths": (32, 64, 128), "dropout_keep_ratio": 1.0},
-    numbanet.SmallResNet: {**PICTURES, "widths": (16, 32, 64), "blocks": 2},
+    numbanet.SmallVGG: {**IMAGES, "widths": (32, 64, 128), "dropout": 0},
+    numbanet.SmallResNet: {**IMAGES, "widths": (16, 32, 64), "blocks": 2},
     numbanet.Solver: {
-        "update_rule": None,
-        "optim_config": None,
+        "optimizer": None,
+        "optimizer_options": None,
         "lr_decay": None,
         "batch_size": 100,
-        "num_epochs": None,
+        "epochs": None,
         "drop_last": False,
         "num_train_samples": 1000,
         "num_val_samples": None,
@@ -96,7 +97,7 @@ SIGNATURES = {
         "use_batchnorm": None,
     },
     fc_net.TwoLayerNet: {**FLAT, "hidden_dim": 100, "weight_scale": 1e-3, "reg": 0.0},
-    cnn.ThreeLayerConvNet: {**CONVNET, "weight_scale": 1e-3},
+    cnn.ThreeLayerConvNet: {**COURSE_CONVNET, "weight_scale": 1e-3},
 }
 
 
@@ -116,7 +117,7 @@ def test_no_layer_or_network_is_left_out():
 
 
 MOMENTUM = {"learning_rate": 1e-2, "momentum": 0.9}
-MOMENTS = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "epsilon_inside_root": False}
+MOMENTS = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_inside_root": False}
 
 
 def test_update_rules():
@@ -124,7 +125,7 @@ def test_update_rules():
         "sgd": {"learning_rate": 1e-2},
         "sgd_momentum": MOMENTUM,
         "nesterov": MOMENTUM,
-        "rmsprop": {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": False},
+        "rmsprop": {"learning_rate": 1e-2, "decay_rate": 0.99, "eps": 1e-8, "eps_inside_root": False},
         "adam": {**MOMENTS, "weight_decay": 0.0},
         "adamw": {**MOMENTS, "weight_decay": 1e-2},
     }
@@ -140,18 +141,18 @@ def examples(count, features=5):
 )
 def test_what_a_solver_s_defaults_stand_for(count, per_epoch, epochs):
     solver = Solver(FullyConnectedNet([4], 5, 3), examples(count))
-    assert (solver.iterations_per_epoch, solver.num_epochs) == (per_epoch, epochs)
-    assert (solver.update_rule, solver.monitor) == ("adamw", "val_loss")
+    assert (solver.iterations_per_epoch, solver.epochs) == (per_epoch, epochs)
+    assert (solver.optimizer, solver.monitor) == ("adamw", "val_loss")
     assert solver._update.optimizer.options == {**MOMENTS, "weight_decay": 1.0}
-    faster = Solver(FullyConnectedNet([4], 5, 3), examples(count), optim_config={"learning_rate": 0.1})
+    faster = Solver(FullyConnectedNet([4], 5, 3), examples(count), optimizer_options={"learning_rate": 0.1})
     assert faster._update.optimizer.options == {**MOMENTS, "learning_rate": 0.1, "weight_decay": 1.0}
-    named = Solver(FullyConnectedNet([4], 5, 3), examples(count), update_rule="adamw")
+    named = Solver(FullyConnectedNet([4], 5, 3), examples(count), optimizer="adamw")
     assert named._update.optimizer.options == {**MOMENTS, "weight_decay": 1e-2}
 
 
 def test_what_the_course_s_solver_s_defaults_stand_for():
     solver = CourseSolver(fc_net.TwoLayerNet(5, 4, 3), examples(250))
-    assert (solver.update_rule, solver.monitor, solver.num_epochs) == ("sgd", "val_accuracy", 10)
+    assert (solver.optimizer, solver.monitor, solver.epochs) == ("sgd", "val_accuracy", 10)
     assert (solver.batch_size, solver.iterations_per_epoch, solver.drop_last) == (100, 2, True)
     assert (solver.num_train_samples, solver.num_val_samples) == (1000, None)
     assert (solver.lr_decay, solver.learning_rate, solver.print_every, solver.verbose) == (1.0, 1e-2, 10, True)
@@ -188,9 +189,9 @@ def test_initial_weights(network, expected):
 def test_small_vgg_drops_what_it_is_told_to():
     def dropped(**options):
         layers = numbanet.SmallVGG((1, 8, 8), 3, widths=(4,), **options).layers
-        return [layer.keep_ratio for layer in layers if isinstance(layer, numbanet.Dropout)]
+        return [layer.rate for layer in layers if isinstance(layer, numbanet.Dropout)]
 
-    assert (dropped(), dropped(dropout_keep_ratio=0.6)) == ([], [0.6])
+    assert (dropped(), dropped(dropout=0.4)) == ([], [0.6])
 
 
 def test_initial_biases():
@@ -231,7 +232,7 @@ TRAIN = {
 DENSE = {
     "hidden": [256, 256],
     "normalization": "batchnorm",
-    "dropout_keep_ratio": 1.0,
+    "dropout": 0,
     "activation": "relu",
     "weight_init": "he_normal",
 }
@@ -240,7 +241,7 @@ MODELS = {
     "--model fully-connected": DENSE,
     "--model three-layer-convnet": {
         "filters": 32,
-        "filter_size": 7,
+        "kernel_size": 7,
         "hidden": [100],
         "l2": 1e-4,
         "batch_size": 50,
@@ -248,7 +249,7 @@ MODELS = {
     },
     "--model small-vgg": {
         "widths": [32, 64, 128],
-        "dropout_keep_ratio": 1.0,
+        "dropout": 0,
         "batch_size": 128,
         "epochs": 10,
         "learning_rate": 3e-3,

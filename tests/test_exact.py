@@ -73,23 +73,23 @@ class Sizes:
         )
         window = [int(self.rng.integers(1, min(side, 4) + 1)) for side in (h, w)]
         stride = [int(self.rng.integers(1, 4)) for _ in range(2)]
-        pad = [int(self.rng.integers(0, size // 2 + 1)) for size in window]
-        return [((n, h, w, c), tuple(window), tuple(stride), tuple(pad))]
+        padding = [int(self.rng.integers(0, size // 2 + 1)) for size in window]
+        return [((n, h, w, c), tuple(window), tuple(stride), tuple(padding))]
 
     def convolutions(self):
         rng = self.rng
         ((n, h, w),) = (size.values() for size in self.of("NHW", "examples", "sides", "sides", most=700))
         c, f = (int(rng.choice(LENGTHS["filters"])) for _ in range(2))
         r, s = (3, 3) if rng.random() < 0.5 else map(int, rng.integers(1, 5, 2))
-        stride, pad, dilation, groups = ((1, 1), (1, 1), (1, 1), 1)
+        stride, padding, dilation, groups = ((1, 1), (1, 1), (1, 1), 1)
         if rng.random() < 0.5:
             stride, dilation = (tuple(map(int, rng.integers(1, 4, 2))) for _ in range(2))
             groups = int(rng.choice([1, math.gcd(c, f)]))
         least = [max(0, d * (k - 1) + 1 - side) for d, k, side in zip(dilation, (r, s), (h, w), strict=True)]
-        pad = tuple(-(-more // 2) + int(rng.integers(0, 3)) for more in least)
+        padding = tuple(-(-more // 2) + int(rng.integers(0, 3)) for more in least)
         if n * h * w * c * f * r * s // groups > 3_000_000:
             n, c, f, groups = 1, min(c, 17), min(f, 17), 1
-        return convolutions((n, h, w, c, f, r, s, stride, pad, dilation, groups))
+        return convolutions((n, h, w, c, f, r, s, stride, padding, dilation, groups))
 
     def draw(self):
         scores = self.of("NC", "examples", "classes", most=20000)
@@ -99,7 +99,7 @@ class Sizes:
             "scores": scores,
             "targets": self.of("NM", "examples", "classes", most=20000),
             "rows": self.of("ND", "rows", "features", most=40000),
-            "pictures": self.of("MNCHW", "sides", "sides", "filters", "sides", "sides", most=10000),
+            "images": self.of("MNCHW", "sides", "sides", "filters", "sides", "sides", most=10000),
             "pixels": self.of("NPC", "examples", "pixels", "channels", most=20000),
             "grouped": self.grouped(),
             "maps": self.of("NHWC", "examples", "sides", "sides", "channels", most=12000),
@@ -109,7 +109,7 @@ class Sizes:
 
 
 # Numbers that keep products and quotients exact.
-SCALARS = {"negative_slope": 0.25, "alpha": 1.5, "keep_ratio": 0.5, "reg": 0.5, "learning_rate": 0.5, "momentum": 0.5}
+SCALARS = {"negative_slope": 0.25, "alpha": 1.5, "rate": 0.5, "l2": 0.5, "learning_rate": 0.5, "momentum": 0.5}
 CHOICES = {
     "inv_std": (0.5, 1, 2),
     "s": (0, 1, 4, 9),

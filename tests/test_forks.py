@@ -18,7 +18,7 @@ X, y = np.ones((40, 6), np.float32), np.arange(40) % 3
 
 def work(epochs=1):
     net = nn.FullyConnectedNet([8], 6, 3, seed=0)
-    nn.Solver(net, {"X_train": X, "y_train": y}, num_epochs=epochs, batch_size=20, verbose=False).train()
+    nn.Solver(net, {"X_train": X, "y_train": y}, epochs=epochs, batch_size=20, verbose=False).train()
     return net.predict(X).tobytes()
 
 def loop():

@@ -47,9 +47,9 @@ FEATURES = [draw(4), draw(4) + 1]
 AVERAGES = [draw(4), np.abs(draw(4))]
 STEP = {"learning_rate": 0.25}
 SPATIAL = {"spatial_batchnorm": {}, "spatial_groupnorm": {"groups": 2}}
-POOL = {"kernel_size": (3, 2), "stride": (1, 2), "pad": (1, 0)}
+POOL = {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0)}
 CONVOLUTIONS = ("conv", "conv_relu")
-CONV = {"stride": (2, 1), "pad": (1, 2), "dilation": (1, 2), "groups": 2}
+CONV = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
 
 # For each function what to call, and its floating arrays.
 CALLS = {
@@ -67,14 +67,14 @@ CALLS = {
     "batchnorm": (batchnorm, [draw(6, 4), *FEATURES, *AVERAGES]),
     "batchnorm_inference": (partial(one_shot, "batchnorm_inference"), [draw(6, 4), *FEATURES, *AVERAGES]),
     "layernorm": (partial(layer, "layernorm"), [draw(6, 4), *FEATURES]),
-    "dropout": (partial(layer, "dropout", keep_ratio=0.7, seed=3, step=2), [draw(30, 4)]),
+    "dropout": (partial(layer, "dropout", rate=0.3, seed=3, step=2), [draw(30, 4)]),
     "augment": (partial(one_shot, "augment", padding=1, seed=3), [draw(5, 2, 3, 4)]),
     "softmax_forward": (partial(one_shot, "softmax_forward"), [draw(5, 3)]),
     "softmax_loss": (partial(one_shot, "softmax_loss", y=Y), [draw(5, 3)]),
     "svm_loss": (partial(one_shot, "svm_loss", y=Y), [draw(5, 3)]),
     "squared_error_loss": (partial(one_shot, "squared_error_loss"), [draw(5, 3), PROBABILITIES]),
     "binary_cross_entropy_loss": (partial(one_shot, "binary_cross_entropy_loss"), [draw(5, 3), PROBABILITIES]),
-    "l2_penalty": (partial(one_shot, "l2_penalty", reg=0.5), [draw(5, 3)]),
+    "l2_penalty": (partial(one_shot, "l2_penalty", l2=0.5), [draw(5, 3)]),
     "sgd_update": (partial(one_shot, "sgd_update", **STEP), [draw(3, 4), draw(4, 3).T]),
     **{
         f"{rule}_update": (partial(one_shot, f"{rule}_update", **STEP), [draw(3, 4), draw(4, 3).T, np.abs(draw(3, 4))])
@@ -205,7 +205,7 @@ def test_no_array_makes_another_signature(name):
 )
 def test_backward_leaves_its_arguments_as_they_are(name):
     arrays = CALLS[name][1][: 1 if name in ACTIVATIONS else 3]
-    options = {"dropout": {"keep_ratio": 0.7, "seed": 3}, **dict.fromkeys(CONVOLUTIONS, CONV), **SPATIAL}.get(name, {})
+    options = {"dropout": {"rate": 0.3, "seed": 3}, **dict.fromkeys(CONVOLUTIONS, CONV), **SPATIAL}.get(name, {})
     out, cache = getattr(F, f"{name}_forward")(*arrays, **options)
     dout = draw(*out.shape)
     first = getattr(F, f"{name}_backward")(dout, cache)
@@ -280,7 +280,7 @@ GRADIENTS = {
     **{name: ("x gamma beta", [draw(2, 4, 3, 5), draw(4), draw(4)], options) for name, options in SPATIAL.items()},
     "batchnorm": ("x gamma beta", [draw(6, 4), draw(4), draw(4)], {}),
     "layernorm": ("x gamma beta", [draw(6, 4), draw(4), draw(4)], {}),
-    "dropout": ("x", [draw(6, 4)], {"keep_ratio": 0.7, "seed": 5}),
+    "dropout": ("x", [draw(6, 4)], {"rate": 0.3, "seed": 5}),
 }
 
 
@@ -309,7 +309,7 @@ def test_gradients(name):
         ("svm_loss", [[0, 2, 1, 2, 0]], {}),
         ("squared_error_loss", [draw(3, 5).T], {}),
         ("binary_cross_entropy_loss", [np.abs(draw(3, 5)).T / 2], {}),
-        ("l2_penalty", [], {"reg": 0.3}),
+        ("l2_penalty", [], {"l2": 0.3}),
     ],
 )
 def test_gradients_of_losses(name, others, options):

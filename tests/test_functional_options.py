@@ -11,14 +11,14 @@ from plain import conv, pool
 from numbanet import functional as F
 from numbanet import kernels, reference
 
-ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0}
+ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 RUNNING = {"running_mean": None, "running_var": None, "momentum": 0.9, "eps": 1e-5}
-CONV = {"b": None, "stride": 1, "pad": 0, "dilation": 1, "groups": 1}
-POOL = {"stride": None, "pad": 0}
+CONV = {"b": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+POOL = {"stride": None, "padding": 0}
 
 # What a call gives that leaves an option out; `ops` is always numbanet.kernels.
 DEFAULTS = {
-    "adam_update": {**ADAM, "epsilon_inside_root": False},
+    "adam_update": {**ADAM, "eps_inside_root": False},
     "augment": {"padding": 4, "flip": True, "step": 0},
     "avg_pool_forward": POOL,
     "batchnorm_forward": RUNNING,
@@ -32,7 +32,7 @@ DEFAULTS = {
     "max_pool_forward": POOL,
     "momentum_update": {"momentum": 0.9},
     "nesterov_update": {"momentum": 0.9},
-    "rmsprop_update": {"decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": False},
+    "rmsprop_update": {"decay_rate": 0.99, "eps": 1e-8, "eps_inside_root": False},
     "spatial_batchnorm_forward": RUNNING,
     "spatial_batchnorm_inference": {"eps": 1e-5},
     "spatial_groupnorm_forward": {"eps": 1e-5},
@@ -69,9 +69,9 @@ def gradient(function, array, dout):
 
 
 CONVOLUTIONS = [
-    {"stride": 2, "pad": 0, "dilation": 1, "groups": 1},
-    {"stride": 1, "pad": (2, 1), "dilation": 1, "groups": 2},
-    {"stride": (2, 1), "pad": (1, 2), "dilation": (1, 2), "groups": 2},
+    {"stride": 2, "padding": 0, "dilation": 1, "groups": 1},
+    {"stride": 1, "padding": (2, 1), "dilation": 1, "groups": 2},
+    {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2},
 ]
 
 
@@ -94,12 +94,12 @@ def test_convolution(options, relu):
         np.testing.assert_allclose(got, gradient(plain, array, dout), rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize(("stride", "pad"), [(None, 0), (1, (1, 0)), ((3, 2), (0, 1))])
+@pytest.mark.parametrize(("stride", "padding"), [(None, 0), (1, (1, 0)), ((3, 2), (0, 1))])
 @pytest.mark.parametrize("kind", ["max", "avg"])
-def test_pooling(kind, stride, pad):
+def test_pooling(kind, stride, padding):
     x, window = normal(2, 3, 7, 6), (3, 2)
-    both = [value if isinstance(value, tuple) else (value, value) for value in (stride or window, pad)]
-    out, cache = getattr(F, f"{kind}_pool_forward")(x, window, stride=stride, pad=pad, ops=reference)
+    both = [value if isinstance(value, tuple) else (value, value) for value in (stride or window, padding)]
+    out, cache = getattr(F, f"{kind}_pool_forward")(x, window, stride=stride, padding=padding, ops=reference)
 
     def plain():
         return pool(x, window, *both, *((-np.inf, np.max) if kind == "max" else (0, np.mean)))
@@ -133,7 +133,7 @@ def test_groups_of_channels(groups, ops):
     close(out, gamma * expected.reshape(x.shape) + beta)
 
 
-def test_batchnorm_of_pictures():
+def test_batchnorm_of_images():
     x, (gamma, beta, mean, var) = normal(2, 4, 3, 5), (normal(4, n)[:, 0] ** 2 + 0.1 for n in (1, 2, 3, 4))
     rows = x.transpose(0, 2, 3, 1).reshape(-1, 4)
 
@@ -169,28 +169,28 @@ def test_augmentation_shifts_as_far_as_it_may_and_mirrors_where_it_may(flip):
 # Integers that no kernel can count with.
 
 FAR = [2**31, 2**63 - 1, 10**400, 10**5000]
-PICTURE, FILTER = np.ones((1, 2, 5, 5)), np.ones((2, 2, 3, 3))
+IMAGE, FILTER = np.ones((1, 2, 5, 5)), np.ones((2, 2, 3, 3))
 
 
 @pytest.mark.parametrize("value", FAR, ids=["2**31", "2**63-1", "10**400", "10**5000"])
 @pytest.mark.parametrize("both", [False, True])
 def test_moves_that_are_too_far_are_refused(value, both):
     given = (1, value) if both else value
-    for name in ("stride", "pad", "dilation"):
+    for name in ("stride", "padding", "dilation"):
         with pytest.raises(ValueError, match=rf"^{name}(\[1\])?: expected an integer of at most 2147483647, got "):
-            F.conv_forward(PICTURE, FILTER, **{name: given})
-    for name in ("stride", "pad"):
+            F.conv_forward(IMAGE, FILTER, **{name: given})
+    for name in ("stride", "padding"):
         with pytest.raises(ValueError, match=rf"^{name}(\[1\])?: expected an integer of at most 2147483647, got "):
-            F.avg_pool_forward(PICTURE, 2, **{name: given})
+            F.avg_pool_forward(IMAGE, 2, **{name: given})
     with pytest.raises(ValueError, match=r"^kernel_size(\[1\])?: expected an integer of at most 2147483647, got "):
-        F.max_pool_forward(PICTURE, given)
+        F.max_pool_forward(IMAGE, given)
 
 
 @pytest.mark.parametrize("value", [2**64, 10**400, 10**5000], ids=["2**64", "10**400", "10**5000"])
 def test_numbers_of_groups_that_nothing_can_have(value):
     for call in (
-        lambda: F.conv_forward(PICTURE, FILTER, groups=value),
-        lambda: F.spatial_groupnorm_forward(PICTURE, np.ones(2), np.ones(2), value),
+        lambda: F.conv_forward(IMAGE, FILTER, groups=value),
+        lambda: F.spatial_groupnorm_forward(IMAGE, np.ones(2), np.ones(2), value),
     ):
         with pytest.raises(ValueError, match=r"^groups: expected an integer of at most 9223372036854775807, got int"):
             call()
@@ -198,19 +198,19 @@ def test_numbers_of_groups_that_nothing_can_have(value):
 
 def test_the_farthest_moves_are_right():
     """One window, at the first pixel: everything else lies beyond it."""
-    out, cache = F.conv_forward(PICTURE, FILTER, stride=2**31 - 1)
+    out, cache = F.conv_forward(IMAGE, FILTER, stride=2**31 - 1)
     assert out.tolist() == [[[[18.0]], [[18.0]]]]
     dx = F.conv_backward(np.ones_like(out), cache)[0]
     assert dx.sum() == 2 * 18
     assert (dx[:, :, :3, :3] == 2).all()
-    out, cache = F.avg_pool_forward(PICTURE, 2, stride=2**31 - 1)
+    out, cache = F.avg_pool_forward(IMAGE, 2, stride=2**31 - 1)
     assert out.tolist() == [[[[1.0]], [[1.0]]]]
     assert F.avg_pool_backward(np.ones_like(out), cache).sum() == 2
 
 
 def test_more_windows_than_memory_holds():
-    with pytest.raises(ValueError, match=r"^x: 2000003 x 2000003 windows fit into .*, too many; is pad meant\?$"):
-        F.conv_forward(PICTURE, FILTER, pad=10**6)
+    with pytest.raises(ValueError, match=r"^x: 2000003 x 2000003 windows fit into .*, too many; is padding meant\?$"):
+        F.conv_forward(IMAGE, FILTER, padding=10**6)
 
 
 def test_groups_divide_channels_and_filters():

@@ -10,7 +10,7 @@ from numbanet import kernels
 
 X, W, B = np.ones((3, 4)), np.ones((4, 5)), np.ones(5)
 ROW, Y = np.ones(4), [0, 1, 3]
-PICTURES, FILTERS, TWO = np.ones((3, 2, 5, 4)), np.ones((4, 2, 3, 2)), np.ones(2)
+IMAGES, FILTERS, TWO = np.ones((3, 2, 5, 4)), np.ones((4, 2, 3, 2)), np.ones(2)
 
 # For each function its arrays by name, in order, and the keywords it needs.
 ARGUMENTS = {
@@ -20,19 +20,19 @@ ARGUMENTS = {
         f"{name}_forward": ({"x": X}, {})
         for name in ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu")
     },
-    "augment": ({"x": PICTURES}, {"padding": 1, "seed": 0}),
-    "conv_forward": ({"x": PICTURES, "w": FILTERS, "b": ROW}, {}),
-    "conv_relu_forward": ({"x": PICTURES, "w": FILTERS, "b": ROW}, {}),
-    "dropout_forward": ({"x": X}, {"keep_ratio": 0.5, "seed": 0}),
-    "max_pool_forward": ({"x": PICTURES}, {"kernel_size": 2}),
-    "avg_pool_forward": ({"x": PICTURES}, {"kernel_size": 2}),
-    "global_avg_pool_forward": ({"x": PICTURES}, {}),
-    "spatial_batchnorm_forward": ({"x": PICTURES, "gamma": TWO, "beta": TWO}, {}),
+    "augment": ({"x": IMAGES}, {"padding": 1, "seed": 0}),
+    "conv_forward": ({"x": IMAGES, "w": FILTERS, "b": ROW}, {}),
+    "conv_relu_forward": ({"x": IMAGES, "w": FILTERS, "b": ROW}, {}),
+    "dropout_forward": ({"x": X}, {"rate": 0.5, "seed": 0}),
+    "max_pool_forward": ({"x": IMAGES}, {"kernel_size": 2}),
+    "avg_pool_forward": ({"x": IMAGES}, {"kernel_size": 2}),
+    "global_avg_pool_forward": ({"x": IMAGES}, {}),
+    "spatial_batchnorm_forward": ({"x": IMAGES, "gamma": TWO, "beta": TWO}, {}),
     "spatial_batchnorm_inference": (
-        {"x": PICTURES, "gamma": TWO, "beta": TWO, "running_mean": TWO, "running_var": TWO},
+        {"x": IMAGES, "gamma": TWO, "beta": TWO, "running_mean": TWO, "running_var": TWO},
         {},
     ),
-    "spatial_groupnorm_forward": ({"x": PICTURES, "gamma": TWO, "beta": TWO}, {"groups": 2}),
+    "spatial_groupnorm_forward": ({"x": IMAGES, "gamma": TWO, "beta": TWO}, {"groups": 2}),
     "batchnorm_forward": ({"x": X, "gamma": ROW, "beta": ROW}, {}),
     "batchnorm_inference": ({"x": X, "gamma": ROW, "beta": ROW, "running_mean": ROW, "running_var": ROW}, {}),
     "layernorm_forward": ({"x": X, "gamma": ROW, "beta": ROW}, {}),
@@ -41,7 +41,7 @@ ARGUMENTS = {
     "svm_loss": ({"scores": X}, {"y": Y}),
     "squared_error_loss": ({"pred": X, "target": X}, {}),
     "binary_cross_entropy_loss": ({"logits": X, "target": X}, {}),
-    "l2_penalty": ({"w": X}, {"reg": 0.1}),
+    "l2_penalty": ({"w": X}, {"l2": 0.1}),
     "sgd_update": ({"w": X, "dw": X}, {"learning_rate": 0.1}),
     "momentum_update": ({"w": X, "dw": X, "velocity": X}, {"learning_rate": 0.1}),
     "nesterov_update": ({"w": X, "dw": X, "velocity": X}, {"learning_rate": 0.1}),
@@ -142,18 +142,18 @@ def test_shapes_that_do_not_fit(name, argument):
         ),
         ("conv_forward", {"groups": 0}, "groups: expected an integer of at least 1, got 0"),
         ("conv_forward", {"b": B}, r"b: expected shape \(4,\), got \(5,\)"),
-        ("conv_relu_forward", {"dilation": 3}, "x: a window of 7 x 4 .* does not fit into a picture of 5 x 4"),
+        ("conv_relu_forward", {"dilation": 3}, "x: a window of 7 x 4 .* does not fit into an image of 5 x 4"),
         ("conv_relu_forward", {"stride": (1, 0)}, r"stride\[1\]: expected an integer of at least 1, got 0"),
         ("max_pool_forward", {"x": X}, r"x: expected shape \(N, C, H, W\), got \(3, 4\)"),
-        ("max_pool_forward", {"kernel_size": (6, 1)}, "x: a window of 6 x 1 does not fit into a picture of 5 x 4"),
-        ("avg_pool_forward", {"pad": 2}, "pad: expected at most half of kernel_size, 2 x 2, got 2 x 2"),
+        ("max_pool_forward", {"kernel_size": (6, 1)}, "x: a window of 6 x 1 does not fit into an image of 5 x 4"),
+        ("avg_pool_forward", {"padding": 2}, "padding: expected at most half of kernel_size, 2 x 2, got 2 x 2"),
         ("avg_pool_forward", {"stride": 0}, "stride: expected an integer of at least 1, got 0"),
         ("global_avg_pool_forward", {"x": X}, r"x: expected shape \(N, C, H, W\), got \(3, 4\)"),
         ("spatial_batchnorm_forward", {"x": X}, r"x: expected shape \(N, C, H, W\), got \(3, 4\)"),
-        ("spatial_batchnorm_forward", {"x": PICTURES[:1, :, :1, :1]}, "x: batch normalisation in training needs at"),
+        ("spatial_batchnorm_forward", {"x": IMAGES[:1, :, :1, :1]}, "x: batch normalisation in training needs at"),
         ("spatial_groupnorm_forward", {"groups": 3}, "groups: expected a divisor of the 2 channels of x, got 3"),
         ("spatial_groupnorm_forward", {"gamma": ROW}, r"gamma: expected shape \(2,\), got \(4,\)"),
-        ("conv_forward", {"pad": -1}, "pad: expected an integer of at least 0, got -1"),
+        ("conv_forward", {"padding": -1}, "padding: expected an integer of at least 0, got -1"),
         ("adam_update", {"v": np.ones((4, 3))}, r"v: expected shape \(3, 4\), got \(4, 3\)"),
         ("squared_error_loss", {"target": np.ones(3)}, r"target: expected shape \(3, 4\), got \(3,\)"),
         ("squared_error_loss", {"pred": 1.0, "target": 1.0}, "pred: expected a value for each example"),
@@ -196,7 +196,7 @@ NUMBERS = [
     ("augment", "step", [-1, 2**64]),
     ("leaky_relu_forward", "negative_slope", [NEGATIVE, 1.1, *NOT_FINITE]),
     ("elu_forward", "alpha", [NEGATIVE, *NOT_FINITE]),
-    ("dropout_forward", "keep_ratio", [0, NEGATIVE, 1.1, *NOT_FINITE]),
+    ("dropout_forward", "rate", [0, NEGATIVE, 1.1, *NOT_FINITE]),
     ("dropout_forward", "seed", [-1, 2**64]),
     ("dropout_forward", "step", [-1, 2**64]),
     ("batchnorm_forward", "momentum", [NEGATIVE, 1.1, *NOT_FINITE]),
@@ -205,15 +205,15 @@ NUMBERS = [
     ("spatial_batchnorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
     ("spatial_groupnorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
     ("layernorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
-    ("l2_penalty", "reg", [NEGATIVE, *NOT_FINITE]),
+    ("l2_penalty", "l2", [NEGATIVE, *NOT_FINITE]),
     *((name, "learning_rate", [NEGATIVE, *NOT_FINITE]) for name in ARGUMENTS if name.endswith("_update")),
     ("momentum_update", "momentum", [NEGATIVE, 1.1, *NOT_FINITE]),
     ("nesterov_update", "momentum", [NEGATIVE, 1.1, *NOT_FINITE]),
     ("rmsprop_update", "decay_rate", [NEGATIVE, 1.1, *NOT_FINITE]),
-    ("rmsprop_update", "epsilon", [NEGATIVE, *NOT_FINITE]),
+    ("rmsprop_update", "eps", [NEGATIVE, *NOT_FINITE]),
     ("adam_update", "beta1", [NEGATIVE, 1, *NOT_FINITE]),
     ("adam_update", "beta2", [NEGATIVE, 1, *NOT_FINITE]),
-    ("adam_update", "epsilon", [NEGATIVE, *NOT_FINITE]),
+    ("adam_update", "eps", [NEGATIVE, *NOT_FINITE]),
     ("adam_update", "weight_decay", [NEGATIVE, *NOT_FINITE]),
     ("adam_update", "step", [0, -1, 2**63]),
 ]
@@ -231,7 +231,7 @@ def test_numbers_out_of_range(name, argument, values):
 
 @pytest.mark.parametrize(
     ("name", "flag"),
-    [("rmsprop_update", "epsilon_inside_root"), ("adam_update", "epsilon_inside_root"), ("augment", "flip")],
+    [("rmsprop_update", "eps_inside_root"), ("adam_update", "eps_inside_root"), ("augment", "flip")],
 )
 def test_flags(name, flag):
     for value in ("yes", None, 2, np.ones(2)):

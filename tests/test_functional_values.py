@@ -135,7 +135,7 @@ def test_losses_for_each_element_keep_the_shape(shape, ops):
 @BOTH
 def test_l2_penalty(ops):
     w = normal(4, 3)
-    penalty, dw = F.l2_penalty(w, reg=0.3, ops=ops)
+    penalty, dw = F.l2_penalty(w, l2=0.3, ops=ops)
     close(penalty, 0.15 * (w**2).sum())
     close(dw, 0.3 * w)
 
@@ -143,7 +143,7 @@ def test_l2_penalty(ops):
 @BOTH
 def test_dropout(ops):
     x = np.ones((100, 100), np.float32)
-    out, cache = F.dropout_forward(x, keep_ratio=0.75, seed=2**64 - 1, ops=ops)
+    out, cache = F.dropout_forward(x, rate=0.25, seed=2**64 - 1, ops=ops)
     assert set(np.unique(out)) == {np.float32(0), np.float32(1 / 0.75)}
     assert abs((out > 0).mean() - 0.75) < 5 * math.sqrt(0.75 * 0.25 / x.size)
     np.testing.assert_array_equal(F.dropout_backward(x, cache), out)  # the same mask
@@ -151,12 +151,12 @@ def test_dropout(ops):
 
 def test_dropout_masks_follow_seed_and_step():
     def mask(**options):
-        return F.dropout_forward(np.ones(1000), keep_ratio=0.5, **options)[0]
+        return F.dropout_forward(np.ones(1000), rate=0.5, **options)[0]
 
     np.testing.assert_array_equal(mask(seed=1), mask(seed=1, step=0))
     for other in (mask(seed=2), mask(seed=1, step=1)):
         assert 400 < (mask(seed=1) != other).sum() < 600
-    np.testing.assert_array_equal(F.dropout_forward([3.0, 4.0], keep_ratio=1, seed=0)[0], [3, 4])
+    np.testing.assert_array_equal(F.dropout_forward([3.0, 4.0], rate=0, seed=0)[0], [3, 4])
 
 
 @BOTH
@@ -174,7 +174,7 @@ def test_sgd_and_momentum(ops):
 @pytest.mark.parametrize("inside", [False, True])
 def test_rmsprop(inside, ops):
     w, dw, s = normal(5), normal(6)[:5], normal(7)[:5] ** 2
-    options = {"learning_rate": 0.1, "decay_rate": 0.9, "epsilon": 0.01, "epsilon_inside_root": inside}
+    options = {"learning_rate": 0.1, "decay_rate": 0.9, "eps": 0.01, "eps_inside_root": inside}
     new_w, new_s = F.rmsprop_update(w, dw, s, **options, ops=ops)
     expected = 0.9 * s + 0.1 * dw**2
     close(new_s, expected)
@@ -185,7 +185,7 @@ def test_rmsprop(inside, ops):
 @pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("weight_decay", [0, 0.1])
 def test_adam(inside, weight_decay, ops):
-    options = {"beta1": 0.8, "beta2": 0.9, "epsilon": 0.01, "weight_decay": weight_decay, "epsilon_inside_root": inside}
+    options = {"beta1": 0.8, "beta2": 0.9, "eps": 0.01, "weight_decay": weight_decay, "eps_inside_root": inside}
     w, m, v = normal(5), np.zeros(5), np.zeros(5)
     expected, mean, square = w.copy(), 0.0, 0.0
     for step in range(1, 5):

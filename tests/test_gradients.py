@@ -60,7 +60,7 @@ def test_affine_relu():
 
 @pytest.mark.parametrize("name", ["conv", "conv_relu"])
 def test_convolution(name):
-    how = (2, 1), (1, 2), (1, 2), 2, np.empty(workspace((6, 2, 3, 3), (1, 2), 2))  # stride, pad, dilation, groups
+    how = (2, 1), (1, 2), (1, 2), 2, np.empty(workspace((6, 2, 3, 3), (1, 2), 2))  # stride, padding, dilation, groups
 
     def forward(x, w, b):
         return call(getattr(kernels, f"{name}_forward"), x, w, b, *how, out=(2, 3, 5, 6))["out"]
@@ -128,8 +128,8 @@ def test_groupnorm():
 @pytest.mark.parametrize("kind", ["max", "avg"])
 def test_pooling(kind, how):
     shape = (2, 5, 7, 3)
-    window, stride, pad = how
-    count = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape[1:3], window, stride, pad, strict=True)]
+    window, stride, padding = how
+    count = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape[1:3], window, stride, padding, strict=True)]
     out_shape = (2, *count, 3)
 
     def pool(x):

@@ -140,18 +140,18 @@ def test_philox_known_answers(counter, key, expected, ops):
     assert words[:, 5].tolist() == expected
 
 
-def mask(seed, step, size=100_000, keep_ratio=0.7):
+def mask(seed, step, size=100_000, rate=0.3):
     key = np.array([seed, step], np.uint64)
-    return call(kernels.dropout_forward, np.ones(size, np.float32), key, keep_ratio, out=size)["out"]
+    return call(kernels.dropout_forward, np.ones(size, np.float32), key, rate, out=size)["out"]
 
 
 def test_mask_keeps_the_wanted_fraction_and_scales_it():
-    for keep_ratio in (0.1, 0.5, 0.9):
-        values, counts = np.unique(mask(3, 0, keep_ratio=keep_ratio), return_counts=True)
-        assert values.tolist() == [0, np.float32(1 / keep_ratio)]
-        deviation = np.sqrt(keep_ratio * (1 - keep_ratio) / 100_000)
-        assert abs(counts[1] / 100_000 - keep_ratio) < 4 * deviation
-    assert (mask(3, 0, keep_ratio=1.0) == 1).all()
+    for rate in (0.1, 0.5, 0.9):
+        values, counts = np.unique(mask(3, 0, rate=rate), return_counts=True)
+        assert values.tolist() == [0, np.float32(1 / rate)]
+        deviation = np.sqrt(rate * (1 - rate) / 100_000)
+        assert abs(counts[1] / 100_000 - rate) < 4 * deviation
+    assert (mask(3, 0, rate=0) == 1).all()
 
 
 def test_masks_of_other_seeds_steps_and_places_are_independent():
@@ -265,7 +265,7 @@ def test_layernorm_is_that_of_torch(torch):
     assert_all_close([ours["out"], *list(gradients.values())[1:]], theirs)
 
 
-def pictures(array, back=False):
+def images(array, back=False):
     """From (N, H, W, C) to torch's order, or back."""
     return np.ascontiguousarray(array.transpose(0, 2, 3, 1) if back else array.transpose(0, 3, 1, 2))
 
@@ -278,36 +278,36 @@ def test_groupnorm_is_that_of_torch(groups, torch):
     ours = call(kernels.groupnorm_forward, x.reshape(flat), gamma, beta, groups, 1e-5, **shapes)
     arrays = dout.reshape(flat), x.reshape(flat), gamma, ours["mean"], ours["inv_std"]
     gradients = call(kernels.groupnorm_backward, *arrays, groups, dx=flat, dgamma=6, dbeta=6)
-    got = [pictures(a.reshape(x.shape)) for a in (ours["out"], gradients["dx"])]
+    got = [images(a.reshape(x.shape)) for a in (ours["out"], gradients["dx"])]
 
     def forward(x, gamma, beta):
         return torch.nn.functional.group_norm(x, groups, gamma, beta)
 
-    theirs = torch_gradients(torch, forward, pictures(dout), pictures(x), gamma, beta)
+    theirs = torch_gradients(torch, forward, images(dout), images(x), gamma, beta)
     assert_all_close([*got, gradients["dgamma"], gradients["dbeta"]], theirs)
 
 
 @pytest.mark.parametrize("how", [((2, 2), (2, 2), (0, 0)), ((3, 2), (2, 1), (1, 0)), ((2, 3), (3, 4), (0, 1))])
 def test_pooling_is_that_of_torch(how, torch):
     """Many elements are equal, so that it shows which of them are taken; a NaN is the largest of its window."""
-    window, stride, pad = how
+    window, stride, padding = how
     shape = (3, 7, 8, 17)
     x, dout = draw(shape, shape)
     x = np.round(x)
     x[1, 3, 4, 5] = np.nan
-    count = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape[1:3], window, stride, pad, strict=True)]
+    count = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape[1:3], window, stride, padding, strict=True)]
     dout = np.ascontiguousarray(dout[:, : count[0], : count[1]])
     for name, theirs in (("max", torch.nn.functional.max_pool2d), ("avg", torch.nn.functional.avg_pool2d)):
         out, dx, where = np.full_like(dout, np.nan), np.full_like(x, np.nan), np.zeros(dout.shape, np.uint8)
         kept = [where] if name == "max" else []
         getattr(kernels, f"{name}_pool_forward")(x, *how, out, *kept)
         getattr(kernels, f"{name}_pool_backward")(dout, *kept, *how, dx)
-        expected = torch_gradients(torch, lambda x, f=theirs: f(x, *how), pictures(dout), pictures(x))
+        expected = torch_gradients(torch, lambda x, f=theirs: f(x, *how), images(dout), images(x))
         assert np.isnan(out).any()
-        assert_all_close([pictures(out), pictures(dx)], expected)
+        assert_all_close([images(out), images(dx)], expected)
 
 
-def test_a_window_of_nothing_but_minus_infinity_has_its_maximum_inside_of_the_picture():
+def test_a_window_of_nothing_but_minus_infinity_has_its_maximum_inside_of_the_image():
     x, where, dx = np.full((1, 3, 3, 2), -np.inf), np.zeros((1, 2, 2, 2), np.uint8), np.zeros((1, 3, 3, 2))
     out = np.zeros((1, 2, 2, 2))
     kernels.max_pool_forward(x, (3, 3), (2, 2), (1, 1), out, where)

@@ -20,7 +20,7 @@ SLOPE = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715)
 
 ROW, ZERO_KEY = np.zeros(1, np.int64), np.zeros(2, np.uint64)
 ROOM = [0.0] * workspace((1, 1, 2, 2))
-ONE_PICTURE = [[[[1], [2]], [[3], [4]]]]  # (N, H, W, C)
+ONE_IMAGE = [[[[1], [2]], [[3], [4]]]]  # (N, H, W, C)
 ONE_FILTER = [[[[1, 10], [100, 1000]]]]  # (F, C, HH, WW)
 
 # Operation, inputs in the order of its signature, and what its arrays hold after the call. Outputs are not given.
@@ -56,17 +56,17 @@ VALUES = [
     ),
     (  # with a border of zeros and steps of two, each window meets one pixel, by its last tap first: 1000 1, 100 2, ...
         "conv_forward",
-        [ONE_PICTURE, ONE_FILTER, [-5], (2, 2), (1, 1), (1, 1), 1, ROOM],
+        [ONE_IMAGE, ONE_FILTER, [-5], (2, 2), (1, 1), (1, 1), 1, ROOM],
         {"out": [[[[1000 - 5], [200 - 5]], [[30 - 5], [4 - 5]]]]},
     ),
     (  # the same without the border: 1 + 20 + 300 + 4000
         "conv_relu_forward",
-        [ONE_PICTURE, ONE_FILTER, [-5000], (1, 1), (0, 0), (1, 1), 1, ROOM],
+        [ONE_IMAGE, ONE_FILTER, [-5000], (1, 1), (0, 0), (1, 1), 1, ROOM],
         {"out": [[[[0]]]]},
     ),
     (  # dw = 2 x, dx = 2 w
         "conv_backward",
-        [[[[[2]]]], ONE_PICTURE, ONE_FILTER, (1, 1), (0, 0), (1, 1), 1, ROOM],
+        [[[[[2]]]], ONE_IMAGE, ONE_FILTER, (1, 1), (0, 0), (1, 1), 1, ROOM],
         {"dx": [[[[2], [20]], [[200], [2000]]]], "dw": [[[[2, 4], [6, 8]]]], "db": [2]},
     ),
     # Everything is kept and nothing scaled.
@@ -116,7 +116,7 @@ VALUES = [
         [[[2, 3]], [[0, 4]], [2, 4], [2], [0.25]],
         {"dx": [[-0.75, 0.75]], "dgamma": [-1, 1.5], "dbeta": [2, 3]},
     ),
-    (  # one picture of two pixels, two groups of two channels: 0 2 2 4 and 0 0 8 8, means 2 and 4, variances 2 and 16,
+    (  # one image of two pixels, two groups of two channels: 0 2 2 4 and 0 0 8 8, means 2 and 4, variances 2 and 16,
         # 1 / sqrt(2 + 14) = 1/4 and 1 / sqrt(16 + 14): the second group is 30 times as far apart as its inv_std
         "groupnorm_forward",
         [[[[0, 2, 0, 0], [2, 4, 8, 8]]], [2, 4, 1, 1], [7, 1, 0, 0], 2, 14.0],

@@ -36,7 +36,7 @@ from numbanet import (
 )
 from numbanet.layers import LAYERS
 
-FLAT, PICTURES = (6,), (4, 6, 5)
+FLAT, IMAGES = (6,), (4, 6, 5)
 EPS, MOMENTUM = 0.05, 0.7
 
 
@@ -69,7 +69,7 @@ def batch_axes(x):
     return (0, 2, 3) if x.ndim == 4 else (0,)
 
 
-CONV = {"stride": (2, 1), "pad": (1, 2), "dilation": (1, 2), "groups": 2}
+CONV = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
 NO_BIAS = np.zeros(8)
 WINDOW = (3, 2), (2, 1), (1, 1)
 
@@ -84,38 +84,38 @@ ROWS = [
     (Tanh(), FLAT, lambda x, p: np.tanh(x)),
     (SiLU(), FLAT, lambda x, p: x / (1 + np.exp(-x))),
     (BatchNorm(MOMENTUM, EPS), FLAT, lambda x, p: normalized(x, 0, p, EPS)),
-    (BatchNorm(MOMENTUM, EPS), PICTURES, lambda x, p: normalized(x, (0, 2, 3), p, EPS)),
+    (BatchNorm(MOMENTUM, EPS), IMAGES, lambda x, p: normalized(x, (0, 2, 3), p, EPS)),
     (LayerNorm(EPS), FLAT, lambda x, p: normalized(x, 1, p, EPS)),
-    (LayerNorm(EPS), PICTURES, lambda x, p: normalized(x, (1, 2, 3), p, EPS)),
+    (LayerNorm(EPS), IMAGES, lambda x, p: normalized(x, (1, 2, 3), p, EPS)),
     (GroupNorm(2, EPS), FLAT, lambda x, p: grouped(x, p, 2, EPS)),
-    (GroupNorm(2, EPS), PICTURES, lambda x, p: grouped(x, p, 2, EPS)),
+    (GroupNorm(2, EPS), IMAGES, lambda x, p: grouped(x, p, 2, EPS)),
     (
         Conv(6, (3, 2), **CONV, weight_init=counting),
-        PICTURES,
+        IMAGES,
         lambda x, p: conv(x, p["W2"], p["b2"], *CONV.values()),
     ),
     (
         Conv(6, (3, 2), **CONV, bias=False, weight_init=counting),
-        PICTURES,
+        IMAGES,
         lambda x, p: conv(x, p["W2"], NO_BIAS, *CONV.values()),
     ),
     (  # 3 + 1 taps 2 apart reach over 5 rows: 2 on either side
-        Conv(2, (3, 1), pad="same", dilation=2, weight_init=counting),
-        PICTURES,
+        Conv(2, (3, 1), padding="same", dilation=2, weight_init=counting),
+        IMAGES,
         lambda x, p: conv(x, p["W2"], p["b2"], (1, 1), (2, 0), (2, 2), 1),
     ),
-    (MaxPool(*WINDOW), PICTURES, lambda x, p: pool(x, *WINDOW, -np.inf, np.max)),
-    (MaxPool((2, 3)), PICTURES, lambda x, p: pool(x, (2, 3), (2, 3), (0, 0), -np.inf, np.max)),
-    (AvgPool(*WINDOW), PICTURES, lambda x, p: pool(x, *WINDOW, 0, np.mean)),
-    (AvgPool((2, 3)), PICTURES, lambda x, p: pool(x, (2, 3), (2, 3), (0, 0), 0, np.mean)),
-    (GlobalAvgPool(), PICTURES, lambda x, p: x.mean(axis=(2, 3))),
-    (Flatten(), PICTURES, lambda x, p: x),
+    (MaxPool(*WINDOW), IMAGES, lambda x, p: pool(x, *WINDOW, -np.inf, np.max)),
+    (MaxPool((2, 3)), IMAGES, lambda x, p: pool(x, (2, 3), (2, 3), (0, 0), -np.inf, np.max)),
+    (AvgPool(*WINDOW), IMAGES, lambda x, p: pool(x, *WINDOW, 0, np.mean)),
+    (AvgPool((2, 3)), IMAGES, lambda x, p: pool(x, (2, 3), (2, 3), (0, 0), 0, np.mean)),
+    (GlobalAvgPool(), IMAGES, lambda x, p: x.mean(axis=(2, 3))),
+    (Flatten(), IMAGES, lambda x, p: x),
     (
         Residual([Conv(3, 1, weight_init=counting)], [Conv(3, 1, bias=False, weight_init=counting)]),
-        PICTURES,
+        IMAGES,
         lambda x, p: np.einsum("fc,nchw->nfhw", (p["W2"] + p["W3"])[:, :, 0, 0], x) + p["b2"][:, None, None],
     ),
-    (Residual([Tanh()]), PICTURES, lambda x, p: x + np.tanh(x)),
+    (Residual([Tanh()]), IMAGES, lambda x, p: x + np.tanh(x)),
 ]
 
 
@@ -164,7 +164,7 @@ def test_values_and_gradients(layer, shape, formula):
         np.testing.assert_allclose(net.loss(x), formula(first(x, params), params).reshape(len(x), -1), rtol=1e-10)
 
 
-@pytest.mark.parametrize("shape", [FLAT, PICTURES])
+@pytest.mark.parametrize("shape", [FLAT, IMAGES])
 def test_batchnorm_keeps_and_uses_averages(shape):
     net, x, target, _ = draw(BatchNorm(MOMENTUM, EPS), shape)
     net.loss(x, target)
@@ -180,13 +180,13 @@ def test_batchnorm_keeps_and_uses_averages(shape):
 
 @pytest.mark.parametrize("layer", [Affine(3, counting, counting), Conv(6, (3, 2), weight_init=counting)], ids=named)
 def test_weights_start_as_they_are_told(layer):
-    _, _, _, starts = draw(layer, FLAT if isinstance(layer, Affine) else PICTURES)
+    _, _, _, starts = draw(layer, FLAT if isinstance(layer, Affine) else IMAGES)
     np.testing.assert_array_equal(starts["W2"], counting(None, starts["W2"].shape, 0, 0))
     np.testing.assert_array_equal(starts["b2"], counting(None, (3,), 0, 0) if isinstance(layer, Affine) else 0)
 
 
 def test_dropout_keeps_as_many_as_it_is_told_and_scales_them():
-    net = Sequential([Affine(4000), Dropout(0.6)], (1,), loss="squared_error", dtype=np.float64, ops=reference, seed=0)
+    net = Sequential([Affine(4000), Dropout(0.4)], (1,), loss="squared_error", dtype=np.float64, ops=reference, seed=0)
     net.params["W1"] = np.zeros((1, 4000))
     net.params["b1"] = np.ones(4000)
     loss, grads = net.loss(np.ones((1, 1)), np.zeros((1, 4000)))
@@ -198,7 +198,7 @@ def test_dropout_keeps_as_many_as_it_is_told_and_scales_them():
 
 
 def test_every_option_of_every_layer_stands_in_a_row_off_its_default():
-    rows = [row[0] for row in ROWS] + [Dropout(0.6)]
+    rows = [row[0] for row in ROWS] + [Dropout(0.4)]
     assert {type(layer).__name__ for layer in rows} == set(LAYERS)
     for name, layer in LAYERS.items():
         for field in dataclasses.fields(layer):

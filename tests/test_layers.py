@@ -38,9 +38,9 @@ def test_normalisation_learns_a_scale_and_a_shift(layer):
 
 def test_layers_are_values():
     assert Affine(5) == Affine(np.int64(5))
-    assert Dropout(0.5) != Dropout(0.6)
+    assert Dropout(0.5) != Dropout(0.4)
     assert repr(Affine(np.int64(5))) == "Affine(units=5, weight_init='he_normal')"
-    assert repr(Dropout(np.float32(0.5))) == "Dropout(keep_ratio=0.5)"
+    assert repr(Dropout(np.float32(0.5))) == "Dropout(rate=0.5)"
     with pytest.raises(dataclasses.FrozenInstanceError):
         Affine(5).units = 6
 
@@ -71,9 +71,9 @@ def test_every_layer_is_a_public_name():
         (lambda: BatchNorm(eps=0), r"BatchNorm: eps: expected a number in \(0, inf\), got 0"),
         (lambda: LayerNorm(eps="1e-5"), "LayerNorm: eps: expected a number, got str '1e-5'"),
         (lambda: LayerNorm(eps=float("nan")), r"LayerNorm: eps: expected a number in \(0, inf\), got nan"),
-        (lambda: Dropout(0), r"Dropout: keep_ratio: expected a number in \(0, 1\], got 0"),
-        (lambda: Dropout(True), "Dropout: keep_ratio: expected a number, got bool True"),
-        (lambda: Dropout(1j), "Dropout: keep_ratio: expected a number, got complex 1j"),
+        (lambda: Dropout(0), r"Dropout: rate: expected a number in \(0, 1\], got 0"),
+        (lambda: Dropout(True), "Dropout: rate: expected a number, got bool True"),
+        (lambda: Dropout(1j), "Dropout: rate: expected a number, got complex 1j"),
     ],
 )
 def test_options_are_checked(make, message):
@@ -127,6 +127,6 @@ def test_a_layer_without_lower_says_so():
 
 def test_dropout_that_keeps_everything_does_nothing():
     X, y = np.ones((3, 4)), np.array([0, 1, 2])
-    with_dropout = Sequential([Affine(3), Dropout(1)], (4,), seed=0)
+    with_dropout = Sequential([Affine(3), Dropout(0)], (4,), seed=0)
     without = Sequential([Affine(3)], (4,), seed=0)
     assert with_dropout.loss(X, y)[0] == without.loss(X, y)[0]

@@ -75,7 +75,7 @@ def assert_same_trajectory(build, **options):
 ACTIVATION_LAYERS = [(name, ACTIVATIONS[name]()) for name in ACTIVATIONS]
 ACTIVATION_LAYERS += [("gelu_tanh", numbanet.GELU(approximate="tanh"))]
 RULE_FORMS = [(rule, {"learning_rate": 0.1 if rule == "sgd" else 0.01}) for rule in RULES]
-RULE_FORMS += [(r, {**o, "epsilon_inside_root": True}) for r, o in RULE_FORMS if r in ("rmsprop", "adam", "adamw")]
+RULE_FORMS += [(r, {**o, "eps_inside_root": True}) for r, o in RULE_FORMS if r in ("rmsprop", "adam", "adamw")]
 
 
 @pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
@@ -84,15 +84,15 @@ def test_kernels_and_reference_train_alike_by_every_rule(activation, normalizati
     norm = [NORMALIZATIONS[normalization]()] if normalization else []
 
     def build(**options):
-        block = [*norm, activation, Dropout(0.8)]
-        return Sequential([Affine(19), *block, Affine(17), *block, Affine(10)], (64,), reg=0.01, **options)
+        block = [*norm, activation, Dropout(0.2)]
+        return Sequential([Affine(19), *block, Affine(17), *block, Affine(10)], (64,), l2=0.01, **options)
 
     for rule, options in RULE_FORMS:
         assert_same_trajectory(build, rule=rule, **options)
 
 
 def small(**options):
-    return FullyConnectedNet([19], 64, 10, dropout_keep_ratio=0.7, reg=0.01, weight_init="xavier_normal", **options)
+    return FullyConnectedNet([19], 64, 10, dropout=0.3, l2=0.01, weight_init="xavier_normal", **options)
 
 
 @pytest.mark.parametrize("loss", OBJECTIVES)
@@ -106,7 +106,7 @@ def test_kernels_and_reference_agree_on_every_loss(loss):
 def wide(dtype, **options):
     """Large enough for parallel kernels in every operation that has a choice."""
     layers = [Affine(256), BatchNorm(), ReLU(), Dropout(0.5), Affine(256), ReLU(), LayerNorm(), Affine(10)]
-    return Sequential(layers, (64,), dtype=dtype, seed=5, reg=1e-3, **options)
+    return Sequential(layers, (64,), dtype=dtype, seed=5, l2=1e-3, **options)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -150,10 +150,10 @@ def test_gradient_of_a_whole_network(normalization, loss):
         64,
         10,
         normalization=normalization,
-        dropout_keep_ratio=0.7,
+        dropout=0.3,
         activation="tanh",  # without a kink that a difference could step over
         weight_init="xavier_normal",
-        reg=0.1,
+        l2=0.1,
         loss=loss,
         dtype=np.float64,
         seed=1,
@@ -415,7 +415,7 @@ def test_repr_lists_layers_and_shapes():
 
 @pytest.mark.parametrize("make", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))], ids=["copy", "pickle"])
 def test_a_copy_is_a_network_of_its_own(make):
-    net = FullyConnectedNet([9], 64, 10, normalization="batchnorm", dropout_keep_ratio=0.5, reg=0.1, seed=1)
+    net = FullyConnectedNet([9], 64, 10, normalization="batchnorm", dropout=0.5, l2=0.1, seed=1)
     net.loss(X, Y)
     other = make(net)
     np.testing.assert_array_equal(other.loss(X), net.loss(X))
@@ -435,13 +435,13 @@ def test_a_copy_is_a_network_of_its_own(make):
 def test_reg_takes_effect_when_set():
     net = FullyConnectedNet([9], 64, 10, dtype=np.float64, seed=0)
     plain, grads = net.loss(X, Y)
-    net.reg = 0.5
+    net.l2 = 0.5
     loss, penalised = net.loss(X, Y)
     squares = sum(np.sum(net.params[name] ** 2) for name in ("W1", "W2"))
     assert loss == pytest.approx(plain + 0.25 * squares)
     np.testing.assert_allclose(penalised["W2"], grads["W2"] + 0.5 * net.params["W2"])
     np.testing.assert_array_equal(penalised["b2"], grads["b2"])
-    net.reg = 0
+    net.l2 = 0
     assert net.loss(X, Y)[0] == plain
 
 
@@ -468,12 +468,12 @@ def test_shifts_start_at_zero_and_scales_at_one(dtype):
 
 
 def test_dropout_passes_everything_in_inference():
-    with_dropout, without = (FullyConnectedNet([40], 64, 10, dropout_keep_ratio=p, seed=1) for p in (0.5, 1))
+    with_dropout, without = (FullyConnectedNet([40], 64, 10, dropout=p, seed=1) for p in (0.5, 1))
     np.testing.assert_array_equal(with_dropout.loss(X), without.loss(X))
 
 
 def test_dropout_masks_move_on_with_training_only():
-    net = FullyConnectedNet([40], 64, 10, dropout_keep_ratio=0.5, weight_init="he_normal", dtype=np.float64, seed=1)
+    net = FullyConnectedNet([40], 64, 10, dropout=0.5, weight_init="he_normal", dtype=np.float64, seed=1)
     first, second = net.loss(X, Y)[0], net.loss(X, Y)[0]
     assert first != second
     net.fixed_dropout = True
@@ -482,7 +482,7 @@ def test_dropout_masks_move_on_with_training_only():
     assert net.loss(X, Y)[0] == third
     np.testing.assert_array_equal(net.loss(X), net.loss(X))
 
-    again = FullyConnectedNet([40], 64, 10, dropout_keep_ratio=0.5, weight_init="he_normal", dtype=np.float64, seed=1)
+    again = FullyConnectedNet([40], 64, 10, dropout=0.5, weight_init="he_normal", dtype=np.float64, seed=1)
     assert again.loss(X, Y)[0] == first
     again.loss(X)  # inference draws nothing
     assert again.loss(X, Y)[0] == second
@@ -583,7 +583,7 @@ def test_another_standardizer_reaches_steps_that_are_compiled():
     def losses(ops, other):
         net = Sequential([Affine(4), ReLU(), Affine(10)], (64,), seed=0, dtype=np.float64, ops=ops)
         net.standardizer = numbanet.data.Standardizer.fit(RAW)
-        solver = numbanet.Solver(net, {"X_train": RAW, "y_train": Y}, batch_size=50, num_epochs=1, verbose=False)
+        solver = numbanet.Solver(net, {"X_train": RAW, "y_train": Y}, batch_size=50, epochs=1, verbose=False)
         solver.train()
         net.standardizer = numbanet.data.Standardizer.fit(other)
         solver.train()

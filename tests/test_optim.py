@@ -51,7 +51,7 @@ FORMULAS = [
     ("sgd_momentum", sgd_momentum, {}),
     ("nesterov", nesterov, {}),
     *[
-        (name, formula, {"epsilon_inside_root": inside, "epsilon": 1e-3})
+        (name, formula, {"eps_inside_root": inside, "eps": 1e-3})
         for name, formula in (("rmsprop", rmsprop), ("adam", adam), ("adamw", adamw))
         for inside in (False, True)
     ],
@@ -60,7 +60,7 @@ FORMULAS = [
 
 @pytest.mark.parametrize(("name", "formula", "options"), FORMULAS)
 def test_five_steps_follow_the_formula(name, formula, options):
-    inside = {"inside": options["epsilon_inside_root"]} if options else {}
+    inside = {"inside": options["eps_inside_root"]} if options else {}
     state = {key: np.zeros_like(W) for key in RULES[name].state}
     expected, w, config = W, W, {"learning_rate": 0.05, **options}
     for t in range(1, 6):
@@ -184,9 +184,9 @@ def test_layouts():
         (lambda: optim.adam(W, DW, {"m": W[0]}), ValueError, r"config: m: expected shape \(4, 5\), got \(5,\)"),
         (lambda: optim.adam(W, DW, {"t": 0.5}), TypeError, "config: t: expected an integer, got float 0.5"),
         (lambda: optim.adam(W, DW, {"beta1": 1.0}), ValueError, r"beta1: expected a number in \[0, 1\), got 1"),
-        (lambda: optim.adam(W, DW, {"epsilon_inside_root": 1}), TypeError, "is True or False, got int 1"),
+        (lambda: optim.adam(W, DW, {"eps_inside_root": 1}), TypeError, "is True or False, got int 1"),
         (lambda: Optimizer("adamm", 3), ValueError, "'adam', 'adamw', got 'adamm'; did you mean 'adam'"),
-        (lambda: Optimizer(["sgd"], 3), ValueError, r"update_rule: expected one of 'sgd', .*got \['sgd'\]"),
+        (lambda: Optimizer(["sgd"], 3), ValueError, r"optimizer: expected one of 'sgd', .*got \['sgd'\]"),
         (lambda: Optimizer("sgd", 3, rate=1), ValueError, "'sgd' has the options learning_rate, got 'rate'"),
         (lambda: Optimizer("sgd", 3, learning_rate=np.nan), ValueError, "learning_rate: expected a number .* got nan"),
     ],

@@ -17,7 +17,7 @@ AS_NUMBERS = np.column_stack([FRAME["size"], FRAME["age"], *(word == WORDS for w
 
 def solver(X, y, **options):
     network = nn.FullyConnectedNet([4], X.shape[1], 3, weight_init="he_normal", seed=0, **options)
-    return nn.Solver(network, {"X_train": X, "y_train": y, "X_val": X, "y_val": y}, num_epochs=2, seed=0, verbose=False)
+    return nn.Solver(network, {"X_train": X, "y_train": y, "X_val": X, "y_val": y}, epochs=2, seed=0, verbose=False)
 
 
 FRAMES = {

@@ -1,4 +1,4 @@
-"""Pictures of weights, each pixel computed here by hand."""
+"""Images of weights, each pixel computed here by hand."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ import numbanet
 from numbanet import plotting
 
 
-def small(picture, times):
-    """The picture before each pixel became a square of `times` pixels."""
-    whole = picture[::times, ::times]
-    np.testing.assert_array_equal(picture, whole.repeat(times, axis=0).repeat(times, axis=1))
+def small(image, times):
+    """The image before each pixel became a square of `times` pixels."""
+    whole = image[::times, ::times]
+    np.testing.assert_array_equal(image, whole.repeat(times, axis=0).repeat(times, axis=1))
     return whole
 
 
@@ -29,15 +29,15 @@ def test_the_filters_of_an_affine_layer_are_its_columns():
         expected[top : top + 2, left : left + 3] = np.asarray(grey)[..., None]
     flat = numbanet.FullyConnectedNet([4], 6, 3, dtype=np.float64, seed=0)
     flat.params["W1"][...] = weights
-    pictures = numbanet.Sequential([numbanet.Affine(4), numbanet.ReLU(), numbanet.Affine(3)], (1, 2, 3), seed=0)
-    pictures.params["W1"][...] = weights
+    images = numbanet.Sequential([numbanet.Affine(4), numbanet.ReLU(), numbanet.Affine(3)], (1, 2, 3), seed=0)
+    images.params["W1"][...] = weights
     times = plotting.SIDE // 7
-    for drawn in (plotting.filters(flat, (2, 3)), plotting.filters(flat, (1, 2, 3)), plotting.filters(pictures)):
+    for drawn in (plotting.filters(flat, (2, 3)), plotting.filters(flat, (1, 2, 3)), plotting.filters(images)):
         np.testing.assert_array_equal(small(drawn, times), expected)
 
 
 def test_the_filters_of_an_affine_layer_on_colours():
-    """One unit that sees pictures of 3 colours, 1 x 2 pixels: colours are the planes of the input, scaled together."""
+    """One unit that sees images of 3 colours, 1 x 2 pixels: colours are the planes of the input, scaled together."""
     net = numbanet.FullyConnectedNet([1], 6, 3, dtype=np.float64, seed=0)
     net.params["W1"][:, 0] = [0, 1, 2, 3, 4, 5]  # red, red, green, green, blue, blue
     drawn = small(plotting.filters(net, (3, 1, 2)), plotting.SIDE // 2)
@@ -46,11 +46,15 @@ def test_the_filters_of_an_affine_layer_on_colours():
 
 def test_the_filters_of_a_convolution():
     """Two filters of 1 x 3 on one channel side by side; on two channels, a row for each filter."""
-    net = numbanet.Sequential([numbanet.Conv(2, (1, 3), pad="same"), numbanet.Flatten(), numbanet.Affine(2)], (1, 1, 3))
+    net = numbanet.Sequential(
+        [numbanet.Conv(2, (1, 3), padding="same"), numbanet.Flatten(), numbanet.Affine(2)], (1, 1, 3)
+    )
     net.params["W1"][...] = np.array([[0, 5, 10], [4, 2, 0]]).reshape(2, 1, 1, 3)
     drawn = small(plotting.filters(net), plotting.SIDE // 7)[..., 0]
     np.testing.assert_array_equal(drawn, [[0, 128, 255, plotting.BETWEEN[0], 255, 128, 0]])
-    net = numbanet.Sequential([numbanet.Conv(3, (1, 3), pad="same"), numbanet.Flatten(), numbanet.Affine(2)], (2, 1, 3))
+    net = numbanet.Sequential(
+        [numbanet.Conv(3, (1, 3), padding="same"), numbanet.Flatten(), numbanet.Affine(2)], (2, 1, 3)
+    )
     filters = [[[0, 5, 10], [4, 2, 0]], [[1, 1, 3], [0, 0, 1]], [[0, 1, 0], [1, 0, 0]]]
     net.params["W1"][...] = np.array(filters).reshape(3, 2, 1, 3)
     drawn = small(plotting.filters(net), plotting.SIDE // 7)[..., 0]

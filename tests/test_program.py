@@ -43,17 +43,17 @@ LAYERS = {
     "gelu, tanh": [Affine(9), numbanet.GELU("tanh"), Affine(10)],
     "batchnorm": [Affine(9), BatchNorm(), ReLU(), Affine(10)],
     "layernorm": [Affine(9), LayerNorm(), ReLU(), Affine(10)],
-    "dropout": [Affine(9), ReLU(), Dropout(0.7), Affine(10)],
+    "dropout": [Affine(9), ReLU(), Dropout(0.3), Affine(10)],
 }
 HEAD = [GlobalAvgPool(), Affine(10)]
-PICTURE_LAYERS = {
+IMAGE_LAYERS = {
     "conv": [Conv(4, 3), Tanh(), Conv(5, 3, stride=2), ReLU(), Flatten(), Affine(10)],
     "groups": [Conv(4, 3), Conv(8, 3, groups=2, bias=False), Conv(8, 3, groups=8), *HEAD],
     "max": [Conv(4, 3), MaxPool(2), MaxPool(3, stride=1), *HEAD],
     "avg": [Conv(4, 3), AvgPool(2), AvgPool(3, stride=1), Flatten(), Affine(10)],
-    "batchnorm": [Conv(4, 3), BatchNorm(), ReLU(), Dropout(0.7), *HEAD],
+    "batchnorm": [Conv(4, 3), BatchNorm(), ReLU(), Dropout(0.3), *HEAD],
     "groupnorm": [Conv(4, 3), GroupNorm(2), ReLU(), LayerNorm(), *HEAD],
-    "residual": [Conv(4, 3), Residual([Conv(6, 3, pad=1), BatchNorm()], [Conv(6, 1)]), ReLU(), *HEAD],
+    "residual": [Conv(4, 3), Residual([Conv(6, 3, padding=1), BatchNorm()], [Conv(6, 1)]), ReLU(), *HEAD],
 }
 
 
@@ -75,15 +75,15 @@ def trained(
     data=DATA,
     loss="softmax",
     rule="adam",
-    reg=0.01,
+    l2=0.01,
     standardizer=None,
     input_shape=(64,),
     **options,
 ):
-    model = Sequential(layers, input_shape, loss=loss, reg=reg, dtype=dtype, seed=0)
+    model = Sequential(layers, input_shape, loss=loss, l2=l2, dtype=dtype, seed=0)
     model.standardizer = standardizer
-    options = {"optim_config": {"learning_rate": 1e-2}, "batch_size": 32, "num_epochs": 2, "verbose": False, **options}
-    solver = Solver(model, data, update_rule=rule, lr_decay=0.9, **options)
+    options = {"optimizer_options": {"learning_rate": 1e-2}, "batch_size": 32, "epochs": 2, "verbose": False, **options}
+    solver = Solver(model, data, optimizer=rule, lr_decay=0.9, **options)
     solver.train()
     return solver
 
@@ -114,13 +114,13 @@ def test_every_layer(layers, dtype, from_python):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("layers", PICTURE_LAYERS)
-def test_every_layer_for_pictures(layers, dtype, from_python):
-    assert_both_ways_alike(from_python, layers=PICTURE_LAYERS[layers], dtype=dtype, input_shape=(1, 8, 8))
+@pytest.mark.parametrize("layers", IMAGE_LAYERS)
+def test_every_layer_for_images(layers, dtype, from_python):
+    assert_both_ways_alike(from_python, layers=IMAGE_LAYERS[layers], dtype=dtype, input_shape=(1, 8, 8))
 
 
 def test_no_layer_is_forgotten():
-    networks = [*LAYERS.values(), *PICTURE_LAYERS.values()]
+    networks = [*LAYERS.values(), *IMAGE_LAYERS.values()]
     seen = {type(placed.layer).__name__ for layers in networks for placed in place(layers, (1, 8, 8))}
     assert seen == set(numbanet.layers.LAYERS)
 
@@ -160,7 +160,7 @@ def test_standardised_on_the_way_is_as_standardised_before(kind, dtype, from_pyt
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint8])
-def test_pictures_are_augmented_and_then_standardised(kind, from_python):
+def test_images_are_augmented_and_then_standardised(kind, from_python):
     data = {
         key: (value * 16).reshape(-1, 1, 8, 8).astype(kind) if key[0] == "X" else value for key, value in DATA.items()
     }
@@ -169,7 +169,7 @@ def test_pictures_are_augmented_and_then_standardised(kind, from_python):
         model = Sequential([numbanet.Conv(4, 3), ReLU(), numbanet.Flatten(), Affine(10)], (1, 8, 8), seed=0)
         model.standardizer = numbanet.data.Standardizer.fit(data["X_train"])
         augment = numbanet.data.Augment(2)
-        solver = Solver(model, data, update_rule="adam", batch_size=32, num_epochs=2, augment=augment, verbose=False)
+        solver = Solver(model, data, optimizer="adam", batch_size=32, epochs=2, augment=augment, verbose=False)
         solver.train()
         return solver
 
@@ -177,10 +177,10 @@ def test_pictures_are_augmented_and_then_standardised(kind, from_python):
     assert None not in compiled._update._steps.values()
     assert_same(compiled, from_python(train))
     rows, batch = np.arange(32), compiled.model._training_program(32)
-    picture = np.zeros((32, 1, 8, 8), np.float32)
-    compiled.augment.gather(data["X_train"], rows, 5, picture)
+    image = np.zeros((32, 1, 8, 8), np.float32)
+    compiled.augment.gather(data["X_train"], rows, 5, image)
     batch.load(data["X_train"], rows, lambda X, rows, out: compiled.augment.gather(X, rows, 5, out))
-    np.testing.assert_array_equal(batch.x.reshape(picture.shape), compiled.model.standardizer.apply(picture))
+    np.testing.assert_array_equal(batch.x.reshape(image.shape), compiled.model.standardizer.apply(image))
 
 
 @pytest.mark.parametrize("change", [np.asfortranarray, lambda X: X[::-1], lambda X: np.repeat(X, 2, 1)[:, ::2]])
@@ -197,14 +197,14 @@ def test_large_networks_in_parallel(threads, from_python):
     numbanet.set_num_threads(threads)
     try:
         layers = [Affine(300), BatchNorm(), ReLU(), Affine(200), ReLU(), Affine(10)]
-        assert_both_ways_alike(from_python, layers=layers, batch_size=100, num_epochs=3)
+        assert_both_ways_alike(from_python, layers=layers, batch_size=100, epochs=3)
     finally:
         numbanet.set_num_threads(None)
 
 
 def test_one_step_by_both_ways(from_python):
     def step():
-        model = Sequential(LAYERS["dropout"], (64,), reg=0.1, seed=0)
+        model = Sequential(LAYERS["dropout"], (64,), l2=0.1, seed=0)
         losses = [model.loss(DATA["X_train"][:20], DATA["y_train"][:20])[0] for _ in range(3)]
         return losses, model.grads.flat, model.loss(DATA["X_val"])
 
@@ -216,7 +216,7 @@ def test_fixed_dropout_stays_fixed(from_python):
     def train():
         model = Sequential(LAYERS["dropout"], (64,), seed=0)
         model.fixed_dropout = True
-        solver = Solver(model, DATA, num_epochs=2, batch_size=32, verbose=False)
+        solver = Solver(model, DATA, epochs=2, batch_size=32, verbose=False)
         solver.train()
         assert not model.random_keys[:, 1].any()
         return solver
@@ -265,11 +265,11 @@ def test_a_loss_that_is_not_finite_ends_the_call_before_its_update():
 
 def test_divergence_within_a_call(from_python):
     data = {key: np.eye(10)[value] if key[0] == "y" else value for key, value in DATA.items()}
-    options = {"loss": "squared_error", "rule": "sgd", "optim_config": {"learning_rate": 5.0}, "batch_size": 2}
+    options = {"loss": "squared_error", "rule": "sgd", "optimizer_options": {"learning_rate": 5.0}, "batch_size": 2}
 
     def diverge():
         with pytest.raises(TrainingDiverged, match=r"step [5-9]|step \d\d") as caught:  # not at once
-            trained([Affine(10)], reg=0, data=data, num_epochs=50, **options)
+            trained([Affine(10)], l2=0, data=data, epochs=50, **options)
         return str(caught.value)
 
     assert diverge() == from_python(diverge)
@@ -288,7 +288,7 @@ def test_the_network_does_not_keep_the_data():
 @pytest.mark.skipif(os.name == "nt", reason="sends itself a real Ctrl-C")
 def test_ctrl_c_stops_within_a_call():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-    solver = Solver(FullyConnectedNet([20], 64, 10, seed=0), DATA, num_epochs=10**4, batch_size=2, verbose=False)
+    solver = Solver(FullyConnectedNet([20], 64, 10, seed=0), DATA, epochs=10**4, batch_size=2, verbose=False)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     solver.on_progress = lambda s: s.iteration == 1 and timer.start()  # by then all is compiled
     try:
@@ -302,7 +302,7 @@ def test_ctrl_c_stops_within_a_call():
 
 def test_on_progress_sees_groups_of_steps_and_may_stop():
     seen = []
-    solver = trained(num_epochs=40, batch_size=2, on_progress=lambda s: seen.append(s.iteration) or s.iteration > 2000)
+    solver = trained(epochs=40, batch_size=2, on_progress=lambda s: seen.append(s.iteration) or s.iteration > 2000)
     assert seen[0] == 1
     assert seen == sorted(set(seen))
     assert len(seen) < solver.iteration / 4
@@ -310,7 +310,7 @@ def test_on_progress_sees_groups_of_steps_and_may_stop():
 
 
 def test_repr_shows_every_operation():
-    model = Sequential(LAYERS["batchnorm"], (64,), reg=0.1, seed=0)
+    model = Sequential(LAYERS["batchnorm"], (64,), l2=0.1, seed=0)
     text = repr(Program(model, 7, training=True))
     for name in ("affine_forward", "batchnorm_forward", "softmax_loss", "batchnorm_backward", "l2_penalty", "(7,64)"):
         assert name in text
@@ -318,7 +318,7 @@ def test_repr_shows_every_operation():
 
 def test_looking_for_what_is_not_finite_changes_nothing():
     """The pass is repeated for it, with the same dropout and without moving averages on."""
-    model = FullyConnectedNet([20], 64, 10, normalization="batchnorm", dropout_keep_ratio=0.5, seed=0)
+    model = FullyConnectedNet([20], 64, 10, normalization="batchnorm", dropout=0.5, seed=0)
     X, y = DATA["X_train"][:20], DATA["y_train"][:20]
     model.train_batch(X, y)
     state, keys, program = model.state.flat.copy(), model.random_keys.copy(), model._training_program(20)
@@ -333,8 +333,8 @@ def test_looking_for_what_is_not_finite_changes_nothing():
 
 
 def make(seed, **options):
-    model = FullyConnectedNet([20], 64, 10, dropout_keep_ratio=0.8, seed=seed, weight_init="he_normal")
-    options = {"update_rule": "adam", "batch_size": 20, "num_epochs": 3, "verbose": False, **options}
+    model = FullyConnectedNet([20], 64, 10, dropout=0.2, seed=seed, weight_init="he_normal")
+    options = {"optimizer": "adam", "batch_size": 20, "epochs": 3, "verbose": False, **options}
     return Solver(model, DATA, **options)
 
 
@@ -349,7 +349,7 @@ def test_many_at_once_are_as_alone(threads):
 
 
 def test_one_that_diverges_does_not_stop_the_others():
-    solvers = [make(0), make(1, optim_config={"learning_rate": 1e30}), make(2)]
+    solvers = [make(0), make(1, optimizer_options={"learning_rate": 1e30}), make(2)]
     outcomes = numbanet.train_many(solvers)
     assert [type(outcome) for outcome in outcomes] == [type(None), TrainingDiverged, type(None)]
     assert [solver.iteration == solver.num_iterations for solver in solvers] == [True, False, True]
@@ -359,7 +359,7 @@ def test_an_error_in_one_stops_the_others():
     def fail(solver):
         raise ZeroDivisionError
 
-    solvers = [make(0, on_step=fail), *(make(seed, num_epochs=30_000) for seed in (1, 2, 3))]
+    solvers = [make(0, on_step=fail), *(make(seed, epochs=30_000) for seed in (1, 2, 3))]
     with pytest.raises(ZeroDivisionError):
         numbanet.train_many(solvers, threads=4)  # all at the same time
     assert all(solver.iteration < solver.num_iterations for solver in solvers)

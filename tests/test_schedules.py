@@ -44,7 +44,7 @@ def test_a_solver_follows():
     solver = numbanet.Solver(
         numbanet.FullyConnectedNet([4], 3, 2, seed=0),
         {"X_train": X, "y_train": np.arange(20) % 2},
-        **{"optim_config": {"learning_rate": rate(0)}, "num_epochs": 4, "batch_size": 10, "verbose": False},
+        **{"optimizer_options": {"learning_rate": rate(0)}, "epochs": 4, "batch_size": 10, "verbose": False},
         on_epoch=schedules.follow(rate),
         on_step=lambda solver: seen.append(solver.learning_rate),
     )
@@ -60,7 +60,7 @@ def test_a_solver_follows():
         (lambda: schedules.exponential(-1, 0.5), "learning_rate: expected a number in"),
         (lambda: schedules.exponential(1, 0), "factor: expected a number in"),
         (lambda: schedules.step(1, 0, 0.5), "every: expected an integer of at least 1, got 0"),
-        (lambda: schedules.cosine(1, 0), "num_epochs: expected an integer of at least 1, got 0"),
+        (lambda: schedules.cosine(1, 0), "epochs: expected an integer of at least 1, got 0"),
     ],
 )
 def test_refusals(make, message):

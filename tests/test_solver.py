@@ -33,7 +33,7 @@ def net(**options):
 
 
 def solver(model=None, data=DATA, **options):
-    options = {"update_rule": "adam", "num_epochs": 3, "batch_size": 50, "verbose": False, **options}
+    options = {"optimizer": "adam", "epochs": 3, "batch_size": 50, "verbose": False, **options}
     return Solver(net() if model is None else model, data, **options)
 
 
@@ -75,7 +75,7 @@ def test_histories_and_counts():
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_learns_the_digits(rule):
     rate = {"sgd": 0.5, "sgd_momentum": 0.1, "nesterov": 0.1}.get(rule, 0.01)
-    trained = solver(data=digits(1000, 300), update_rule=rule, optim_config={"learning_rate": rate}, num_epochs=10)
+    trained = solver(data=digits(1000, 300), optimizer=rule, optimizer_options={"learning_rate": rate}, epochs=10)
     trained.train()
     assert trained.best_val_acc > 0.85
     assert trained.loss_history[-1] < 0.5 * trained.loss_history[0]
@@ -90,9 +90,9 @@ def data_loss(scores, y):
 
 @pytest.mark.parametrize("monitor", [None, "val_loss", "val_accuracy"])
 def test_the_model_ends_with_the_best_parameters(monitor):
-    model = net(normalization="batchnorm", dropout_keep_ratio=0.8, reg=0.1)
-    options = {"lr_decay": 3.0, "num_epochs": 8, "monitor": monitor}  # ever faster, to no good end
-    trained = solver(model, optim_config={"learning_rate": 0.01}, **options)
+    model = net(normalization="batchnorm", dropout=0.2, l2=0.1)
+    options = {"lr_decay": 3.0, "epochs": 8, "monitor": monitor}  # ever faster, to no good end
+    trained = solver(model, optimizer_options={"learning_rate": 0.01}, **options)
     seen = []
 
     def look(s):
@@ -119,7 +119,7 @@ def test_the_model_ends_with_the_best_parameters(monitor):
 
 
 def test_output(capsys):
-    trained = solver(verbose=True, print_every=3, num_epochs=2)
+    trained = solver(verbose=True, print_every=3, epochs=2)
     trained.train()
     losses, train, val = histories(trained)
     assert capsys.readouterr().out.splitlines() == [
@@ -130,14 +130,14 @@ def test_output(capsys):
         f"(Iteration 7 / 8) loss: {losses[6]:f}",
         f"(Epoch 2 / 2) train acc: {train[2]:f}; val_acc: {val[2]:f}",
     ]
-    solver(num_epochs=1).train()
+    solver(epochs=1).train()
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("model", [net, CourseModel])
 def test_the_learning_rate_decays_each_epoch(model):
     rates = []
-    trained = solver(model(), lr_decay=0.5, optim_config={"learning_rate": 0.1}, num_epochs=3)
+    trained = solver(model(), lr_decay=0.5, optimizer_options={"learning_rate": 0.1}, epochs=3)
     trained.on_step = lambda s: rates.append(s.learning_rate)
     trained.train()
     assert rates == [0.1] * 3 + [0.05] * 4 + [0.025] * 4 + [0.0125]
@@ -146,13 +146,13 @@ def test_the_learning_rate_decays_each_epoch(model):
 @pytest.mark.parametrize("model", [net, CourseModel])
 def test_by_default_the_learning_rate_goes_down_at_the_end(model):
     rates = []
-    trained = solver(model(), optim_config={"learning_rate": 0.1}, num_epochs=16)
+    trained = solver(model(), optimizer_options={"learning_rate": 0.1}, epochs=16)
     trained.on_epoch = lambda s: rates.append(s.learning_rate)
     trained.train()
     assert rates[:-1] == pytest.approx([0.1] * 13 + [0.075, 0.05, 0.025])
     assert rates[-1] == trained.learning_rate == pytest.approx(0.1)  # for a training to come
 
-    stopped = solver(model(), optim_config={"learning_rate": 0.1}, num_epochs=16, on_epoch=lambda s: s.epoch == 14)
+    stopped = solver(model(), optimizer_options={"learning_rate": 0.1}, epochs=16, on_epoch=lambda s: s.epoch == 14)
     stopped.train()
     assert stopped.learning_rate == pytest.approx(0.05)
     stopped.on_epoch, rates[:] = (lambda s: rates.append(s.learning_rate)), []
@@ -161,9 +161,9 @@ def test_by_default_the_learning_rate_goes_down_at_the_end(model):
 
 
 def test_resumption_on_the_way_down_is_exact(tmp_path):
-    whole = solver(num_epochs=16, on_epoch=lambda s: s.epoch == 14 and s.save(tmp_path / "14.npz"))
+    whole = solver(epochs=16, on_epoch=lambda s: s.epoch == 14 and s.save(tmp_path / "14.npz"))
     whole.train()
-    resumed = solver(num_epochs=2)
+    resumed = solver(epochs=2)
     resumed.restore(tmp_path / "14.npz")
     resumed.train()
     assert_same_training(resumed, whole)
@@ -172,8 +172,8 @@ def test_resumption_on_the_way_down_is_exact(tmp_path):
 @pytest.mark.parametrize("model", [net, CourseModel])
 def test_the_learning_rate_may_be_set(model):
     one, two = (model() for _ in range(2))
-    solver(one, update_rule="sgd", optim_config={"learning_rate": 0.3}, num_epochs=1).train()
-    other = solver(two, update_rule="sgd", num_epochs=1)
+    solver(one, optimizer="sgd", optimizer_options={"learning_rate": 0.3}, epochs=1).train()
+    other = solver(two, optimizer="sgd", epochs=1)
     other.learning_rate = 0.3
     assert other.learning_rate == 0.3
     other.train()
@@ -214,7 +214,7 @@ def test_rare_positives_are_told_by_the_loss():
     X = rng.standard_normal((600, 5))
     y = (X[:, 0] > np.quantile(X[:, 0], 0.98)).astype(int)
     data = {"X_train": X[:400], "y_train": y[:400], "X_val": X[400:], "y_val": y[400:]}
-    trained = solver(FullyConnectedNet([8], 5, 2, weight_init=1e-3, seed=0), data, num_epochs=15)
+    trained = solver(FullyConnectedNet([8], 5, 2, weight_init=1e-3, seed=0), data, epochs=15)
     trained.train()
     assert len(set(trained.val_acc_history)) == 1
     assert trained.best_epoch == 15
@@ -228,7 +228,7 @@ def test_soft_targets_are_right_on_their_side_of_a_half():
     y = np.where(DATA["y_train"] % 2, 0.95, 0.05)
     model = FullyConnectedNet([30], 64, 1, loss="binary_cross_entropy", seed=0)
     data = {"X_train": X, "y_train": y, "X_val": X, "y_val": y}
-    trained = solver(model, data, num_epochs=40, patience=20, monitor="val_accuracy")
+    trained = solver(model, data, epochs=40, patience=20, monitor="val_accuracy")
     trained.train()
     assert trained.best_val_acc > 0.95
     assert model.score(X, y) == np.mean(model.predict(X) == (y > 0.5)) == trained.best_val_acc
@@ -243,7 +243,7 @@ def test_an_undefined_r2_never_chooses(y_val):
 
     def trained(**options):
         model = FullyConnectedNet([8], 3, 1, loss="squared_error", seed=0)
-        made = solver(model, data, num_epochs=20, optim_config={"learning_rate": 0.01}, **options)
+        made = solver(model, data, epochs=20, optimizer_options={"learning_rate": 0.01}, **options)
         made.train()
         return made
 
@@ -256,8 +256,8 @@ def test_an_undefined_r2_never_chooses(y_val):
     last = solver(
         FullyConnectedNet([8], 3, 1, loss="squared_error", seed=0),
         without,
-        num_epochs=20,
-        optim_config={"learning_rate": 0.01},
+        epochs=20,
+        optimizer_options={"learning_rate": 0.01},
     )
     last.train()
     np.testing.assert_array_equal(by_score.model.params.flat, last.model.params.flat)
@@ -275,7 +275,7 @@ def test_the_validation_loss_is_that_of_all_in_batches(loss):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((1100, 4))
     y = rng.integers(3, size=1100) if loss in ("softmax", "svm") else rng.uniform(size=(1100, 3))
-    model = FullyConnectedNet([6], 4, 3, loss=loss, dtype=np.float64, reg=0.3, seed=0)
+    model = FullyConnectedNet([6], 4, 3, loss=loss, dtype=np.float64, l2=0.3, seed=0)
     expected = model.loss(X, y)[0] - 0.15 * sum(np.square(model.params[name]).sum() for name in ("W1", "W2"))
     mean, score = model.evaluate(X, y)
     assert mean == pytest.approx(expected, rel=1e-12)
@@ -284,7 +284,7 @@ def test_the_validation_loss_is_that_of_all_in_batches(loss):
 
 def test_accuracies_that_are_reported_change_nothing():
     def trained(**options):
-        made = solver(net(dropout_keep_ratio=0.8), num_epochs=4, seed=1, **options)
+        made = solver(net(dropout=0.2), epochs=4, seed=1, **options)
         made.train()
         return made
 
@@ -302,8 +302,8 @@ def test_accuracies_that_are_reported_change_nothing():
 
 
 def test_training_in_pieces_is_training_at_once_where_the_last_parameters_are_kept():
-    options = {"optim_config": {"learning_rate": 0.3}, "restore_best_weights": False}
-    pieces, whole = solver(num_epochs=1, **options), solver(num_epochs=6, **options)
+    options = {"optimizer_options": {"learning_rate": 0.3}, "restore_best_weights": False}
+    pieces, whole = solver(epochs=1, **options), solver(epochs=6, **options)
     for _ in range(6):
         pieces.train()
     whole.train()
@@ -323,7 +323,7 @@ def test_a_batch_never_exceeds_the_data():
 
 
 def test_no_epochs():
-    trained = solver(num_epochs=0)
+    trained = solver(epochs=0)
     before = trained.model.params.flat.copy()
     trained.train()
     assert histories(trained) == ([], [], [])
@@ -354,10 +354,10 @@ def test_accuracies_on_samples():
 
 
 def test_patience():
-    constant = solver(update_rule="sgd", optim_config={"learning_rate": 0.0}, num_epochs=50, patience=3)
+    constant = solver(optimizer="sgd", optimizer_options={"learning_rate": 0.0}, epochs=50, patience=3)
     constant.train()
     assert constant.epoch == 3
-    assert solver(patience=1, num_epochs=2).patience == 1
+    assert solver(patience=1, epochs=2).patience == 1
 
 
 @pytest.mark.parametrize(("hook", "steps"), [("on_step", 6), ("on_epoch", 8)])
@@ -379,12 +379,12 @@ def test_callbacks_stop_training(hook, steps):
 
 def test_on_step_sees_the_measurements_of_its_step():
     seen = []
-    solver(on_step=lambda s: seen.append((s.iteration, s.epoch, len(s.val_acc_history))), num_epochs=2).train()
+    solver(on_step=lambda s: seen.append((s.iteration, s.epoch, len(s.val_acc_history))), epochs=2).train()
     assert seen == [(1, 0, 1), (2, 0, 1), (3, 0, 1), (4, 1, 2), (5, 1, 2), (6, 1, 2), (7, 1, 2), (8, 2, 3)]
 
 
 def test_train_again_goes_on():
-    trained = solver(num_epochs=2)
+    trained = solver(epochs=2)
     trained.train()
     first = trained.loss_history[:]
     trained.train()
@@ -397,7 +397,7 @@ def test_train_again_goes_on():
 
 @pytest.mark.parametrize("rule", ["adam", optim.adam], ids=["built in", "function"])
 def test_reset_starts_the_books_and_the_update_rule_again(rule):
-    options = {"update_rule": rule, "optim_config": {"learning_rate": 1e-2}, "lr_decay": 0.5, "num_epochs": 2}
+    options = {"optimizer": rule, "optimizer_options": {"learning_rate": 1e-2}, "lr_decay": 0.5, "epochs": 2}
     again, fresh = solver(**options), solver(**options)
     initial, order = again.model.params.copy(), again._rng.bit_generator.state
     for trained in (again, fresh):
@@ -412,7 +412,7 @@ def test_reset_starts_the_books_and_the_update_rule_again(rule):
 
 
 def test_an_epoch_that_was_begun_is_finished_first():
-    trained = solver(num_epochs=2, on_step=lambda s: s.iteration == 6)
+    trained = solver(epochs=2, on_step=lambda s: s.iteration == 6)
     trained.train()
     trained.on_step = None
     trained.train()
@@ -447,14 +447,14 @@ def test_the_last_batch_of_an_epoch_is_what_is_left(python, augment):
             yield from (rows[start : start + 64] for start in range(0, 200, 64))
 
     data = {**DATA, "X_train": DATA["X_train"].reshape(-1, 1, 8, 8)} if augment else DATA
-    trained = solver(net(reg=0.1), data, batch_size=64, num_epochs=2, seed=4, augment=augment)
+    trained = solver(net(l2=0.1), data, batch_size=64, epochs=2, seed=4, augment=augment)
     if python:
         trained._pace.note(1, 1.0)
         trained._pace.note = lambda *_: None
     trained.train()
     assert trained.iterations_per_epoch == 4
     assert trained.num_iterations == len(trained.loss_history) == 8
-    by_hand, losses = net(reg=0.1), []
+    by_hand, losses = net(l2=0.1), []
     optimizer = optim.Optimizer("adam", by_hand.params.flat.size)
     for step, rows in enumerate(batches(trained)):
         X = data["X_train"][rows]
@@ -484,10 +484,10 @@ def test_an_epoch_is_a_permutation_of_which_the_leftovers_differ():
     solver(
         model,
         data,
-        update_rule="sgd",
-        optim_config={"learning_rate": 0},
+        optimizer="sgd",
+        optimizer_options={"learning_rate": 0},
         batch_size=5,
-        num_epochs=6,
+        epochs=6,
         seed=1,
         drop_last=True,
     ).train()
@@ -500,7 +500,7 @@ def test_an_epoch_is_a_permutation_of_which_the_leftovers_differ():
 
 def test_the_same_seed_trains_alike_and_another_does_not():
     def trained(seed, model_seed=0):
-        made = solver(net(seed=model_seed), seed=seed, num_epochs=1)
+        made = solver(net(seed=model_seed), seed=seed, epochs=1)
         made.train()
         return made
 
@@ -520,7 +520,7 @@ def plain_sgd(w, dw, config):
 @pytest.mark.parametrize("rule", [*RULES, plain_sgd])
 def test_a_model_of_the_user_s_own(rule):
     model = CourseModel()
-    trained = solver(model, digits(500, 200), update_rule=rule, optim_config={"learning_rate": 0.05}, num_epochs=15)
+    trained = solver(model, digits(500, 200), optimizer=rule, optimizer_options={"learning_rate": 0.05}, epochs=15)
     trained.train()
     assert trained.best_val_acc > 0.7
     assert trained.best_val_acc == max(trained.val_acc_history)
@@ -530,10 +530,10 @@ def test_a_model_of_the_user_s_own(rule):
 
 @pytest.mark.parametrize("normalization", [None, "batchnorm"])
 def test_a_rule_of_the_user_s_own_does_what_the_built_in_does(normalization):
-    own, built_in = (net(dtype=np.float64, normalization=normalization, reg=0.01) for _ in range(2))
+    own, built_in = (net(dtype=np.float64, normalization=normalization, l2=0.01) for _ in range(2))
     config = {"learning_rate": 0.2}
-    one = solver(own, update_rule=plain_sgd, optim_config=config)
-    two = solver(built_in, update_rule="sgd", optim_config=config)
+    one = solver(own, optimizer=plain_sgd, optimizer_options=config)
+    two = solver(built_in, optimizer="sgd", optimizer_options=config)
     one.train()
     two.train()
     np.testing.assert_allclose(one.loss_history, two.loss_history, rtol=1e-12)
@@ -551,7 +551,7 @@ def test_a_rule_keeps_its_own_state_for_each_parameter():
         own = {"learning_rate": config.get("learning_rate", 0.1)}
         return optim.sgd(w, dw, own)[0], {**config, "count": config.get("count", 0) + 1}
 
-    solver(CourseModel(), update_rule=rule, num_epochs=1).train()
+    solver(CourseModel(), optimizer=rule, epochs=1).train()
     assert seen == [(shape, step) for step in range(4) for shape in ((64, 10), (10,))]
 
 
@@ -561,7 +561,7 @@ def test_a_rule_that_updates_in_place(model):
         w -= 3.0 * dw
         return w, config
 
-    trained, seen = solver(model(), update_rule=rule, num_epochs=6, monitor="val_accuracy"), []
+    trained, seen = solver(model(), optimizer=rule, epochs=6, monitor="val_accuracy"), []
     trained.on_epoch = lambda s: seen.append({name: value.copy() for name, value in s.model.params.items()})
     trained.train()
     accuracies = trained.val_acc_history
@@ -581,7 +581,7 @@ def test_a_rule_that_fails_has_changed_nothing(model):
     model = model()
     before = {name: value.copy() for name, value in model.params.items()}
     with pytest.raises(ZeroDivisionError):
-        solver(model, update_rule=rule).train()
+        solver(model, optimizer=rule).train()
     for name, value in before.items():
         np.testing.assert_array_equal(model.params[name], value)
 
@@ -599,9 +599,9 @@ class Doubled(FullyConnectedNet):
 @pytest.mark.parametrize("augment", [None, Augment(1)])
 def test_a_network_with_a_loss_of_its_own_trains_with_it(augment):
     data = {name: X.reshape(-1, 1, 8, 8) if X.ndim > 1 else X for name, X in DATA.items()}
-    options = {"update_rule": "sgd", "num_epochs": 2, "augment": augment}
-    own = solver(Doubled([20], 64, 10, seed=0), data, optim_config={"learning_rate": 0.1}, **options)
-    usual = solver(FullyConnectedNet([20], 64, 10, seed=0), data, optim_config={"learning_rate": 0.2}, **options)
+    options = {"optimizer": "sgd", "epochs": 2, "augment": augment}
+    own = solver(Doubled([20], 64, 10, seed=0), data, optimizer_options={"learning_rate": 0.1}, **options)
+    usual = solver(FullyConnectedNet([20], 64, 10, seed=0), data, optimizer_options={"learning_rate": 0.2}, **options)
     for trained in (own, usual):
         trained.restore_best_weights = False
         trained.train()
@@ -625,9 +625,7 @@ def test_methods_of_a_subclass_are_used():
             return 3 * super().train_batch(X, y, rows, gather)
 
     always, scored, batches = (kind([20], 64, 10, seed=0) for kind in (Always3, Scored, Batches))
-    trained = [
-        solver(model, num_epochs=1) for model in (always, scored, batches, FullyConnectedNet([20], 64, 10, seed=0))
-    ]
+    trained = [solver(model, epochs=1) for model in (always, scored, batches, FullyConnectedNet([20], 64, 10, seed=0))]
     for each in trained:
         each.train()
     assert trained[0].val_acc_history == [np.mean(DATA["y_val"] == 3)] * 2
@@ -706,7 +704,7 @@ def test_data_that_take_the_place_of_others_are_checked():
 
 def test_data_that_take_the_place_of_others_are_trained_on():
     order = np.arange(200)[::-1]
-    trained, straight = solver(num_epochs=1), solver(num_epochs=1)
+    trained, straight = solver(epochs=1), solver(epochs=1)
     trained.train()
     straight.train()
     trained.X_train, trained.y_train = DATA["X_train"][order].reshape(-1, 8, 8), DATA["y_train"][order]
@@ -725,14 +723,14 @@ def test_data_that_take_the_place_of_others_are_trained_on():
 @pytest.mark.parametrize(
     ("model", "augment"),
     [
-        (lambda: net(normalization="batchnorm", dropout_keep_ratio=0.8), None),
-        (lambda: net(dropout_keep_ratio=0.8), Augment(1)),
+        (lambda: net(normalization="batchnorm", dropout=0.2), None),
+        (lambda: net(dropout=0.2), Augment(1)),
         (CourseModel, None),
     ],
 )
 def test_a_copy_of_a_solver_goes_on_by_itself(model, copied, augment):
     data = {name: X.reshape(-1, 1, 8, 8) if X.ndim > 1 else X for name, X in DATA.items()} if augment else DATA
-    trained = solver(model(), data, num_epochs=1, lr_decay=0.9, num_train_samples=50, augment=augment)
+    trained = solver(model(), data, epochs=1, lr_decay=0.9, num_train_samples=50, augment=augment)
     trained.train()
     twin = copied(trained)
     before = twin._network.snapshot()
@@ -755,7 +753,7 @@ def test_regression_learns():
     y = np.sin(X[:, 0]) + X[:, 1] * X[:, 2] + 0.05 * rng.standard_normal(600)
     data = {"X_train": X[:500], "y_train": y[:500], "X_val": X[500:], "y_val": y[500:]}
     model = FullyConnectedNet([40, 40], 3, 1, loss="squared_error", activation="tanh", weight_init="he_normal", seed=0)
-    trained = solver(model, data, optim_config={"learning_rate": 0.01}, num_epochs=60)
+    trained = solver(model, data, optimizer_options={"learning_rate": 0.01}, epochs=60)
     trained.train()
     assert trained.best_val_acc > 0.95  # R²
     prediction = model.predict(X[500:])
@@ -768,7 +766,7 @@ def test_binary_cross_entropy_learns_several_answers():
     answers = np.stack([y % 2, y >= 5, y == 0], axis=1)
     model = FullyConnectedNet([30], 64, 3, loss="binary_cross_entropy", weight_init="he_normal", seed=0)
     data = {"X_train": X, "y_train": answers, "X_val": X, "y_val": answers}
-    trained = solver(model, data, optim_config={"learning_rate": 0.01}, num_epochs=20)
+    trained = solver(model, data, optimizer_options={"learning_rate": 0.01}, epochs=20)
     trained.train()
     assert trained.best_val_acc > 0.95
     assert set(np.unique(model.predict(X))) == {0, 1}
@@ -776,14 +774,14 @@ def test_binary_cross_entropy_learns_several_answers():
 
 
 def test_svm_learns():
-    trained = solver(net(loss="svm"), digits(1000, 300), optim_config={"learning_rate": 0.01}, num_epochs=8)
+    trained = solver(net(loss="svm"), digits(1000, 300), optimizer_options={"learning_rate": 0.01}, epochs=8)
     trained.train()
     assert trained.best_val_acc > 0.85
 
 
 def test_training_on_the_reference_is_training():
     fast, plain = (
-        net(dtype=np.float64, normalization="layernorm", dropout_keep_ratio=0.8, ops=ops)
+        net(dtype=np.float64, normalization="layernorm", dropout=0.2, ops=ops)
         for ops in (numbanet.kernels, numbanet.reference)
     )
     one, two = solver(fast), solver(plain)
@@ -797,7 +795,7 @@ def test_training_on_the_reference_is_training():
 
 
 def diverging(rate, model=None, **options):
-    options = {"num_epochs": 20, "optim_config": {"learning_rate": rate}, "update_rule": "sgd", **options}
+    options = {"epochs": 20, "optimizer_options": {"learning_rate": rate}, "optimizer": "sgd", **options}
     return solver(model, **options)
 
 
@@ -821,7 +819,7 @@ def test_divergence_names_the_parameter_at_fault():
 
 
 def test_divergence_leaves_the_best_parameters():
-    trained = solver(net(normalization="batchnorm"), num_epochs=5)
+    trained = solver(net(normalization="batchnorm"), epochs=5)
     best = {}
 
     def spoil(s):
@@ -850,7 +848,7 @@ def test_divergence_at_once_leaves_the_initial_parameters(rate):
 
 @pytest.mark.parametrize("model", [net, CourseModel])
 def test_divergence_without_validation_data_leaves_the_last_that_were_measured(model):
-    trained = solver(model(), {name: DATA[name] for name in ("X_train", "y_train")}, num_epochs=5)
+    trained = solver(model(), {name: DATA[name] for name in ("X_train", "y_train")}, epochs=5)
     kept = {}
 
     def spoil(s):
@@ -898,23 +896,23 @@ def test_divergence_of_a_model_of_the_user_s_own():
             return super().loss(X) if y is None else (math.inf, self.params)
 
     with pytest.raises(TrainingDiverged, match="became inf at step 1 .* the loss that the model returned"):
-        solver(Broken(), optim_config={"learning_rate": 0.1}).train()
+        solver(Broken(), optimizer_options={"learning_rate": 0.1}).train()
 
 
 # Checkpoints and exact resumption.
 
 
 def resumable(**options):
-    model = net(normalization="batchnorm", dropout_keep_ratio=0.8, reg=0.01)
+    model = net(normalization="batchnorm", dropout=0.2, l2=0.01)
     return solver(model, lr_decay=0.9, num_train_samples=100, **options)
 
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_resumption_is_exact(rule, epoch, tmp_path):
-    whole = resumable(update_rule=rule, num_epochs=5, checkpoint_name=tmp_path / "run")
+    whole = resumable(optimizer=rule, epochs=5, checkpoint_name=tmp_path / "run")
     whole.train()
-    resumed = resumable(update_rule=rule, num_epochs=5 - epoch)
+    resumed = resumable(optimizer=rule, epochs=5 - epoch)
     resumed.restore(tmp_path / f"run_epoch_{epoch}.npz")
     assert resumed.epoch == epoch
     assert resumed.iteration == 4 * epoch
@@ -925,17 +923,17 @@ def test_resumption_is_exact(rule, epoch, tmp_path):
 
 
 def test_resumption_within_an_epoch_is_exact(tmp_path):
-    whole = resumable(num_epochs=3, on_step=lambda s: s.iteration in (6, 8) and s.save(tmp_path / f"{s.iteration}.npz"))
+    whole = resumable(epochs=3, on_step=lambda s: s.iteration in (6, 8) and s.save(tmp_path / f"{s.iteration}.npz"))
     whole.train()
     for step in (6, 8):
-        resumed = resumable(num_epochs=2 if step == 6 else 1)
+        resumed = resumable(epochs=2 if step == 6 else 1)
         resumed.restore(tmp_path / f"{step}.npz")
         resumed.train()
         assert_same_training(resumed, whole)
 
 
 def test_resumption_carries_patience_over(tmp_path):
-    options = {"update_rule": "sgd", "optim_config": {"learning_rate": 0.0}, "patience": 4, "num_epochs": 9}
+    options = {"optimizer": "sgd", "optimizer_options": {"learning_rate": 0.0}, "patience": 4, "epochs": 9}
     whole = solver(checkpoint_name=tmp_path / "run", **options)
     whole.train()
     resumed = solver(**options)
@@ -945,7 +943,7 @@ def test_resumption_carries_patience_over(tmp_path):
 
 
 def test_checkpoints_are_written_each_epoch(tmp_path):
-    solver(checkpoint_name=str(tmp_path / "run"), num_epochs=2).train()
+    solver(checkpoint_name=str(tmp_path / "run"), epochs=2).train()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run_epoch_1.npz", "run_epoch_2.npz"]
 
 
@@ -961,7 +959,7 @@ def test_a_checkpoint_that_cannot_be_written_stops_before_anything_runs(tmp_path
 def test_a_checkpoint_that_fails_later_loses_nothing(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
-    trained = solver(checkpoint_name=folder / "run", num_epochs=3)
+    trained = solver(checkpoint_name=folder / "run", epochs=3)
     trained.on_epoch = lambda s: s.epoch == 2 and (folder / "run_epoch_2.npz").mkdir()  # what a file cannot replace
     with pytest.raises(OSError, match="run_epoch_2"):
         trained.train()
@@ -983,13 +981,13 @@ def test_an_interrupt_in_a_callback_keeps_what_was_learnt(step, model):
             raise KeyboardInterrupt
 
     data = {name: DATA[name] for name in ("X_train", "y_train")}
-    trained, straight = solver(model(), data, on_step=press), solver(model(), data, num_epochs=1)
+    trained, straight = solver(model(), data, on_step=press), solver(model(), data, epochs=1)
     with pytest.warns(UserWarning, match=f"training interrupted at step {step} of 12"):
         trained.train()
     assert trained.interrupted
     assert trained.iteration == len(trained.loss_history) == step
     straight.on_step = lambda s: s.iteration == step
-    straight.num_epochs = 3
+    straight.epochs = 3
     straight.train()
     for name, value in straight.model.params.items():
         np.testing.assert_array_equal(trained.model.params[name], value)
@@ -1075,7 +1073,7 @@ def test_ctrl_c_at_any_line_leaves_whole_steps(model, presses, validation):
     data = {name: value[:20] for name, value in DATA.items() if validation or "train" in name}
 
     def fresh():
-        return solver(model(), data, update_rule="adam", batch_size=10, num_epochs=2, seed=0)
+        return solver(model(), data, optimizer="adam", batch_size=10, epochs=2, seed=0)
 
     whole = fresh()
     after = [whole._network.snapshot()]  # the values after each number of steps
@@ -1142,7 +1140,7 @@ def test_a_solver_that_is_to_stop_compiles_nothing_more():
         compiled.append(numba.njit(lambda x: x + 2)(1))
         return w, config
 
-    trained = solver(CourseModel(), update_rule=rule)
+    trained = solver(CourseModel(), optimizer=rule)
     with pytest.warns(UserWarning, match="interrupted at step 1 of 12"):
         trained.train()
     assert compiled == [3, 3]
@@ -1163,7 +1161,7 @@ def test_a_handler_of_the_application_s_own_is_left_alone():
 
 @needs_signals
 def test_ctrl_c_while_a_state_is_restored(tmp_path, monkeypatch):
-    saved = resumable(num_epochs=1)
+    saved = resumable(epochs=1)
     saved.train()
     saved.save(tmp_path / "state.npz")
     fresh = resumable()
@@ -1180,7 +1178,7 @@ def test_ctrl_c_while_a_state_is_restored(tmp_path, monkeypatch):
 
 
 def test_what_is_shown_within_an_epoch_is_of_that_epoch():
-    trained, lines = solver(net(dropout_keep_ratio=0.5), batch_size=20, num_epochs=3), io.StringIO()
+    trained, lines = solver(net(dropout=0.5), batch_size=20, epochs=3), io.StringIO()
     shown = _progress.Lines(trained, lines)
     shown.interval = 0.0
     trained.on_step = lambda s: False  # one by one
@@ -1203,7 +1201,7 @@ def test_what_is_shown_within_an_epoch_is_of_that_epoch():
 
 
 def test_the_time_that_is_left_is_that_of_the_steps_to_come(monkeypatch):
-    trained, lines, now = solver(batch_size=20, num_epochs=3), io.StringIO(), [0.0]
+    trained, lines, now = solver(batch_size=20, epochs=3), io.StringIO(), [0.0]
     monkeypatch.setattr(_progress, "perf_counter", lambda: now[0])
     shown = _progress.Lines(trained, lines)
     trained.on_step = lambda s: now.__setitem__(0, now[0] + 2.0)

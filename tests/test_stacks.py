@@ -42,7 +42,7 @@ FAMILIES = {
     "products": ["affine", "softmax", "svm", "squared", "binary", "l2"],
     "convolution": ["conv"],
     "normalisation": ["batchnorm", "layernorm", "groupnorm"],
-    "pictures": ["max", "avg", "global", "channels", "augment"],
+    "images": ["max", "avg", "global", "channels", "augment"],
     "elements": ["relu", "leaky", "elu", "sigmoid", "tanh", "gelu", "silu", "dropout", "add"],
     "updates": ["sgd", "momentum", "nesterov", "rmsprop", "adam"],
 }

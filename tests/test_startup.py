@@ -29,7 +29,7 @@ def loaded_after(code):
         ("--version", f"numbanet {numbanet.__version__}"),
         ("", "expected a command"),
         ("trian", "did you mean train?"),
-        ("train --help", "--dropout-keep-ratio"),
+        ("train --help", "--dropout"),
         ("evaluate --help", "--target"),
         ("predict --help", "--output"),
         ("warmup --help", "--processes"),

@@ -37,7 +37,7 @@ def test_steps_with_changing_batch_sizes_use_no_more_memory(warm, count):
     data = {"X_train": rng.standard_normal((60, 8)).astype(np.float32), "y_train": rng.integers(3, size=60)}
     model = FullyConnectedNet([16], 8, 3, seed=0)
     sizes = (4, 6, 7, 9, 10, 12)  # with what is left over for the last batch, eight in all
-    options = {"num_train_samples": 1, "num_epochs": 5, "verbose": False}
+    options = {"num_train_samples": 1, "epochs": 5, "verbose": False}
     solvers = [Solver(model, data, batch_size=size, **options) for size in sizes]
     take_steps(solvers, warm)
     before = resident()

@@ -113,7 +113,7 @@ import numpy as np
 import numbanet as nn
 net = nn.FullyConnectedNet([8], 2, 2, ops=nn.reference, seed=0)
 X, y = np.array([[0, 1], [1, 0]] * 20, np.float32), np.array([0, 1] * 20)
-nn.Solver(net, {"X_train": X, "y_train": y}, update_rule="adam", num_epochs=40, verbose=False).train()
+nn.Solver(net, {"X_train": X, "y_train": y}, optimizer="adam", epochs=40, verbose=False).train()
 print(net.score(X, y))
 """
     assert run(script, NUMBA_DISABLE_JIT="1") == "1.0\n"

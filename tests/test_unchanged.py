@@ -31,19 +31,22 @@ FLAT = {
     "gelu": [nn.Affine(9), nn.GELU()],
     "gelu tanh": [nn.Affine(9), nn.GELU("tanh")],
     "silu": [nn.Affine(9), nn.SiLU()],
-    "dropout": [nn.Affine(9), nn.ReLU(), nn.Dropout(0.7), nn.Affine(8), nn.Dropout(0.5)],
+    "dropout": [nn.Affine(9), nn.ReLU(), nn.Dropout(0.3), nn.Affine(8), nn.Dropout(0.5)],
     "batchnorm": [nn.Affine(9), nn.BatchNorm(), nn.ReLU()],
     "layernorm": [nn.Affine(9), nn.LayerNorm(), nn.Tanh()],
     "residual": [nn.Affine(9), nn.Residual([nn.Affine(7), nn.ReLU(), nn.Affine(9)]), nn.ReLU()],
 }
 IMAGES = {
-    "conv": [nn.Conv(5, 3, pad=1), nn.ReLU(), nn.Flatten()],
-    "conv options": [nn.Conv(6, (3, 2), stride=(2, 1), pad=(1, 0), dilation=(1, 2), groups=3, bias=False), nn.Tanh()],
-    "conv 1x1 and shortcut": [nn.Residual([nn.Conv(4, 3, stride=2, pad=1)], [nn.Conv(4, 1, stride=2)]), nn.ReLU()],
-    "max_pool": [nn.Conv(5, 3), nn.MaxPool(2), nn.MaxPool(3, stride=2, pad=1)],
-    "avg_pool": [nn.Conv(5, 3), nn.AvgPool(2), nn.AvgPool(3, stride=1, pad=1)],
-    "global_avg_pool": [nn.Conv(5, 3, pad="same"), nn.GELU(), nn.GlobalAvgPool()],
-    "spatial batchnorm": [nn.Conv(5, 3), nn.BatchNorm(), nn.ReLU(), nn.Dropout(0.8)],
+    "conv": [nn.Conv(5, 3, padding=1), nn.ReLU(), nn.Flatten()],
+    "conv options": [
+        nn.Conv(6, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=3, bias=False),
+        nn.Tanh(),
+    ],
+    "conv 1x1 and shortcut": [nn.Residual([nn.Conv(4, 3, stride=2, padding=1)], [nn.Conv(4, 1, stride=2)]), nn.ReLU()],
+    "max_pool": [nn.Conv(5, 3), nn.MaxPool(2), nn.MaxPool(3, stride=2, padding=1)],
+    "avg_pool": [nn.Conv(5, 3), nn.AvgPool(2), nn.AvgPool(3, stride=1, padding=1)],
+    "global_avg_pool": [nn.Conv(5, 3, padding="same"), nn.GELU(), nn.GlobalAvgPool()],
+    "spatial batchnorm": [nn.Conv(5, 3), nn.BatchNorm(), nn.ReLU(), nn.Dropout(0.2)],
     "groupnorm": [nn.Conv(6, 3), nn.GroupNorm(3), nn.SiLU()],
 }
 LOSSES = ("softmax", "svm", "squared_error", "binary_cross_entropy")
@@ -52,9 +55,9 @@ RULES = {
     "sgd_momentum": ("sgd_momentum", {"learning_rate": 0.02}),
     "nesterov": ("nesterov", {"learning_rate": 0.02}),
     "rmsprop": ("rmsprop", {"learning_rate": 0.01}),
-    "rmsprop inside": ("rmsprop", {"learning_rate": 0.01, "epsilon_inside_root": True}),
+    "rmsprop inside": ("rmsprop", {"learning_rate": 0.01, "eps_inside_root": True}),
     "adam": ("adam", {"learning_rate": 0.01}),
-    "adam inside": ("adam", {"learning_rate": 0.01, "epsilon_inside_root": True}),
+    "adam inside": ("adam", {"learning_rate": 0.01, "eps_inside_root": True}),
     "adamw": ("adamw", {"learning_rate": 0.01}),
 }
 
@@ -73,15 +76,15 @@ def digest(solver):
 def solver(model, X, y, batch, rule="adam"):
     name, config = RULES[rule]
     data, epochs = {"X_train": X, "y_train": y}, STEPS * batch // len(X)
-    options = {"batch_size": batch, "num_epochs": epochs, "num_train_samples": 1, "restore_best_weights": False}
-    return nn.Solver(model, data, update_rule=name, optim_config=config, verbose=False, **options)
+    options = {"batch_size": batch, "epochs": epochs, "num_train_samples": 1, "restore_best_weights": False}
+    return nn.Solver(model, data, optimizer=name, optimizer_options=config, verbose=False, **options)
 
 
 def small(layers, shape, loss="softmax", rule="adam", dtype=np.float32):
     rng = np.random.default_rng(1)
     X = rng.standard_normal((340, *shape))
     y = rng.integers(4, size=340) if loss in ("softmax", "svm") else rng.random((340, 4))
-    model = nn.Sequential([*layers, nn.Affine(4)], shape, loss=loss, reg=1e-3, dtype=dtype, seed=2)
+    model = nn.Sequential([*layers, nn.Affine(4)], shape, loss=loss, l2=1e-3, dtype=dtype, seed=2)
     return solver(model, X, y, 34, rule)
 
 

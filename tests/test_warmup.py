@@ -25,9 +25,7 @@ def test_one_signature_for_each_operation_and_dtype(dtype):
 
 def test_a_network_asks_for_nothing_else():
     notes = _warmup._Notes()
-    net = numbanet.FullyConnectedNet(
-        [5, 4], 6, 3, normalization="batchnorm", dropout_keep_ratio=0.5, reg=0.1, ops=notes
-    )
+    net = numbanet.FullyConnectedNet([5, 4], 6, 3, normalization="batchnorm", dropout=0.5, l2=0.1, ops=notes)
     numbanet.program.Program(net, 7, training=True)
     foreseen = _warmup.calls(np.float32)
     for name, calls in notes.calls.items():

@@ -1,4 +1,4 @@
-"""The checks of windows over pictures that convolution and pooling share."""
+"""The checks of windows over images that convolution and pooling share."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_what_is_no_pair(value, error, message):
         (((32, 32), (2, 2), (2, 2), (0, 0)), (16, 16)),
         (((7, 9), (3, 3), (2, 1), (1, 0)), (4, 7)),
         (((5, 5), (3, 1), (1, 1), (0, 0), (2, 7)), (1, 5)),  # a window of one column has nothing to spread
-        (((2, 3), (4, 5), (9, 9), (1, 1)), (1, 1)),  # as large as the padded picture
+        (((2, 3), (4, 5), (9, 9), (1, 1)), (1, 1)),  # as large as the padded image
     ],
 )
 def test_how_many_windows_fit(arguments, expected):
@@ -49,18 +49,18 @@ def test_how_many_windows_fit(arguments, expected):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (((2, 5), (3, 3), (1, 1), (0, 0)), "x: a window of 3 x 3 does not fit into a picture of 2 x 5"),
+        (((2, 5), (3, 3), (1, 1), (0, 0)), "x: a window of 3 x 3 does not fit into an image of 2 x 5"),
         (
             ((5, 2), (3, 5), (1, 1), (1, 1)),
-            "x: a window of 3 x 5 does not fit into a picture of 7 x 4 (5 x 2 with padding 1 x 1)",
+            "x: a window of 3 x 5 does not fit into an image of 7 x 4 (5 x 2 with padding 1 x 1)",
         ),
         (
             ((5, 4), (3, 3), (1, 1), (0, 0), (1, 2)),
-            "x: a window of 3 x 5 (3 x 3 at dilation 1 x 2) does not fit into a picture of 5 x 4",
+            "x: a window of 3 x 5 (3 x 3 at dilation 1 x 2) does not fit into an image of 5 x 4",
         ),
     ],
 )
-def test_a_window_larger_than_the_picture(arguments, message):
+def test_a_window_larger_than_the_image(arguments, message):
     with pytest.raises(ValueError, match="^x: ") as refused:
         windows("x", *arguments)
     assert str(refused.value) == message
@@ -69,8 +69,8 @@ def test_a_window_larger_than_the_picture(arguments, message):
 def test_arguments_of_pooling():
     assert pooling(2) == ((2, 2), (2, 2), (0, 0))
     assert pooling((3, 2), 1, (1, 0)) == ((3, 2), (1, 1), (1, 0))
-    for pad in (2, (0, 2)):
-        with pytest.raises(ValueError, match="^pad: expected at most half of kernel_size, 3 x 3, got "):
-            pooling(3, pad=pad)
+    for padding in (2, (0, 2)):
+        with pytest.raises(ValueError, match="^padding: expected at most half of kernel_size, 3 x 3, got "):
+            pooling(3, padding=padding)
     with pytest.raises(ValueError, match="^stride: "):
         pooling(2, stride=0)

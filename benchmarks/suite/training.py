@@ -10,7 +10,7 @@ import numpy as np
 
 import numbanet as nn
 from numbanet.bench import ours
-from numbanet.bench.networks import NETWORKS, PICTURE_NETWORKS
+from numbanet.bench.networks import IMAGE_NETWORKS, NETWORKS
 
 from .operations import IMPLEMENTATIONS
 
@@ -44,10 +44,10 @@ class Steps(_Timed):
         self.run()
 
 
-class PictureSteps(Steps):
-    """The same of networks for pictures."""
+class ImageSteps(Steps):
+    """The same of networks for images."""
 
-    params = (["kernels"], list(PICTURE_NETWORKS))
+    params = (["kernels"], list(IMAGE_NETWORKS))
 
 
 class Predictions(_Timed):
@@ -96,10 +96,10 @@ class Memory:
         ours.network(network, "-", implementation).call()
 
 
-class PictureMemory(Memory):
-    """The same of networks for pictures as large as CIFAR-10's."""
+class ImageMemory(Memory):
+    """The same of networks for images as large as CIFAR-10's."""
 
-    params = (["kernels"], list(PICTURE_NETWORKS))
+    params = (["kernels"], list(IMAGE_NETWORKS))
 
 
 class Learning:
@@ -116,7 +116,7 @@ class Learning:
         options = {"weight_init": "he_normal", "seed": 0, "ops": getattr(nn, implementation)}
         model = nn.FullyConnectedNet([100, 100], 64, 10, normalization="batchnorm", dtype=np.float32, **options)
         data = {"X_train": scale.apply(train.X), "y_train": train.y}
-        nn.Solver(model, data, update_rule="adam", num_epochs=10, verbose=False).train()
+        nn.Solver(model, data, optimizer="adam", epochs=10, verbose=False).train()
         return float(np.mean(model.predict(scale.apply(test.X)) == test.y))
 
 
@@ -127,7 +127,7 @@ import numbanet as nn
 rng = np.random.default_rng(0)
 data = {"X_train": rng.standard_normal((64, 784)).astype(np.float32), "y_train": rng.integers(10, size=64)}
 model = nn.FullyConnectedNet([256, 128], 784, 10, weight_init="he_normal", seed=0, dtype=np.float32)
-nn.Solver(model, data, update_rule="adam", batch_size=64, num_epochs=1, num_train_samples=1, verbose=False).train()
+nn.Solver(model, data, optimizer="adam", batch_size=64, epochs=1, num_train_samples=1, verbose=False).train()
 """
 
 

@@ -1,4 +1,4 @@
-"""Convolutions as networks for small pictures ask for them."""
+"""Convolutions as networks for small images ask for them."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from .operations import aligned
 
-# (N, H, C, F, HH): N pictures of H x H pixels with C channels, F filters of HH x HH taps, padded to keep the size.
+# (N, H, C, F, HH): N images of H x H pixels with C channels, F filters of HH x HH taps, padded to keep the size.
 FIRST = ((128, 32, 3, 32, 3), (50, 32, 3, 32, 7), (64, 32, 3, 64, 5), (128, 28, 1, 32, 5), (128, 28, 1, 16, 3))
 INNER = (
     *((128, 32, 32, 32, 3), (64, 32, 64, 64, 3), (128, 16, 32, 64, 3), (128, 16, 64, 64, 3), (32, 16, 128, 128, 3)),
@@ -35,7 +35,7 @@ class Convolution:
         return self.size[-1] // 2
 
     def arrays(self):
-        """x, w, b, dout and arrays for out, dx, dw, db; pictures are channels-last."""
+        """x, w, b, dout and arrays for out, dx, dw, db; images are channels-last."""
         n, high, channels, filters, taps = self.size
         x, out, w, b = (
             (n, high, high, channels),

@@ -51,9 +51,9 @@ def _cross_entropy(scores, y):
     return -jnp.take_along_axis(jax.nn.log_softmax(scores), y[:, None], 1).mean()
 
 
-def _adam(w, dw, m, v, step, learning_rate=LEARNING_RATE, beta1=0.9, beta2=0.999, epsilon=1e-8):
+def _adam(w, dw, m, v, step, learning_rate=LEARNING_RATE, beta1=0.9, beta2=0.999, eps=1e-8):
     m, v = beta1 * m + (1 - beta1) * dw, beta2 * v + (1 - beta2) * dw * dw
-    root = jnp.sqrt(v / (1 - beta2**step)) + epsilon
+    root = jnp.sqrt(v / (1 - beta2**step)) + eps
     return w - learning_rate * m / (1 - beta1**step) / root, m, v
 
 
@@ -70,7 +70,7 @@ PLAIN = {
     "layernorm_forward": _layernorm,
     "layernorm_backward": _normalization_backward(1),
     "dropout_forward": lambda t: jnp.where(
-        jax.random.bernoulli(jax.random.key(0), t.keep_ratio, t.x.shape), t.x / t.keep_ratio, 0
+        jax.random.bernoulli(jax.random.key(0), 1 - t.rate, t.x.shape), t.x / (1 - t.rate), 0
     ),
 }
 for _name, _function in {

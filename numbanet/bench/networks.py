@@ -22,8 +22,8 @@ class Network:
 
 
 @dataclass(frozen=True)
-class PictureNetwork:
-    """A network of numbanet by its name, for pictures as large as CIFAR-10's; examples in a batch, batches, filters."""
+class ImageNetwork:
+    """A network of numbanet by its name, for images as large as CIFAR-10's; examples in a batch, batches, filters."""
 
     name: str
     batch: int
@@ -31,7 +31,7 @@ class PictureNetwork:
     widths: tuple = ()
 
     def data(self):
-        """Pictures (float32) and labels for one epoch."""
+        """Images (float32) and labels for one epoch."""
         rng = np.random.default_rng(0)
         X = rng.standard_normal((self.batch * self.steps, 3, 32, 32), np.float32)
         return X, rng.integers(10, size=len(X))
@@ -44,10 +44,10 @@ NETWORKS = {
     "784-1024-1024-10 at 256": Network((784, 1024, 1024, 10), 256, 10),
     "3072-256-128-128-10 batchnorm at 128": Network((3072, 256, 128, 128, 10), 128, 20, batchnorm=True),
 }
-PICTURE_NETWORKS = {
-    "ThreeLayerConvNet at 50": PictureNetwork("ThreeLayerConvNet", 50, 4),
-    "SmallVGG at 128": PictureNetwork("SmallVGG", 128, 2, (32, 64, 128)),
-    "SmallResNet at 128": PictureNetwork("SmallResNet", 128, 2, (16, 32, 64)),
+IMAGE_NETWORKS = {
+    "ThreeLayerConvNet at 50": ImageNetwork("ThreeLayerConvNet", 50, 4),
+    "SmallVGG at 128": ImageNetwork("SmallVGG", 128, 2, (32, 64, 128)),
+    "SmallResNet at 128": ImageNetwork("SmallResNet", 128, 2, (16, 32, 64)),
 }
-ALL_NETWORKS = {**NETWORKS, **PICTURE_NETWORKS}
+ALL_NETWORKS = {**NETWORKS, **IMAGE_NETWORKS}
 LEARNING_RATE = 1e-3

@@ -123,8 +123,8 @@ def _windows(dtype=None):
     """An array with a value for each window and channel: floats, or numbers of elements of a window."""
 
     def make(rng, given, lengths):
-        size, stride, pad = lengths["R"], lengths["S"], _pad(rng, given, lengths)[0]
-        count = (lengths["H"] + 2 * pad - size) // stride + 1
+        size, stride, padding = lengths["R"], lengths["S"], _pad(rng, given, lengths)[0]
+        count = (lengths["H"] + 2 * padding - size) // stride + 1
         shape = lengths["N"], count, count, lengths["C"]
         if dtype:
             return rng.integers(size * size, size=shape, dtype=dtype)
@@ -167,10 +167,10 @@ def _table():
         **two_products,
         **_affine_backward(dout="NM", x="ND", w="DM", out="NM", dz="NM"),
     )
-    # Square pictures and windows, padded so that the result has the pictures' size.
+    # Square images and windows, padded so that the result has the images' size.
     how = {
         "stride": (1, 1),
-        "pad": lambda rng, dtype, lengths: (lengths["R"] // 2,) * 2,
+        "padding": lambda rng, dtype, lengths: (lengths["R"] // 2,) * 2,
         "dilation": (1, 1),
         "groups": 1,
         "workspace": _workspace,
@@ -218,9 +218,9 @@ def _table():
     add("groupnorm", "groupnorm_forward", **scale, **groups, eps=1e-5, mean="NG", inv_std="NG", out="NPC")
     add("groupnorm", "groupnorm_backward", **arrays, **groups, dx="NPC", dgamma="C", dbeta="C")
     how = {
-        "window": lambda rng, dtype, lengths: (lengths["R"], lengths["R"]),
+        "kernel_size": lambda rng, dtype, lengths: (lengths["R"], lengths["R"]),
         "stride": lambda rng, dtype, lengths: (lengths["S"], lengths["S"]),
-        "pad": _pad,
+        "padding": _pad,
     }
     floats, places = _windows(), _windows(np.uint8)
     add("pooling", "max_pool_forward", x="NHHC", **how, out=floats, where=places)
@@ -234,20 +234,20 @@ def _table():
     add("activations", "add", x="P", y="P", out="P")
     shift = {"padding": 4, "flip": True}
     add("augmentation", "augment", x="NCHW", rows=_rows, key=_key, **shift, out="NCHW")
-    add("dropout", "dropout_forward", x="P", key=_key, keep_ratio=0.8, out="P")
-    add("dropout", "dropout_backward", dout="P", key=_key, keep_ratio=0.8, dx="P")
+    add("dropout", "dropout_forward", x="P", key=_key, rate=0.2, out="P")
+    add("dropout", "dropout_backward", dout="P", key=_key, rate=0.2, dx="P")
     # Small learning rates: the parameters stay ordinary numbers however often a call is repeated.
     step = {"w": "P", "dw": "P"}
     second = _between(0.01, 2, "P")
-    adam = {"learning_rate": 1e-6, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0, "step": 1}
-    rmsprop = {"learning_rate": 1e-6, "decay_rate": 0.99, "epsilon": 1e-8, "epsilon_inside_root": False}
+    adam = {"learning_rate": 1e-6, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "step": 1}
+    rmsprop = {"learning_rate": 1e-6, "decay_rate": 0.99, "eps": 1e-8, "eps_inside_root": False}
     momentum = {"velocity": "P", "learning_rate": 1e-6, "momentum": 0.9}
     add("updates", "sgd_update", "w", **step, learning_rate=1e-6)
     add("updates", "momentum_update", "w velocity", **step, **momentum)
     add("updates", "nesterov_update", "w velocity", **step, **momentum)
     add("updates", "rmsprop_update", "w s", **step, s=second, **rmsprop)
-    add("updates", "adam_update", "w m v", **step, m="P", v=second, **adam, epsilon_inside_root=False)
-    add("updates", "l2_penalty", "dw", w="P", reg=1e-6, dw="P")
+    add("updates", "adam_update", "w m v", **step, m="P", v=second, **adam, eps_inside_root=False)
+    add("updates", "l2_penalty", "dw", w="P", l2=1e-6, dw="P")
     return table
 
 

@@ -8,7 +8,7 @@ import numbanet
 
 from .._image_shapes import workspace
 from .convolutions import Convolution
-from .networks import ALL_NETWORKS, LEARNING_RATE, PictureNetwork
+from .networks import ALL_NETWORKS, LEARNING_RATE, ImageNetwork
 from .operations import OPERATIONS, parse
 from .products import Product
 from .timing import Benchmark
@@ -53,7 +53,7 @@ def convolution(name, size, implementation):
 
     case = Convolution(name, parse(size))
     x, w, b, dout, out, dx, dw, db = case.arrays()
-    how = (1, 1), (case.pad, case.pad), (1, 1), 1, np.empty(workspace(w.shape), w.dtype)
+    how = (1, 1), (case.padding, case.padding), (1, 1), 1, np.empty(workspace(w.shape), w.dtype)
     if name == "forward":
         kernel, arguments = numbanet.kernels.conv_forward, (x, w, b, *how, out)
     else:
@@ -64,7 +64,7 @@ def convolution(name, size, implementation):
 
 
 def _model(net, implementation="kernels"):
-    if isinstance(net, PictureNetwork):
+    if isinstance(net, ImageNetwork):
         widths = {"widths": net.widths} if net.widths else {}
         return getattr(numbanet, net.name)(seed=0, ops=getattr(numbanet, implementation), **widths)
     return numbanet.FullyConnectedNet(
@@ -94,15 +94,15 @@ def solver(name, implementation, epochs=1):
     """What trains a network of the table on its data."""
     net = ALL_NETWORKS[name]
     X, y = net.data()
-    options = {"update_rule": "adam", "optim_config": {"learning_rate": LEARNING_RATE}, "batch_size": net.batch}
+    options = {"optimizer": "adam", "optimizer_options": {"learning_rate": LEARNING_RATE}, "batch_size": net.batch}
     data, model = {"X_train": X, "y_train": y}, _model(net, implementation)
-    return numbanet.Solver(model, data, num_epochs=epochs, num_train_samples=1, verbose=False, **options)
+    return numbanet.Solver(model, data, epochs=epochs, num_train_samples=1, verbose=False, **options)
 
 
 def network(name, size, implementation):
-    """Epochs by the Solver; None for the reference on pictures, which takes seconds a step."""
+    """Epochs by the Solver; None for the reference on images, which takes seconds a step."""
     net = ALL_NETWORKS[name]
-    if implementation == "reference" and isinstance(net, PictureNetwork):
+    if implementation == "reference" and isinstance(net, ImageNetwork):
         return None
     return Benchmark(solver(name, implementation).train, parts=net.steps)
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .networks import PictureNetwork
+from .networks import ImageNetwork
 
 
 class _Residual(nn.Module):
@@ -46,14 +46,14 @@ def _resnet(widths):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
 
 
-_PICTURE_MODELS = {"ThreeLayerConvNet": _three_layers, "SmallVGG": _vgg, "SmallResNet": _resnet}
+_IMAGE_MODELS = {"ThreeLayerConvNet": _three_layers, "SmallVGG": _vgg, "SmallResNet": _resnet}
 
 
 def build(net, seed=0):
     """A network of `ALL_NETWORKS` in torch, its weights from the seed, as is what follows from torch's generator."""
     torch.manual_seed(seed)
-    if isinstance(net, PictureNetwork):
-        return _PICTURE_MODELS[net.name](net.widths)
+    if isinstance(net, ImageNetwork):
+        return _IMAGE_MODELS[net.name](net.widths)
     layers = []
     for inputs, outputs in zip(net.widths[:-2], net.widths[1:-1], strict=True):
         layers += [nn.Linear(inputs, outputs), *([nn.BatchNorm1d(outputs)] * net.batchnorm), nn.ReLU()]

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from .convolutions import Convolution
-from .networks import ALL_NETWORKS, LEARNING_RATE, PictureNetwork
+from .networks import ALL_NETWORKS, LEARNING_RATE, ImageNetwork
 from .operations import OPERATIONS, parse
 from .products import Product
 from .timing import Benchmark
@@ -88,27 +88,27 @@ def _optimizer(cls, variants, **options):
 
 
 def _dropout_backward(t):
-    mask = torch.rand_like(t.dout) < t.keep_ratio
-    return lambda: aten.native_dropout_backward.out(t.dout, mask, 1 / t.keep_ratio, out=t.dx)
+    mask = torch.rand_like(t.dout) >= t.rate
+    return lambda: aten.native_dropout_backward.out(t.dout, mask, 1 / (1 - t.rate), out=t.dx)
 
 
 def _l2_penalty(t):
     def way():
-        t.dw.add_(t.w, alpha=t.reg)
-        return 0.5 * t.reg * torch.dot(t.w, t.w)
+        t.dw.add_(t.w, alpha=t.l2)
+        return 0.5 * t.l2 * torch.dot(t.w, t.w)
 
     return way
 
 
-PICTURE = 32  # pixels on a side of the pictures whose pixels rows are taken for, where there are enough of them
+IMAGE = 32  # pixels on a side of the images whose pixels rows are taken for, where there are enough of them
 
 
-def _as_pictures(*rows):
-    """Rows (N, C) as they are; and, where they are many, as the pixels of pictures in both of torch's layouts."""
+def _as_images(*rows):
+    """Rows (N, C) as they are; and, where they are many, as the pixels of images in both of torch's layouts."""
     n, c = rows[0].shape
-    if n % PICTURE**2:
+    if n % IMAGE**2:
         return [rows]
-    return [rows, *_both_layouts(*(array.reshape(-1, PICTURE, PICTURE, c) for array in rows))]
+    return [rows, *_both_layouts(*(array.reshape(-1, IMAGE, IMAGE, c) for array in rows))]
 
 
 def _batchnorm_forward(t):
@@ -117,7 +117,7 @@ def _batchnorm_forward(t):
         results = {"out": torch.empty_like(x), "save_mean": t.mean, "save_invstd": t.inv_std}
         return lambda: aten.native_batch_norm.out(*arguments, **results)
 
-    return [way(x) for (x,) in _as_pictures(t.x)]
+    return [way(x) for (x,) in _as_images(t.x)]
 
 
 def _batchnorm_backward(t):
@@ -125,7 +125,7 @@ def _batchnorm_backward(t):
         arguments = dout, x, t.gamma, None, None, t.mean, t.inv_std, True, 1e-5, [True] * 3
         return lambda: aten.native_batch_norm_backward(*arguments)
 
-    return [way(dout, x) for dout, x in _as_pictures(t.dout, t.x)]
+    return [way(dout, x) for dout, x in _as_images(t.dout, t.x)]
 
 
 def _layernorm_backward(t):
@@ -134,26 +134,26 @@ def _layernorm_backward(t):
     return lambda: aten.native_layer_norm_backward(t.dout, t.x, width, mean, inv_std, t.gamma, beta, [True] * 3)
 
 
-def _pictures(x, channels_last):
+def _images(x, channels_last):
     """From (N, H, W, C) to torch's order, in either layout."""
     x = x.permute(0, 3, 1, 2)
     return x if channels_last else x.contiguous()
 
 
 def _conv(x, w, channels_last, *more):
-    """`x` and `more` pictures and the filters `w` in one of torch's two layouts."""
+    """`x` and `more` images and the filters `w` in one of torch's two layouts."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return (
-        _pictures(x, channels_last),
+        _images(x, channels_last),
         w.contiguous(memory_format=layout),
-        *(_pictures(m, channels_last) for m in more),
+        *(_images(m, channels_last) for m in more),
     )
 
 
 def _conv_forward(t, after=lambda out: out):
     def way(channels_last):
         x, w = _conv(t.x, t.w, channels_last)
-        return lambda: after(F.conv2d(x, w, t.b, t.stride, t.pad, t.dilation, t.groups))
+        return lambda: after(F.conv2d(x, w, t.b, t.stride, t.padding, t.dilation, t.groups))
 
     return [way(True), way(False)]
 
@@ -161,32 +161,32 @@ def _conv_forward(t, after=lambda out: out):
 def _conv_backward(t, wanted=(True, True, True)):
     def way(channels_last):
         x, w, dout = _conv(t.x, t.w, channels_last, t.dout)
-        arguments = [len(t.db)], t.stride, t.pad, t.dilation, False, [0, 0], t.groups, wanted
+        arguments = [len(t.db)], t.stride, t.padding, t.dilation, False, [0, 0], t.groups, wanted
         return lambda: aten.convolution_backward(dout, x, w, *arguments)
 
     return [way(True), way(False)]
 
 
 def _both_layouts(*arrays):
-    """Pictures (N, H, W, C) in torch's order, by each of its layouts."""
-    return [[_pictures(array, channels_last) for array in arrays] for channels_last in (True, False)]
+    """Images (N, H, W, C) in torch's order, by each of its layouts."""
+    return [[_images(array, channels_last) for array in arrays] for channels_last in (True, False)]
 
 
 def _max_pool_backward(t):
-    how = t.window, t.stride, t.pad, [1, 1], False
+    how = t.kernel_size, t.stride, t.padding, [1, 1], False
 
     def way(dout, x):
         _, indices = aten.max_pool2d_with_indices(x, *how)
         return lambda: aten.max_pool2d_with_indices_backward(dout, x, *how, indices)
 
-    return [way(*pictures) for pictures in _both_layouts(t.dout, torch.randn_like(t.dx))]
+    return [way(*images) for images in _both_layouts(t.dout, torch.randn_like(t.dx))]
 
 
 def _avg_pool_backward(t):
     def way(dout, x):
-        return lambda: aten.avg_pool2d_backward(dout, x, t.window, t.stride, t.pad, False, True, None)
+        return lambda: aten.avg_pool2d_backward(dout, x, t.kernel_size, t.stride, t.padding, False, True, None)
 
-    return [way(*pictures) for pictures in _both_layouts(t.dout, t.dx)]
+    return [way(*images) for images in _both_layouts(t.dout, t.dx)]
 
 
 def _pool_forward(function):
@@ -211,7 +211,7 @@ def _groupnorm_backward(t):
 
 
 def _by_pixel(x):
-    """(N, P, C) as pictures of one row, by each of torch's layouts."""
+    """(N, P, C) as images of one row, by each of torch's layouts."""
     return [layout for (layout,) in _both_layouts(x[:, None])]
 
 
@@ -260,9 +260,9 @@ WAYS = {
     "layernorm_backward": _layernorm_backward,
     "groupnorm_forward": _groupnorm_forward,
     "groupnorm_backward": _groupnorm_backward,
-    "max_pool_forward": _pool_forward(lambda x, t: aten.max_pool2d_with_indices(x, t.window, t.stride, t.pad)),
+    "max_pool_forward": _pool_forward(lambda x, t: aten.max_pool2d_with_indices(x, t.kernel_size, t.stride, t.padding)),
     "max_pool_backward": _max_pool_backward,
-    "avg_pool_forward": _pool_forward(lambda x, t: F.avg_pool2d(x, t.window, t.stride, t.pad)),
+    "avg_pool_forward": _pool_forward(lambda x, t: F.avg_pool2d(x, t.kernel_size, t.stride, t.padding)),
     "avg_pool_backward": _avg_pool_backward,
     "global_avg_pool_forward": _pool_forward(lambda x, t: x.mean((2, 3))),
     "global_avg_pool_backward": lambda t: [
@@ -272,8 +272,8 @@ WAYS = {
     "channels_first": lambda t: lambda: t.out.copy_(t.x.mT),
     "add": lambda t: lambda: torch.add(t.x, t.y, out=t.out),
     "dropout_forward": lambda t: [
-        lambda: F.dropout(t.x, 1 - t.keep_ratio, True),
-        lambda: aten.native_dropout(t.x, 1 - t.keep_ratio, True),
+        lambda: F.dropout(t.x, t.rate, True),
+        lambda: aten.native_dropout(t.x, t.rate, True),
     ],
     "dropout_backward": _dropout_backward,
     "sgd_update": _optimizer(torch.optim.SGD, _FUSED),
@@ -307,7 +307,7 @@ def product(name, size):
 def convolution(name, size):
     case = Convolution(name, parse(size))
     x, w, b, dout, _, _, _, db = (torch.from_numpy(array) for array in case.arrays())
-    how = {"stride": [1, 1], "pad": [case.pad] * 2, "dilation": [1, 1], "groups": 1}
+    how = {"stride": [1, 1], "padding": [case.padding] * 2, "dilation": [1, 1], "groups": 1}
     t = SimpleNamespace(x=x, w=w, b=b, dout=dout, db=db, **how)
     ways = _conv_forward(t) if name == "forward" else _conv_backward(t, (name == "both", True, True))
     return [Benchmark(way, within=torch.inference_mode) for way in ways]
@@ -330,9 +330,9 @@ def trainer(net, variant, layout=torch.contiguous_format):
 
 
 def network(name, size):
-    """Epochs with the fastest form of Adam; of pictures, in either layout."""
+    """Epochs with the fastest form of Adam; of images, in either layout."""
     net = ALL_NETWORKS[name]
-    if isinstance(net, PictureNetwork):
+    if isinstance(net, ImageNetwork):
         forms = [(_FUSED[0], layout) for layout in (torch.contiguous_format, torch.channels_last)]
     else:
         forms = [(variant, torch.contiguous_format) for variant in _FUSED]

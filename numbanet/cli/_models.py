@@ -40,7 +40,7 @@ def _fully_connected(arguments, shape, classes, common):
         math.prod(shape),
         classes,
         normalization=None if arguments.normalization == "none" else arguments.normalization,
-        dropout_keep_ratio=arguments.dropout_keep_ratio,
+        dropout=arguments.dropout,
         activation=arguments.activation,
         weight_init=arguments.weight_init,
         **common,
@@ -53,7 +53,7 @@ def _three_layer_convnet(arguments, shape, classes, common):
     return ThreeLayerConvNet(
         shape,
         num_filters=arguments.filters,
-        filter_size=arguments.filter_size,
+        kernel_size=arguments.kernel_size,
         hidden_dim=arguments.hidden[0],
         num_classes=classes,
         weight_scale=1e-3,  # the course's
@@ -64,7 +64,7 @@ def _three_layer_convnet(arguments, shape, classes, common):
 def _small_vgg(arguments, shape, classes, common):
     from ..networks import SmallVGG
 
-    options = {"widths": arguments.widths, "dropout_keep_ratio": arguments.dropout_keep_ratio}
+    options = {"widths": arguments.widths, "dropout": arguments.dropout}
     return SmallVGG(shape, classes, **options, **common)
 
 
@@ -81,19 +81,19 @@ MODELS = {
         {
             "hidden": [256, 256],
             "normalization": "batchnorm",
-            "dropout_keep_ratio": 1.0,
+            "dropout": 0.0,
             "activation": "relu",
             "weight_init": "he_normal",
         },
     ),
     "three-layer-convnet": Model(
         _three_layer_convnet,
-        {"filters": 32, "filter_size": 7, "hidden": [100]},
+        {"filters": 32, "kernel_size": 7, "hidden": [100]},
         {"l2": 1e-4, "batch_size": 50, "epochs": 20},
     ),
     "small-vgg": Model(
         _small_vgg,
-        {"widths": [32, 64, 128], "dropout_keep_ratio": 1.0},
+        {"widths": [32, 64, 128], "dropout": 0.0},
         {"batch_size": 128, "epochs": 10},
         {"learning_rate": 3e-3},
     ),
@@ -112,21 +112,21 @@ def build(arguments, shape, classes, source):
     Raises
     ------
     DataError
-        Where a network for pictures is asked for and `source` holds none, or too small ones.
+        Where a network for images is asked for and `source` holds none, or too small ones.
     """
-    common = {"reg": arguments.l2, "loss": arguments.loss, "dtype": arguments.dtype, "seed": arguments.seed}
+    common = {"l2": arguments.l2, "loss": arguments.loss, "dtype": arguments.dtype, "seed": arguments.seed}
     if arguments.model != "fully-connected":
-        shape = picture_shape(f"--model {arguments.model}", shape, source)
+        shape = image_shape(f"--model {arguments.model}", shape, source)
     try:
         return MODELS[arguments.model].build(arguments, shape, classes, common)
     except ValueError as error:
         raise DataError(f"--model {arguments.model}: {source}: {error}") from None
 
 
-def picture_shape(option, shape, source):
-    """The shape of an example as (C, H, W); DataError, where it is no picture's, that names the option."""
+def image_shape(option, shape, source):
+    """The shape of an example as (C, H, W); DataError, where it is no image's, that names the option."""
     if len(shape) not in (2, 3):
         raise DataError(
-            f"{option} is for pictures, of shape (H, W) or (C, H, W); {source} holds examples of shape {tuple(shape)}"
+            f"{option} is for images, of shape (H, W) or (C, H, W); {source} holds examples of shape {tuple(shape)}"
         )
     return (1, *shape) if len(shape) == 2 else tuple(shape)

@@ -27,7 +27,7 @@ def add_meaning(parser):
     parser.add_argument(
         "--channels",
         choices=("first", "last"),
-        help="where the channels of pictures in an npz or npy file stand: (C, H, W) or (H, W, C); default: recognised",
+        help="where the channels of images in an npz or npy file stand: (C, H, W) or (H, W, C); default: recognised",
     )
 
 
@@ -36,18 +36,18 @@ def add_threads(parser):
 
 
 def add_plots(parser):
-    group = parser.add_argument_group("pictures")
+    group = parser.add_argument_group("images")
     group.add_argument(
         "--plot-filters",
         type=png,
         metavar="FILE.png",
-        help="what the first layer has learnt: a picture of its weights, for networks that see pictures",
+        help="what the first layer has learnt: an image of its weights, for networks that see images",
     )
     group.add_argument(
         "--plot-features",
         type=png,
         metavar="FILE.png",
-        help="what a convolutional network makes of the first test picture: the maps of its activations",
+        help="what a convolutional network makes of the first test image: the maps of its activations",
     )
 
 
@@ -79,7 +79,6 @@ def _checked(check, convert, *args, **options):
 count = _checked(integer, int, 1)
 seed = _checked(integer, int, 0, 2**63 - 1)
 fraction = _checked(number, float, 0, 1, include_low=False, include_high=False)
-keep_ratio = _checked(number, float, 0, 1, include_low=False)
 below_one = _checked(number, float, 0, 1, include_high=False)
 at_least_zero = _checked(number, float, 0, include_high=False)
 above_zero = _checked(number, float, 0, include_low=False, include_high=False)

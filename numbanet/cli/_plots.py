@@ -1,9 +1,9 @@
-"""The pictures that ``--plot-filters`` and ``--plot-features`` ask for."""
+"""The images that ``--plot-filters`` and ``--plot-features`` ask for."""
 
 from ..errors import DataError
 from ..layers import Conv
 from ._files import check_writable
-from ._models import picture_shape
+from ._models import image_shape
 
 
 def check_plots(arguments, model, shape, source):
@@ -11,13 +11,13 @@ def check_plots(arguments, model, shape, source):
     for option, path in (("--plot-filters", arguments.plot_filters), ("--plot-features", arguments.plot_features)):
         if path is not None:
             check_writable(path, option)
-            picture_shape(option, shape, source)
+            image_shape(option, shape, source)
     if arguments.plot_features is not None and not isinstance(model.layers[0], Conv):
         raise DataError("--plot-features is for convolutional networks; this one is fully connected")
 
 
 def plot(arguments, trained, X):
-    """Write the pictures; `X` holds examples as the network takes them, the first of which is shown."""
+    """Write the images; `X` holds examples as the network takes them, the first of which is shown."""
     if arguments.plot_filters is None and arguments.plot_features is None:
         return
     from .. import plotting

@@ -12,7 +12,7 @@ from ..solver import Solver
 from ._data import load_parts
 from ._files import HISTORY, MODEL, RECORD, Store, check_writable, run_folder, write_text
 from ._info import use_threads, versions
-from ._models import build, picture_shape
+from ._models import build, image_shape
 from ._plots import check_plots, plot
 from ._status import FAILURE
 from ._train_options import AUGMENTATIONS, rule_options, settle
@@ -93,11 +93,11 @@ def _solver(arguments, options, parts, trained, watch):
     solver = Solver(
         trained.model,
         arrays,
-        update_rule=arguments.optimizer,
-        optim_config=options,
+        optimizer=arguments.optimizer,
+        optimizer_options=options,
         lr_decay=arguments.lr_decay if exponential else 1.0,
         batch_size=arguments.batch_size,
-        num_epochs=arguments.epochs,
+        epochs=arguments.epochs,
         monitor=arguments.monitor,
         patience=arguments.patience,
         min_delta=arguments.min_delta,
@@ -114,7 +114,7 @@ def _solver(arguments, options, parts, trained, watch):
 def _augment(arguments, parts):
     if not arguments.augment:
         return None
-    _, *side = picture_shape("--augment", parts.train.input_shape, parts.source)
+    _, *side = image_shape("--augment", parts.train.input_shape, parts.source)
     padding = max(1, min(side) // 8) if arguments.crop_padding is None else arguments.crop_padding
     crop, flip = (kind in arguments.augment for kind in AUGMENTATIONS)
     if crop and padding >= min(side):

@@ -19,7 +19,6 @@ from ._options import (
     counts,
     flag,
     fraction,
-    keep_ratio,
     path,
     seed,
 )
@@ -38,8 +37,8 @@ _RULE_OPTIONS = {
     "decay_rate": below_one,
     "beta1": below_one,
     "beta2": below_one,
-    "epsilon": at_least_zero,
-    "epsilon_inside_root": bool,
+    "eps": at_least_zero,
+    "eps_inside_root": bool,
     "weight_decay": at_least_zero,
 }
 
@@ -80,7 +79,7 @@ def _add_data(group):
         type=_augmentations,
         metavar="KIND,...",
         default=[],
-        help="change the training pictures at random: crop shifts them, flip mirrors them left to right; default: none",
+        help="change the training images at random: crop shifts them, flip mirrors them left to right; default: none",
     )
     group.add_argument(
         "--crop-padding",
@@ -104,11 +103,10 @@ def _add_network(group):
         help=f"{', '.join((*NORMALIZATIONS, 'none'))}; {_defaults('normalization')}",
     )
     group.add_argument(
-        "--dropout-keep-ratio",
-        type=keep_ratio,
+        "--dropout",
+        type=below_one,
         metavar="P",
-        help="probability that dropout keeps a value, 1 for no dropout. Where others say dropout 0.3, this is 0.7; "
-        f"{_defaults('dropout_keep_ratio')}",
+        help=f"probability that dropout drops a value; {_defaults('dropout')}",
     )
     group.add_argument("--activation", choices=ACTIVATIONS, help=f"{', '.join(ACTIVATIONS)}; {_defaults('activation')}")
     group.add_argument(
@@ -119,7 +117,7 @@ def _add_network(group):
     )
     group.add_argument("--filters", type=count, metavar="N", help=f"of the convolution; {_defaults('filters')}")
     group.add_argument(
-        "--filter-size", type=count, metavar="N", help=f"pixels of a side of a filter; {_defaults('filter_size')}"
+        "--kernel-size", type=count, metavar="N", help=f"pixels of a side of a filter; {_defaults('kernel_size')}"
     )
     group.add_argument(
         "--widths",
@@ -276,7 +274,7 @@ def _rule_help(name):
         if name in rule.options:
             rules.setdefault(rule.options[name], []).append(rule_name)
     if _RULE_OPTIONS[name] is bool:
-        return f"add epsilon under the square root instead of to it ({', '.join(sum(rules.values(), []))})"
+        return f"add eps under the square root instead of to it ({', '.join(sum(rules.values(), []))})"
     return "default: " + "; ".join(f"{default:g} for {', '.join(names)}" for default, names in rules.items())
 
 

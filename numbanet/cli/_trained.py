@@ -12,7 +12,7 @@ from ..models import Sequential, load_model
 from ._files import MODEL
 from ._train_options import CLASSIFYING_LOSSES
 
-SCALED = 16  # values: examples of so many, as pictures, have one scale
+SCALED = 16  # values: examples of so many, as images, have one scale
 
 
 @dataclass

@@ -16,9 +16,9 @@ def options(name, param, known):
 
 def convolution(conv_param):
     """``stride`` and ``pad``; TypeError or ValueError where one is missing or out of range."""
-    known = ("stride", "pad")
-    options("conv_param", conv_param, known)
-    return {name: _integer("conv_param", conv_param, name, low) for name, low in zip(known, (1, 0), strict=True)}
+    options("conv_param", conv_param, ("stride", "pad"))
+    stride, pad = _integer("conv_param", conv_param, "stride", 1), _integer("conv_param", conv_param, "pad", 0)
+    return {"stride": stride, "padding": pad}
 
 
 def pooling(pool_param):
@@ -68,3 +68,29 @@ def older(dropout_keep_ratio, normalization, dropout=None, use_batchnorm=None):
             f"2018 on; did you mean dropout_keep_ratio={1 - dropout:g} or dropout_keep_ratio={dropout:g}?"
         )
     return (dropout if by_kept else 1 - dropout), normalization
+
+
+class Penalized:
+    """A network whose strength of the L2 penalty is called `reg`."""
+
+    @property
+    def reg(self):
+        return self.l2
+
+    @reg.setter
+    def reg(self, value):
+        self.l2 = number("reg", value, 0, include_high=False)
+
+
+_OURS = {"epsilon": "eps", "epsilon_inside_root": "eps_inside_root"}
+_COURSES = {ours: course for course, ours in _OURS.items()}
+
+
+def our_names(config):
+    """Options of an update rule as `numbanet.optim` calls them, from the course's names."""
+    return {_OURS.get(name, name): value for name, value in config.items()}
+
+
+def course_names(config):
+    """The other way round."""
+    return {_COURSES.get(name, name): value for name, value in config.items()}

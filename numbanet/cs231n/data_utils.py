@@ -58,9 +58,9 @@ def get_CIFAR10_data(num_training=49000, num_validation=1000, num_test=1000, sub
     Parameters
     ----------
     num_training, num_validation, num_test : int
-        How many pictures; those for validation follow those for training.
+        How many images; those for validation follow those for training.
     subtract_mean : bool
-        Subtract the mean of the training pictures from all.
+        Subtract the mean of the training images from all.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def get_CIFAR10_data(num_training=49000, num_validation=1000, num_test=1000, sub
     DataError
         Where the files are not found, or damaged.
     ValueError
-        Where there are fewer pictures than asked for.
+        Where there are fewer images than asked for.
     """
     train, test = data.load_cifar10(_folder())
     first = integer("num_training", num_training, 1, len(train))

@@ -83,7 +83,7 @@ def batchnorm_forward(x, gamma, beta, bn_param):
 
 
 def spatial_batchnorm_forward(x, gamma, beta, bn_param):
-    """Batch normalisation of pictures, each channel by itself over all pictures and pixels.
+    """Batch normalisation of images, each channel by itself over all images and pixels.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def _batchnorm(forward, inference, x, gamma, beta, bn_param):
 
 
 def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
-    """Group normalisation of pictures: each picture by itself, its channels in `G` groups.
+    """Group normalisation of images: each image by itself, its channels in `G` groups.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def dropout_forward(x, dropout_param):
     seed = dropout_param.get("seed")
     if seed is None:
         seed = np.random.randint(2**63 - 1, dtype=np.int64)  # noqa: NPY002, the course's notebooks call np.random.seed
-    out, cache = functional.dropout_forward(x, keep_ratio=keep_ratio, seed=seed)
+    out, cache = functional.dropout_forward(x, rate=1 - keep_ratio, seed=seed)
     return out.astype(x.dtype if x.dtype.kind == "f" else out.dtype, copy=False), cache
 
 

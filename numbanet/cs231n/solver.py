@@ -3,23 +3,38 @@
 import numpy as np
 
 from numbanet import solver
+from numbanet._checks import integer
+from numbanet.cs231n._params import our_names
 
 __all__ = ["Solver"]
 
-DEFAULTS = {"update_rule": "sgd", "lr_decay": 1.0, "num_epochs": 10, "monitor": "val_accuracy", "drop_last": True}
+DEFAULTS = {"optimizer": "sgd", "lr_decay": 1.0, "epochs": 10, "monitor": "val_accuracy", "drop_last": True}
+NAMES = {"update_rule": "optimizer", "optim_config": "optimizer_options", "num_epochs": "epochs"}
+
+
+def _renamed(ours):
+    """An attribute by the course's name."""
+    return property(lambda solver: getattr(solver, ours), lambda solver, value: setattr(solver, ours, value))
 
 
 class Solver(solver.Solver):
     """`numbanet.Solver` with what the course's has otherwise.
 
-    It keeps the parameters of the highest validation accuracy, of equals the first; what does not fill a batch is left
-    out; `data` may have a test part, which is not looked at; and the order of the examples follows from the state of
-    ``np.random``. Parameters, attributes and errors are those of `numbanet.Solver`, which has all of the course's. It
-    also trains models and update rules that are written for the course.
+    It takes ``update_rule``, ``optim_config`` and ``num_epochs`` in the place of `optimizer`, `optimizer_options` and
+    `epochs`; keeps the parameters of the highest validation accuracy, of equals the first; what does not fill a batch
+    is left out; `data` may have a test part, which is not looked at; and the order of the examples follows from the
+    state of ``np.random``. Other parameters, attributes and errors are those of `numbanet.Solver`. It also trains
+    models and update rules that are written for the course.
     """
 
     _data_keys, _first_of_equals = (*solver.DATA, "X_test", "y_test"), True
+    update_rule, optim_config, num_epochs = map(_renamed, NAMES.values())
 
     def __init__(self, model, data, **options):
         options.setdefault("seed", np.random.randint(2**31 - 1))  # noqa: NPY002, notebooks call np.random.seed
+        if isinstance(config := options.get("optim_config"), dict) and not callable(options.get("update_rule")):
+            options["optim_config"] = our_names(config)
+        if "num_epochs" in options:
+            options["num_epochs"] = integer("num_epochs", options["num_epochs"], 0)
+        options = {NAMES.get(name, name): value for name, value in options.items()}
         super().__init__(model, data, **{**DEFAULTS, **options})

@@ -1,4 +1,4 @@
-"""The course's ``vis_utils.py``: many pictures in one."""
+"""The course's ``vis_utils.py``: many images in one."""
 
 import math
 
@@ -11,15 +11,15 @@ __all__ = ["visualize_grid"]
 
 
 def visualize_grid(Xs, ubound=255.0, padding=1):
-    """Put pictures side by side into a square grid.
+    """Put images side by side into a square grid.
 
     Parameters
     ----------
     Xs : array_like, shape (N, H, W, C)
     ubound : float
-        Every picture is scaled to go from 0 to `ubound`; one of a single value becomes 0.
+        Every image is scaled to go from 0 to `ubound`; one of a single value becomes 0.
     padding : int
-        Black pixels between pictures.
+        Black pixels between images.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def visualize_grid(Xs, ubound=255.0, padding=1):
     Raises
     ------
     TypeError, ValueError
-        For pictures that are not of real numbers or have another number of axes, and a negative `padding`.
+        For images that are not of real numbers or have another number of axes, and a negative `padding`.
     """
     Xs = float_array("Xs", Xs, np.float64, ndim=4)
     side = math.ceil(math.sqrt(len(Xs)))

@@ -13,8 +13,8 @@ import numpy as np
 from numbanet._checks import did_you_mean
 from numbanet.data._files import check_unpacked, checking, reading
 from numbanet.data.dataset import Dataset, stored
+from numbanet.data.images import channels_first
 from numbanet.data.labels import encode_labels, refuse_amounts
-from numbanet.data.pictures import channels_first
 from numbanet.data.tables import check_task, classes_in_words
 from numbanet.errors import DataError
 
@@ -39,7 +39,7 @@ def load_npz(path, *, channels=None, task=None, new_classes=True):
     path : str or path
         The names may be in lower case; the labels may be left out, and so may the test part.
     channels : {"first", "last"}, optional
-        Where the channels of pictures stand in arrays of four axes; they come back first. By default that is
+        Where the channels of images stand in arrays of four axes; they come back first. By default that is
         recognised, and refused where it is in doubt.
     task, new_classes : optional
         As in `load_csv`.

@@ -1,4 +1,4 @@
-"""Crops and mirror images for training: a new change of every picture each time it is in a batch."""
+"""Crops and mirror images for training: a new change of every image each time it is in a batch."""
 
 from dataclasses import dataclass
 
@@ -6,24 +6,24 @@ import numpy as np
 
 from numbanet import kernels
 from numbanet._checks import integer, one_of
-from numbanet.data.pictures import plainly_last
+from numbanet.data.images import plainly_last
 
 
 @dataclass(frozen=True)
 class Augment:
-    """How a `Solver` changes the pictures of a batch while it gathers them.
+    """How a `Solver` changes the images of a batch while it gathers them.
 
     The changes follow from the seed, the step and the place in the batch, so they are the same on any number of threads
-    and when training goes on from a file. What comes in from outside of a picture is 0, which in pictures that have
+    and when training goes on from a file. What comes in from outside of an image is 0, which in images that have
     been standardised is the mean, and in those that the network standardises is black.
 
     Parameters
     ----------
     crop_padding : int
-        Shift by up to so many pixels either way: a crop of the picture's own size out of one with that much padding on
+        Shift by up to so many pixels either way: a crop of the image's own size out of one with that much padding on
         all sides. 0 is no shift.
     flip : bool
-        Mirror half of the pictures left to right; not for digits and letters.
+        Mirror half of the images left to right; not for digits and letters.
     seed : int
 
     Raises
@@ -46,12 +46,12 @@ class Augment:
             object.__setattr__(self, name, value)
 
     def check(self, name, shape):
-        """ValueError where examples of `shape`, as `name` holds them, are no pictures or too small."""
+        """ValueError where examples of `shape`, as `name` holds them, are no images or too small."""
         if len(shape) not in (2, 3):
-            raise ValueError(f"{name}: augmentation takes pictures, (N, C, H, W) or (N, H, W), got examples of {shape}")
+            raise ValueError(f"{name}: augmentation takes images, (N, C, H, W) or (N, H, W), got examples of {shape}")
         if plainly_last(shape):
             raise ValueError(
-                f"{name}: augmentation takes pictures with their channels first, got examples of {shape}; "
+                f"{name}: augmentation takes images with their channels first, got examples of {shape}; "
                 f"np.moveaxis({name}, -1, 1) turns them"
             )
         if self.crop_padding >= min(shape[-2:]):
@@ -85,5 +85,5 @@ class Augment:
     def arguments(self, X, rows, key, out):
         """What `augment` takes, with `key` the seed and the step, uint64, shape (2,)."""
         shape = (1, *X.shape[1:]) if X.ndim == 3 else X.shape[1:]
-        pictures, batch = X.reshape(len(X), *shape), out.reshape(len(rows), *shape)
-        return pictures, rows, key, self.crop_padding, self.flip, batch
+        images, batch = X.reshape(len(X), *shape), out.reshape(len(rows), *shape)
+        return images, rows, key, self.crop_padding, self.flip, batch

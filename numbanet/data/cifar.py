@@ -10,7 +10,7 @@ from numbanet.errors import DataError
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-_PICTURE = (3, 32, 32)
+_IMAGE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
 _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = "test_batch"
@@ -41,8 +41,8 @@ def load_cifar10(folder):
     if missing:
         raise DataError(f"{root}: expected the five training batches and the test batch, missing {', '.join(missing)}")
     class_names = _class_names(root)
-    pictures, labels = zip(*(read(root / f"{name}{ending}") for name in _TRAIN), strict=True)
-    train = Dataset(np.concatenate(pictures), np.concatenate(labels), class_names, name="cifar10 train")
+    images, labels = zip(*(read(root / f"{name}{ending}") for name in _TRAIN), strict=True)
+    train = Dataset(np.concatenate(images), np.concatenate(labels), class_names, name="cifar10 train")
     return train, Dataset(*read(root / f"{_TEST}{ending}"), class_names, name="cifar10 test")
 
 
@@ -55,7 +55,7 @@ def read_batch(path):
 
     Returns
     -------
-    pictures : uint8 ndarray of shape (N, 3, 32, 32)
+    images : uint8 ndarray of shape (N, 3, 32, 32)
     labels : int64 ndarray of shape (N,)
         From 0 to 9.
 
@@ -77,18 +77,18 @@ def read_batch(path):
     # NumPy would unfold lists within lists, which a small pickle can nest to an enormous size: hence the look inside.
     if not isinstance(labels, np.ndarray) and not (isinstance(labels, list) and all(type(v) is int for v in labels)):
         raise DataError(f"{path}: labels: expected a list of integers, got {_found(labels)}")
-    return data.reshape(-1, *_PICTURE), _labels(path, labels, len(data))
+    return data.reshape(-1, *_IMAGE), _labels(path, labels, len(data))
 
 
 def _read_binary(path):
-    """One batch of the binary layout: records of a label and the 3,072 bytes of a picture."""
+    """One batch of the binary layout: records of a label and the 3,072 bytes of an image."""
     with reading(path), open(path, "rb") as file:
         content = file.read()
     size = 1 + _PIXELS
     if not content or len(content) % size:
         raise DataError(f"{path}: expected records of {size} bytes, found {len(content)} bytes")
     records = np.frombuffer(content, dtype=np.uint8).reshape(-1, size)
-    return records[:, 1:].reshape(-1, *_PICTURE), _labels(path, records[:, 0], len(records))
+    return records[:, 1:].reshape(-1, *_IMAGE), _labels(path, records[:, 0], len(records))
 
 
 def _labels(path, values, count):

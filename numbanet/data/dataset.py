@@ -102,7 +102,7 @@ def stored(name, X):
     if native in STORED_DTYPES:
         return X.astype(native, copy=False)
     if X.ndim > 2 and X.size and X.dtype.kind in "iu" and X.min() >= 0 and X.max() <= 255:
-        return X.astype(np.uint8)  # pictures
+        return X.astype(np.uint8)  # images
     return X.astype(np.float32 if X.dtype.itemsize <= 2 else np.float64)
 
 
@@ -205,7 +205,7 @@ class Standardizer:
     def fit(cls, X):
         """Learn the mean and the scale of `X`.
 
-        Pictures (uint8, or more than two axes) get a mean for each pixel and one standard deviation for all: the root
+        Images (uint8, or more than two axes) get a mean for each pixel and one standard deviation for all: the root
         of the mean square of what remains when the mean is taken away. Tables get a mean and a standard deviation for
         each column. What never varies has scale 1. The sums are float64, taken over a few rows at a time.
 

@@ -92,7 +92,7 @@ def load_mnist(folder):
     Raises
     ------
     DataError
-        Where neither part is there, a part has pictures without labels or labels without pictures, or a file is not
+        Where neither part is there, a part has images without labels or labels without images, or a file is not
         what it should be. The message names the file, what it holds and what was expected.
     """
     folder = existing_folder(folder)
@@ -101,24 +101,24 @@ def load_mnist(folder):
         raise DataError(f"{folder}: expected train-images-idx3-ubyte or t10k-images-idx3-ubyte (or .gz), found neither")
     if train is not None and test is not None and train.input_shape != test.input_shape:
         raise DataError(
-            f"{folder}: the t10k pictures have shape {test.input_shape}, expected {train.input_shape}, that of train's"
+            f"{folder}: the t10k images have shape {test.input_shape}, expected {train.input_shape}, that of train's"
         )
     return train, test
 
 
 def _load_part(folder, part):
-    pictures_path, labels_path = _find(folder, f"{part}-images", "idx3"), _find(folder, f"{part}-labels", "idx1")
-    if pictures_path is None and labels_path is None:
+    images_path, labels_path = _find(folder, f"{part}-images", "idx3"), _find(folder, f"{part}-labels", "idx1")
+    if images_path is None and labels_path is None:
         return None
     if labels_path is None:
-        raise DataError(f"{pictures_path}: expected its labels beside it, found no {part}-labels-idx1-ubyte (or .gz)")
-    if pictures_path is None:
-        raise DataError(f"{labels_path}: expected its pictures beside it, found no {part}-images-idx3-ubyte (or .gz)")
-    pictures = _read_bytes(pictures_path, 3, "pictures, three axes of uint8")
+        raise DataError(f"{images_path}: expected its labels beside it, found no {part}-labels-idx1-ubyte (or .gz)")
+    if images_path is None:
+        raise DataError(f"{labels_path}: expected its images beside it, found no {part}-images-idx3-ubyte (or .gz)")
+    images = _read_bytes(images_path, 3, "images, three axes of uint8")
     labels = _read_bytes(labels_path, 1, "labels, one axis of uint8")
     with checking(labels_path):
-        labels = class_labels("labels", labels, len(pictures), 10)
-    return Dataset(pictures, labels, class_names=tuple("0123456789"), name=f"mnist {part}")
+        labels = class_labels("labels", labels, len(images), 10)
+    return Dataset(images, labels, class_names=tuple("0123456789"), name=f"mnist {part}")
 
 
 def _find(folder, stem, kind):

@@ -9,7 +9,7 @@ from numbanet.data.cifar import load_cifar10
 from numbanet.data.dataset import Dataset
 from numbanet.data.digits import load_digits
 from numbanet.data.idx import load_mnist
-from numbanet.data.pictures import ORDERS
+from numbanet.data.images import ORDERS
 from numbanet.data.tables import check_task, load_csv, load_csv_unlabelled
 from numbanet.errors import DataError
 

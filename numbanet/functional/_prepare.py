@@ -95,36 +95,36 @@ def rows(x):
 
 
 def channels_last(x):
-    """Pictures (N, C, H, W) as the operations take them, (N, H, W, C)."""
+    """Images (N, C, H, W) as the operations take them, (N, H, W, C)."""
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
 
 
 def channels_first(x):
-    """Pictures (N, H, W, C) as callers know them, (N, C, H, W)."""
+    """Images (N, H, W, C) as callers know them, (N, C, H, W)."""
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
 
 
 def pixels(x):
-    """Pictures (N, C, H, W) as rows of channels, (N H W, C), and their shape."""
+    """Images (N, C, H, W) as rows of channels, (N H W, C), and their shape."""
     x = array("x", x, common_dtype(x=x))
     if x.ndim != 4:
         raise ValueError(f"x: expected shape (N, C, H, W), got {x.shape}")
     return channels_last(x).reshape(-1, x.shape[1]), x.shape
 
 
-def pictures(rows, shape):
-    """Rows of channels, (N H W, C), as pictures of `shape`, (N, C, H, W)."""
+def images(rows, shape):
+    """Rows of channels, (N H W, C), as images of `shape`, (N, C, H, W)."""
     n, channels, height, width = shape
     return channels_first(rows.reshape(n, height, width, channels))
 
 
 def spatial_backward(operation, dout, cache):
-    """The gradients of a normalisation of pictures, as its twin among rows of channels, `operation`, computes them."""
+    """The gradients of a normalisation of images, as its twin among rows of channels, `operation`, computes them."""
     dout = open_cache(f"spatial_{operation}", dout, cache)
     inside, gamma = cache.arguments[:2]
     dx, dgamma, dbeta = np.empty_like(inside), np.empty_like(gamma), np.empty_like(gamma)
     run(cache.ops, operation, pixels(dout)[0].reshape(inside.shape), *cache.arguments, dx, dgamma, dbeta)
-    return pictures(dx, cache.x_shape), dgamma, dbeta
+    return images(dx, cache.x_shape), dgamma, dbeta
 
 
 def fraction(name, value):

@@ -1,4 +1,4 @@
-"""Random shifts and mirror images of pictures."""
+"""Random shifts and mirror images."""
 
 import numpy as np
 
@@ -8,18 +8,18 @@ from ._prepare import array, run
 
 
 def augment(x, *, padding=4, flip=True, seed, step=0, ops=kernels):
-    """Shift every picture by up to `padding` pixels either way, at random, and mirror half of them left to right.
+    """Shift every image by up to `padding` pixels either way, at random, and mirror half of them left to right.
 
     Parameters
     ----------
     x : array_like, shape (N, C, H, W)
-        What is shifted in from outside is 0: standardise pictures first.
+        What is shifted in from outside is 0: standardise images first.
     padding : int
         At least 0, and less than H and W.
     flip : bool
         Whether to mirror.
     seed, step : int, from 0 to 2**64 - 1
-        The changes depend on them and on the place of a picture in `x`. Training takes another step for each batch.
+        The changes depend on them and on the place of an image in `x`. Training takes another step for each batch.
     ops : module
         `numbanet.kernels` or `numbanet.reference`.
 

@@ -1,4 +1,4 @@
-"""Convolution: N pictures of C channels and H x W pixels, F filters of HH x WW taps; HO x WO pixels come out."""
+"""Convolution: N images of C channels and H x W pixels, F filters of HH x WW taps; HO x WO pixels come out."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from .._image_shapes import pair, windows, workspace
 from ._prepare import Cache, array, channels_first, channels_last, open_cache, run
 
 
-def conv_forward(x, w, b=None, *, stride=1, pad=0, dilation=1, groups=1, ops=kernels):
-    """Slide filters over pictures and add a bias.
+def conv_forward(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, ops=kernels):
+    """Slide filters over images and add a bias.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ def conv_forward(x, w, b=None, *, stride=1, pad=0, dilation=1, groups=1, ops=ker
     w : array_like, shape (F, C / groups, HH, WW)
     b : array_like, shape (F,), or None
         None for no bias.
-    stride, pad, dilation : int, or pair of int
+    stride, padding, dilation : int, or pair of int
         How far the window moves, how many zeros are on either side, how far its taps are apart; a pair is for rows and
-        columns. `pad` may be 0, the others are at least 1.
+        columns. `padding` may be 0, the others are at least 1.
     groups : int
         Cuts channels and filters into so many groups, each of which sees only its own. C groups is depthwise.
     ops : module
@@ -30,8 +30,8 @@ def conv_forward(x, w, b=None, *, stride=1, pad=0, dilation=1, groups=1, ops=ker
     Returns
     -------
     out : ndarray, shape (N, F, HO, WO)
-        ``HO = (H + 2 pad - dilation (HH - 1) - 1) // stride + 1``, likewise WO. float32 where x, w and b are float32 or
-        half, float64 otherwise.
+        ``HO = (H + 2 padding - dilation (HH - 1) - 1) // stride + 1``, likewise WO. float32 where x, w and b are
+        float32 or half, float64 otherwise.
     cache : Cache
         For `conv_backward`.
 
@@ -39,11 +39,11 @@ def conv_forward(x, w, b=None, *, stride=1, pad=0, dilation=1, groups=1, ops=ker
     ------
     TypeError, ValueError
         For arrays that are not of real numbers, are empty, or do not fit each other, for groups that do not divide the
-        channels and the filters, and for a window larger than the padded picture; the message names the argument.
+        channels and the filters, and for a window larger than the padded image; the message names the argument.
 
     See `numbanet.reference.conv_forward` for the source.
     """
-    return _forward("conv", x, w, b, stride, pad, dilation, groups, ops)
+    return _forward("conv", x, w, b, stride, padding, dilation, groups, ops)
 
 
 def conv_backward(dout, cache):
@@ -71,13 +71,13 @@ def conv_backward(dout, cache):
     return _gradients(dout, cache)
 
 
-def conv_relu_forward(x, w, b=None, *, stride=1, pad=0, dilation=1, groups=1, ops=kernels):
-    """Slide filters over pictures, add a bias and apply a ReLU: ``out = max(conv(x, w) + b, 0)``.
+def conv_relu_forward(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, ops=kernels):
+    """Slide filters over images, add a bias and apply a ReLU: ``out = max(conv(x, w) + b, 0)``.
 
     Parameters, returns and errors are those of `conv_forward`; the cache is for `conv_relu_backward`. See
     `numbanet.reference.conv_relu_forward` for the source.
     """
-    return _forward("conv_relu", x, w, b, stride, pad, dilation, groups, ops)
+    return _forward("conv_relu", x, w, b, stride, padding, dilation, groups, ops)
 
 
 def conv_relu_backward(dout, cache):
@@ -99,14 +99,14 @@ class ConvCache(Cache):
     has_bias: bool
 
 
-def _forward(operation, x, w, b, stride, pad, dilation, groups, ops):
+def _forward(operation, x, w, b, stride, padding, dilation, groups, ops):
     given = {"x": x, "w": w} if b is None else {"x": x, "w": w, "b": b}
     dtype = common_dtype(**given)
     x, w = array("x", x, dtype), array("w", w, dtype)
     groups = integer("groups", groups, 1)
     _check_filters(x, w, groups)
     b = np.empty(0, dtype) if b is None else array("b", b, dtype, w.shape[:1])
-    moves = pair("stride", stride, 1), pair("pad", pad, 0), pair("dilation", dilation, 1)
+    moves = pair("stride", stride, 1), pair("padding", padding, 0), pair("dilation", dilation, 1)
     pixels = windows("x", x.shape[2:], w.shape[2:], *moves)
     inside, out = channels_last(x), np.empty((len(x), *pixels, len(w)), dtype)
     room = np.empty(workspace(w.shape, moves[-1], groups), dtype)

@@ -7,14 +7,14 @@ from .._checks import integer, number
 from ._prepare import Cache, element_wise, element_wise_backward
 
 
-def dropout_forward(x, *, keep_ratio, seed, step=0, ops=kernels):
-    """Keep each element with probability `keep_ratio` and divide it by that; set the others to 0.
+def dropout_forward(x, *, rate, seed, step=0, ops=kernels):
+    """Set each element to 0 with probability `rate`, and divide the others by ``1 - rate``.
 
     Parameters
     ----------
     x : array_like, any shape, not empty
-    keep_ratio : float, above 0, up to 1
-        PyTorch's ``p`` is one minus this.
+    rate : float, from 0, below 1
+        Probability to drop an element: Keras' ``rate``, PyTorch's ``p``.
     seed, step : int, from 0 to 2**64 - 1
         The mask depends on them and on the size of `x` alone: equal ones give equal masks. A network takes another
         seed for each layer and another step for each batch.
@@ -35,10 +35,10 @@ def dropout_forward(x, *, keep_ratio, seed, step=0, ops=kernels):
 
     See `numbanet.reference.dropout_forward` for the source.
     """
-    keep_ratio = number("keep_ratio", keep_ratio, 0, 1, include_low=False)
+    rate = number("rate", rate, 0, 1, include_high=False)
     key = np.array([integer("seed", seed, 0, 2**64 - 1), integer("step", step, 0, 2**64 - 1)], np.uint64)
-    x, out = element_wise(ops, "dropout_forward", x, key, keep_ratio)
-    return out, Cache("dropout_backward", ops, x.shape, x.shape, x.dtype, (key, keep_ratio))
+    x, out = element_wise(ops, "dropout_forward", x, key, rate)
+    return out, Cache("dropout_backward", ops, x.shape, x.shape, x.dtype, (key, rate))
 
 
 def dropout_backward(dout, cache):

@@ -1,14 +1,14 @@
-"""Group normalisation of pictures: C channels, H x W pixels, groups of channels."""
+"""Group normalisation of images: C channels, H x W pixels, groups of channels."""
 
 import numpy as np
 
 from .. import kernels
 from .._checks import common_dtype, integer
-from ._prepare import Cache, array, pictures, pixels, positive, run, spatial_backward
+from ._prepare import Cache, array, images, pixels, positive, run, spatial_backward
 
 
 def spatial_groupnorm_forward(x, gamma, beta, groups, *, eps=1e-5, ops=kernels):
-    """Normalise each picture over its pixels and the channels of a group, then scale and shift by channel.
+    """Normalise each image over its pixels and the channels of a group, then scale and shift by channel.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def spatial_groupnorm_forward(x, gamma, beta, groups, *, eps=1e-5, ops=kernels):
     inside = rows.reshape(shape[0], -1, shape[1])
     out, mean, inv_std = np.empty_like(inside), *np.empty((2, shape[0], groups), dtype)
     run(ops, "groupnorm_forward", inside, gamma, beta, groups, eps, mean, inv_std, out)
-    return pictures(out, shape), Cache(
+    return images(out, shape), Cache(
         "spatial_groupnorm_backward", ops, shape, shape, dtype, (inside, gamma, mean, inv_std, groups)
     )
 

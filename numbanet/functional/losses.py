@@ -126,13 +126,13 @@ def binary_cross_entropy_loss(logits, target, *, ops=kernels):
     return _per_element("binary_cross_entropy_loss", ops, logits, target)
 
 
-def l2_penalty(w, *, reg, ops=kernels):
-    """L2 regularisation, ``reg/2 Σ w²``, and its gradient ``reg * w``.
+def l2_penalty(w, *, l2, ops=kernels):
+    """L2 regularisation, ``l2/2 Σ w²``, and its gradient ``l2 * w``.
 
     Parameters
     ----------
     w : array_like, any shape, not empty
-    reg : float
+    l2 : float
         Finite and not negative.
     ops : module
         `numbanet.kernels` or `numbanet.reference`.
@@ -146,13 +146,13 @@ def l2_penalty(w, *, reg, ops=kernels):
     Raises
     ------
     TypeError, ValueError
-        For a `w` that is empty or not of real numbers, and a `reg` out of range.
+        For a `w` that is empty or not of real numbers, and a `l2` out of range.
 
     See `numbanet.reference.l2_penalty` for the source.
     """
     (w,) = same_shape(w=w)
     dw = np.zeros_like(w)
-    penalty = run(ops, "l2_penalty", w.reshape(-1), non_negative("reg", reg), dw.reshape(-1))
+    penalty = run(ops, "l2_penalty", w.reshape(-1), non_negative("l2", l2), dw.reshape(-1))
     return penalty, dw
 
 

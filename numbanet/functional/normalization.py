@@ -1,4 +1,4 @@
-"""Batch and layer normalisation of N examples, D features; batch normalisation of pictures too: C channels, H x W."""
+"""Batch and layer normalisation of N examples, D features; batch normalisation of images too: C channels, H x W."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import kernels
 from .._checks import common_dtype
-from ._prepare import Cache, array, fraction, open_cache, pictures, pixels, positive, run, spatial_backward
+from ._prepare import Cache, array, fraction, images, open_cache, pixels, positive, run, spatial_backward
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +179,7 @@ def layernorm_backward(dout, cache):
 def spatial_batchnorm_forward(
     x, gamma, beta, *, running_mean=None, running_var=None, momentum=0.9, eps=1e-5, ops=kernels
 ):
-    """Normalise each channel over all pictures and pixels, then scale and shift.
+    """Normalise each channel over all images and pixels, then scale and shift.
 
     Parameters
     ----------
@@ -207,17 +207,17 @@ def spatial_batchnorm_forward(
     rows, shape = pixels(x)
     out, cache = batchnorm_forward(rows, gamma, beta, **options)
     named = {"operation": "spatial_batchnorm_backward", "x_shape": shape, "out_shape": shape}
-    return pictures(out, shape), replace(cache, **named)
+    return images(out, shape), replace(cache, **named)
 
 
 def spatial_batchnorm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5, ops=kernels):
-    """Normalise each channel of pictures (N, C, H, W) by the running averages.
+    """Normalise each channel of images (N, C, H, W) by the running averages.
 
     Parameters, returns and errors are otherwise those of `batchnorm_inference`; see
     `numbanet.reference.batchnorm_inference`.
     """
     rows, shape = pixels(x)
-    return pictures(batchnorm_inference(rows, gamma, beta, running_mean, running_var, eps=eps, ops=ops), shape)
+    return images(batchnorm_inference(rows, gamma, beta, running_mean, running_var, eps=eps, ops=ops), shape)
 
 
 def spatial_batchnorm_backward(dout, cache):

@@ -1,4 +1,4 @@
-"""Pooling: N pictures of C channels and H x W pixels; HO x WO windows."""
+"""Pooling: N images of C channels and H x W pixels; HO x WO windows."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from .._image_shapes import pooling, windows
 from ._prepare import Cache, array, channels_first, channels_last, open_cache, run
 
 
-def max_pool_forward(x, kernel_size, *, stride=None, pad=0, ops=kernels):
+def max_pool_forward(x, kernel_size, *, stride=None, padding=0, ops=kernels):
     """The largest element of each window, by channel; NaN where the window holds one.
 
     Parameters
@@ -18,7 +18,7 @@ def max_pool_forward(x, kernel_size, *, stride=None, pad=0, ops=kernels):
         Rows and columns of the window.
     stride : int or pair of int, optional
         How far it moves; by default its own size, so that windows do not overlap.
-    pad : int or pair of int
+    padding : int or pair of int
         Rows and columns on either side, at most half of the window; they are never the largest.
     ops : module
         `numbanet.kernels` or `numbanet.reference`.
@@ -26,7 +26,8 @@ def max_pool_forward(x, kernel_size, *, stride=None, pad=0, ops=kernels):
     Returns
     -------
     out : ndarray, shape (N, C, HO, WO)
-        ``HO = (H + 2 pad - rows) // stride + 1``, likewise WO. float32 where `x` is float32 or half, float64 otherwise.
+        ``HO = (H + 2 padding - rows) // stride + 1``, likewise WO. float32 where `x` is float32 or half, float64
+        otherwise.
     cache : Cache
         For `max_pool_backward`.
 
@@ -34,11 +35,11 @@ def max_pool_forward(x, kernel_size, *, stride=None, pad=0, ops=kernels):
     ------
     TypeError, ValueError
         For an `x` that is not of real numbers, is empty or has another number of axes, for numbers out of range, and
-        for a window larger than the padded picture; the message names the argument.
+        for a window larger than the padded image; the message names the argument.
 
     See `numbanet.reference.max_pool_forward` for the source.
     """
-    inside, moves, out = _prepared(x, kernel_size, stride, pad)
+    inside, moves, out = _prepared(x, kernel_size, stride, padding)
     rows, columns = moves[0]
     where = np.empty(out.shape, np.min_scalar_type(rows * columns - 1))  # it holds numbers of elements of a window
     run(ops, "max_pool_forward", inside, *moves, out, where)
@@ -69,13 +70,13 @@ def max_pool_backward(dout, cache):
     return _gradient("max_pool_backward", dout, cache)
 
 
-def avg_pool_forward(x, kernel_size, *, stride=None, pad=0, ops=kernels):
+def avg_pool_forward(x, kernel_size, *, stride=None, padding=0, ops=kernels):
     """The mean of each window, by channel; padding counts as zeros, as in PyTorch (``count_include_pad=True``).
 
     Parameters, returns and errors are those of `max_pool_forward`; the cache is for `avg_pool_backward`. See
     `numbanet.reference.avg_pool_forward`.
     """
-    inside, moves, out = _prepared(x, kernel_size, stride, pad)
+    inside, moves, out = _prepared(x, kernel_size, stride, padding)
     run(ops, "avg_pool_forward", inside, *moves, out)
     return _result("avg_pool_backward", ops, inside, out, moves)
 
@@ -110,7 +111,7 @@ def global_avg_pool_forward(x, *, ops=kernels):
 
     See `numbanet.reference.global_avg_pool_forward`.
     """
-    inside = _pictures(x)
+    inside = _images(x)
     out = np.empty((len(inside), inside.shape[3]), inside.dtype)
     run(ops, "global_avg_pool_forward", inside, out)
     return out, Cache("global_avg_pool_backward", ops, _outside(inside), out.shape, out.dtype, ())
@@ -124,22 +125,22 @@ def global_avg_pool_backward(dout, cache):
     return _gradient("global_avg_pool_backward", dout, cache)
 
 
-def _pictures(x):
+def _images(x):
     x = array("x", x, common_dtype(x=x))
     if x.ndim != 4:
         raise ValueError(f"x: expected shape (N, C, H, W), got {x.shape}")
     return channels_last(x)
 
 
-def _prepared(x, kernel_size, stride, pad):
-    """Pictures and windows as the operations take them, and an array for the result."""
-    inside, moves = _pictures(x), pooling(kernel_size, stride, pad)
+def _prepared(x, kernel_size, stride, padding):
+    """Images and windows as the operations take them, and an array for the result."""
+    inside, moves = _images(x), pooling(kernel_size, stride, padding)
     size = windows("x", inside.shape[1:3], *moves)
     return inside, moves, np.empty((len(inside), *size, inside.shape[3]), inside.dtype)
 
 
-def _outside(pictures):
-    n, height, width, channels = pictures.shape
+def _outside(images):
+    n, height, width, channels = images.shape
     return n, channels, height, width
 
 

@@ -58,17 +58,17 @@ def nesterov_update(w, dw, velocity, *, learning_rate, momentum=0.9, ops=kernels
     return _momentum("nesterov_update", ops, w, dw, velocity, learning_rate, momentum)
 
 
-def rmsprop_update(w, dw, s, *, learning_rate, decay_rate=0.99, epsilon=1e-8, epsilon_inside_root=False, ops=kernels):
+def rmsprop_update(w, dw, s, *, learning_rate, decay_rate=0.99, eps=1e-8, eps_inside_root=False, ops=kernels):
     """RMSProp: the gradient divided by the root of a running average of its square.
 
     Parameters
     ----------
     w, dw, s : array_like, any one shape
-    learning_rate, epsilon : float
+    learning_rate, eps : float
         Finite and not negative.
     decay_rate : float, from 0 to 1
-    epsilon_inside_root : bool
-        Which of the two published forms: ``√(s + epsilon)``, or ``√s + epsilon`` as in PyTorch.
+    eps_inside_root : bool
+        Which of the two published forms: ``√(s + eps)``, or ``√s + eps`` as in PyTorch.
 
     Returns
     -------
@@ -82,8 +82,8 @@ def rmsprop_update(w, dw, s, *, learning_rate, decay_rate=0.99, epsilon=1e-8, ep
         {"w": w, "dw": dw, "s": s},
         non_negative("learning_rate", learning_rate),
         fraction("decay_rate", decay_rate),
-        non_negative("epsilon", epsilon),
-        _flag("epsilon_inside_root", epsilon_inside_root),
+        non_negative("eps", eps),
+        _flag("eps_inside_root", eps_inside_root),
     )
 
 
@@ -97,9 +97,9 @@ def adam_update(
     learning_rate=1e-3,
     beta1=0.9,
     beta2=0.999,
-    epsilon=1e-8,
+    eps=1e-8,
     weight_decay=0.0,
-    epsilon_inside_root=False,
+    eps_inside_root=False,
     ops=kernels,
 ):
     """Adam, and with `weight_decay` AdamW.
@@ -109,11 +109,11 @@ def adam_update(
     w, dw, m, v : array_like, any one shape
     step : int
         Number of this step, from 1.
-    learning_rate, epsilon, weight_decay : float
+    learning_rate, eps, weight_decay : float
         Finite and not negative.
     beta1, beta2 : float, from 0 to below 1
-    epsilon_inside_root : bool
-        False: bias correction, and ``√v + epsilon``, as in PyTorch. True: none, and ``√(v + epsilon)``.
+    eps_inside_root : bool
+        False: bias correction, and ``√v + eps``, as in PyTorch. True: none, and ``√(v + eps)``.
 
     Returns
     -------
@@ -128,10 +128,10 @@ def adam_update(
         non_negative("learning_rate", learning_rate),
         number("beta1", beta1, 0, 1, include_high=False),
         number("beta2", beta2, 0, 1, include_high=False),
-        non_negative("epsilon", epsilon),
+        non_negative("eps", eps),
         non_negative("weight_decay", weight_decay),
         integer("step", step, 1, 2**63 - 1),
-        _flag("epsilon_inside_root", epsilon_inside_root),
+        _flag("eps_inside_root", eps_inside_root),
     )
 
 

@@ -1,6 +1,6 @@
-"""Pictures shifted and mirrored at random on their way into a batch.
+"""Images shifted and mirrored at random on their way into a batch.
 
-N pictures of the batch, C channels, H rows, W columns. Parallel over the pictures of the batch; each writes its own.
+N images of the batch, C channels, H rows, W columns. Parallel over the images of the batch; each writes its own.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from ._philox import LOW_32, ROUNDS, SHIFT_32, W0, W1, philox_round
 
 @serial
 def _draw(n, key, padding, flip):
-    """Rows and columns that picture n of the batch is shifted by, and whether it is mirrored."""
+    """Rows and columns that image n of the batch is shifted by, and whether it is mirrored."""
     c0, c1, c2, c3 = np.uint64(n), np.uint64(0), key[1] & LOW_32, key[1] >> SHIFT_32
     k0, k1 = key[0] & LOW_32, key[0] >> SHIFT_32
     for _ in range(ROUNDS):
@@ -50,10 +50,10 @@ def augment(x, rows, key, padding, flip, out):
     _, channels, height, width = x.shape
     for n in prange(rows.size):
         down, right, mirrored = _draw(n, key, padding, flip)
-        picture, piece = x[rows[n]], out[n]
+        image, piece = x[rows[n]], out[n]
         for c in range(channels):
             for i in range(height):
                 if 0 <= i + down < height:
-                    _shift_row(picture[c, i + down], right, mirrored, piece[c, i])
+                    _shift_row(image[c, i + down], right, mirrored, piece[c, i])
                 else:
                     piece[c, i] = 0

@@ -1,9 +1,9 @@
 """Convolution.
 
-N pictures of H x W pixels with C channels, F filters of HH x WW taps in G groups; x (N, H, W, C), out (N, HO, WO, F),
-w (F, C/G, HH, WW). Forward is parallel over strips of the pictures, each of which is written by one thread; so is the
+N images of H x W pixels with C channels, F filters of HH x WW taps in G groups; x (N, H, W, C), out (N, HO, WO, F),
+w (F, C/G, HH, WW). Forward is parallel over strips of the images, each of which is written by one thread; so is the
 input gradient, a convolution of dout with the filters turned round. The gradient of the filters is parallel over blocks
-of channels and, where it is small, over parts of the pictures, which are as many for any number of threads and are
+of channels and, where it is small, over parts of the images, which are as many for any number of threads and are
 added up in order. The workspace holds the packed filters or those parts, and behind them a room for each thread.
 """
 
@@ -69,22 +69,22 @@ def _nanoseconds(dout, w):
 
 
 @inlined
-def _forward_window(w, stride, pad, dilation):
-    return Window(w.shape[2], w.shape[3], stride[0], stride[1], dilation[0], dilation[1], -pad[0], -pad[1])
+def _forward_window(w, stride, padding, dilation):
+    return Window(w.shape[2], w.shape[3], stride[0], stride[1], dilation[0], dilation[1], -padding[0], -padding[1])
 
 
 @serial
-def _phase(phase, taps, stride, pad, dilation):
+def _phase(phase, taps, stride, padding, dilation):
     """Of the pixels ``phase + stride t`` of dx along one axis: the first tap that meets them, and every how many one
     does; how many do, how far apart in dout, and where the last of them meets dout for t = 0.
     """
     common = math.gcd(stride, dilation)
     every, gap = stride // common, dilation // common
     first = 0
-    while first < taps and (phase + pad - first * dilation) % stride:
+    while first < taps and (phase + padding - first * dilation) % stride:
         first += 1
     count = (taps - first + every - 1) // every
-    return first, every, count, gap, (phase + pad - first * dilation) // stride - max(0, count - 1) * gap
+    return first, every, count, gap, (phase + padding - first * dilation) // stride - max(0, count - 1) * gap
 
 
 @serial
@@ -218,29 +218,29 @@ def _gradients(dout, x, window, groups, workspace, dw, db):
         _gradients_directly(dout, x, window, groups, workspace, dw, db)
 
 
-@kernel(lambda x, w, b, stride, pad, dilation, groups, workspace, out: _nanoseconds(out, w))
-def conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
-    window = _forward_window(w, stride, pad, dilation)
+@kernel(lambda x, w, b, stride, padding, dilation, groups, workspace, out: _nanoseconds(out, w))
+def conv_forward(x, w, b, stride, padding, dilation, groups, workspace, out):
+    window = _forward_window(w, stride, padding, dilation)
     _correlate(x, w, b, out.reshape(out.size), whole(out), -np.inf, groups, window, False, from_line(workspace))
 
 
-@kernel(lambda x, w, b, stride, pad, dilation, groups, workspace, out: _nanoseconds(out, w))
-def conv_relu_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
-    window = _forward_window(w, stride, pad, dilation)
+@kernel(lambda x, w, b, stride, padding, dilation, groups, workspace, out: _nanoseconds(out, w))
+def conv_relu_forward(x, w, b, stride, padding, dilation, groups, workspace, out):
+    window = _forward_window(w, stride, padding, dilation)
     _correlate(x, w, b, out.reshape(out.size), whole(out), 0.0, groups, window, False, from_line(workspace))
 
 
 @kernel(lambda dout, x, w, *rest: _nanoseconds(dout, w) * (2 if len(rest[-3]) else 1))
-def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
+def conv_backward(dout, x, w, stride, padding, dilation, groups, workspace, dx, dw, db):
     room = from_line(workspace)
-    _gradients(dout, x, _forward_window(w, stride, pad, dilation), groups, room, dw, db)
+    _gradients(dout, x, _forward_window(w, stride, padding, dilation), groups, room, dw, db)
     if len(dx):
         n, height, width, depth = dx.shape
         flat = dx.reshape(dx.size)
         for y in range(min(stride[0], height)):
             for z in range(min(stride[1], width)):
-                r, every_y, taps_y, gap_y, top = _phase(y, w.shape[2], stride[0], pad[0], dilation[0])
-                s, every_x, taps_x, gap_x, left = _phase(z, w.shape[3], stride[1], pad[1], dilation[1])
+                r, every_y, taps_y, gap_y, top = _phase(y, w.shape[2], stride[0], padding[0], dilation[0])
+                s, every_x, taps_x, gap_x, left = _phase(z, w.shape[3], stride[1], padding[1], dilation[1])
                 phase_window = Window(taps_y, taps_x, 1, 1, gap_y, gap_x, top, left)
                 high, wide = -(-(height - y) // stride[0]), -(-(width - z) // stride[1])
                 steps = stride[1] * depth, stride[0] * width * depth, height * width * depth

@@ -18,10 +18,10 @@ word_run = stack_array((WORDS, RUN), types.uint64)
 
 
 @serial
-def _mask_run(x, run, key, keep_ratio, out):
+def _mask_run(x, run, key, rate, out):
     """The elements of one run: x and out hold at most WORDS * RUN."""
-    zero, scale = x.dtype.type(0), x.dtype.type(1 / keep_ratio)
-    kept_below = np.uint64(keep_ratio * 2.0**32)
+    zero, scale = x.dtype.type(0), x.dtype.type(1 / (1 - rate))
+    kept_below = np.uint64((1 - rate) * 2.0**32)
     words = word_run(x)
     for j in range(RUN):
         words[0, j] = np.uint64(run * RUN + j)
@@ -37,16 +37,16 @@ def _mask_run(x, run, key, keep_ratio, out):
 
 
 @kernel(0.8)
-def dropout_forward(x, key, keep_ratio, out):
+def dropout_forward(x, key, rate, out):
     size = WORDS * RUN
     for run in prange((x.size + size - 1) // size):
         elements = slice(run * size, min(run * size + size, x.size))
-        _mask_run(x[elements], np.int64(run), key, keep_ratio, out[elements])
+        _mask_run(x[elements], np.int64(run), key, rate, out[elements])
 
 
 @kernel(0.8)
-def dropout_backward(dout, key, keep_ratio, dx):
+def dropout_backward(dout, key, rate, dx):
     size = WORDS * RUN
     for run in prange((dout.size + size - 1) // size):
         elements = slice(run * size, min(run * size + size, dout.size))
-        _mask_run(dout[elements], np.int64(run), key, keep_ratio, dx[elements])
+        _mask_run(dout[elements], np.int64(run), key, rate, dx[elements])

@@ -1,6 +1,6 @@
-"""Group normalisation of pictures; layer and instance normalisation are its ends.
+"""Group normalisation of images; layer and instance normalisation are its ends.
 
-N pictures of P pixels, C channels in G groups. Parallel over pictures and groups, or pieces of the pictures where the
+N images of P pixels, C channels in G groups. Parallel over images and groups, or pieces of the images where the
 parameters' gradients are summed. As many whole groups are taken at a time as CHANNELS holds; or one, whose channels are
 then taken CHANNELS at a time. So all groups have the same number of the channels at hand, which are counted, not looked
 up.
@@ -30,7 +30,7 @@ from .simd.moments import (
 from .simd.reductions import BLOCKS, fill
 from .simd.scratch import stack_array
 
-CHANNELS = 64  # of a picture, that are added up at a time
+CHANNELS = 64  # of an image, that are added up at a time
 
 channel_array = stack_array((CHANNELS,))
 
@@ -60,7 +60,7 @@ def _add_by_group(values, weights, sums):
 
 @serial
 def _channels_moments(x, shift, total, squares):
-    """Σ (x - shift) and Σ (x - mean)² of the groups that at most CHANNELS channels of one picture are."""
+    """Σ (x - shift) and Σ (x - mean)² of the groups that at most CHANNELS channels of one image are."""
     real, width = x.dtype.type, x.shape[1]
     of_channel, squares_of_channel, shift_of_channel = (
         channel_array(x)[:width],
@@ -82,7 +82,7 @@ def _channels_moments(x, shift, total, squares):
 
 @serial
 def _group_moments(x, shift, total, squares):
-    """The same of some groups of one picture."""
+    """The same of some groups of one image."""
     pixels, channels = x.shape
     more, more_squares = channel_array(x)[: total.size], channel_array(x)[: total.size]
     for first in range(0, channels, CHANNELS):
@@ -96,7 +96,7 @@ def _group_moments(x, shift, total, squares):
 
 @serial
 def _normalize_groups(x, gamma, beta, eps, mean, inv_std, out):
-    """Some groups of one picture."""
+    """Some groups of one image."""
     real, pixels, channels = x.dtype.type, len(x), x.shape[1]
     size, far = channels // mean.size, False
     count = real(pixels * size)
@@ -122,7 +122,7 @@ def _normalize_groups(x, gamma, beta, eps, mean, inv_std, out):
 
 @serial
 def _groups_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
-    """Some groups of one picture, which adds to the parameters' gradients."""
+    """Some groups of one image, which adds to the parameters' gradients."""
     channels = x.shape[1]
     mean_g, mean_g_x_hat = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
     fill(mean_g, 0)
@@ -157,8 +157,8 @@ def _groups_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
 
 
 @serial
-def _pictures_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
-    """All groups of some pictures."""
+def _images_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
+    """All groups of some images."""
     groups, size = mean.shape[1], gamma.size // mean.shape[1]
     fill(dgamma, 0)
     fill(dbeta, 0)
@@ -193,5 +193,5 @@ def groupnorm_backward(dout, x, gamma, mean, inv_std, groups, dx, dgamma, dbeta)
     for piece in prange(pieces):
         some = slice(piece * size, min(piece * size + size, n))
         arrays = dout[some], x[some], gamma, mean[some], inv_std[some], dx[some]
-        _pictures_backward(*arrays, *sums_of(piece, dgamma, dbeta, sums))
+        _images_backward(*arrays, *sums_of(piece, dgamma, dbeta, sums))
     add_sums(pieces, dgamma, dbeta, sums)

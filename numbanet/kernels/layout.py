@@ -1,6 +1,6 @@
-"""Where pictures' numbers lie in memory, and sums of two arrays.
+"""Where images' numbers lie in memory, and sums of two arrays.
 
-N pictures, C channels, P pixels. Parallel over pictures and blocks of pixels, which each write their own; `add` over
+N images, C channels, P pixels. Parallel over images and blocks of pixels, which each write their own; `add` over
 the elements.
 """
 
@@ -21,7 +21,7 @@ def _blocks(pixels):
 
 @serial
 def _block(task, pixels):
-    """The picture of a task, and its pixels."""
+    """The image of a task, and its pixels."""
     first = task % _blocks(pixels) * BLOCK
     return task // _blocks(pixels), slice(first, min(first + BLOCK, pixels))
 
@@ -30,16 +30,16 @@ def _block(task, pixels):
 def channels_last(x, out):
     n, _, pixels = x.shape
     for task in prange(n * _blocks(pixels)):
-        picture, part = _block(task, pixels)
-        transpose(x[picture, :, part], out[picture, part])
+        image, part = _block(task, pixels)
+        transpose(x[image, :, part], out[image, part])
 
 
 @kernel(TURN_NS)
 def channels_first(x, out):
     n, pixels, _ = x.shape
     for task in prange(n * _blocks(pixels)):
-        picture, part = _block(task, pixels)
-        transpose(x[picture, part], out[picture, :, part])
+        image, part = _block(task, pixels)
+        transpose(x[image, part], out[image, :, part])
 
 
 @kernel(ADD_NS)

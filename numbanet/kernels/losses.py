@@ -260,9 +260,9 @@ def _binary_cross_entropy_block(logits, target, dlogits, inv_count):
 
 
 @serial
-def _l2_penalty_block(w, reg, dw):
+def _l2_penalty_block(w, l2, dw):
     for i in range(w.size):
-        dw[i] += reg * w[i]
+        dw[i] += l2 * w[i]
     zero = w.dtype.type(0)
     return centred_dot(w, zero, w, zero)
 
@@ -340,12 +340,12 @@ def binary_cross_entropy_loss(logits, target, dlogits):
 
 
 @kernel(LIGHT)
-def l2_penalty(w, reg, dw):
+def l2_penalty(w, l2, dw):
     size = block_size(w.size, LEAST)
     blocks = (w.size + size - 1) // size
     partial = partial_sums(w)
-    factor = w.dtype.type(reg)
+    factor = w.dtype.type(l2)
     for block in prange(blocks):
         elements = slice(block * size, min(block * size + size, w.size))
         partial[block] = _l2_penalty_block(w[elements], factor, dw[elements])
-    return 0.5 * reg * total(partial[:blocks])
+    return 0.5 * l2 * total(partial[:blocks])

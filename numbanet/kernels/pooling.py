@@ -1,6 +1,6 @@
 """Pooling.
 
-N pictures, H rows, W columns, C channels, the channels of a pixel together. Forward is parallel over the rows of
+N images, H rows, W columns, C channels, the channels of a pixel together. Forward is parallel over the rows of
 windows. So is backward where windows do not overlap: each writes the rows of pixels up to the next. Where they overlap,
 backward is parallel over the rows of pixels: each element is written once, from the windows that it is in, in order.
 """
@@ -19,24 +19,28 @@ ROWS = 16  # of pixels that a thread takes at a time
 
 
 @serial
-def _by_axis(window, stride, pad):
-    """(window, stride, pad) of the rows, and of the columns."""
-    return (window[0], stride[0], pad[0]), (window[1], stride[1], pad[1])
+def _by_axis(kernel_size, stride, padding):
+    """(kernel_size, stride, padding) of the rows, and of the columns."""
+    return (kernel_size[0], stride[0], padding[0]), (kernel_size[1], stride[1], padding[1])
 
 
 @serial
-def _by_pixels(window, stride, channels):
+def _by_pixels(kernel_size, stride, channels):
     """Whether the gradient goes from pixel to pixel, not from window to window."""
-    return window[0] > stride[0] or window[1] > stride[1] or channels <= FEW
+    return kernel_size[0] > stride[0] or kernel_size[1] > stride[1] or channels <= FEW
 
 
 @serial
 def _clear_between(dx, i, rows, columns, counts):
     """Zeros in the rows of pixels that belong to row `i` of windows, where these do not fill them."""
-    (height, width, _), (window, stride, pad) = dx.shape, rows
-    first = max(i * stride - pad, 0)
-    last = min((i + 1) * stride - pad, height) if i + 1 < counts[0] else height
-    if last > i * stride - pad + window or columns[0] < columns[1] or counts[1] * columns[1] - columns[2] < width:
+    (height, width, _), (kernel_size, stride, padding) = dx.shape, rows
+    first = max(i * stride - padding, 0)
+    last = min((i + 1) * stride - padding, height) if i + 1 < counts[0] else height
+    if (
+        last > i * stride - padding + kernel_size
+        or columns[0] < columns[1]
+        or counts[1] * columns[1] - columns[2] < width
+    ):
         pixels = dx[first:last].reshape(-1)
         for j in range(pixels.size):
             pixels[j] = 0
@@ -44,14 +48,14 @@ def _clear_between(dx, i, rows, columns, counts):
 
 @serial
 def _one_row(pixels):
-    """The whole picture as one window, a row of pixels: (window, stride, pad) of its row, and of its columns."""
+    """The whole image as one window, a row of pixels: (kernel_size, stride, padding) of its row, and of its columns."""
     return (1, 1, 0), (pixels, pixels, 0)
 
 
 @kernel(FORWARD_NS)
-def max_pool_forward(x, window, stride, pad, out, where):
+def max_pool_forward(x, kernel_size, stride, padding, out, where):
     count = out.shape[1]
-    rows, columns = _by_axis(window, stride, pad)
+    rows, columns = _by_axis(kernel_size, stride, padding)
     for row in prange(len(x) * count):
         n, i = row // count, row % count
         if where.size:
@@ -61,10 +65,10 @@ def max_pool_forward(x, window, stride, pad, out, where):
 
 
 @kernel(BACKWARD_NS)
-def max_pool_backward(dout, where, window, stride, pad, dx):
+def max_pool_backward(dout, where, kernel_size, stride, padding, dx):
     height, counts = dx.shape[1], dout.shape[1:3]
-    rows, columns = _by_axis(window, stride, pad)
-    if _by_pixels(window, stride, dx.shape[3]):
+    rows, columns = _by_axis(kernel_size, stride, padding)
+    if _by_pixels(kernel_size, stride, dx.shape[3]):
         parts = (height + ROWS - 1) // ROWS
         for part in prange(len(dx) * parts):
             n, r = part // parts, part % parts * ROWS
@@ -77,19 +81,19 @@ def max_pool_backward(dout, where, window, stride, pad, dx):
 
 
 @kernel(FORWARD_NS)
-def avg_pool_forward(x, window, stride, pad, out):
+def avg_pool_forward(x, kernel_size, stride, padding, out):
     count = out.shape[1]
-    rows, columns = _by_axis(window, stride, pad)
+    rows, columns = _by_axis(kernel_size, stride, padding)
     for row in prange(len(x) * count):
         n, i = row // count, row % count
         mean(x[n], i, rows, columns, out[n, i])
 
 
 @kernel(BACKWARD_NS)
-def avg_pool_backward(dout, window, stride, pad, dx):
+def avg_pool_backward(dout, kernel_size, stride, padding, dx):
     height, counts = dx.shape[1], dout.shape[1:3]
-    rows, columns = _by_axis(window, stride, pad)
-    if _by_pixels(window, stride, dx.shape[3]):
+    rows, columns = _by_axis(kernel_size, stride, padding)
+    if _by_pixels(kernel_size, stride, dx.shape[3]):
         parts = (height + ROWS - 1) // ROWS
         for part in prange(len(dx) * parts):
             n, r = part // parts, part % parts * ROWS
@@ -105,13 +109,13 @@ def avg_pool_backward(dout, window, stride, pad, dx):
 def global_avg_pool_forward(x, out):
     n, height, width, channels = x.shape
     pixels = height * width
-    for picture in prange(n):
-        mean(x[picture].reshape(1, pixels, channels), 0, *_one_row(pixels), out[picture].reshape(1, channels))
+    for image in prange(n):
+        mean(x[image].reshape(1, pixels, channels), 0, *_one_row(pixels), out[image].reshape(1, channels))
 
 
 @kernel(lambda dout, dx: GLOBAL_NS * dx.size)
 def global_avg_pool_backward(dout, dx):
     n, height, width, channels = dx.shape
     pixels = height * width
-    for picture in prange(n):
-        to_all(dout[picture].reshape(1, channels), 0, *_one_row(pixels), dx[picture].reshape(1, pixels, channels))
+    for image in prange(n):
+        to_all(dout[image].reshape(1, channels), 0, *_one_row(pixels), dx[image].reshape(1, pixels, channels))

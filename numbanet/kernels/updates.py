@@ -39,28 +39,28 @@ def nesterov_update(w, dw, velocity, learning_rate, momentum):
 
 
 @kernel(ROOT)
-def rmsprop_update(w, dw, s, learning_rate, decay_rate, epsilon, epsilon_inside_root):
+def rmsprop_update(w, dw, s, learning_rate, decay_rate, eps, eps_inside_root):
     real = w.dtype.type
     lr, decay, fresh = real(learning_rate), real(decay_rate), real(1.0 - decay_rate)
     # Both published forms in one loop: one of the two epsilons is zero.
-    inside = real(epsilon if epsilon_inside_root else 0.0)
-    outside = real(0.0 if epsilon_inside_root else epsilon)
+    inside = real(eps if eps_inside_root else 0.0)
+    outside = real(0.0 if eps_inside_root else eps)
     for i in prange(w.size):
         s[i] = decay * s[i] + fresh * dw[i] * dw[i]
         w[i] -= lr * dw[i] / (math.sqrt(s[i] + inside) + outside)
 
 
 @kernel(ROOT)
-def adam_update(w, dw, m, v, learning_rate, beta1, beta2, epsilon, weight_decay, step, epsilon_inside_root):
+def adam_update(w, dw, m, v, learning_rate, beta1, beta2, eps, weight_decay, step, eps_inside_root):
     real = w.dtype.type
     lr, decay = real(learning_rate), real(learning_rate * weight_decay)
     keep1, fresh1 = real(beta1), real(1.0 - beta1)
     keep2, fresh2 = real(beta2), real(1.0 - beta2)
     # Both published forms in one loop: one of the two epsilons is zero, and only the first form corrects the bias.
-    inside = real(epsilon if epsilon_inside_root else 0.0)
-    outside = real(0.0 if epsilon_inside_root else epsilon)
-    correct1 = real(1.0 if epsilon_inside_root else 1.0 / (1.0 - beta1**step))
-    correct2 = real(1.0 if epsilon_inside_root else 1.0 / (1.0 - beta2**step))
+    inside = real(eps if eps_inside_root else 0.0)
+    outside = real(0.0 if eps_inside_root else eps)
+    correct1 = real(1.0 if eps_inside_root else 1.0 / (1.0 - beta1**step))
+    correct2 = real(1.0 if eps_inside_root else 1.0 / (1.0 - beta2**step))
     for i in prange(w.size):
         m[i] = keep1 * m[i] + fresh1 * dw[i]
         v[i] = keep2 * v[i] + fresh2 * dw[i] * dw[i]

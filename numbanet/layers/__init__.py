@@ -12,10 +12,10 @@ from .convolution import AvgPool, Conv, GlobalAvgPool, MaxPool
 from .normalization import NORMALIZATIONS, BatchNorm, GroupNorm, LayerNorm
 from .structure import Flatten, Residual, checked_layers, reordering
 
-_PICTURES = (Conv, MaxPool, AvgPool, GlobalAvgPool, GroupNorm, Flatten, Residual)
+_IMAGES = (Conv, MaxPool, AvgPool, GlobalAvgPool, GroupNorm, Flatten, Residual)
 # By the names that files have for them.
 LAYERS = {
-    layer.__name__: layer for layer in (Affine, Dropout, *ACTIVATIONS.values(), *NORMALIZATIONS.values(), *_PICTURES)
+    layer.__name__: layer for layer in (Affine, Dropout, *ACTIVATIONS.values(), *NORMALIZATIONS.values(), *_IMAGES)
 }
 
 __all__ = [

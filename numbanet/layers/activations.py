@@ -106,28 +106,28 @@ class SiLU(_Activation):
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Inverted dropout: in training each value is kept with probability `keep_ratio` and divided by it.
+    """Inverted dropout: in training each value is dropped with probability `rate`, the others divided by ``1 - rate``.
 
-    PyTorch's ``Dropout(p)`` is ``Dropout(keep_ratio=1 - p)``.
+    `rate`, in [0, 1), is what Keras calls so too, and PyTorch ``p``; the course counts what is kept.
     """
 
-    keep_ratio: float
+    rate: float
 
     layout = EITHER
     backward_takes_output = False
 
     def __post_init__(self):
-        set_checked(self, keep_ratio=number("Dropout: keep_ratio", self.keep_ratio, 0, 1, include_low=False))
+        set_checked(self, rate=number("Dropout: rate", self.rate, 0, 1, include_high=False))
 
     def lower(self, net, x):
-        if not net.training or self.keep_ratio == 1:
+        if not net.training or self.rate == 0:
             return x, None
-        out, key, keep = net.overwritable(x), net.random_key(), self.keep_ratio
-        net.forward("dropout_forward", x.reshape(-1), key, keep, out.reshape(-1))
+        out, key, rate = net.overwritable(x), net.random_key(), self.rate
+        net.forward("dropout_forward", x.reshape(-1), key, rate, out.reshape(-1))
 
         def backward(dout):
             dx = net.overwritable(dout)
-            net.backward("dropout_backward", dout.reshape(-1), key, keep, dx.reshape(-1))
+            net.backward("dropout_backward", dout.reshape(-1), key, rate, dx.reshape(-1))
             return dx
 
         return out, backward

@@ -11,7 +11,7 @@ from .base import Layer, Variable, set_checked
 
 @dataclass(frozen=True)
 class Affine(Layer):
-    """Fully connected: ``x w + b``; an input with several axes is flattened, pictures in the order C, H, W.
+    """Fully connected: ``x w + b``; an input with several axes is flattened, images in the order C, H, W.
 
     Parameters
     ----------

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-# How a batch lies in memory whose examples are pictures, (C, H, W) to the user. Other examples are always flat.
+# How a batch lies in memory whose examples are images, (C, H, W) to the user. Other examples are always flat.
 CHANNELS_FIRST = "channels first"  # flat, (N, C H W), in the order that users pass and affine's weights count
-CHANNELS_LAST = "channels last"  # (N, H, W, C), as the operations on pictures take them
+CHANNELS_LAST = "channels last"  # (N, H, W, C), as the operations on images take them
 EITHER = "either"  # whichever it is already
 
 
@@ -22,7 +22,7 @@ class Variable(NamedTuple):
 class Layer:
     """Base of all layers. A layer of your own defines `lower`, and what else differs from the element-wise case."""
 
-    # The order in which `lower` takes pictures; the program brings them into it.
+    # The order in which `lower` takes images; the program brings them into it.
     layout = CHANNELS_FIRST
 
     # Whether the backward pass reads what the forward pass wrote. Where not, a layer that follows may overwrite it.
@@ -56,7 +56,7 @@ class Layer:
         net : numbanet.program.Program
             Gives `parameter`, `state`, `buffer`, `overwritable`, `gradient`, and `shape`, that of one example of the
             input; takes operations by `forward` and `backward`.
-        x : ndarray, shape (N, D), or (N, H, W, C) for pictures where `layout` is `CHANNELS_LAST`
+        x : ndarray, shape (N, D), or (N, H, W, C) for images where `layout` is `CHANNELS_LAST`
             The batch's input.
 
         Returns
@@ -77,9 +77,9 @@ def set_checked(layer, **values):
 
 
 def pixels(input_shape):
-    """``C, H, W`` of a picture's shape; ValueError for any other."""
+    """``C, H, W`` of an image's shape; ValueError for any other."""
     if len(input_shape) != 3:
-        raise ValueError(f"expected pictures, (C, H, W), got {input_shape}")
+        raise ValueError(f"expected images, (C, H, W), got {input_shape}")
     return input_shape
 
 

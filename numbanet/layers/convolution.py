@@ -1,4 +1,4 @@
-"""Convolution and pooling: windows that slide over pictures."""
+"""Convolution and pooling: windows that slide over images."""
 
 import math
 from dataclasses import dataclass, fields
@@ -35,7 +35,7 @@ class _Windows(Layer):
     def _windows(self, input_shape):
         """How many windows fit, down and across."""
         _, *size = pixels(input_shape)
-        return windows("kernel_size", tuple(size), self.kernel_size, self.stride, self.pad, self.dilation)
+        return windows("kernel_size", tuple(size), self.kernel_size, self.stride, self.padding, self.dilation)
 
 
 def _short(value):
@@ -45,10 +45,10 @@ def _short(value):
 
 @dataclass(frozen=True, repr=False)
 class Conv(_Windows):
-    """Convolution of pictures, (C, H, W) to (filters, HO, WO).
+    """Convolution of images, (C, H, W) to (filters, HO, WO).
 
     As in the course and PyTorch the filters are not turned round, and
-    ``HO = (H + 2 pad - dilation (kernel_size - 1) - 1) // stride + 1``, likewise WO.
+    ``HO = (H + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1``, likewise WO.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Conv(_Windows):
         Number of channels that come out.
     kernel_size, stride, dilation : int or pair of int
         Size of the window, how far it moves, and how far its taps are apart; for rows and columns.
-    pad : int, pair of int, or "same"
+    padding : int, pair of int, or "same"
         Zeros on either side. None by default, as in PyTorch and Keras; "same" takes as many as let the output have
         ``ceil(H / stride)`` rows, and is for odd kernels.
     groups : int
@@ -70,7 +70,7 @@ class Conv(_Windows):
     filters: int
     kernel_size: object
     stride: object = 1
-    pad: object = 0
+    padding: object = 0
     dilation: object = 1
     groups: int = 1
     bias: bool = True
@@ -85,17 +85,17 @@ class Conv(_Windows):
         initializers.get(self.weight_init, "Conv: weight_init")
         kernel_size, dilation = (pair(f"Conv: {n}", getattr(self, n), 1) for n in ("kernel_size", "dilation"))
         set_checked(self, filters=filters, groups=groups, bias=bool(self.bias), dilation=dilation)
-        set_checked(self, kernel_size=kernel_size, stride=pair("Conv: stride", self.stride, 1), pad=self._padding())
+        set_checked(self, kernel_size=kernel_size, stride=pair("Conv: stride", self.stride, 1), padding=self._padding())
 
     def _padding(self):
-        if not isinstance(self.pad, str):
-            return pair("Conv: pad", self.pad, 0)
-        if self.pad != "same":
-            raise ValueError(f'Conv: pad: expected an integer, a pair of them or "same", got {self.pad!r}')
+        if not isinstance(self.padding, str):
+            return pair("Conv: padding", self.padding, 0)
+        if self.padding != "same":
+            raise ValueError(f'Conv: padding: expected an integer, a pair of them or "same", got {self.padding!r}')
         kernel_size, dilation = pair("Conv: kernel_size", self.kernel_size, 1), self.dilation
         reach = [d * (k - 1) for k, d in zip(kernel_size, dilation, strict=True)]
         if any(r % 2 for r in reach):
-            raise ValueError(f'Conv: pad: "same" is for odd kernels, got kernel_size {_short(kernel_size)}')
+            raise ValueError(f'Conv: padding: "same" is for odd kernels, got kernel_size {_short(kernel_size)}')
         return tuple(r // 2 for r in reach)
 
     def output_shape(self, input_shape):
@@ -119,7 +119,7 @@ class Conv(_Windows):
         w, dw = net.parameter("W")
         b, db = net.parameter("b") if self.bias else (np.empty(0, x.dtype),) * 2
         out = net.buffer(*self._windows(net.shape), self.filters)
-        return w, dw, b, db, out, (self.stride, self.pad, self.dilation, self.groups)
+        return w, dw, b, db, out, (self.stride, self.padding, self.dilation, self.groups)
 
     def _room(self, net, w):
         """What one operation works in."""
@@ -161,17 +161,17 @@ class _Pool(_Windows):
 
     def __post_init__(self):
         try:
-            window, stride, pad = pooling(self.kernel_size, self.stride, self.pad)
+            kernel_size, stride, padding = pooling(self.kernel_size, self.stride, self.padding)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{type(self).__name__}: {error}") from None
-        set_checked(self, kernel_size=window, stride=stride, pad=pad)
+        set_checked(self, kernel_size=kernel_size, stride=stride, padding=padding)
 
     def output_shape(self, input_shape):
         return (pixels(input_shape)[0], *self._windows(input_shape))
 
     def lower(self, net, x):
         out = net.buffer(*self._windows(net.shape), x.shape[3])
-        options, kept = (self.kernel_size, self.stride, self.pad), self._kept(net, out)
+        options, kept = (self.kernel_size, self.stride, self.padding), self._kept(net, out)
         net.forward(f"{self.operation}_forward", x, *options, out, *kept)
 
         def backward(dout):
@@ -196,13 +196,13 @@ class MaxPool(_Pool):
         Rows and columns of the window.
     stride : int or pair of int, optional
         How far it moves; by default its own size, so that windows do not overlap.
-    pad : int or pair of int
+    padding : int or pair of int
         Rows and columns on either side, at most half of the window.
     """
 
     kernel_size: object
     stride: object = None
-    pad: object = 0
+    padding: object = 0
 
     operation = "max_pool"
 
@@ -218,20 +218,20 @@ class AvgPool(_Pool):
 
     Parameters
     ----------
-    kernel_size, stride, pad
+    kernel_size, stride, padding
         See `MaxPool`.
     """
 
     kernel_size: object
     stride: object = None
-    pad: object = 0
+    padding: object = 0
 
     operation = "avg_pool"
 
 
 @dataclass(frozen=True)
 class GlobalAvgPool(Layer):
-    """The mean of each channel over all pixels: pictures (C, H, W) become vectors (C,)."""
+    """The mean of each channel over all pixels: images (C, H, W) become vectors (C,)."""
 
     layout = CHANNELS_LAST
     backward_takes_output = False

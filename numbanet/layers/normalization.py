@@ -10,7 +10,7 @@ from .base import CHANNELS_LAST, Layer, Variable, set_checked
 
 
 class _Normalization(Layer):
-    """What all normalisations share: a scale `gamma` and a shift `beta` for each feature, or channel of pictures."""
+    """What all normalisations share: a scale `gamma` and a shift `beta` for each feature, or channel of images."""
 
     layout = CHANNELS_LAST
     backward_takes_output = False
@@ -21,7 +21,7 @@ class _Normalization(Layer):
 
     def _features(self, input_shape):
         if len(input_shape) not in (1, 3):
-            raise ValueError(f"expected a flat input, (D,), or pictures, (C, H, W), got {input_shape}")
+            raise ValueError(f"expected a flat input, (D,), or images, (C, H, W), got {input_shape}")
         return input_shape[:1]
 
     def parameters(self, input_shape):
@@ -31,7 +31,7 @@ class _Normalization(Layer):
 
 @dataclass(frozen=True)
 class BatchNorm(_Normalization):
-    """Batch normalisation over the examples of a batch, of pictures over their pixels too; by running averages in
+    """Batch normalisation over the examples of a batch, of images over their pixels too; by running averages in
     inference.
 
     Parameters
@@ -61,7 +61,7 @@ class BatchNorm(_Normalization):
         (gamma, dgamma), (beta, dbeta) = net.parameter("gamma"), net.parameter("beta")
         running = net.state("running_mean"), net.state("running_var")
         out = net.buffer(*x.shape[1:])
-        rows = (-1, len(gamma))  # the pixels of pictures are rows like any other
+        rows = (-1, len(gamma))  # the pixels of images are rows like any other
         if not net.training:
             net.forward("batchnorm_inference", x.reshape(rows), gamma, beta, *running, self.eps, out.reshape(rows))
             return out, None
@@ -139,7 +139,7 @@ class GroupNorm(_Normalization):
 class LayerNorm(_Normalization):
     """Layer normalisation over the features of each example. `eps` is added to the variance, inside the root.
 
-    A picture is normalised over its channels and pixels together, with a scale and a shift for each channel: as by
+    An image is normalised over its channels and pixels together, with a scale and a shift for each channel: as by
     ``GroupNorm(1)``. PyTorch's ``LayerNorm((C, H, W))`` has a scale and a shift for each pixel of each channel.
     """
 

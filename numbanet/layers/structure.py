@@ -20,7 +20,7 @@ def checked_layers(name, layers):
 
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """Examples of any shape as vectors (D,); pictures in the order C, H, W, as in the course and PyTorch.
+    """Examples of any shape as vectors (D,); images in the order C, H, W, as in the course and PyTorch.
 
     An `Affine` flattens by itself.
     """
@@ -50,7 +50,7 @@ class Residual(Layer):
     Notes
     -----
     Source: He, Zhang, Ren and Sun, arXiv:1512.03385, section 3.2. The ReLU that they put after the sum is a layer of
-    its own, as in ``[Residual([Conv(64, 3, pad=1), ReLU(), Conv(64, 3, pad=1)]), ReLU()]``.
+    its own, as in ``[Residual([Conv(64, 3, padding=1), ReLU(), Conv(64, 3, padding=1)]), ReLU()]``.
     """
 
     layers: tuple

@@ -1,6 +1,6 @@
-"""Pictures shifted and mirrored at random on their way into a batch: the specification.
+"""Images shifted and mirrored at random on their way into a batch: the specification.
 
-Each picture draws from a counter, ``Philox4x32-10(counter=(n, 0, step), key=seed)`` with n its place in the batch: its
+Each image draws from a counter, ``Philox4x32-10(counter=(n, 0, step), key=seed)`` with n its place in the batch: its
 change is known by itself, whatever the number of threads.
 """
 
@@ -10,15 +10,15 @@ from .dropout import LOW_32, SHIFT_32, philox
 
 
 def augment(x, rows, key, padding, flip, out):
-    """Gather pictures, each shifted by up to `padding` pixels either way and mirrored left to right half of the time.
+    """Gather images, each shifted by up to `padding` pixels either way and mirrored left to right half of the time.
 
-    The same as to pad a picture with `padding` zeros on all sides, to take a piece of its own size anywhere out of it,
+    The same as to pad an image with `padding` zeros on all sides, to take a piece of its own size anywhere out of it,
     and to mirror the piece: ``shift = word 0 or 1 * (2 padding + 1) div 2**32 - padding`` for rows and columns.
 
     Parameters
     ----------
     x : ndarray, shape (M, C, H, W)
-        All pictures.
+        All images.
     rows : ndarray of int64, shape (N,)
         Which of them make the batch.
     key : ndarray of uint64, shape (2,)

@@ -1,16 +1,17 @@
 """Convolution: the specification.
 
-N pictures of H x W pixels with C channels, F filters of HH x WW taps in G groups; out has HO x WO pixels. Pictures are
+N images of H x W pixels with C channels, F filters of HH x WW taps in G groups; out has HO x WO pixels. Images are
 channels-last, (N, H, W, C) and (N, HO, WO, F); filters are (F, C/G, HH, WW), as in PyTorch and the course. `stride`,
-`pad` and `dilation` are pairs: rows, columns. ``HO = (H + 2 pad - dilation (HH - 1) - 1) // stride + 1``, likewise WO.
+`padding` and `dilation` are pairs: rows, columns.
+``HO = (H + 2 padding - dilation (HH - 1) - 1) // stride + 1``, likewise WO.
 """
 
 import numpy as np
 
 
-def _with_border(pictures, rows, columns):
-    """The pictures with zeros round them."""
-    return np.pad(pictures, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
+def _with_border(images, rows, columns):
+    """The images with zeros round them."""
+    return np.pad(images, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
 
 
 def _taps(w, height, width, stride, dilation, groups):
@@ -27,13 +28,13 @@ def _taps(w, height, width, stride, dilation, groups):
         yield (its_filters, slice(None), *tap), (..., its_filters), pixels
 
 
-def conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
-    """Slide the filters over the pictures, and add a bias:
+def conv_forward(x, w, b, stride, padding, dilation, groups, workspace, out):
+    """Slide the filters over the images, and add a bias:
 
     ``out[n, i, j, f] = b[f] + Σ_{r, s, c} x[n, y, z, c] w[f, c, r, s]``, with
     ``y = i stride₀ + r dilation₀ - pad₀`` and ``z = j stride₁ + s dilation₁ - pad₁``,
 
-    where x counts as 0 outside of the picture, and c runs over the channels of the group of f.
+    where x counts as 0 outside of the image, and c runs over the channels of the group of f.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     w : ndarray, shape (F, C / groups, HH, WW)
     b : ndarray, shape (F,), or (0,)
         The empty one says that there is no bias.
-    stride, pad, dilation : tuple of two int
+    stride, padding, dilation : tuple of two int
         For rows and columns: how far the window moves, how many zeros are on either side, how far its taps are apart.
     groups : int
         Filters and channels are cut into so many groups, of which each sees only its own; C groups: depthwise.
@@ -58,13 +59,13 @@ def conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     Sources: CS231n notes, "Convolutional Neural Networks"; Dumoulin and Visin, arXiv:1603.07285.
     """
     _, height, width, _ = out.shape
-    padded = _with_border(x, *pad)
+    padded = _with_border(x, *padding)
     out[...] = b if b.size else 0
     for weights, here, pixels in _taps(w, height, width, stride, dilation, groups):
         out[here] += padded[pixels] @ w[weights].T
 
 
-def conv_relu_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
+def conv_relu_forward(x, w, b, stride, padding, dilation, groups, workspace, out):
     """`conv_forward` followed by a ReLU: ``out = max(conv(x, w) + b, 0)``.
 
     Parameters
@@ -72,7 +73,7 @@ def conv_relu_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     x : ndarray, shape (N, H, W, C)
     w : ndarray, shape (F, C / groups, HH, WW)
     b : ndarray, shape (F,), or (0,)
-    stride, pad, dilation : tuple of two int
+    stride, padding, dilation : tuple of two int
     groups : int
     workspace : ndarray, shape (P,)
     out : ndarray, shape (N, HO, WO, F)
@@ -82,11 +83,11 @@ def conv_relu_forward(x, w, b, stride, pad, dilation, groups, workspace, out):
     -----
     The convenience layer of CS231n assignment 2 (``conv_relu_forward``). NaN stays NaN, as in PyTorch.
     """
-    conv_forward(x, w, b, stride, pad, dilation, groups, workspace, out)
+    conv_forward(x, w, b, stride, padding, dilation, groups, workspace, out)
     np.maximum(out, 0, out=out)
 
 
-def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, db):
+def conv_backward(dout, x, w, stride, padding, dilation, groups, workspace, dx, dw, db):
     """Gradients of `conv_forward`: with ``y = i stride₀ + r dilation₀ - pad₀`` and z likewise for columns,
 
     ``dw[f, c, r, s] = Σ_{n, i, j} dout[n, i, j, f] x[n, y, z, c]``, ``db[f] = Σ_{n, i, j} dout[n, i, j, f]``,
@@ -97,7 +98,7 @@ def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, 
     dout : ndarray, shape (N, HO, WO, F)
     x : ndarray, shape (N, H, W, C)
     w : ndarray, shape (F, C / groups, HH, WW)
-    stride, pad, dilation : tuple of two int
+    stride, padding, dilation : tuple of two int
     groups : int
     workspace : ndarray, shape (P,)
     dx : ndarray, shape (N, H, W, C), or (0, H, W, C)
@@ -113,7 +114,7 @@ def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, 
     Visin, section 4, "Transposed convolution arithmetic": dx is a convolution of dout with the filters turned round.
     """
     _, height, width, _ = dout.shape
-    padded = _with_border(x, *pad)
+    padded = _with_border(x, *padding)
     for weights, here, pixels in _taps(w, height, width, stride, dilation, groups):
         dw[weights] = np.tensordot(dout[here], padded[pixels], axes=([0, 1, 2], [0, 1, 2]))
     if db.size:
@@ -128,5 +129,5 @@ def conv_backward(dout, x, w, stride, pad, dilation, groups, workspace, dx, dw, 
         padded = np.zeros((n, high, broad, dx.shape[3]), dx.dtype)
         for weights, here, pixels in _taps(w, height, width, stride, dilation, groups):
             padded[pixels] += wide[here] @ w[weights]
-        top, left = rows * stride[0] + pad[0], columns * stride[1] + pad[1]
+        top, left = rows * stride[0] + padding[0], columns * stride[1] + padding[1]
         dx[...] = padded[:, top : top + dx.shape[1], left : left + dx.shape[2]]

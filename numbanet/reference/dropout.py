@@ -35,8 +35,8 @@ def philox(words, key):
         k0, k1 = (k0 + PHILOX_W0) & LOW_32, (k1 + PHILOX_W1) & LOW_32
 
 
-def _scaled_mask(size, key, keep_ratio, dtype):
-    """``1 / keep_ratio`` for each element that is kept, 0 for the others, flat."""
+def _scaled_mask(size, key, rate, dtype):
+    """``1 / (1 - rate)`` for each element that is kept, 0 for the others, flat."""
     runs = -(-size // (4 * RUN))
     seed, step = key
     words = np.zeros((4, runs * RUN), np.uint64)
@@ -44,19 +44,19 @@ def _scaled_mask(size, key, keep_ratio, dtype):
     words[2], words[3] = step & LOW_32, step >> SHIFT_32
     philox(words, seed)
     in_order = words.reshape(4, runs, RUN).swapaxes(0, 1).reshape(-1)[:size]
-    return np.where(in_order < np.uint64(keep_ratio * 2.0**32), 1 / keep_ratio, 0).astype(dtype)
+    return np.where(in_order < np.uint64((1 - rate) * 2.0**32), 1 / (1 - rate), 0).astype(dtype)
 
 
-def dropout_forward(x, key, keep_ratio, out):
-    """Inverted dropout: ``out = x * mask / keep_ratio``, each element kept with probability `keep_ratio`.
+def dropout_forward(x, key, rate, out):
+    """Inverted dropout: ``out = x * mask / (1 - rate)``, each element dropped with probability `rate`.
 
     Parameters
     ----------
     x : ndarray, any shape, at most 2**34 elements
     key : ndarray of uint64, shape (2,)
         Seed and step: another seed for each layer, another step for each batch.
-    keep_ratio : float
-        In (0, 1]. PyTorch's ``p`` is the probability to drop, ``1 - keep_ratio``.
+    rate : float
+        Probability to drop an element, in [0, 1): Keras' ``rate``, PyTorch's ``p``.
     out : ndarray, the shape of `x`
         Written. May be `x` itself.
 
@@ -64,19 +64,19 @@ def dropout_forward(x, key, keep_ratio, out):
     -----
     Source: CS231n notes, "Neural Networks Part 2", inverted dropout; Srivastava et al., JMLR 15 (2014), section 10.
     """
-    out[...] = x * _scaled_mask(x.size, key, keep_ratio, x.dtype).reshape(x.shape)
+    out[...] = x * _scaled_mask(x.size, key, rate, x.dtype).reshape(x.shape)
 
 
-def dropout_backward(dout, key, keep_ratio, dx):
-    """Gradient of `dropout_forward`: ``dx = dout * mask / keep_ratio``, the mask computed anew from `key`.
+def dropout_backward(dout, key, rate, dx):
+    """Gradient of `dropout_forward`: ``dx = dout * mask / (1 - rate)``, the mask computed anew from `key`.
 
     Parameters
     ----------
     dout : ndarray, any shape
     key : ndarray of uint64, shape (2,)
         What the forward pass was given.
-    keep_ratio : float
+    rate : float
     dx : ndarray, the shape of `dout`
         Written. May be `dout` itself.
     """
-    dropout_forward(dout, key, keep_ratio, dx)
+    dropout_forward(dout, key, rate, dx)

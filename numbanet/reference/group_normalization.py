@@ -1,6 +1,6 @@
-"""Group normalisation of pictures: the specification.
+"""Group normalisation of images: the specification.
 
-N pictures of P pixels, C channels in G groups. Variances are biased (divided by the count), epsilon is inside the root.
+N images of P pixels, C channels in G groups. Variances are biased (divided by the count), eps is inside the root.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from .normalization import mean_of
 
 
 def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
-    """Normalise each picture over its pixels and the channels of a group, then scale and shift by channel:
+    """Normalise each image over its pixels and the channels of a group, then scale and shift by channel:
     ``out = gamma (x - mean) / √(var + eps) + beta``.
 
     Parameters
@@ -17,7 +17,7 @@ def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
     x : ndarray, shape (N, P, C)
     gamma, beta : ndarray, shape (C,)
     groups : int
-        Divides C. With 1 it is layer normalisation of the picture, with C instance normalisation.
+        Divides C. With 1 it is layer normalisation of the image, with C instance normalisation.
     eps : float
     mean, inv_std : ndarray, shape (N, G)
         Written: each group's mean and ``1 / √(var + eps)``, for the backward pass.
@@ -38,7 +38,7 @@ def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
 def groupnorm_backward(dout, x, gamma, mean, inv_std, groups, dx, dgamma, dbeta):
     """Gradients of `groupnorm_forward`: with ``x̂ = (x - mean) inv_std`` and ``g = gamma dout``,
 
-    ``dbeta = Σ dout``, ``dgamma = Σ dout x̂`` over pictures and pixels, and, with means over a picture's group,
+    ``dbeta = Σ dout``, ``dgamma = Σ dout x̂`` over images and pixels, and, with means over an image's group,
     ``dx = inv_std (g - mean(g) - x̂ mean(g x̂))``.
 
     Parameters

@@ -1,11 +1,11 @@
-"""Where pictures' numbers lie in memory, and sums of two arrays: the specification.
+"""Where images' numbers lie in memory, and sums of two arrays: the specification.
 
-N pictures, C channels, P pixels (H * W, row by row).
+N images, C channels, P pixels (H * W, row by row).
 """
 
 
 def channels_last(x, out):
-    """Bring the channels of a pixel together, as the operations on pictures take them: ``out[n, p, c] = x[n, c, p]``.
+    """Bring the channels of a pixel together, as the operations on images take them: ``out[n, p, c] = x[n, c, p]``.
 
     Parameters
     ----------

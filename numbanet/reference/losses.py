@@ -132,13 +132,13 @@ def binary_cross_entropy_loss(logits, target, dlogits):
     return float(loss)
 
 
-def l2_penalty(w, reg, dw):
-    """L2 regularisation: returns ``reg/2 Σ w²`` and adds ``reg * w`` to `dw`.
+def l2_penalty(w, l2, dw):
+    """L2 regularisation: returns ``l2/2 Σ w²`` and adds ``l2 * w`` to `dw`.
 
     Parameters
     ----------
     w : ndarray, any shape
-    reg : float
+    l2 : float
     dw : ndarray, the shape of `w`
         Added to.
 
@@ -148,7 +148,7 @@ def l2_penalty(w, reg, dw):
 
     Notes
     -----
-    With the factor 1/2, as in CS231n assignment 2, so that the gradient is ``reg * w``.
+    With the factor 1/2, as in CS231n assignment 2, so that the gradient is ``l2 * w``.
     """
-    dw += np.asarray(reg, w.dtype) * w
-    return 0.5 * reg * float(np.square(w).sum(dtype=np.float64))
+    dw += np.asarray(l2, w.dtype) * w
+    return 0.5 * l2 * float(np.square(w).sum(dtype=np.float64))

@@ -1,6 +1,6 @@
 """Batch and layer normalisation: the specification.
 
-N examples, D features. Variances are biased (divided by the count), epsilon is inside the root.
+N examples, D features. Variances are biased (divided by the count), eps is inside the root.
 """
 
 import numpy as np

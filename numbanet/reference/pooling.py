@@ -1,22 +1,23 @@
 """Pooling: the specification.
 
-N pictures, H rows, W columns, C channels, the channels of a pixel together; `window`, `stride` and `pad` are pairs of
-int, rows and columns. There are ``HO = (H + 2 pad - window) // stride + 1`` rows of windows, and columns likewise.
+N images, H rows, W columns, C channels, the channels of a pixel together; `kernel_size`, `stride` and `padding` are
+pairs of int, rows and columns. There are ``HO = (H + 2 padding - kernel_size) // stride + 1`` rows of windows, and
+columns likewise.
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 
-def max_pool_forward(x, window, stride, pad, out, where):
+def max_pool_forward(x, kernel_size, stride, padding, out, where):
     """The largest element of each window, by channel; NaN where the window holds one, as in PyTorch.
 
     Parameters
     ----------
     x : ndarray, shape (N, H, W, C)
-    window, stride : pair of int, at least 1
+    kernel_size, stride : pair of int, at least 1
         Windows may overlap, or leave pixels out.
-    pad : pair of int, at most half of `window`
+    padding : pair of int, at most half of `kernel_size`
         Rows and columns added on each side, which count as -inf.
     out : ndarray, shape (N, HO, WO, C)
         Written.
@@ -29,14 +30,14 @@ def max_pool_forward(x, window, stride, pad, out, where):
     -----
     Source: CS231n notes, "Convolutional Networks", pooling layer.
     """
-    values = _windows(x, window, stride, pad, -np.inf)
+    values = _windows(x, kernel_size, stride, padding, -np.inf)
     out[...] = values.max(axis=-1)
     if where.size:
-        inside = _windows(np.ones_like(x), window, stride, pad, 0) == 1
+        inside = _windows(np.ones_like(x), kernel_size, stride, padding, 0) == 1
         where[...] = (inside & ((values == out[..., None]) | np.isnan(values))).argmax(axis=-1)
 
 
-def max_pool_backward(dout, where, window, stride, pad, dx):
+def max_pool_backward(dout, where, kernel_size, stride, padding, dx):
     """Gradient of `max_pool_forward`: each element of `dout` goes to the element that was taken.
 
     Where windows overlap, what an element gets from them adds up.
@@ -46,33 +47,33 @@ def max_pool_backward(dout, where, window, stride, pad, dx):
     dout : ndarray, shape (N, HO, WO, C)
     where : ndarray of unsigned integers, shape (N, HO, WO, C)
         From `max_pool_forward`.
-    window, stride, pad : pair of int
+    kernel_size, stride, padding : pair of int
     dx : ndarray, shape (N, H, W, C)
         Written.
     """
-    taken = where[..., None] == np.arange(window[0] * window[1])
-    _add_windows(np.where(taken, dout[..., None], 0), window, stride, pad, dx)
+    taken = where[..., None] == np.arange(kernel_size[0] * kernel_size[1])
+    _add_windows(np.where(taken, dout[..., None], 0), kernel_size, stride, padding, dx)
 
 
-def avg_pool_forward(x, window, stride, pad, out):
+def avg_pool_forward(x, kernel_size, stride, padding, out):
     """The mean of each window, by channel. Padding counts as zeros, as in PyTorch (``count_include_pad=True``).
 
     Parameters are those of `max_pool_forward`, without `where`.
     """
-    out[...] = _windows(x, window, stride, pad, 0).mean(axis=-1)
+    out[...] = _windows(x, kernel_size, stride, padding, 0).mean(axis=-1)
 
 
-def avg_pool_backward(dout, window, stride, pad, dx):
+def avg_pool_backward(dout, kernel_size, stride, padding, dx):
     """Gradient of `avg_pool_forward`: each element of a window gets an even share of the window's `dout`.
 
     Parameters are those of `max_pool_backward`, without `where`.
     """
-    size = window[0] * window[1]
-    _add_windows(np.repeat(dout[..., None] / size, size, axis=-1), window, stride, pad, dx)
+    size = kernel_size[0] * kernel_size[1]
+    _add_windows(np.repeat(dout[..., None] / size, size, axis=-1), kernel_size, stride, padding, dx)
 
 
 def global_avg_pool_forward(x, out):
-    """The mean of each channel over the picture.
+    """The mean of each channel over the image.
 
     Parameters
     ----------
@@ -99,18 +100,18 @@ def global_avg_pool_backward(dout, dx):
     dx[...] = dout[:, None, None, :] / (dx.shape[1] * dx.shape[2])
 
 
-def _windows(x, window, stride, pad, fill):
+def _windows(x, kernel_size, stride, padding, fill):
     """The elements of each window, row by row: shape (N, HO, WO, C, HH * WW)."""
-    padded = np.pad(x, ((0, 0), (pad[0], pad[0]), (pad[1], pad[1]), (0, 0)), constant_values=fill)
-    windows = sliding_window_view(padded, window, axis=(1, 2))[:, :: stride[0], :: stride[1]]
+    padded = np.pad(x, ((0, 0), (padding[0], padding[0]), (padding[1], padding[1]), (0, 0)), constant_values=fill)
+    windows = sliding_window_view(padded, kernel_size, axis=(1, 2))[:, :: stride[0], :: stride[1]]
     return windows.reshape(*windows.shape[:-2], -1)
 
 
-def _add_windows(values, window, stride, pad, dx):
+def _add_windows(values, kernel_size, stride, padding, dx):
     """The transpose of `_windows`: each element of `dx` is the sum of what its windows hold for it."""
     n, h, w, c = dx.shape
-    padded = np.zeros((n, h + 2 * pad[0], w + 2 * pad[1], c), dx.dtype)
+    padded = np.zeros((n, h + 2 * padding[0], w + 2 * padding[1], c), dx.dtype)
     rows, columns = stride[0] * values.shape[1], stride[1] * values.shape[2]
-    for place, (i, j) in enumerate(np.ndindex(*window)):
+    for place, (i, j) in enumerate(np.ndindex(*kernel_size)):
         padded[:, i : i + rows : stride[0], j : j + columns : stride[1]] += values[..., place]
-    dx[...] = padded[:, pad[0] : pad[0] + h, pad[1] : pad[1] + w]
+    dx[...] = padded[:, padding[0] : padding[0] + h, padding[1] : padding[1] + w]

@@ -34,53 +34,53 @@ def nesterov_update(w, dw, velocity, learning_rate, momentum):
     w += mu * velocity - step
 
 
-def rmsprop_update(w, dw, s, learning_rate, decay_rate, epsilon, epsilon_inside_root):
+def rmsprop_update(w, dw, s, learning_rate, decay_rate, eps, eps_inside_root):
     """RMSProp: ``s = decay_rate * s + (1 - decay_rate) * dw²``, then one of the two published steps.
 
     Parameters
     ----------
     w, dw, s : ndarray, shape (P,)
-    learning_rate, decay_rate, epsilon : float
-    epsilon_inside_root : bool
-        False: ``w -= learning_rate * dw / (√s + epsilon)``, as in CS231n ("Neural Networks Part 3") and PyTorch.
-        True: ``w -= learning_rate * dw / √(s + epsilon)``, as in TensorFlow's first RMSProp and in Graves,
+    learning_rate, decay_rate, eps : float
+    eps_inside_root : bool
+        False: ``w -= learning_rate * dw / (√s + eps)``, as in CS231n ("Neural Networks Part 3") and PyTorch.
+        True: ``w -= learning_rate * dw / √(s + eps)``, as in TensorFlow's first RMSProp and in Graves,
         arXiv:1308.0850, eq. 40 (there with the mean subtracted).
     """
-    eps = np.asarray(epsilon, w.dtype)
+    eps = np.asarray(eps, w.dtype)
     s *= np.asarray(decay_rate, w.dtype)
     s += np.asarray(1 - decay_rate, w.dtype) * dw * dw
-    root = np.sqrt(s + eps) if epsilon_inside_root else np.sqrt(s) + eps
+    root = np.sqrt(s + eps) if eps_inside_root else np.sqrt(s) + eps
     w -= np.asarray(learning_rate, w.dtype) * dw / root
 
 
-def adam_update(w, dw, m, v, learning_rate, beta1, beta2, epsilon, weight_decay, step, epsilon_inside_root):
+def adam_update(w, dw, m, v, learning_rate, beta1, beta2, eps, weight_decay, step, eps_inside_root):
     """Adam: ``m = beta1 m + (1 - beta1) dw``, ``v = beta2 v + (1 - beta2) dw²``, then one of the two published steps.
 
     Parameters
     ----------
     w, dw, m, v : ndarray, shape (P,)
-    learning_rate, beta1, beta2, epsilon : float
+    learning_rate, beta1, beta2, eps : float
     weight_decay : float
         AdamW's decoupled decay, ``w -= learning_rate * weight_decay * w`` before the step; 0 is Adam.
     step : int
         Number of this step, from 1.
-    epsilon_inside_root : bool
-        False: with bias correction, epsilon outside the root, ``m̂ = m / (1 - beta1ᵗ)``, ``v̂ = v / (1 - beta2ᵗ)``,
-        ``w -= learning_rate * m̂ / (√v̂ + epsilon)``: algorithm 1 of the paper, CS231n and PyTorch.
-        True: without bias correction, epsilon inside the root, ``w -= learning_rate * m / √(v + epsilon)``.
+    eps_inside_root : bool
+        False: with bias correction, eps outside the root, ``m̂ = m / (1 - beta1ᵗ)``, ``v̂ = v / (1 - beta2ᵗ)``,
+        ``w -= learning_rate * m̂ / (√v̂ + eps)``: algorithm 1 of the paper, CS231n and PyTorch.
+        True: without bias correction, eps inside the root, ``w -= learning_rate * m / √(v + eps)``.
 
     Notes
     -----
     Source: Kingma and Ba, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter, arXiv:1711.05101, algorithm 2, with
     the learning rate multiplying the decay as in PyTorch's ``AdamW``.
     """
-    lr, eps = np.asarray(learning_rate, w.dtype), np.asarray(epsilon, w.dtype)
+    lr, eps = np.asarray(learning_rate, w.dtype), np.asarray(eps, w.dtype)
     m *= np.asarray(beta1, w.dtype)
     m += np.asarray(1 - beta1, w.dtype) * dw
     v *= np.asarray(beta2, w.dtype)
     v += np.asarray(1 - beta2, w.dtype) * dw * dw
     w -= np.asarray(learning_rate * weight_decay, w.dtype) * w
-    if epsilon_inside_root:
+    if eps_inside_root:
         w -= lr * m / np.sqrt(v + eps)
     else:
         m_hat = m * np.asarray(1 / (1 - beta1**step), w.dtype)

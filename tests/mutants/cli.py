@@ -5,7 +5,7 @@ from . import Mutant
 APPLY, DATA = "numbanet/cli/_apply.py", "numbanet/cli/_data.py"
 TRAIN, TRAINED = "numbanet/cli/_train.py", "numbanet/cli/_trained.py"
 MODELS, PROGRESS = "numbanet/cli/_models.py", "numbanet/_progress.py"
-PICTURES = "tests/test_cli_pictures.py::test_features_are_those_of_the_first_test_picture"
+IMAGES = "tests/test_cli_images.py::test_features_are_those_of_the_first_test_image"
 NUMBERS, OPTIONS = "tests/test_cli_numbers.py", "tests/test_cli_options.py"
 
 MUTANTS = [
@@ -125,11 +125,11 @@ MUTANTS = [
                 '        weight_init="he_normal",\n',
             ),
             ("--filters", MODELS, "num_filters=arguments.filters", "num_filters=4"),
-            ("--filter-size", MODELS, "filter_size=arguments.filter_size", "filter_size=3"),
+            ("--kernel-size", MODELS, "kernel_size=arguments.kernel_size", "kernel_size=3"),
             ("--blocks", MODELS, "blocks=arguments.blocks", "blocks=1"),
             ("--widths of small-vgg", MODELS, '{"widths": arguments.widths', '{"widths": [4, 4]'),
             ("--normalization", MODELS, 'None if arguments.normalization == "none" else', "None and"),
-            ("--l2", MODELS, '"reg": arguments.l2', '"reg": 0.0'),
+            ("--l2", MODELS, '"l2": arguments.l2', '"l2": 0.0'),
             ("--loss", MODELS, '"loss": arguments.loss', '"loss": "softmax"'),
             ("--dtype", MODELS, '"dtype": arguments.dtype', '"dtype": "float32"'),
             ("--seed of the weights", MODELS, '"seed": arguments.seed', '"seed": 0'),
@@ -139,7 +139,7 @@ MUTANTS = [
             ("--min-delta", TRAIN, "        min_delta=arguments.min_delta,\n", ""),
             ("--monitor", TRAIN, "        monitor=arguments.monitor,\n", ""),
             ("--batch-size", TRAIN, "batch_size=arguments.batch_size", "batch_size=32"),
-            ("options of the update rule", TRAIN, "        optim_config=options,\n", ""),
+            ("options of the update rule", TRAIN, "        optimizer_options=options,\n", ""),
             ("--crop-padding by default is a quarter of a side", TRAIN, "min(side) // 8", "min(side) // 4"),
             ("--crop-padding", TRAIN, "data.Augment(padding if crop", "data.Augment(1 if crop"),
             (
@@ -251,25 +251,25 @@ MUTANTS = [
         "tests/test_company.py::test_train_says_it_in_a_line_and_with_the_option",
     ),
     Mutant(
-        "train: feature maps of the second test picture",
+        "train: feature maps of the second test image",
         TRAIN,
         "parts.test.take([0])",
         "parts.test.take([1])",
-        PICTURES,
+        IMAGES,
     ),
     Mutant(
-        "train: feature maps of a training picture",
+        "train: feature maps of a training image",
         TRAIN,
         "parts.test.take([0])",
         "parts.train.take([0])",
-        PICTURES,
+        IMAGES,
     ),
     Mutant(
-        "evaluate: feature maps of the last picture",
+        "evaluate: feature maps of the last image",
         "numbanet/cli/_plots.py",
         "plotting.features(trained.model, X[0])",
         "plotting.features(trained.model, X[-1])",
-        PICTURES,
+        IMAGES,
     ),
     Mutant(
         "train: seconds with those of compiling",

@@ -152,14 +152,14 @@ MUTANTS = [
     ),
     Mutant(
         "channels last are taken for first",
-        "numbanet/data/pictures.py",
+        "numbanet/data/images.py",
         '    if order == "first":\n',
         "    if order:\n",
         "tests/test_data_guesses.py::test_channels_last_are_turned",
     ),
     Mutant(
-        "pictures are turned upside down",
-        "numbanet/data/pictures.py",
+        "images are turned upside down",
+        "numbanet/data/images.py",
         "np.moveaxis(X, -1, 1))",
         "np.moveaxis(X, -1, 1)[..., ::-1, :])",
         "tests/test_data_guesses.py::test_channels_last_are_turned",

@@ -20,7 +20,7 @@ MUTANTS = [
     Mutant(
         "pooling backward: rows below the last window are not cleared",
         "numbanet/kernels/pooling.py",
-        "if last > i * stride - pad + window or columns[0]",
+        "if last > i * stride - padding + window or columns[0]",
         "if columns[0]",
         f"{FUNCTIONAL}::test_pixels_that_no_window_reaches_get_no_gradient",
     ),
@@ -50,7 +50,7 @@ MUTANTS = [
         "numbanet/kernels/group_normalization.py",
         "shift[g], far = x[0, g * size], True",
         "shift[g], far = 0, True",
-        f"{CONSTANT}::test_pictures_of_one_colour",
+        f"{CONSTANT}::test_images_of_one_colour",
     ),
     Mutant(
         "batch normalisation: rounding holds a running mean back",
@@ -92,24 +92,24 @@ MUTANTS = [
     Mutant("ELU ignores alpha", ACTIVATIONS, "return (self.alpha,)", "return (1.0,)", VALUES),
     Mutant("GELU ignores approximate", ACTIVATIONS, 'if self.approximate == "none"', "if True", VALUES),
     Mutant(
-        "Dropout ignores keep_ratio",
+        "Dropout ignores rate",
         ACTIVATIONS,
-        "net.random_key(), self.keep_ratio",
+        "net.random_key(), self.rate",
         "net.random_key(), 0.5",
         f"{LAYERS}::test_dropout_keeps_as_many_as_it_is_told_and_scales_them",
     ),
     Mutant(
         "Conv's operation ignores the dilation",
         CONVOLUTION,
-        "(self.stride, self.pad, self.dilation, self.groups)",
-        "(self.stride, self.pad, (1, 1), self.groups)",
+        "(self.stride, self.padding, self.dilation, self.groups)",
+        "(self.stride, self.padding, (1, 1), self.groups)",
         VALUES,
     ),
     Mutant(
         "Conv's operation ignores the stride",
         CONVOLUTION,
-        "(self.stride, self.pad, self.dilation, self.groups)",
-        "((1, 1), self.pad, self.dilation, self.groups)",
+        "(self.stride, self.padding, self.dilation, self.groups)",
+        "((1, 1), self.padding, self.dilation, self.groups)",
         VALUES,
     ),
     Mutant(
@@ -122,7 +122,7 @@ MUTANTS = [
     Mutant(
         "pooling ignores the padding",
         CONVOLUTION,
-        "(self.kernel_size, self.stride, self.pad), self._kept",
+        "(self.kernel_size, self.stride, self.padding), self._kept",
         "(self.kernel_size, self.stride, (0, 0)), self._kept",
         VALUES,
     ),
@@ -148,7 +148,7 @@ MUTANTS = [
         VALUES,
     ),
     Mutant(
-        "LayerNorm of pictures ignores its eps",
+        "LayerNorm of images ignores its eps",
         NORMS,
         "_group_norm(net, x, 1, self.eps)",
         "_group_norm(net, x, 1, 1e-5)",

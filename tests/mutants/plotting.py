@@ -1,4 +1,4 @@
-"""Pictures of weights and feature maps."""
+"""Images of weights and feature maps."""
 
 from tests.mutants import Mutant
 
@@ -20,10 +20,10 @@ MUTANTS = [
         f"{TESTS}::test_the_filters_of_an_affine_layer_on_colours",
     ),
     Mutant(
-        "pictures are scaled together",
+        "images are scaled together",
         FILE,
-        "low, high = pictures.min(axis=(1, 2, 3), keepdims=True), pictures.max(axis=(1, 2, 3), keepdims=True)",
-        "low, high = pictures.min(), pictures.max()",
+        "low, high = images.min(axis=(1, 2, 3), keepdims=True), images.max(axis=(1, 2, 3), keepdims=True)",
+        "low, high = images.min(), images.max()",
         f"{TESTS}::test_the_filters_of_a_convolution",
     ),
     Mutant(

@@ -248,9 +248,9 @@ MUTANTS = [
         f"{DEFAULTS}::test_initial_biases",
     ),
     Mutant(
-        "SmallVGG: dropout_keep_ratio ignored",
+        "SmallVGG: dropout ignored",
         NETWORKS,
-        "            layers.append(Dropout(dropout_keep_ratio))\n        super().__init__([*layers, _scores(",
+        "            layers.append(Dropout(dropout))\n        super().__init__([*layers, _scores(",
         "            pass\n        super().__init__([*layers, _scores(",
         f"{DEFAULTS}::test_small_vgg_drops_what_it_is_told_to",
     ),
@@ -292,8 +292,8 @@ MUTANTS = [
     Mutant(
         "cs231n TwoLayerNet: weight_scale 1e-2",
         "numbanet/cs231n/classifiers/fc_net.py",
-        "num_classes=10, weight_scale=1e-3, reg=0.0):",
-        "num_classes=10, weight_scale=1e-2, reg=0.0):",
+        "num_classes=10, weight_scale=1e-3, l2=0.0):",
+        "num_classes=10, weight_scale=1e-2, l2=0.0):",
         f"{DEFAULTS}::test_signatures",
     ),
     Mutant(

@@ -3,16 +3,18 @@
 import numpy as np
 
 from numbanet import networks
+from numbanet._checks import number
 from numbanet._plain import refusing
 from numbanet.cs231n import _fast, layer_utils, layers
 from numbanet.cs231n._fast import *  # noqa: F403
+from numbanet.cs231n._params import Penalized
 from numbanet.cs231n.layer_utils import *  # noqa: F403
 from numbanet.cs231n.layers import *  # noqa: F403
 
 __all__ = ["ThreeLayerConvNet", *_fast.__all__, *layer_utils.__all__, *layers.__all__]
 
 
-class ThreeLayerConvNet(networks.ThreeLayerConvNet):
+class ThreeLayerConvNet(Penalized, networks.ThreeLayerConvNet):
     """``conv - relu - 2x2 max pool - affine - relu - affine - softmax``.
 
     Weights are drawn from a seed that follows from the state of ``np.random``. Attributes, methods and errors are those
@@ -49,7 +51,7 @@ class ThreeLayerConvNet(networks.ThreeLayerConvNet):
             hidden_dim,
             num_classes,
             weight_scale,
-            reg,
+            number("reg", reg, 0, include_high=False),
             dtype,
             seed=np.random.randint(2**31 - 1),  # noqa: NPY002, notebooks call np.random.seed
         )

@@ -3,16 +3,17 @@
 import numpy as np
 
 from numbanet import networks
+from numbanet._checks import number
 from numbanet._plain import refusing
 from numbanet.cs231n import layer_utils, layers
-from numbanet.cs231n._params import older
+from numbanet.cs231n._params import Penalized, older
 from numbanet.cs231n.layer_utils import *  # noqa: F403
 from numbanet.cs231n.layers import *  # noqa: F403
 
 __all__ = ["FullyConnectedNet", "TwoLayerNet", *layer_utils.__all__, *layers.__all__]
 
 
-class FullyConnectedNet(networks.FullyConnectedNet):
+class FullyConnectedNet(Penalized, networks.FullyConnectedNet):
     """``{affine - [batch/layer norm] - relu - [dropout]} × L - affine - softmax``.
 
     Weights are drawn from a seed that follows from the state of ``np.random``. Attributes, methods and errors are those
@@ -60,8 +61,8 @@ class FullyConnectedNet(networks.FullyConnectedNet):
             input_dim,
             num_classes,
             normalization=normalization,
-            dropout_keep_ratio=dropout_keep_ratio,
-            reg=reg,
+            dropout=1 - number("dropout_keep_ratio", dropout_keep_ratio, 0, 1, include_low=False),
+            l2=number("reg", reg, 0, include_high=False),
             weight_scale=weight_scale,
             dtype=dtype,
             seed=np.random.randint(2**31 - 1),  # noqa: NPY002, notebooks call np.random.seed

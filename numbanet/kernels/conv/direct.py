@@ -2,7 +2,7 @@
 
 `correlate_strip`: sums over the taps and channels of a window, for each pixel and filter. `gradient_of_filters`: sums
 over the pixels, for each tap, channel and filter. Both are matrix products by the register tile, which reads the
-pictures where they are: no matrix of all windows (im2col) is ever made. Where each channel has a filter of its own
+images where they are: no matrix of all windows (im2col) is ever made. Where each channel has a filter of its own
 (depthwise), channels lie along the lanes of vectors instead.
 """
 
@@ -115,9 +115,9 @@ def correlate_strip(source, packed, bias, out, target, floor, groups, window, st
     copied to `room`.
     """
     channels, filters = source.shape[3] // groups, target.filters // groups
-    picture, row, column, count, rows, columns = strip_bounds(strips, number, target)
-    a = read_strip(source, 0, source.shape[3], window, strips, picture, row, column, count, room)
-    out = out[picture * target.picture + row * target.row + column * target.pixel :]
+    image, row, column, count, rows, columns = strip_bounds(strips, number, target)
+    a = read_strip(source, 0, source.shape[3], window, strips, image, row, column, count, room)
+    out = out[image * target.image + row * target.row + column * target.pixel :]
     pixels = count * rows * columns
     places, targets = tables[0, :pixels], tables[1, :pixels]
     total = window.taps_y * window.taps_x * channels
@@ -188,7 +188,7 @@ def _fill_row_tables(window, strips, tap, first, together, channels, filters, pl
 
 @serial
 def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunks, block, by_lane, room):
-    """``sums = Σ source dout`` over the strips of one of `chunks` parts of the pictures, for one block of rows.
+    """``sums = Σ source dout`` over the strips of one of `chunks` parts of the images, for one block of rows.
 
     sums are flat, (HH, WW, C / groups, F); the last F elements get the sums of dout, from the first block. Strips are
     copied to `room`.
@@ -213,15 +213,13 @@ def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunk
     size = taps * target.filters if by_lane else taps * channels * target.filters
     no_bias, lowest = dout[0, 0, 0, :0], dout.dtype.type(-np.inf)
     for number in range(begin, end):
-        picture, row, column, pictures, rows, columns = strip_bounds(strips, number, target)
-        a = read_strip(
-            source, group * channels + first, its_channels, window, strips, picture, row, column, pictures, room
-        )
-        for n in range(pictures):
+        image, row, column, images, rows, columns = strip_bounds(strips, number, target)
+        a = read_strip(source, group * channels + first, its_channels, window, strips, image, row, column, images, room)
+        for n in range(images):
             for i in range(rows):
-                all_lines[n * rows + i] = n * strips.picture + i * window.stride_y * strips.row
-        lines = all_lines[: pictures * rows]
-        at, pixels = (picture * target.height + row) * target.width + column, pictures * rows * columns
+                all_lines[n * rows + i] = n * strips.image + i * window.stride_y * strips.row
+        lines = all_lines[: images * rows]
+        at, pixels = (image * target.height + row) * target.width + column, images * rows * columns
         part_of_dout, step, onward = pixels_of_dout[at : at + pixels], window.stride_x * strips.pixel, number > begin
         j, stop = group * filters, (group + 1) * filters
         if by_lane:

@@ -1,6 +1,6 @@
-"""Pictures by the strip: where a window meets them, and a copy with a border where it reaches over the edge.
+"""Images by the strip: where a window meets them, and a copy with a border where it reaches over the edge.
 
-A strip is a few rows of the target, the pictures that a window writes, or a few whole pictures where those are small.
+A strip is a few rows of the target, the images that a window writes, or a few whole images where those are small.
 What the window reads for it from the source is copied, with the zeros of the border, to a room in the workspace, which
 stays in the cache; where no window reaches over the edge, it is read in place. Tables say where each pixel's window
 begins and what it is made of, so that the tiles need not know any of that.
@@ -20,13 +20,13 @@ PARTS, PART_ELEMENTS = 16, 5 << 17  # the most parts that a gradient of filters 
 # ``j stride_x + s gap_x + left`` of the source.
 Window = namedtuple("Window", "taps_y taps_x stride_y stride_x gap_y gap_x top left")
 
-# Pictures, rows, columns and channels of the target, and how many elements the next pixel, row and picture are away.
-Target = namedtuple("Target", "pictures height width filters pixel row picture")
+# Images, rows, columns and channels of the target, and how many elements the next pixel, row and image are away.
+Target = namedtuple("Target", "images height width filters pixel row image")
 
-# Pictures, rows and columns of a strip of the target; how many strips there are in each direction; rows and columns of
-# the copy of each picture, which is made where `copied`; and how many elements the next picture, row and pixel are
+# Images, rows and columns of a strip of the target; how many strips there are in each direction; rows and columns of
+# the copy of each image, which is made where `copied`; and how many elements the next image, row and pixel are
 # away in what is read.
-Strips = namedtuple("Strips", "pictures rows columns deep down across high broad copied picture row pixel")
+Strips = namedtuple("Strips", "images rows columns deep down across high broad copied image row pixel")
 
 
 @inlined
@@ -39,7 +39,7 @@ def whole(out):
 @inlined
 def cut_into_strips(source, channels, target, window, pixels):
     """Strips of at most `pixels` pixels; `channels` of the source are copied for each."""
-    pictures, height, width = target.pictures, target.height, target.width
+    images, height, width = target.images, target.height, target.width
     _, source_height, source_width, source_channels = source.shape
     reach_y = max(0, window.taps_y - 1) * window.gap_y + 1
     reach_x = max(0, window.taps_x - 1) * window.gap_x + 1
@@ -49,11 +49,11 @@ def cut_into_strips(source, channels, target, window, pixels):
     columns = min(width, pixels)
     rows = min(height, max(1, pixels // columns))
     rows = -(-height // -(-height // rows))  # even
-    deep = max(1, min(pictures, pixels // (rows * columns))) if rows == height and columns == width else 1
+    deep = max(1, min(images, pixels // (rows * columns))) if rows == height and columns == width else 1
     room = COPY_BYTES // source.itemsize
     while True:
         high, broad = (rows - 1) * window.stride_y + reach_y, (columns - 1) * window.stride_x + reach_x
-        strips = -(-pictures // deep) * -(-height // rows) * -(-width // columns)
+        strips = -(-images // deep) * -(-height // rows) * -(-width // columns)
         full = copied and deep * high * broad * channels > room
         if not full and (strips >= LEAST_STRIPS or deep * rows * columns <= LEAST_PIXELS):
             break
@@ -66,24 +66,24 @@ def cut_into_strips(source, channels, target, window, pixels):
         else:
             break
     if copied:
-        pixel, row, picture = channels, broad * channels, high * broad * channels
+        pixel, row, image = channels, broad * channels, high * broad * channels
     else:
-        pixel, row, picture = source_channels, source_width * source_channels, source[0].size
+        pixel, row, image = source_channels, source_width * source_channels, source[0].size
     across, down = -(-width // columns), -(-height // rows)
-    return Strips(deep, rows, columns, -(-pictures // deep), down, across, high, broad, copied, picture, row, pixel)
+    return Strips(deep, rows, columns, -(-images // deep), down, across, high, broad, copied, image, row, pixel)
 
 
 @serial
 def strip_bounds(strips, number, target):
-    """Where strip `number` of the target begins, and how many pictures, rows and columns it has."""
+    """Where strip `number` of the target begins, and how many images, rows and columns it has."""
     column = number % strips.across * strips.columns
     row = number // strips.across % strips.down * strips.rows
-    picture = number // (strips.across * strips.down) * strips.pictures
+    image = number // (strips.across * strips.down) * strips.images
     return (
-        picture,
+        image,
         row,
         column,
-        min(strips.pictures, target.pictures - picture),
+        min(strips.images, target.images - image),
         min(strips.rows, target.height - row),
         min(strips.columns, target.width - column),
     )
@@ -104,13 +104,13 @@ def in_lines(size):
 @serial
 def copy_size(strips):
     """Elements of the room for the copy of a strip."""
-    return in_lines(strips.pictures * strips.picture) if strips.copied else 0
+    return in_lines(strips.images * strips.image) if strips.copied else 0
 
 
 @serial
 def squares_in(strips):
     """The most pixels of a strip, or squares where it is one of squares."""
-    return strips.pictures * strips.rows * strips.columns
+    return strips.images * strips.rows * strips.columns
 
 
 @serial
@@ -140,12 +140,12 @@ def window_segments(window, strips, channels, together):
 def fill_tables(window, strips, target, places, targets):
     """Where each pixel of a strip has its window and its sums, counted from those of the first."""
     at = 0
-    for n in range(strips.pictures):
+    for n in range(strips.images):
         for i in range(strips.rows):
             for j in range(strips.columns):
-                line = n * strips.picture + i * window.stride_y * strips.row
+                line = n * strips.image + i * window.stride_y * strips.row
                 places[at] = line + j * window.stride_x * strips.pixel
-                targets[at] = n * target.picture + i * target.row + j * target.pixel
+                targets[at] = n * target.image + i * target.row + j * target.pixel
                 at += 1
 
 
@@ -165,20 +165,20 @@ def _clear(target):
 
 
 @serial
-def read_strip(source, first, channels, window, strips, picture, row, column, count, scratch):
+def read_strip(source, first, channels, window, strips, image, row, column, count, scratch):
     """A flat array that begins with the window of a strip's first pixel, from channel `first` on.
 
-    The strip begins at (`picture`, `row`, `column`) of the target and has `count` pictures.
+    The strip begins at (`image`, `row`, `column`) of the target and has `count` images.
     """
     _, height, width, depth = source.shape
     flat = source.reshape(source.size)
     y0, x0 = row * window.stride_y + window.top, column * window.stride_x + window.left
     if not strips.copied:
-        return flat[((picture * height + y0) * width + x0) * depth + first :]
+        return flat[((image * height + y0) * width + x0) * depth + first :]
     left = min(max(-x0, 0), strips.broad)
     right = max(min(width - x0, strips.broad), left)
     at = 0
-    for n in range(picture, picture + count):
+    for n in range(image, image + count):
         for y in range(y0, y0 + strips.high):
             line = scratch[at : at + strips.row]
             at += strips.row

@@ -78,8 +78,8 @@ def suits_winograd(window, channels, filters, groups, like):
 @inlined
 def squares_of(target):
     """The squares of a target, as pixels of another."""
-    n, height, width, filters, pixel, row, picture = target
-    return Target(n, (height + 1) // 2, (width + 1) // 2, filters, 2 * pixel, 2 * row, picture)
+    n, height, width, filters, pixel, row, image = target
+    return Target(n, (height + 1) // 2, (width + 1) // 2, filters, 2 * pixel, 2 * row, image)
 
 
 @inlined
@@ -121,10 +121,10 @@ def winograd_strip(source, packed, bias, out, target, floor, squares, window, st
     `tables` are the places and targets of squares, window and strips those of squares; `room` is for a strip.
     """
     channels = source.shape[3]
-    picture, row, column, count, rows, columns = strip_bounds(strips, number, squares)
+    image, row, column, count, rows, columns = strip_bounds(strips, number, squares)
     copy, v, m = _cut(room, strips, channels, out)
-    a = read_strip(source, 0, channels, window, strips, picture, row, column, count, copy)
-    out = out[picture * squares.picture + row * squares.row + column * squares.pixel :]
+    a = read_strip(source, 0, channels, window, strips, image, row, column, count, copy)
+    out = out[image * squares.image + row * squares.row + column * squares.pixel :]
     size = count * rows * columns
     _, step = _transformed_size(size, channels, out)
     for t in range(size):
@@ -183,10 +183,10 @@ def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk
     begin, end = count * chunk // chunks, count * (chunk + 1) // chunks
     row_step, pixel_step = target.row, target.pixel
     for number in range(begin, end):
-        picture, row, column, pictures, rows, columns = strip_bounds(strips, number, squares)
-        a = read_strip(source, first, depth, window, strips, picture, row, column, pictures, copy)
-        part_of_dout = flat[picture * squares.picture + row * squares.row + column * squares.pixel :]
-        size, onward = pictures * rows * columns, number > begin
+        image, row, column, images, rows, columns = strip_bounds(strips, number, squares)
+        a = read_strip(source, first, depth, window, strips, image, row, column, images, copy)
+        part_of_dout = flat[image * squares.image + row * squares.row + column * squares.pixel :]
+        size, onward = images * rows * columns, number > begin
         _, step = _transformed_size(size, depth, dout)
         for t in range(size):
             transform_input(a, tables[0, t], strips.row, strips.pixel, depth, v, t * depth, step)
@@ -198,7 +198,7 @@ def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk
             _, z_step = _transformed_size(size, across, dout)
             its_dout = part_of_dout[j:]
             t = 0
-            for _ in range(pictures):
+            for _ in range(images):
                 for y in range(2 * row, 2 * (row + rows), 2):
                     for x in range(2 * column, 2 * (column + columns), 2):
                         below, right, place = y + 1 < target.height, x + 1 < target.width, tables[1, t]

@@ -1,4 +1,4 @@
-"""Passes over the pixels of a picture (H, W, C): each is written once, the sum of what its windows give it, in order.
+"""Passes over the pixels of an image (H, W, C): each is written once, the sum of what its windows give it, in order.
 
 Of windows and strides see `windows`. There are three ways along a row of pixels, from the fastest:
 
@@ -24,7 +24,7 @@ UNROLLED = (1, 2, 3)  # windows down and across that the third way's loops are w
 def from_largest(emit, dout, where, start, stop, rows, columns, dx):
     """(dout, where, start, stop, rows, columns, dx): rows of `dx`, from the windows whose maximum was there.
 
-    The rows are those from `start` to `stop`; `dout` and `where` are a picture's, (rows and columns of windows, C).
+    The rows are those from `start` to `stop`; `dout` and `where` are an image's, (rows and columns of windows, C).
     """
     builder, numbers = emit.builder, integers(emit, where.dtype.bitwidth)
 
@@ -54,14 +54,14 @@ def from_mean(emit, dout, start, stop, rows, columns, dx):
 
 
 class _Rows:
-    """Rows of pixels of one picture.
+    """Rows of pixels of one image.
 
     Parameters
     ----------
     dout, dx : array
         Of the windows, and of the pixels, which are written.
     rows, columns : tuple
-        (window, stride, pad).
+        (window, stride, padding).
     load : callable
         ``load(element, mask)`` is all that is needed of a vector of a window's channels, as a list of vectors;
         `element` is where these are in an array of the shape of `dout`.
@@ -97,15 +97,15 @@ class _Rows:
 
     def _row(self, r):
         emit, builder = self.emit, self.builder
-        size, stride, pad = self.columns
+        size, stride, padding = self.columns
         one = emit.constant(1)
         self.r = r
         self.first, last = self._reaching(r, self.rows, self.height)
         self.down = builder.sub(last, self.first)
         # Pairs of pixels from column `left` to `right`, whose windows are all there.
-        first = self._half(builder.add(pad, one))
+        first = self._half(builder.add(padding, one))
         first = builder.select(builder.icmp_signed(">", first, one), first, one)
-        last = self._half(builder.add(self.width, pad))
+        last = self._half(builder.add(self.width, padding))
         last = builder.select(builder.icmp_signed("<", last, self.count), last, self.count)
         pairs = builder.sub(last, first)
         kept = builder.and_(
@@ -141,8 +141,8 @@ class _Rows:
 
     def _reaching(self, pixel, along, count):
         """Which of `count` windows along an axis reach to `pixel`: the first, and the one after the last."""
-        builder, (size, stride, pad) = self.builder, along
-        position, one = builder.add(pixel, pad), self.emit.constant(1)
+        builder, (size, stride, padding) = self.builder, along
+        position, one = builder.add(pixel, padding), self.emit.constant(1)
         first = builder.sdiv(builder.add(builder.sub(position, size), stride), stride)
         first = builder.select(builder.icmp_signed(">", first, self.emit.constant(0)), first, self.emit.constant(0))
         last = builder.add(builder.sdiv(position, stride), one)
@@ -150,8 +150,8 @@ class _Rows:
 
     def _number(self, i, column):
         """Of this row's pixel in that column of a window of row `i`."""
-        builder, (_, stride, pad) = self.builder, self.rows
-        row = builder.sub(builder.add(self.r, pad), builder.mul(i, stride))
+        builder, (_, stride, padding) = self.builder, self.rows
+        row = builder.sub(builder.add(self.r, padding), builder.mul(i, stride))
         return builder.add(builder.mul(row, self.columns[0]), column)
 
     def _element(self, i, j):
@@ -167,7 +167,7 @@ class _Rows:
 
     def _one_by_one(self, start, stop):
         builder, emit = self.builder, self.emit
-        size, stride, pad = self.columns
+        size, stride, padding = self.columns
         reached = self._reaching(start, self.columns, self.count)
 
         def pixel(offset, vectors, mask, reached):
@@ -175,7 +175,7 @@ class _Rows:
 
             def visit(i, j, sums):
                 i, j = builder.add(self.first, i), builder.add(begun, j)
-                number = self._number(i, builder.sub(builder.add(column, pad), builder.mul(j, stride)))
+                number = self._number(i, builder.sub(builder.add(column, padding), builder.mul(j, stride)))
                 element = self._element(i, j)
                 windows = [self.load(builder.add(element, channel), mask) for channel in vectors]
                 sums = sums or [self.zero] * len(vectors)
@@ -186,7 +186,7 @@ class _Rows:
             for channel, total in zip(vectors, sums, strict=True):
                 self._store(total, column, channel, mask)
             # Of the next pixel: whether the first window ends here, and whether one more begins.
-            following = builder.add(builder.add(column, pad), emit.constant(1))
+            following = builder.add(builder.add(column, padding), emit.constant(1))
             ends = builder.icmp_signed("<=", builder.add(builder.mul(begun, stride), size), following)
             begins = builder.icmp_signed("<=", builder.mul(ahead, stride), following)
             begins = builder.and_(begins, builder.icmp_signed("<", ahead, self.count))

@@ -1,7 +1,7 @@
-"""Passes over the windows of a picture (H, W, C), with what belongs to a window or a pixel in registers.
+"""Passes over the windows of an image (H, W, C), with what belongs to a window or a pixel in registers.
 
-The channels of a pixel go in vectors, a few at a time. Window i has its rows from ``i stride - pad`` on, `window` of
-them, or what lies in the picture, and its columns likewise.
+The channels of a pixel go in vectors, a few at a time. Window i has its rows from ``i stride - padding`` on, `window`
+of them, or what lies in the image, and its columns likewise.
 """
 
 import functools
@@ -106,23 +106,23 @@ def rectangle(emit, height, width, squares, body, initial):
     return [emit.either(*((carried[n], block) for carried, block in ends)) for n in range(len(initial))]
 
 
-def _windows(emit, picture, i, rows, columns, count, body, writes=False):
-    """Go through the windows of row `i`, of `count` windows; `rows` and `columns` are (window, stride, pad).
+def _windows(emit, image, i, rows, columns, count, body, writes=False):
+    """Go through the windows of row `i`, of `count` windows; `rows` and `columns` are (window, stride, padding).
 
     ``body(visit, number, elements, mask)`` is for one or more vectors of a window's channels: `elements` is where these
-    are in an array (windows, C), and `number` is that of the first pixel in the picture, counted row by row from the
-    first of the whole window. ``visit(update, initial)`` is a loop over the window's pixels in the picture:
+    are in an array (windows, C), and `number` is that of the first pixel in the image, counted row by row from the
+    first of the whole window. ``visit(update, initial)`` is a loop over the window's pixels in the image:
     ``carried = update(places, number, carried)`` with a place for each vector, and numbers counted from the first.
     """
-    builder, (height, width, channels) = emit.builder, picture.shape
+    builder, (height, width, channels) = emit.builder, image.shape
     size = columns[0]
     pixel = emit.elements(channels)
     row = builder.mul(width, pixel)
 
     def cut(i, along, length):
         """Where window `i` would begin, where it begins, and how long it is."""
-        window, stride, pad = along
-        first = builder.sub(builder.mul(i, stride), pad)
+        window, stride, padding = along
+        first = builder.sub(builder.mul(i, stride), padding)
         last = builder.add(first, window)
         start = builder.select(builder.icmp_signed(">", first, emit.constant(0)), first, emit.constant(0))
         stop = builder.select(builder.icmp_signed("<", last, length), last, length)
@@ -135,7 +135,7 @@ def _windows(emit, picture, i, rows, columns, count, body, writes=False):
 
     def window(j, vectors, mask, _):
         first_column, left, columns_inside = cut(j, columns, width)
-        start = emit.moved(picture.data, builder.mul(top, row), builder.mul(left, pixel))
+        start = emit.moved(image.data, builder.mul(top, row), builder.mul(left, pixel))
         number = builder.mul(builder.sub(top, first_row), size)
         number = builder.add(number, builder.sub(left, first_column))
 

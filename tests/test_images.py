@@ -1,4 +1,4 @@
-"""Networks for pictures: convolution, pooling and residual connections, from construction to files."""
+"""Networks for images: convolution, pooling and residual connections, from construction to files."""
 
 import itertools
 import json
@@ -44,26 +44,26 @@ X, Y = RNG.standard_normal((40, *SHAPE)), RNG.integers(10, size=40)
 
 
 def three_layer(**options):
-    return ThreeLayerConvNet(SHAPE, 6, 3, 11, weight_scale=0.1, reg=0.01, **options)
+    return ThreeLayerConvNet(SHAPE, 6, 3, 11, weight_scale=0.1, l2=0.01, **options)
 
 
 def vgg(**options):
-    return SmallVGG(SHAPE, widths=(5, 7), dropout_keep_ratio=0.8, reg=0.01, **options)
+    return SmallVGG(SHAPE, widths=(5, 7), dropout=0.2, l2=0.01, **options)
 
 
 def resnet(**options):
-    return SmallResNet(SHAPE, widths=(4, 6), blocks=2, reg=0.01, **options)
+    return SmallResNet(SHAPE, widths=(4, 6), blocks=2, l2=0.01, **options)
 
 
 def every_layer(**options):
     """What the others leave out: windows of every kind, groups, residual connections in each other and at both ends."""
-    tall = Conv(6, (3, 2), stride=(1, 2), pad=(0, 1), dilation=(2, 1))
-    depthwise = Residual([ELU(), Conv(6, 3, pad="same", groups=6), ReLU()])  # ends fused
+    tall = Conv(6, (3, 2), stride=(1, 2), padding=(0, 1), dilation=(2, 1))
+    depthwise = Residual([ELU(), Conv(6, 3, padding="same", groups=6), ReLU()])  # ends fused
     inner = Residual([GroupNorm(2), Tanh(), Residual([Conv(6, 1, weight_init=0.1)])], [Conv(6, 1, bias=False)])
-    layers = [Residual([Tanh()]), Dropout(0.9), tall, GroupNorm(3), depthwise, AvgPool(3, 1, 1), inner, LayerNorm()]
-    layers += [Tanh(), MaxPool((2, 3), (1, 2), (1, 1)), Dropout(0.8), GroupNorm(6), Flatten(), ELU()]
+    layers = [Residual([Tanh()]), Dropout(0.1), tall, GroupNorm(3), depthwise, AvgPool(3, 1, 1), inner, LayerNorm()]
+    layers += [Tanh(), MaxPool((2, 3), (1, 2), (1, 1)), Dropout(0.2), GroupNorm(6), Flatten(), ELU()]
     layers += [Residual([Affine(90), ReLU()]), Affine(10)]
-    return Sequential(layers, SHAPE, reg=0.01, **options)
+    return Sequential(layers, SHAPE, l2=0.01, **options)
 
 
 NETWORKS = [three_layer, vgg, resnet, every_layer]
@@ -147,7 +147,7 @@ def test_gradient_of_a_whole_network(build):
     assert_gradients_agree(net, X[:6], Y[:6], samples=4, step=1e-6, rel=1e-4, abs=1e-7)
 
 
-def test_affine_sees_pictures_as_channels_of_rows():
+def test_affine_sees_images_as_channels_of_rows():
     net = Sequential([Conv(5, 1), Affine(10)], SHAPE, dtype=np.float64, seed=0)
     net.params["b1"] = RNG.standard_normal(5)
     inner = np.einsum("nchw,fc->nfhw", X, net.params["W1"][:, :, 0, 0]) + net.params["b1"][:, None, None]
@@ -157,7 +157,7 @@ def test_affine_sees_pictures_as_channels_of_rows():
     np.testing.assert_array_equal(flat.loss(X), net.loss(X))
 
 
-def test_grouped_filters_as_large_as_the_picture():
+def test_grouped_filters_as_large_as_the_image():
     net = Sequential([Conv(4, (8, 9), groups=2), GlobalAvgPool()], (6, 8, 9), dtype=np.float64, seed=0)
     x, w = RNG.standard_normal((7, 6, 8, 9)), net.params["W1"]
     assert w.shape == (4, 3, 8, 9)
@@ -175,7 +175,7 @@ def test_a_residual_connection_is_a_sum():
 
 def test_residual_connections_round_nothing_add_up():
     x, y = RNG.standard_normal((7, 10)), np.arange(7)
-    net = Sequential([Affine(10), Residual([Residual([Dropout(1)])])], (10,), dtype=np.float64, seed=0)
+    net = Sequential([Affine(10), Residual([Residual([Dropout(0)])])], (10,), dtype=np.float64, seed=0)
     plain = Sequential([Affine(10)], (10,), dtype=np.float64, seed=0)
     plain.params["W1"] *= 3
     (loss, grads), (expected, plain_grads) = net.loss(x, y), plain.loss(x, y)
@@ -183,7 +183,7 @@ def test_residual_connections_round_nothing_add_up():
     np.testing.assert_allclose(grads["W1"], 3 * plain_grads["W1"])
 
 
-def test_layer_norm_of_pictures_is_group_norm_of_one_group():
+def test_layer_norm_of_images_is_group_norm_of_one_group():
     def scores(norm):
         return Sequential([Conv(4, 3), norm, Affine(10)], SHAPE, dtype=np.float64, seed=0).loss(X)
 
@@ -197,7 +197,7 @@ def test_a_fused_relu_has_the_gradient_of_a_separate_one(build, monkeypatch):
     loss, grads = net.loss(X, Y)
     for kind in (Affine, Conv):
         monkeypatch.setattr(kind, "fused_with", Layer.fused_with)
-    net.reg = net.reg  # lowers it anew
+    net.l2 = net.l2  # lowers it anew
     separate_loss, separate = net.loss(X, Y)
     assert loss == pytest.approx(separate_loss, rel=1e-12)
     for name in grads:
@@ -210,7 +210,7 @@ def test_the_relu_of_small_vgg_may_come_after_the_pooling():
     for at, layer in enumerate(order):
         if layer == ReLU():
             order[at - 1 : at + 1] = ReLU(), MaxPool(2)
-    usual = Sequential(order, SHAPE, dtype=np.float64, seed=0, reg=0.01)
+    usual = Sequential(order, SHAPE, dtype=np.float64, seed=0, l2=0.01)
     (loss, grads), (expected, usual_grads) = net.loss(X, Y), usual.loss(X, Y)
     assert loss == expected
     for name in grads:
@@ -222,11 +222,11 @@ def test_first_loss_is_that_of_guessing():
     x, y = np.random.default_rng(0).standard_normal((20, 3, 32, 32)), np.random.default_rng(1).integers(10, size=20)
     loss, _ = net.loss(x, y)
     assert loss == pytest.approx(math.log(10), rel=1e-3)
-    net.reg = 0.5
+    net.l2 = 0.5
     assert net.loss(x, y)[0] == pytest.approx(loss + 0.25 * sum((net.params[f"W{i}"] ** 2).sum() for i in (1, 2, 3)))
 
 
-def test_a_few_pictures_are_learnt_by_heart():
+def test_a_few_images_are_learnt_by_heart():
     net = ThreeLayerConvNet(SHAPE, 8, 3, 30, weight_scale=0.1, seed=0)
     trained(net, 60, batch=40, learning_rate=0.01)
     assert net.score(X, Y) == 1
@@ -234,7 +234,7 @@ def test_a_few_pictures_are_learnt_by_heart():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("build", NETWORKS)
-def test_a_picture_has_the_same_scores_in_any_company(build, dtype, monkeypatch):
+def test_a_image_has_the_same_scores_in_any_company(build, dtype, monkeypatch):
     net = build(dtype=dtype, seed=0)
     together = net.loss(X)
     np.testing.assert_array_equal(np.vstack([net.loss(X[n : n + 1]) for n in range(8)]), together[:8])
@@ -243,7 +243,7 @@ def test_a_picture_has_the_same_scores_in_any_company(build, dtype, monkeypatch)
     assert {program.batch for program in net.workspaces.main().programs()} == {1, 2, 64}
 
 
-def test_pictures_may_come_flat():
+def test_images_may_come_flat():
     net = resnet(seed=0)
     np.testing.assert_array_equal(net.loss(X.reshape(len(X), -1)), net.loss(X))
 
@@ -271,7 +271,10 @@ def test_parameters_inside_of_residual_connections_are_counted_in_order():
     assert names[:6] == ["W1", "gamma1", "beta1", "W2", "gamma2", "beta2"]
     assert names[-2:] == ["W11", "b1"]
     text = repr(resnet())
-    for line in ("  4.1          Conv(4, 3, pad=1, bias=False) ", "  8.shortcut.1  Conv(6, 1, stride=2, bias=False) "):
+    for line in (
+        "  4.1          Conv(4, 3, padding=1, bias=False) ",
+        "  8.shortcut.1  Conv(6, 1, stride=2, bias=False) ",
+    ):
         assert " ".join(line.split()) in " ".join(text.split())
 
 
@@ -279,8 +282,8 @@ def test_parameters_inside_of_residual_connections_are_counted_in_order():
     ("layer", "shape", "expected"),
     [
         (Conv(8, 3), (3, 9, 7), (8, 7, 5)),
-        (Conv(8, (3, 5), stride=(2, 1), pad=(1, 2)), (3, 9, 7), (8, 5, 7)),
-        (Conv(8, 3, pad="same", dilation=(1, 2), stride=2), (3, 9, 7), (8, 5, 4)),
+        (Conv(8, (3, 5), stride=(2, 1), padding=(1, 2)), (3, 9, 7), (8, 5, 7)),
+        (Conv(8, 3, padding="same", dilation=(1, 2), stride=2), (3, 9, 7), (8, 5, 4)),
         (Conv(6, 3, groups=3, dilation=2), (9, 9, 7), (6, 5, 3)),
         (MaxPool(2), (3, 9, 7), (3, 4, 3)),
         (MaxPool(3, 2, 1), (3, 9, 7), (3, 5, 4)),
@@ -289,7 +292,7 @@ def test_parameters_inside_of_residual_connections_are_counted_in_order():
         (GroupNorm(3), (6, 9, 7), (6, 9, 7)),
         (GroupNorm(3), (6,), (6,)),
         (Flatten(), (3, 9, 7), (189,)),
-        (Residual([Conv(3, 3, pad=1)]), (3, 9, 7), (3, 9, 7)),
+        (Residual([Conv(3, 3, padding=1)]), (3, 9, 7), (3, 9, 7)),
     ],
 )
 def test_shapes(layer, shape, expected):
@@ -303,20 +306,20 @@ def test_a_weight_counts_what_it_sees_and_what_it_is_seen_by():
 
 def test_layers_are_values_and_show_what_was_chosen():
     assert Conv(8, 3) == Conv(np.int64(8), (3, 3), stride=[1, 1])
-    assert Conv(8, 3, pad="same") == Conv(8, 3, pad=1)
-    assert repr(Conv(8, (3, 5), pad="same", stride=2)) == "Conv(8, (3, 5), stride=2, pad=(1, 2))"
+    assert Conv(8, 3, padding="same") == Conv(8, 3, padding=1)
+    assert repr(Conv(8, (3, 5), padding="same", stride=2)) == "Conv(8, (3, 5), stride=2, padding=(1, 2))"
     assert repr(Conv(8, 1, bias=False, weight_init=0.1)) == "Conv(8, 1, bias=False, weight_init=0.1)"
     assert repr(MaxPool((2, 3))) == "MaxPool((2, 3))"
-    assert repr(MaxPool(3, 2, 1)) == "MaxPool(3, stride=2, pad=1)"
+    assert repr(MaxPool(3, 2, 1)) == "MaxPool(3, stride=2, padding=1)"
     assert hash(Residual([Conv(8, 3)])) == hash(Residual((Conv(8, 3),)))
-    for layer in (Conv(8, (3, 5), pad="same", stride=2), AvgPool(3, 2, 1), Residual([Conv(8, 3)], [MaxPool(3, 1)])):
+    for layer in (Conv(8, (3, 5), padding="same", stride=2), AvgPool(3, 2, 1), Residual([Conv(8, 3)], [MaxPool(3, 1)])):
         assert eval(repr(layer)) == layer
 
 
-# The order of pictures in memory, and how much memory.
+# The order of images in memory, and how much memory.
 
 
-def test_pictures_are_turned_at_the_door_and_before_affine():
+def test_images_are_turned_at_the_door_and_before_affine():
     layers = [
         ReLU(),
         Conv(4, 3),
@@ -341,7 +344,7 @@ def test_one_channel_and_one_pixel_are_in_either_order():
 
 
 def test_the_first_layer_that_learns_has_no_input_gradient():
-    for first in (Conv(4, 3), Residual([Conv(3, 3, pad=1)]), Residual([Conv(4, 1)], [Conv(4, 1)])):
+    for first in (Conv(4, 3), Residual([Conv(3, 3, padding=1)]), Residual([Conv(4, 1)], [Conv(4, 1)])):
         asked = operations([first, Affine(2)], SHAPE)
         assert "channels_first" not in asked[asked.index("softmax_loss") :]
         assert asked.count("add") == isinstance(first, Residual)
@@ -455,7 +458,7 @@ def nested(levels):
         (0, {"type": "Conv", "filters": 10**9, "kernel_size": 3}),
         (0, {"type": "Conv", "filters": 4, "kernel_size": [3, 3, 3]}),
         (0, {"type": "Conv", "filters": 4, "kernel_size": 3, "stride": 0}),
-        (0, {"type": "Conv", "filters": 4, "kernel_size": 3, "pad": "wide"}),
+        (0, {"type": "Conv", "filters": 4, "kernel_size": 3, "padding": "wide"}),
         (0, {"type": "Conv", "filters": 4, "kernel_size": 3, "bias": "no"}),
         (0, {"type": "Conv", "filters": 4, "kernel_size": 30}),
     ],
@@ -482,9 +485,12 @@ def test_files_whose_layers_lie(index, entry, tmp_path):
         (lambda: Conv(8, 0), "Conv: kernel_size: expected an integer of at least 1, got 0"),
         (lambda: Conv(8, 3, stride=0), "Conv: stride: expected an integer of at least 1, got 0"),
         (lambda: Conv(8, 3, stride=(1, 0)), "Conv: stride[1]: expected an integer of at least 1, got 0"),
-        (lambda: Conv(8, 3, pad=-1), "Conv: pad: expected an integer of at least 0, got -1"),
-        (lambda: Conv(8, 3, pad="full"), "Conv: pad: expected an integer, a pair of them or \"same\", got 'full'"),
-        (lambda: Conv(8, (3, 4), pad="same"), 'Conv: pad: "same" is for odd kernels, got kernel_size (3, 4)'),
+        (lambda: Conv(8, 3, padding=-1), "Conv: padding: expected an integer of at least 0, got -1"),
+        (
+            lambda: Conv(8, 3, padding="full"),
+            "Conv: padding: expected an integer, a pair of them or \"same\", got 'full'",
+        ),
+        (lambda: Conv(8, (3, 4), padding="same"), 'Conv: padding: "same" is for odd kernels, got kernel_size (3, 4)'),
         (lambda: Conv(8, 3, dilation=0), "Conv: dilation: expected an integer of at least 1, got 0"),
         (lambda: Conv(8, 3, groups=3), "Conv: groups: 3 groups do not divide 8 filters"),
         (lambda: Conv(8, 3, bias=None), "Conv: bias: expected True or False, got NoneType None"),
@@ -492,28 +498,28 @@ def test_files_whose_layers_lie(index, entry, tmp_path):
         (lambda: Conv(8, (3, 3, 3)), "Conv: kernel_size: expected an integer or a pair (rows, columns), got tuple"),
         (lambda: MaxPool(2, 0), "MaxPool: stride: expected an integer of at least 1, got 0"),
         (lambda: AvgPool(2.0), "AvgPool: kernel_size: expected an integer, got float 2.0"),
-        (lambda: MaxPool(3, pad=2), "MaxPool: pad: expected at most half of kernel_size, 3 x 3, got 2 x 2"),
+        (lambda: MaxPool(3, padding=2), "MaxPool: padding: expected at most half of kernel_size, 3 x 3, got 2 x 2"),
         (lambda: GroupNorm(0), "GroupNorm: groups: expected an integer of at least 1, got 0"),
         (lambda: GroupNorm(2, eps=0), "GroupNorm: eps: expected a number in (0, inf), got 0"),
         (lambda: Residual([]), "Residual: layers: expected at least one layer"),
         (lambda: Residual(Conv(8, 3)), "Residual: layers: expected a list of layers, got Conv Conv(8, 3)"),
         (lambda: Residual([ReLU]), "Residual: layers[0]: expected a layer, got the class; write ReLU(...)"),
         (lambda: Residual([ReLU()], [3]), "Residual: shortcut[0]: expected a layer, got int 3"),
-        (lambda: ThreeLayerConvNet(filter_size=0), "filter_size: expected an integer of at least 1, got 0"),
+        (lambda: ThreeLayerConvNet(kernel_size=0), "kernel_size: expected an integer of at least 1, got 0"),
         (lambda: ThreeLayerConvNet(num_filters=0.5), "num_filters: expected an integer, got float 0.5"),
         (
             lambda: ThreeLayerConvNet((3, 32)),
-            "layer 1, Conv(32, 7, pad=3): expected pictures, (C, H, W)",
+            "layer 1, Conv(32, 7, padding=3): expected images, (C, H, W)",
         ),
         (lambda: SmallVGG(widths=(8, 0)), "widths: expected an integer of at least 1, got 0"),
-        (lambda: SmallVGG(dropout_keep_ratio=0), "dropout_keep_ratio: expected a number in (0, 1], got 0"),
+        (lambda: SmallVGG(dropout=1), "dropout: expected a number in (0, 1], got 0"),
         (lambda: SmallResNet(widths=()), "widths: expected at least one width"),
         (lambda: SmallVGG(widths=()), "widths: expected at least one width"),
         (lambda: SmallResNet(blocks=0), "blocks: expected an integer of at least 1, got 0"),
         (lambda: SmallResNet(widths=8), "widths: expected a list of widths, got int 8"),
         (
             lambda: SmallVGG((3, 7, 7)),
-            "layer 11, MaxPool(2): kernel_size: a window of 2 x 2 does not fit into a picture of 1 x 1",
+            "layer 11, MaxPool(2): kernel_size: a window of 2 x 2 does not fit into an image of 1 x 1",
         ),
     ],
 )
@@ -527,11 +533,11 @@ def test_options_are_checked(make, message):
     [
         (
             [Conv(8, 5), Conv(8, 5), Affine(2)],
-            "layer 2, Conv(8, 5): kernel_size: a window of 5 x 5 does not fit into a picture of 4 x 5",
+            "layer 2, Conv(8, 5): kernel_size: a window of 5 x 5 does not fit into an image of 4 x 5",
         ),
         (
-            [Conv(8, 5), AvgPool(4, 2, 1), Conv(8, 4, pad=(0, 1)), Affine(2)],
-            "layer 3, Conv(8, 4, pad=(0, 1)): kernel_size: a window of 4 x 4 does not fit into a picture of 2 x 4 "
+            [Conv(8, 5), AvgPool(4, 2, 1), Conv(8, 4, padding=(0, 1)), Affine(2)],
+            "layer 3, Conv(8, 4, padding=(0, 1)): kernel_size: a window of 4 x 4 does not fit into an image of 2 x 4 "
             "(2 x 2 with padding 0 x 1)",
         ),
         (
@@ -539,11 +545,11 @@ def test_options_are_checked(make, message):
             "layer 1, Conv(8, 3, groups=2): groups: 2 groups do not divide the 3 channels of (3, 8, 9)",
         ),
         ([GroupNorm(2), Affine(2)], "layer 1, GroupNorm(groups=2, eps=1e-05): groups: 2 groups do not divide the 3 ch"),
-        ([Flatten(), Conv(8, 3)], "layer 2, Conv(8, 3): expected pictures, (C, H, W), got (216,)"),
-        ([Affine(9), MaxPool(3)], "layer 2, MaxPool(3): expected pictures, (C, H, W), got (9,)"),
-        ([Affine(9), GlobalAvgPool()], "layer 2, GlobalAvgPool(): expected pictures, (C, H, W), got (9,)"),
+        ([Flatten(), Conv(8, 3)], "layer 2, Conv(8, 3): expected images, (C, H, W), got (216,)"),
+        ([Affine(9), MaxPool(3)], "layer 2, MaxPool(3): expected images, (C, H, W), got (9,)"),
+        ([Affine(9), GlobalAvgPool()], "layer 2, GlobalAvgPool(): expected images, (C, H, W), got (9,)"),
         (
-            [Residual([Conv(8, 3, pad=1)]), Affine(2)],
+            [Residual([Conv(8, 3, padding=1)]), Affine(2)],
             "layer 1, Residual: the branch gives (8, 8, 9), but the input is (3, 8, 9); give the input a `shortcut`",
         ),
         (
@@ -552,11 +558,11 @@ def test_options_are_checked(make, message):
         ),
         (
             [ReLU(), Residual([ReLU(), Residual([Conv(8, 9)])]), Affine(2)],
-            "layer 2.2.1, Conv(8, 9): kernel_size: a window of 9 x 9 does not fit into a picture of 8 x 9",
+            "layer 2.2.1, Conv(8, 9): kernel_size: a window of 9 x 9 does not fit into an image of 8 x 9",
         ),
         (
             [Residual([ReLU()], [MaxPool(9)]), Affine(2)],
-            "layer 1.shortcut.1, MaxPool(9): kernel_size: a window of 9 x 9 does not fit into a picture of 8 x 9",
+            "layer 1.shortcut.1, MaxPool(9): kernel_size: a window of 9 x 9 does not fit into an image of 8 x 9",
         ),
         (
             [Conv(8, 3), ReLU()],
@@ -573,14 +579,14 @@ def test_layers_that_cannot_take_what_comes_are_named(layers, message):
         Sequential(layers, SHAPE)
 
 
-def test_pictures_of_another_shape():
+def test_images_of_another_shape():
     with pytest.raises(
         ValueError, match=r"^X: layer 1, Conv\(.*\), takes examples of shape \(N, 3, 8, 9\), got \(2, 3, 9, 8\)$"
     ):
         vgg().loss(np.ones((2, 3, 9, 8)))
 
 
-def test_one_pixel_of_one_picture_cannot_be_normalised_in_training():
+def test_one_pixel_of_one_image_cannot_be_normalised_in_training():
     net = Sequential([Conv(4, (8, 9)), Residual([BatchNorm()]), Affine(2)], SHAPE, seed=0)
     net.loss(X[:2], [0, 1])
     with pytest.raises(ValueError, match=r"^layer 2.1, BatchNorm\(.*\): .* got a batch of one, of one pixel$"):

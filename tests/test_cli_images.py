@@ -1,4 +1,4 @@
-"""The command line on networks for pictures: their options, augmentation, schedules and the pictures it makes."""
+"""The command line on networks for images: their options, augmentation, schedules and the images it makes."""
 
 import csv
 import inspect
@@ -22,7 +22,7 @@ LABELS = np.arange(60) % 3
 QUICK = ["--epochs", "2", "--quiet", "--output", "run"]
 SMALL = {
     "fully-connected": "--hidden 8",
-    "three-layer-convnet": "--filters 4 --filter-size 3 --hidden 8",
+    "three-layer-convnet": "--filters 4 --kernel-size 3 --hidden 8",
     "small-vgg": "--widths 4,6",
     "small-resnet": "--widths 4,6 --blocks 1",
 }
@@ -30,7 +30,7 @@ SMALL = {
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A working folder with pictures in grey and in colour, and a table."""
+    """A working folder with images in grey and in colour, and a table."""
     monkeypatch.chdir(tmp_path)
     np.savez("grey.npz", X=RNG.integers(0, 256, (60, 8, 7)).astype(np.uint8), y=LABELS)
     np.savez("colour.npz", X=RNG.integers(0, 256, (60, 3, 8, 9)).astype(np.uint8), y=LABELS)
@@ -66,7 +66,7 @@ def test_every_model_trains_evaluates_and_predicts(model, source, here, capsys):
     assert len(labels) == 60
 
 
-def test_flat_pictures_are_predicted_too(here, capsys):
+def test_flat_images_are_predicted_too(here, capsys):
     arguments = ["--data", "grey.npz", "--model", "small-vgg", *SMALL["small-vgg"].split()]
     assert main(["train", *arguments, *QUICK]) == 0
     np.save("flat.npy", np.load("grey.npz")["X"].reshape(60, 56))
@@ -81,12 +81,12 @@ def test_flat_pictures_are_predicted_too(here, capsys):
 @pytest.mark.parametrize(
     ("options", "kept"),
     [
-        ("--model three-layer-convnet", {"filters": 32, "filter_size": 7, "hidden": [100], "lr_schedule": "cosine"}),
+        ("--model three-layer-convnet", {"filters": 32, "kernel_size": 7, "hidden": [100], "lr_schedule": "cosine"}),
         (
             "--model small-vgg",
             {"widths": [32, 64, 128], "optimizer": "adam", "learning_rate": 3e-3, "lr_decay": None},
         ),
-        ("--model small-vgg --dropout-keep-ratio 0.5", {"dropout_keep_ratio": 0.5, "normalization": None}),
+        ("--model small-vgg --dropout 0.5", {"dropout": 0.5, "normalization": None}),
         ("--model small-resnet", {"optimizer": "nesterov", "learning_rate": 0.1, "hidden": None}),
         ("--model small-resnet --optimizer adam", {"optimizer": "adam", "learning_rate": None}),
         ("--model small-resnet --learning-rate 0.01", {"learning_rate": 0.01}),
@@ -149,7 +149,7 @@ def test_augmentation_follows_from_the_seed(here, monkeypatch):
     assert made[-1] == Augment(3, False, 5)
 
 
-# Pictures.
+# Images.
 
 
 def read_png(path):
@@ -173,17 +173,17 @@ def read_png(path):
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3)])
 def test_png_files_hold_what_was_written(shape, here):
-    picture = RNG.integers(0, 256, shape).astype(np.uint8)
-    plotting.write_png("a.png", picture)
-    np.testing.assert_array_equal(read_png("a.png"), picture.reshape(5, 7, -1))
+    image = RNG.integers(0, 256, shape).astype(np.uint8)
+    plotting.write_png("a.png", image)
+    np.testing.assert_array_equal(read_png("a.png"), image.reshape(5, 7, -1))
     assert [path.name for path in here.glob("a.png*")] == ["a.png"]
 
 
 def test_other_libraries_read_them(here):
     image = pytest.importorskip("matplotlib.image")
-    picture = RNG.integers(0, 256, (5, 7, 3)).astype(np.uint8)
-    plotting.write_png("a.png", picture)
-    np.testing.assert_array_equal(np.round(255 * image.imread("a.png")), picture)
+    image = RNG.integers(0, 256, (5, 7, 3)).astype(np.uint8)
+    plotting.write_png("a.png", image)
+    np.testing.assert_array_equal(np.round(255 * image.imread("a.png")), image)
 
 
 @pytest.mark.parametrize("model", SMALL)
@@ -202,7 +202,7 @@ def test_filters_and_features_are_written_when_asked_for(model, here, capsys):
     assert Path("again.png").read_bytes() == Path("filters.png").read_bytes()
 
 
-def test_features_are_those_of_the_first_test_picture(here, capsys):
+def test_features_are_those_of_the_first_test_image(here, capsys):
     X = RNG.integers(0, 256, (70, 3, 8, 9)).astype(np.uint8)
     np.savez("two.npz", X_train=X[:60], y_train=LABELS, X_test=X[60:], y_test=LABELS[:10])
     arguments = ["--data", "two.npz", "--model", "three-layer-convnet", *SMALL["three-layer-convnet"].split()]
@@ -218,9 +218,9 @@ def test_features_are_those_of_the_first_test_picture(here, capsys):
 def test_filters_are_scaled_by_themselves():
     model = numbanet.Sequential([numbanet.Conv(2, 2), numbanet.Flatten()], (1, 3, 3), seed=0)
     model.params["W1"] = [[[[0, 1], [2, 4]]], [[[5, 5], [5, 3]]]]
-    picture = plotting.filters(model)
-    times = len(picture) // 2
-    small = picture[::times, ::times]
+    image = plotting.filters(model)
+    times = len(image) // 2
+    small = image[::times, ::times]
     np.testing.assert_array_equal(small[:, :2, 0], [[0, 64], [128, 255]])
     np.testing.assert_array_equal(small[:, 3:, 2], [[255, 255], [255, 0]])
     np.testing.assert_array_equal(small[:, 2], [plotting.BETWEEN] * 2)
@@ -236,22 +236,22 @@ def test_features_are_what_the_layers_give():
     layers = [numbanet.Conv(2, 1, bias=False), numbanet.ReLU(), numbanet.MaxPool(2), numbanet.Affine(3)]
     model = numbanet.Sequential(layers, (1, 4, 4), seed=0)
     model.params["W1"] = [[[[2]]], [[[-1]]]]
-    picture = np.arange(-4.0, 12).reshape(1, 4, 4)
-    drawn = plotting.features(model, picture)
+    image = np.arange(-4.0, 12).reshape(1, 4, 4)
+    drawn = plotting.features(model, image)
     small = drawn[:: len(drawn) // 10, :: len(drawn) // 10, 0]
-    assert small.shape == (10, 9)  # the picture, a gap of two and the maps; two maps with one pixel between
+    assert small.shape == (10, 9)  # the image, a gap of two and the maps; two maps with one pixel between
     np.testing.assert_array_equal(small[:4, :4], np.round(np.arange(16.0).reshape(4, 4) * 255 / 15))
-    np.testing.assert_array_equal(small[6:, :4], np.round(np.maximum(picture[0], 0) * 255 / 11))
-    np.testing.assert_array_equal(small[6:, 5:], np.round(np.maximum(-picture[0], 0) * 255 / 22))
+    np.testing.assert_array_equal(small[6:, :4], np.round(np.maximum(image[0], 0) * 255 / 11))
+    np.testing.assert_array_equal(small[6:, 5:], np.round(np.maximum(-image[0], 0) * 255 / 22))
 
 
-def test_features_of_a_picture_that_is_standardised():
+def test_features_of_a_image_that_is_standardised():
     model = numbanet.Sequential([numbanet.Conv(2, 3), numbanet.ReLU(), numbanet.Affine(3)], (1, 4, 4), seed=0)
-    picture = np.arange(16.0).reshape(1, 4, 4)
+    image = np.arange(16.0).reshape(1, 4, 4)
     scale = numbanet.data.Standardizer(np.full((1, 4, 4), 5.0), np.array(4.0))
-    maps = plotting.features(model, scale.apply(picture[None])[0])
+    maps = plotting.features(model, scale.apply(image[None])[0])
     model.standardizer = scale
-    np.testing.assert_array_equal(plotting.features(model, picture)[6:], maps[6:])
+    np.testing.assert_array_equal(plotting.features(model, image)[6:], maps[6:])
 
 
 # Refusals, each before anything runs.
@@ -262,12 +262,12 @@ def test_features_of_a_picture_that_is_standardised():
     [
         (
             "--model small-vgg --hidden 8",
-            "--hidden is not for --model small-vgg, which has --widths, --dropout-keep-ratio",
+            "--hidden is not for --model small-vgg, which has --widths, --dropout",
         ),
         ("--widths 8", "--widths is not for --model fully-connected, which has --hidden, --normalization, "),
         (
-            "--model small-resnet --dropout-keep-ratio 0.5",
-            "--dropout-keep-ratio is not for --model small-resnet, which",
+            "--model small-resnet --dropout 0.5",
+            "--dropout is not for --model small-resnet, which",
         ),
         (
             "--model three-layer-convnet --hidden 8,8",
@@ -286,14 +286,14 @@ def test_features_of_a_picture_that_is_standardised():
         ("--augment turn", "--augment: expected crop or flip, got 'turn'"),
         ("--augment flip --crop-padding 2", "--crop-padding is for --augment crop"),
         ("--augment crop --crop-padding 7", "--crop-padding: expected less than the 7 pixels of a side, got 7"),
-        ("--data table.npz --augment flip", "--augment is for pictures, of shape (H, W) or (C, H, W); table.npz holds"),
+        ("--data table.npz --augment flip", "--augment is for images, of shape (H, W) or (C, H, W); table.npz holds"),
         (
             "--data table.npz --model small-vgg",
-            "--model small-vgg is for pictures, of shape (H, W) or (C, H, W); table.npz",
+            "--model small-vgg is for images, of shape (H, W) or (C, H, W); table.npz",
         ),
         (
             "--data table.npz --plot-filters a.png",
-            "--plot-filters is for pictures, of shape (H, W) or (C, H, W); table.npz",
+            "--plot-filters is for images, of shape (H, W) or (C, H, W); table.npz",
         ),
         ("--plot-features a.png", "--plot-features is for convolutional networks; this one is fully connected"),
         ("--plot-filters a.jpg", "--plot-filters: expected the name of a file that ends in .png, got 'a.jpg'"),
@@ -317,14 +317,14 @@ def test_what_makes_no_sense(arguments, message, here, capsys):
         ),
         (
             lambda: plotting.features(numbanet.FullyConnectedNet([4], 6, 3), np.ones(6)),
-            "picture: expected a network for",
+            "image: expected a network for",
         ),
         (lambda: plotting.features(numbanet.SmallVGG((1, 8, 8)), np.ones((8, 8))), r"takes, \(1, 8, 8\); got \(8, 8\)"),
         (
             lambda: plotting.features(
                 numbanet.Sequential([numbanet.Conv(2, 3), numbanet.Flatten()], (1, 4, 4)), np.ones((1, 4, 4))
             ),
-            "model: expected activations that are pictures; Sequential has none",
+            "model: expected activations that are images; Sequential has none",
         ),
     ],
 )

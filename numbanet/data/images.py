@@ -1,4 +1,4 @@
-"""The order of a picture's axes: channels first, (C, H, W), as everything here has them, or last, as most files do."""
+"""The order of an image's axes: channels first, (C, H, W), as everything here has them, or last, as most files do."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ _FEW = 4  # channels: grey, with or without transparency, or colour
 
 
 def order_of(shape):
-    """Where the channels of pictures of this shape, that of one, stand: "first", "last", or None where it is open."""
+    """Where the channels of images of this shape, that of one, stand: "first", "last", or None where it is open."""
     if len(shape) != 3:
         return None
     first, middle, last = shape
@@ -26,13 +26,13 @@ def order_of(shape):
 
 
 def channels_first(where, X, channels=None):
-    """`X` with the channels of its pictures first, and a note on what it was taken for: "" where nothing was open.
+    """`X` with the channels of its images first, and a note on what it was taken for: "" where nothing was open.
 
     Parameters
     ----------
     where : str
         What a message begins with.
-    X : ndarray of any shape; of four axes it holds pictures with channels.
+    X : ndarray of any shape; of four axes it holds images with channels.
     channels : {"first", "last"}, optional
         Where they stand; by default as the shape tells. DataError where it does not.
     """
@@ -40,20 +40,20 @@ def channels_first(where, X, channels=None):
         one_of("channels", channels, ORDERS)
     if X.ndim != 4:
         if channels is not None:
-            raise DataError(f"{where}: channels: expected pictures with channels, four axes; got shape {X.shape}")
+            raise DataError(f"{where}: channels: expected images with channels, four axes; got shape {X.shape}")
         return X, ""
     order = channels or order_of(X.shape[1:])
     if order is None:
         raise DataError(
-            f"{where}: pictures of shape {X.shape[1:]} may have their channels first or last; say which: "
+            f"{where}: images of shape {X.shape[1:]} may have their channels first or last; say which: "
             f"channels='first' or 'last' (--channels first or last)"
         )
     if order == "first":
-        return X, f"pictures {X.shape[1:]} with channels first"
+        return X, f"images {X.shape[1:]} with channels first"
     turned = np.ascontiguousarray(np.moveaxis(X, -1, 1))
-    return turned, f"pictures {X.shape[1:]} with channels last, turned to {turned.shape[1:]}"
+    return turned, f"images {X.shape[1:]} with channels last, turned to {turned.shape[1:]}"
 
 
 def plainly_last(shape):
-    """Whether `shape` is that of a picture with its channels last, and hardly of one with so many channels."""
+    """Whether `shape` is that of an image with its channels last, and hardly of one with so many channels."""
     return len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= (8 if shape[0] == shape[1] else 16)
