@@ -5,11 +5,14 @@ operations it runs. It holds no arrays, so one may stand in several places or ne
 (`models.Sequential`), and `program.Program` binds them to the operations.
 """
 
-from .activations import ACTIVATIONS, ELU, GELU, Dropout, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
+from .activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
 from .affine import Affine
 from .base import CHANNELS_FIRST, CHANNELS_LAST, EITHER, Layer, Placed, Variable, place
-from .convolution import AvgPool, Conv, GlobalAvgPool, MaxPool
-from .normalization import NORMALIZATIONS, BatchNorm, GroupNorm, LayerNorm
+from .convolution import Conv
+from .dropout import Dropout
+from .group_normalization import GroupNorm
+from .normalization import NORMALIZATIONS, BatchNorm, LayerNorm
+from .pooling import AvgPool, GlobalAvgPool, MaxPool
 from .structure import Flatten, Residual, checked_layers, reordering
 
 _IMAGES = (Conv, MaxPool, AvgPool, GlobalAvgPool, GroupNorm, Flatten, Residual)

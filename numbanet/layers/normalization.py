@@ -1,36 +1,18 @@
-"""Normalisation by statistics of the batch or of an example."""
+"""Normalisation by the statistics of a batch, or of each example."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import initializers
-from .._checks import integer, number
-from .base import CHANNELS_LAST, Layer, Variable, set_checked
-
-
-class _Normalization(Layer):
-    """What all normalisations share: a scale `gamma` and a shift `beta` for each feature, or channel of images."""
-
-    layout = CHANNELS_LAST
-    backward_takes_output = False
-
-    def __post_init__(self):
-        name = f"{type(self).__name__}: eps"
-        set_checked(self, eps=number(name, self.eps, 0, include_low=False, include_high=False))
-
-    def _features(self, input_shape):
-        if len(input_shape) not in (1, 3):
-            raise ValueError(f"expected a flat input, (D,), or images, (C, H, W), got {input_shape}")
-        return input_shape[:1]
-
-    def parameters(self, input_shape):
-        shape = self._features(input_shape)
-        return Variable("gamma", shape, initializers.ones), Variable("beta", shape, initializers.zeros)
+from .._checks import number
+from ._shared import Normalization
+from .base import Variable, set_checked
+from .group_normalization import lower_groupnorm
 
 
 @dataclass(frozen=True)
-class BatchNorm(_Normalization):
+class BatchNorm(Normalization):
     """Batch normalisation over the examples of a batch, of images over their pixels too; by running averages in
     inference.
 
@@ -86,57 +68,8 @@ class BatchNorm(_Normalization):
         return out, backward
 
 
-def _group_norm(net, x, groups, eps):
-    """Lower `GroupNorm`, and what is a case of it."""
-    (gamma, dgamma), (beta, dbeta) = net.parameter("gamma"), net.parameter("beta")
-    out = net.buffer(*x.shape[1:])
-    shape = (len(x), -1, len(gamma))
-    mean, inv_std = (np.empty((len(x), groups), x.dtype) for _ in range(2))
-    net.forward("groupnorm_forward", x.reshape(shape), gamma, beta, groups, eps, mean, inv_std, out.reshape(shape))
-
-    def backward(dout):
-        dx = net.overwritable(dout)
-        net.backward(
-            "groupnorm_backward",
-            *(dout.reshape(shape), x.reshape(shape), gamma, mean, inv_std, groups),
-            *(dx.reshape(shape), dgamma, dbeta),
-        )
-        return dx
-
-    return out, backward
-
-
 @dataclass(frozen=True)
-class GroupNorm(_Normalization):
-    """Group normalisation: each example over a group of channels and all pixels.
-
-    Parameters
-    ----------
-    groups : int
-        How many groups the channels are cut into: 1 is layer normalisation, as many as channels instance normalisation.
-    eps : float
-        Added to the variance, inside the root.
-    """
-
-    groups: int
-    eps: float = 1e-5
-
-    def __post_init__(self):
-        set_checked(self, groups=integer("GroupNorm: groups", self.groups, 1))
-        super().__post_init__()
-
-    def _features(self, input_shape):
-        shape = super()._features(input_shape)
-        if shape[0] % self.groups:
-            raise ValueError(f"groups: {self.groups} groups do not divide the {shape[0]} channels of {input_shape}")
-        return shape
-
-    def lower(self, net, x):
-        return _group_norm(net, x, self.groups, self.eps)
-
-
-@dataclass(frozen=True)
-class LayerNorm(_Normalization):
+class LayerNorm(Normalization):
     """Layer normalisation over the features of each example. `eps` is added to the variance, inside the root.
 
     An image is normalised over its channels and pixels together, with a scale and a shift for each channel: as by
@@ -147,7 +80,7 @@ class LayerNorm(_Normalization):
 
     def lower(self, net, x):
         if x.ndim == 4:
-            return _group_norm(net, x, 1, self.eps)
+            return lower_groupnorm(net, x, 1, self.eps)
         (gamma, dgamma), (beta, dbeta) = net.parameter("gamma"), net.parameter("beta")
         out = net.buffer(x.shape[1])
         mean, inv_std = np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)

@@ -3,8 +3,11 @@
 from . import Mutant
 
 NORMALIZE, NORMALIZATION = "numbanet/kernels/simd/moments.py", "numbanet/kernels/normalization.py"
-ACTIVATIONS, CONVOLUTION = "numbanet/layers/activations.py", "numbanet/layers/convolution.py"
-NORMS, UPDATES = "numbanet/layers/normalization.py", "numbanet/functional/updates.py"
+ACTIVATIONS, CONVOLUTION, DROPOUT, GROUPS, NORMS, POOLING = (
+    f"numbanet/layers/{family}.py"
+    for family in ("activations", "convolution", "dropout", "group_normalization", "normalization", "pooling")
+)
+UPDATES = "numbanet/functional/updates.py"
 LAYERS, FUNCTIONAL, CONSTANT = (f"tests/test_{name}.py" for name in ("layer_options", "functional_options", "constant"))
 VALUES, DEFAULTS = f"{LAYERS}::test_values_and_gradients", f"{FUNCTIONAL}::test_defaults"
 
@@ -93,7 +96,7 @@ MUTANTS = [
     Mutant("GELU ignores approximate", ACTIVATIONS, 'if self.approximate == "none"', "if True", VALUES),
     Mutant(
         "Dropout ignores rate",
-        ACTIVATIONS,
+        DROPOUT,
         "net.random_key(), self.rate",
         "net.random_key(), 0.5",
         f"{LAYERS}::test_dropout_keeps_as_many_as_it_is_told_and_scales_them",
@@ -121,23 +124,23 @@ MUTANTS = [
     ),
     Mutant(
         "pooling ignores the padding",
-        CONVOLUTION,
+        POOLING,
         "(self.kernel_size, self.stride, self.padding), self._kept",
         "(self.kernel_size, self.stride, (0, 0)), self._kept",
         VALUES,
     ),
     Mutant(
         "GroupNorm ignores its eps",
-        NORMS,
-        "_group_norm(net, x, self.groups, self.eps)",
-        "_group_norm(net, x, self.groups, 1e-5)",
+        GROUPS,
+        "lower_groupnorm(net, x, self.groups, self.eps)",
+        "lower_groupnorm(net, x, self.groups, 1e-5)",
         VALUES,
     ),
     Mutant(
         "GroupNorm ignores its groups",
-        NORMS,
-        "_group_norm(net, x, self.groups, self.eps)",
-        "_group_norm(net, x, 1, self.eps)",
+        GROUPS,
+        "lower_groupnorm(net, x, self.groups, self.eps)",
+        "lower_groupnorm(net, x, 1, self.eps)",
         VALUES,
     ),
     Mutant(
@@ -150,8 +153,8 @@ MUTANTS = [
     Mutant(
         "LayerNorm of images ignores its eps",
         NORMS,
-        "_group_norm(net, x, 1, self.eps)",
-        "_group_norm(net, x, 1, 1e-5)",
+        "lower_groupnorm(net, x, 1, self.eps)",
+        "lower_groupnorm(net, x, 1, 1e-5)",
         VALUES,
     ),
     Mutant(

@@ -1,0 +1,109 @@
+"""Pooling of images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._image_shapes import pooling
+from ._shared import Windows, short
+from .base import CHANNELS_LAST, Layer, pixels, set_checked
+
+
+class _Pool(Windows):
+    """What both poolings share: `operation` names the pair."""
+
+    operation = ""
+
+    def __post_init__(self):
+        try:
+            kernel_size, stride, padding = pooling(self.kernel_size, self.stride, self.padding)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{type(self).__name__}: {error}") from None
+        set_checked(self, kernel_size=kernel_size, stride=stride, padding=padding)
+
+    def _defaults(self):
+        return {**super()._defaults(), "stride": short(self.kernel_size)}
+
+    def output_shape(self, input_shape):
+        return (pixels(input_shape)[0], *self._windows(input_shape))
+
+    def lower(self, net, x):
+        out = net.buffer(*self._windows(net.shape), x.shape[3])
+        options, kept = (self.kernel_size, self.stride, self.padding), self._kept(net, out)
+        net.forward(f"{self.operation}_forward", x, *options, out, *kept)
+
+        def backward(dout):
+            dx = net.gradient(x)
+            net.backward(f"{self.operation}_backward", dout, *kept, *options, dx)
+            return dx
+
+        return out, backward
+
+    def _kept(self, net, out):
+        """The arrays that forward also writes, for the backward pass."""
+        return ()
+
+
+@dataclass(frozen=True, repr=False)
+class MaxPool(_Pool):
+    """The maximum of each window and channel. Padding never is the maximum; of equal numbers the first is taken.
+
+    Parameters
+    ----------
+    kernel_size : int or pair of int
+        Rows and columns of the window.
+    stride : int or pair of int, optional
+        How far it moves; by default its own size, so that windows do not overlap.
+    padding : int or pair of int
+        Rows and columns on either side, at most half of the window.
+    """
+
+    kernel_size: object
+    stride: object = None
+    padding: object = 0
+
+    operation = "max_pool"
+
+    def _kept(self, net, out):
+        rows, columns = self.kernel_size
+        numbers = np.min_scalar_type(rows * columns - 1)  # of an element of the window
+        return (np.zeros((net.batch if net.training else 0, *out.shape[1:]), numbers),)
+
+
+@dataclass(frozen=True, repr=False)
+class AvgPool(_Pool):
+    """The mean of each window and channel; padding counts as zeros, as PyTorch's ``count_include_pad=True`` has it.
+
+    Parameters
+    ----------
+    kernel_size, stride, padding
+        See `MaxPool`.
+    """
+
+    kernel_size: object
+    stride: object = None
+    padding: object = 0
+
+    operation = "avg_pool"
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool(Layer):
+    """The mean of each channel over all pixels: images (C, H, W) become vectors (C,)."""
+
+    layout = CHANNELS_LAST
+    backward_takes_output = False
+
+    def output_shape(self, input_shape):
+        return pixels(input_shape)[:1]
+
+    def lower(self, net, x):
+        out = net.buffer(x.shape[3])
+        net.forward("global_avg_pool_forward", x, out)
+
+        def backward(dout):
+            dx = net.gradient(x)
+            net.backward("global_avg_pool_backward", dout, dx)
+            return dx
+
+        return out, backward
