@@ -7,6 +7,7 @@ from collections import deque
 from ._checks import describe, integer, sequence
 from ._interrupts import CtrlC
 from .errors import TrainingDiverged
+from .runtime.threads import alone, get_num_threads
 from .solver import Solver
 
 LOOK_SECONDS = 0.02  # how often the thread that waits looks whether to stop
@@ -40,11 +41,11 @@ def train_many(solvers, threads=None):
         Ctrl-C stops all in the same way, with a warning.
     """
     solvers = _checked(solvers)
-    count = threads.get_num_threads() if threads is None else integer("threads", threads, 1)
+    count = get_num_threads() if threads is None else integer("threads", threads, 1)
     outcomes, failures, waiting = [None] * len(solvers), [], deque(range(len(solvers)))
 
     def work():
-        with threads.alone():
+        with alone():
             while waiting and not failures:
                 try:
                     index = waiting.popleft()

@@ -281,7 +281,7 @@ def test_options_of_a_solver(options, error, message, model):
     [
         (lambda: FullyConnectedNet([5], activaton="relu"), "activaton: .*hidden_dims.*; did you mean 'activation'?"),
         (lambda: FullyConnectedNet([5], use_batchnorm=True), "use_batchnorm: .*; write normalization='batchnorm'"),
-        (lambda: FullyConnectedNet([5], dropout=0.5), "dropout: .*; write dropout=p, with .* to keep"),
+        (lambda: FullyConnectedNet([5], dropout_keep_ratio=0.5), "dropout_keep_ratio: .*; write dropout=p, .* to drop"),
         (lambda: SmallVGG(dtpye=np.float32), "dtpye: unknown keyword; .* did you mean 'dtype'?"),
         (lambda: SmallResNet(block=3), "block: unknown keyword; .* did you mean 'blocks'?"),
         (lambda: ThreeLayerConvNet(filters=3), "filters: unknown keyword; .* did you mean 'num_filters'?"),
@@ -413,7 +413,7 @@ def test_models_and_rules(make, error, message):
             "weight_init: expected one of 'zeros', .*'fan_in_uniform', got 'he'",
         ),
         (lambda: net(weight_scale=-1), ValueError, r"weight_scale: expected a number in \[0, inf\), got -1"),
-        (lambda: net(dropout=1), ValueError, r"dropout: expected a number in \(0, 1\], got 0"),
+        (lambda: net(dropout=1), ValueError, r"dropout: expected a number in \[0, 1\), got 1"),
         (lambda: net(dropout="0.5"), TypeError, "dropout: expected a number, got str '0.5'"),
         (lambda: FullyConnectedNet(64), TypeError, "hidden_dims: expected a list of widths, got int 64"),
         (lambda: FullyConnectedNet("64"), TypeError, "hidden_dims: expected a list of widths, got str '64'"),
@@ -438,7 +438,7 @@ def test_networks(make, error, message):
     refuses(error, message, make)
 
 
-def test_reg_is_checked_when_set():
+def test_l2_is_checked_when_set():
     model = net(l2=0.5)
     with pytest.raises(ValueError, match="^l2: expected a number"):
         model.l2 = float("inf")
@@ -448,7 +448,7 @@ def test_reg_is_checked_when_set():
 def test_options_are_keywords():
     for call in (lambda: FullyConnectedNet([8], 64, 10, "batchnorm"), lambda: Solver(net(), DATA, "adam")):
         refuses(TypeError, "positional arguments", call)
-    refuses(TypeError, "^dropout: unknown keyword; write dropout=p", lambda: net(dropout=0.5))
+    refuses(TypeError, "^dropout_keep_ratio: unknown keyword; write", lambda: net(dropout_keep_ratio=0.5))
 
 
 def test_nothing_has_changed_after_a_refusal():
@@ -474,7 +474,7 @@ def test_messages_show_what_numba_would_have_said():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Solver(None, {}, num_epoch=3), "^Solver: no argument 'num_epoch'; did you mean epochs"),
+        (lambda: Solver(None, {}, epoch=3), "^Solver: no argument 'epoch'; did you mean"),
         (lambda: Solver(None, {}, learning_rat=1), "^Solver: no argument 'learning_rat'; "),
         (lambda: numbanet.Sequential([], 3, los="svm"), "^Sequential: no argument 'los'; did you mean loss"),
     ],

@@ -711,7 +711,7 @@ def drop(*keys):
         put("model", "layers", 0, "colour", "red"),
         put("model", "layers", 1, "eps", float("nan")),
         put("model", "layers", 1, "eps", 10**400),
-        put("model", "layers", 3, "rate", 0),
+        put("model", "layers", 3, "rate", 1),
         put("model", "input_shape", [65]),
         put("model", "input_shape", []),
         put("model", "input_shape", "64"),

@@ -180,10 +180,10 @@ def test_png_files_hold_what_was_written(shape, here):
 
 
 def test_other_libraries_read_them(here):
-    image = pytest.importorskip("matplotlib.image")
+    matplotlib = pytest.importorskip("matplotlib.image")
     image = RNG.integers(0, 256, (5, 7, 3)).astype(np.uint8)
     plotting.write_png("a.png", image)
-    np.testing.assert_array_equal(np.round(255 * image.imread("a.png")), image)
+    np.testing.assert_array_equal(np.round(255 * matplotlib.imread("a.png")), image)
 
 
 @pytest.mark.parametrize("model", SMALL)

@@ -126,9 +126,9 @@ TRAIN = [
     ("--hidden none", lambda run: [layer.units for layer in run.model.layers], [3]),
     ("--normalization layernorm", lambda run: [len(of_type(run, kind)) for kind in (LayerNorm, BatchNorm)], [1, 0]),
     ("--normalization none", lambda run: [len(of_type(run, kind)) for kind in (LayerNorm, BatchNorm)], [0, 0]),
-    ("--dropout 0.6", lambda run: [layer.rate for layer in of_type(run, Dropout)], [0.4]),
+    ("--dropout 0.6", lambda run: [layer.rate for layer in of_type(run, Dropout)], [0.6]),
     ("--dropout 0", lambda run: of_type(run, Dropout), []),
-    (f"{VGG} --dropout 0.6", lambda run: {layer.rate for layer in of_type(run, Dropout)}, {0.4}),
+    (f"{VGG} --dropout 0.6", lambda run: {layer.rate for layer in of_type(run, Dropout)}, {0.6}),
     *(
         (f"--activation {name}", lambda run, kind=kind: len(of_type(run, kind)), 1)
         for name, kind in {

@@ -219,7 +219,7 @@ def test_arguments_have_the_places_of_the_course():
     model = FullyConnectedNet([7, 8], 5, 3, 0.5, "layernorm", 0.25, 1e-3, np.float64, 1)
     kinds = [numbanet.Affine, numbanet.LayerNorm, numbanet.ReLU, numbanet.Dropout]
     assert [type(layer) for layer in model.layers] == [*kinds, *kinds, numbanet.Affine]
-    assert model.layers[3].keep_ratio == 0.5
+    assert model.layers[3].rate == 0.5
     assert (model.input_shape, model.output_size, model.reg, model.dtype) == ((5,), 3, 0.25, np.float64)
     assert 0 < np.abs(model.params["W1"]).max() < 1e-2
     assert list(model.params) == ["W1", "b1", "gamma1", "beta1", "W2", "b2", "gamma2", "beta2", "W3", "b3"]
@@ -237,7 +237,7 @@ def test_arguments_have_the_places_of_the_course():
 def kept(**keywords):
     """What a network of the course keeps in dropout, and how it normalises."""
     model = FullyConnectedNet([4], 5, 3, **keywords)
-    ratios = [layer.keep_ratio for layer in model.layers if isinstance(layer, numbanet.Dropout)]
+    ratios = [1 - layer.rate for layer in model.layers if isinstance(layer, numbanet.Dropout)]
     return ratios, [type(layer) for layer in model.layers[1:-1] if not isinstance(layer, numbanet.Dropout)][:-1]
 
 

@@ -191,7 +191,7 @@ def test_small_vgg_drops_what_it_is_told_to():
         layers = numbanet.SmallVGG((1, 8, 8), 3, widths=(4,), **options).layers
         return [layer.rate for layer in layers if isinstance(layer, numbanet.Dropout)]
 
-    assert (dropped(), dropped(dropout=0.4)) == ([], [0.6])
+    assert (dropped(), dropped(dropout=0.4)) == ([], [0.4])
 
 
 def test_initial_biases():

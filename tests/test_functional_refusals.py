@@ -196,7 +196,7 @@ NUMBERS = [
     ("augment", "step", [-1, 2**64]),
     ("leaky_relu_forward", "negative_slope", [NEGATIVE, 1.1, *NOT_FINITE]),
     ("elu_forward", "alpha", [NEGATIVE, *NOT_FINITE]),
-    ("dropout_forward", "rate", [0, NEGATIVE, 1.1, *NOT_FINITE]),
+    ("dropout_forward", "rate", [1, NEGATIVE, 1.1, *NOT_FINITE]),
     ("dropout_forward", "seed", [-1, 2**64]),
     ("dropout_forward", "step", [-1, 2**64]),
     ("batchnorm_forward", "momentum", [NEGATIVE, 1.1, *NOT_FINITE]),

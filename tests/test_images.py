@@ -512,7 +512,7 @@ def test_files_whose_layers_lie(index, entry, tmp_path):
             "layer 1, Conv(32, 7, padding=3): expected images, (C, H, W)",
         ),
         (lambda: SmallVGG(widths=(8, 0)), "widths: expected an integer of at least 1, got 0"),
-        (lambda: SmallVGG(dropout=1), "dropout: expected a number in (0, 1], got 0"),
+        (lambda: SmallVGG(dropout=1), "dropout: expected a number in [0, 1), got 1"),
         (lambda: SmallResNet(widths=()), "widths: expected at least one width"),
         (lambda: SmallVGG(widths=()), "widths: expected at least one width"),
         (lambda: SmallResNet(blocks=0), "blocks: expected an integer of at least 1, got 0"),

@@ -145,12 +145,12 @@ def mask(seed, step, size=100_000, rate=0.3):
     return call(kernels.dropout_forward, np.ones(size, np.float32), key, rate, out=size)["out"]
 
 
-def test_mask_keeps_the_wanted_fraction_and_scales_it():
+def test_mask_drops_the_wanted_fraction_and_scales_the_rest():
     for rate in (0.1, 0.5, 0.9):
         values, counts = np.unique(mask(3, 0, rate=rate), return_counts=True)
-        assert values.tolist() == [0, np.float32(1 / rate)]
+        assert values.tolist() == [0, np.float32(1 / (1 - rate))]
         deviation = np.sqrt(rate * (1 - rate) / 100_000)
-        assert abs(counts[1] / 100_000 - rate) < 4 * deviation
+        assert abs(counts[0] / 100_000 - rate) < 4 * deviation
     assert (mask(3, 0, rate=0) == 1).all()
 
 

@@ -70,11 +70,11 @@ VALUES = [
         {"dx": [[[[2], [20]], [[200], [2000]]]], "dw": [[[[2, 4], [6, 8]]]], "db": [2]},
     ),
     # Everything is kept and nothing scaled.
-    ("dropout_forward", [[1, -2, 3], np.array([1, 2], np.uint64), 1.0], {"out": [1, -2, 3]}),
-    ("dropout_backward", [[1, -2, 3], np.array([1, 2], np.uint64), 1.0], {"dx": [1, -2, 3]}),
+    ("dropout_forward", [[1, -2, 3], np.array([1, 2], np.uint64), 0.0], {"out": [1, -2, 3]}),
+    ("dropout_backward", [[1, -2, 3], np.array([1, 2], np.uint64), 0.0], {"dx": [1, -2, 3]}),
     # Philox4x32-10 of counter 0 and key 0 begins with 6627e8d5, 0.399 of 2**32: kept at 1/2, not at 1/4.
     ("dropout_forward", [[3], np.array([0, 0], np.uint64), 0.5], {"out": [6]}),
-    ("dropout_forward", [[3], np.array([0, 0], np.uint64), 0.25], {"out": [0]}),
+    ("dropout_forward", [[3], np.array([0, 0], np.uint64), 0.75], {"out": [0]}),
     ("softmax_forward", [[[0, LN3], [5, 5]]], {"out": [[0.25, 0.75], [0.5, 0.5]]}),
     (  # p = 1/4 3/4 and 1/2 1/2: loss (ln 4 + ln 2) / 2, gradient (p - onehot) / 2
         "softmax_loss",

@@ -71,7 +71,7 @@ def test_every_layer_is_a_public_name():
         (lambda: BatchNorm(eps=0), r"BatchNorm: eps: expected a number in \(0, inf\), got 0"),
         (lambda: LayerNorm(eps="1e-5"), "LayerNorm: eps: expected a number, got str '1e-5'"),
         (lambda: LayerNorm(eps=float("nan")), r"LayerNorm: eps: expected a number in \(0, inf\), got nan"),
-        (lambda: Dropout(0), r"Dropout: rate: expected a number in \(0, 1\], got 0"),
+        (lambda: Dropout(1), r"Dropout: rate: expected a number in \[0, 1\), got 1"),
         (lambda: Dropout(True), "Dropout: rate: expected a number, got bool True"),
         (lambda: Dropout(1j), "Dropout: rate: expected a number, got complex 1j"),
     ],

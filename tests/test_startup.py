@@ -94,7 +94,7 @@ def test_the_names_that_help_lists_are_those_of_what_is_named():
     assert tuple(initializers.BY_NAME) == _names.INITIALIZERS
 
 
-@pytest.mark.parametrize("module", ["numpy", "llvmlite", "numbanet.kernels.losses"])
+@pytest.mark.parametrize("module", ["numpy", "llvmlite", "numbanet.runtime.threads"])
 def test_ctrl_c_while_modules_load_is_a_line(module):
     script = f"""
 import os, signal, sys

@@ -74,7 +74,8 @@ SETTINGS = """
 import numpy as np
 import numbanet as nn
 try:
-    nn.kernels._threads._affinity, nn.kernels._threads._cgroup_quota = (lambda: 2), (lambda: None)
+    from numbanet.runtime import threads
+    threads._affinity, threads._cgroup_quota = (lambda: 2), (lambda: None)
     nn.FullyConnectedNet([600], 600, 10).predict(np.ones((600, 600), np.float32))
 except nn.SettingError as error:
     print(error)

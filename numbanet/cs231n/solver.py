@@ -1,15 +1,19 @@
 """The course's ``solver.py``."""
 
+import inspect
+
 import numpy as np
 
 from numbanet import solver
 from numbanet._checks import integer
+from numbanet._plain import refuse_unknown
 from numbanet.cs231n._params import our_names
 
 __all__ = ["Solver"]
 
 DEFAULTS = {"optimizer": "sgd", "lr_decay": 1.0, "epochs": 10, "monitor": "val_accuracy", "drop_last": True}
 NAMES = {"update_rule": "optimizer", "optim_config": "optimizer_options", "num_epochs": "epochs"}
+_, _, _, *KEYWORDS = inspect.signature(solver.Solver.__init__).parameters  # but self, model and data
 
 
 def _renamed(ours):
@@ -31,6 +35,7 @@ class Solver(solver.Solver):
     update_rule, optim_config, num_epochs = map(_renamed, NAMES.values())
 
     def __init__(self, model, data, **options):
+        refuse_unknown("Solver", options, [*NAMES, *(name for name in KEYWORDS if name not in NAMES.values())])
         options.setdefault("seed", np.random.randint(2**31 - 1))  # noqa: NPY002, notebooks call np.random.seed
         if isinstance(config := options.get("optim_config"), dict) and not callable(options.get("update_rule")):
             options["optim_config"] = our_names(config)

@@ -292,8 +292,8 @@ MUTANTS = [
     Mutant(
         "cs231n TwoLayerNet: weight_scale 1e-2",
         "numbanet/cs231n/classifiers/fc_net.py",
-        "num_classes=10, weight_scale=1e-3, l2=0.0):",
-        "num_classes=10, weight_scale=1e-2, l2=0.0):",
+        "num_classes=10, weight_scale=1e-3, reg=0.0):",
+        "num_classes=10, weight_scale=1e-2, reg=0.0):",
         f"{DEFAULTS}::test_signatures",
     ),
     Mutant(
