@@ -1,4 +1,4 @@
-"""What the machine is and what the compiler is doing, for the rooms above, which do not look at numba themselves."""
+"""What the machine is and what the compiler is doing, for the modules above, which do not look at numba themselves."""
 
 import functools
 import time
