@@ -161,6 +161,6 @@ def load(path, ops=None):
     CheckpointError
         Where the file is missing, damaged or something else.
     """
-    from .models import load_model
+    from .loading import load_model
 
     return load_model(path, ops)[0]

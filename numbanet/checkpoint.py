@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _archive, optim
 from ._checks import float_array, integer, mapping, number
+from ._exclusive import exclusively
 from .data import Standardizer
 from .errors import CheckpointError
 from .layers import LAYERS
@@ -55,6 +56,22 @@ def described_layer(description):
     kind = LAYERS[values.pop("type")]
     inside = {name: [described_layer(each) for each in values[name]] for name in PARTS if name in values}
     return kind(**{**values, **inside})
+
+
+def save_model(path, model, extra=None, extra_arrays=None):
+    """Write a network; see `numbanet.Sequential.save`."""
+    arrays = _copies(model)
+    arrays.update(standardizer_arrays(model))
+    arrays.update((f"extra/{name}", array) for name, array in (extra_arrays or {}).items())
+    names = {"class_names": model.class_names, "feature_names": model.feature_names}
+    extra = {**{name: list(value) for name, value in names.items() if value is not None}, **(extra or {})}
+    _archive.write(path, MODEL, {"model": describe_model(model), "extra": extra}, arrays)
+
+
+@exclusively
+def _copies(model):
+    """Copies of a network's arrays, all of the same moment between two steps of training."""
+    return {name: array.copy() for name, array in network_arrays(model).items()}
 
 
 def network_arrays(model):

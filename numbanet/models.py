@@ -1,21 +1,18 @@
-"""A network: a list of layers, their parameters in one flat array, and what a user does with them."""
+"""A network: a list of layers, and what a user does with it. Its arrays are in `_network_arrays`."""
 
 import copy
 import importlib
 import math
-import numbers
 
 import numpy as np
 
-from . import _archive, checkpoint, kernels
+from . import checkpoint, kernels
 from ._adapters import FlatModel
-from ._checks import all_finite, as_data, as_numeric, describe, float_dtype, integer, number, one_of, sequence
+from ._checks import all_finite, as_data, describe, float_dtype, integer, number, one_of
+from ._exclusive import exclusively
+from ._network_arrays import NetworkArrays
 from ._plain import refusing
-from ._views import NamedViews
 from .data import Standardizer
-from .data.images import plainly_last
-from .errors import CheckpointError
-from .layers import CHANNELS_LAST, checked_layers, place
 from .objectives import OBJECTIVES
 from .workspaces import Workspaces
 
@@ -23,7 +20,15 @@ INFERENCE_BATCH = 512  # rows that go through the network together, or fewer,
 INFERENCE_VALUES = 1 << 22  # so that no layer gives more values at a time
 
 
-class Sequential(FlatModel):
+def checked_ops(ops):
+    """The namespace of operations that was given, or the kernels."""
+    ops = kernels if ops is None else ops
+    if not hasattr(ops, "affine_forward") or not hasattr(ops, "l2_penalty"):
+        raise TypeError(f"ops: expected numbanet.kernels or numbanet.reference, got {describe(ops)}")
+    return ops
+
+
+class Sequential(NetworkArrays, FlatModel):
     """A network: layers one after the other.
 
     Parameters
@@ -70,100 +75,20 @@ class Sequential(FlatModel):
 
     @refusing
     def __init__(self, layers, input_shape, *, loss="softmax", l2=0.0, dtype=np.float32, seed=None, ops=None):
-        self.layers = checked_layers("layers", layers)
-        if not self.layers:
-            raise ValueError("layers: a network needs at least one layer")
-        self.input_shape = self._checked_shape(input_shape)
-        if self.layers[0].layout == CHANNELS_LAST and plainly_last(self.input_shape):
-            height, width, channels = self.input_shape
-            raise ValueError(
-                f"input_shape: expected images with their channels first, {(channels, height, width)}, got "
-                f"{self.input_shape}; np.moveaxis(X, -1, 1) turns the examples"
-            )
         self.loss_name = one_of("loss", loss, OBJECTIVES)
         self.objective = OBJECTIVES[loss]
-        self.dtype = float_dtype(dtype)
-        self.ops = self._checked_ops(kernels if ops is None else ops)
+        self.ops = checked_ops(ops)
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else integer("seed", seed, 0, 2**63)
         self.fixed_dropout = False
         self._standardizer = self.class_names = self.feature_names = None
         self.workspaces = Workspaces()
         self.l2 = l2
-        self._declare()
-        self._initialize()
-
-    @staticmethod
-    def _checked_shape(input_shape):
-        if isinstance(input_shape, numbers.Integral):
-            input_shape = (input_shape,)
-        shape = sequence("input_shape", input_shape, "integers, such as (784,)")
-        if not shape:
-            raise ValueError("input_shape: expected the shape of one example, such as (784,), got ()")
-        return tuple(integer("input_shape", side, 1) for side in shape)
-
-    @staticmethod
-    def _checked_ops(ops):
-        if not hasattr(ops, "affine_forward") or not hasattr(ops, "l2_penalty"):
-            raise TypeError(f"ops: expected numbanet.kernels or numbanet.reference, got {describe(ops)}")
-        return ops
-
-    def _declare(self):
-        """Walk the shapes through the layers, and name and lay out every array."""
-        counts = {}
-        self.names, self._variables = {}, {}  # (layer index, local name) -> full name; full name -> Variable
-        self.placed = place(self.layers, self.input_shape)
-        shapes = [shape for placed in self.placed for shape in (placed.input_shape, placed.output_shape)]
-        self.widest = max(map(math.prod, shapes))  # number of values of an example where they are most
-        self._layer_parameters = [[] for _ in self.placed]
-        shapes, state_shapes = {}, {}
-        for index, placed in enumerate(self.placed):
-            both = [*((v, shapes) for v in placed.parameters), *((v, state_shapes) for v in placed.state)]
-            for variable, where in both:
-                counts[variable.name] = counts.get(variable.name, 0) + 1
-                full = f"{variable.name}{counts[variable.name]}"
-                self.names[index, variable.name], self._variables[full] = full, variable
-                where[full] = variable.shape
-                if where is shapes:
-                    self._layer_parameters[index].append(full)
-        last = [placed for placed in self.placed if placed.is_outermost][-1]
-        if len(last.output_shape) != 1:
-            hint = "; end with GlobalAvgPool() or Flatten(), and Affine(...)" if len(last.output_shape) == 3 else ""
-            raise ValueError(f"{last}: must give a flat output, (C,), got {last.output_shape}{hint}")
-        self.output_size = last.output_shape[0]
-        self._params, self.grads = NamedViews(shapes, self.dtype), NamedViews(shapes, self.dtype)
-        self._state = NamedViews(state_shapes, self.dtype)
-
-    def _initialize(self):
-        rng = np.random.default_rng(self.seed)
-        for views in (self.params, self.state):
-            for name, view in views.items():
-                variable = self._variables[name]
-                values = as_numeric(name, variable.initializer(rng, variable.shape, *variable.fans))
-                if values.shape != variable.shape:
-                    raise ValueError(f"{name}: its initializer gave shape {values.shape}, expected {variable.shape}")
-                view[...] = values
-        self.random_keys = np.zeros((len(self.placed), 2), np.uint64)  # of each layer: seed and step
-        self.random_keys[:, 0] = rng.integers(2**63, size=len(self.placed), dtype=np.uint64)
-
-    # What a Program asks. Layers have indices in the order of `placed`, those inside of others among them.
-
-    def parameter_names(self, index):
-        """Full names of the parameters of layer `index`."""
-        return self._layer_parameters[index]
-
-    def learns(self, index):
-        """Whether layer `index` has parameters."""
-        return bool(self._layer_parameters[index])
-
-    def decaying(self):
-        """(layer index, local name) of each parameter that the L2 penalty applies to; none where `l2` is 0."""
-        return [key for key, full in self.names.items() if self._variables[full].decays] if self.l2 else []
+        super().__init__(layers, input_shape, float_dtype(dtype))
+        self._initialize(self.seed)
 
     def overrides(self, *names):
         """Whether a subclass, or this object, has a method of its own in the place of one of these."""
         return any(getattr(getattr(self, name), "__func__", None) is not getattr(Sequential, name) for name in names)
-
-    # What a user calls.
 
     @property
     def params(self):
@@ -181,20 +106,17 @@ class Sequential(FlatModel):
     def state(self, values):
         self._assign(self._state, "state", values)
 
+    @exclusively
     def _assign(self, views, what, values):
-        end = self.workspaces.begin()
-        try:
-            views.assign(what, values)
-        finally:
-            end()
+        views.assign(what, values)
 
     @property
     def l2(self):
-        return self._reg
+        return self._l2
 
     @l2.setter
     def l2(self, value):
-        self._change("_reg", number("l2", value, 0, include_high=False))
+        self._change("_l2", number("l2", value, 0, include_high=False))
 
     @property
     def standardizer(self):
@@ -212,14 +134,11 @@ class Sequential(FlatModel):
                 )
         self._change("_standardizer", value)
 
+    @exclusively
     def _change(self, name, value):
         """Set what programs are bound to, while none of them runs."""
-        end = self.workspaces.begin()
-        try:
-            setattr(self, name, value)
-            self.workspaces.forget()
-        finally:
-            end()
+        setattr(self, name, value)
+        self.workspaces.forget()
 
     @property
     def num_parameters(self):
@@ -253,26 +172,23 @@ class Sequential(FlatModel):
             return self._scores(X)
         self.check_finite("X", X)
         y = self.check_targets("y", y, len(X))
-        end = self.workspaces.begin()
-        try:
-            return self.train_batch(X, y), self.grads.copy()
-        finally:
-            end()
+        return self._loss_and_grads(X, y)
 
+    @exclusively
+    def _loss_and_grads(self, X, y):
+        return self.train_batch(X, y), self.grads.copy()
+
+    @exclusively
     def train_batch(self, X, y, rows=None, gather=None):
         """Loss of one batch in training; the gradients go into `grads`, where the next call overwrites them.
 
         For training loops: `X` and `y` must have passed `check_examples` and `check_targets`. `rows` picks examples;
         `gather`, a function of (X, rows, out), puts them into the network's input otherwise than as they are.
         """
-        end = self.workspaces.begin()
-        try:
-            program = self._training_program(len(X) if rows is None else len(rows))
-            program.load(X, rows, gather)
-            program.y[...] = y if rows is None else y[rows]
-            return program.step()
-        finally:
-            end()
+        program = self._training_program(len(X) if rows is None else len(rows))
+        program.load(X, rows, gather)
+        program.y[...] = y if rows is None else y[rows]
+        return program.step()
 
     def training_steps(self, X, y, batch, optimizer, augment=None):
         """Steps of training on `batch` examples each without Python in between, or None where they need it.
@@ -341,28 +257,23 @@ class Sequential(FlatModel):
         """`y` as the loss takes it, for `count` examples."""
         return self.objective.check_targets(name, y, count, self.output_size, self.dtype)
 
+    @exclusively
     def learns_from(self, count):
         """Whether a batch of so many examples can be trained on: not one alone, for batch normalisation."""
-        end = self.workspaces.begin()
         try:
             self._training_program(count)
         except ValueError:
             return False
-        finally:
-            end()
         return True
 
+    @exclusively
     def first_non_finite(self):
         """Where NaN or infinity first shows in the training pass that was run last, in words."""
-        end = self.workspaces.begin()
-        try:
-            training = [program for program in self.workspaces.main().programs() if program.training]
-            return training[-1].first_non_finite() if training else "nothing has been run"
-        finally:
-            end()
+        training = [program for program in self.workspaces.main().programs() if program.training]
+        return training[-1].first_non_finite() if training else "nothing has been run"
 
     def save(self, path, extra=None, extra_arrays=None):
-        """Write the network to one file, an npz archive without pickle, that `load_model` reads.
+        """Write the network to one file, an npz archive without pickle, that `numbanet.load` reads.
 
         Parameters
         ----------
@@ -376,17 +287,7 @@ class Sequential(FlatModel):
         OSError
             Where the file cannot be written; one that was there is left as it was.
         """
-        end = self.workspaces.begin()
-        try:  # all of the same moment
-            arrays = {name: array.copy() for name, array in checkpoint.network_arrays(self).items()}
-        finally:
-            end()
-        arrays.update(checkpoint.standardizer_arrays(self))
-        arrays.update((f"extra/{name}", array) for name, array in (extra_arrays or {}).items())
-        names = {"class_names": self.class_names, "feature_names": self.feature_names}
-        extra = {**{name: list(value) for name, value in names.items() if value is not None}, **(extra or {})}
-        header = {"model": checkpoint.describe_model(self), "extra": extra}
-        _archive.write(path, checkpoint.MODEL, header, arrays)
+        checkpoint.save_model(path, self, extra, extra_arrays)
 
     def __repr__(self):
         lines = [f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.loss_name!r}"]
@@ -403,15 +304,12 @@ class Sequential(FlatModel):
     def __getstate__(self):  # for copy and pickle: all but what can be made again
         made_again = ("workspaces", "placed", "names", "_variables", "_layer_parameters", "grads")
         kept = {name: value for name, value in self.__dict__.items() if name not in made_again}
-        return {**kept, **self._still(("_params", "_state", "random_keys")), "ops": self.ops.__name__}
+        return {**kept, **self._still(), "ops": self.ops.__name__}
 
-    def _still(self, names):
-        """Copies of some attributes, all of the same moment between two steps of training."""
-        end = self.workspaces.begin()
-        try:
-            return {name: copy.copy(getattr(self, name)) for name in names}
-        finally:
-            end()
+    @exclusively
+    def _still(self):
+        """Copies of what training changes, all of the same moment between two steps."""
+        return {name: copy.copy(getattr(self, name)) for name in ("_params", "_state", "random_keys")}
 
     def __setstate__(self, kept):
         params, state = kept["_params"], kept["_state"]
@@ -450,38 +348,3 @@ class Sequential(FlatModel):
     def _training_program(self, batch):
         """The network lowered for training; the caller is within `begin` of the workspaces."""
         return self.workspaces.main().program(self, batch, training=True)
-
-
-def load_model(path, ops=None):
-    """Read what `Sequential.save` wrote: (network, extra, dict of extra arrays).
-
-    The network is a `Sequential` with the layers and values of the one that was saved. `path` may also be the folder of
-    a run of ``numbanet train``, or a state of training, of which comes the network that was best so far.
-
-    Raises
-    ------
-    CheckpointError
-        Where the file is missing, damaged, or something else.
-    """
-    ops = Sequential._checked_ops(kernels if ops is None else ops)
-    path = checkpoint.model_file(path)
-    header, arrays = _archive.read(path, checkpoint.MODEL, checkpoint.STATE)
-    try:
-        description, extra, arrays = checkpoint.stored_network(header, arrays, path)
-        layers = [checkpoint.described_layer(entry) for entry in description.pop("layers")]
-        shape = Sequential._checked_shape(description.pop("input_shape"))
-        declared = sum(math.prod(v.shape) for each in place(layers, shape) for v in (*each.parameters, *each.state))
-        stored = sum(array.size for name, array in arrays.items() if name.startswith(("param/", "state/")))
-        if declared != stored:  # asked before anything of the declared size is allocated
-            raise ValueError(f"the layers take {declared} values, and the file has {stored}")
-        model = Sequential(layers, shape, ops=ops, **description)
-        model.standardizer = checkpoint.stored_standardizer(arrays)
-        model.class_names = checkpoint.stored_names(extra, "class_names", model.output_size)
-        model.feature_names = checkpoint.stored_names(extra, "feature_names")
-    except CheckpointError:
-        raise
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged header ({error!r})") from None
-    checkpoint.fill(checkpoint.network_arrays(model), arrays, path)
-    prefix = "extra/"
-    return model, extra, {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}

@@ -35,7 +35,7 @@ from numbanet import (
     Tanh,
     _archive,
 )
-from numbanet.models import load_model
+from numbanet.loading import load_model
 
 DATA = digits()
 X, Y = DATA["X_train"], DATA["y_train"]

@@ -24,7 +24,7 @@ from numba.core import event
 from numbanet import Solver, cli, data
 from numbanet.cli import _train, _watch, main
 from numbanet.cli._trained import Trained
-from numbanet.models import load_model
+from numbanet.loading import load_model
 
 QUICK = ["--hidden", "4", "--epochs", "2", "--quiet"]
 MODEL_FILES = ["history.csv", "model.npz", "run.json"]

@@ -15,7 +15,7 @@ from numbanet import SmallResNet, SmallVGG, plotting
 from numbanet.cli import _arguments, _train, _train_options, main
 from numbanet.cli._models import MODELS
 from numbanet.data import Augment
-from numbanet.models import load_model
+from numbanet.loading import load_model
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(60) % 3

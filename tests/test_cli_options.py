@@ -31,7 +31,7 @@ from numbanet import (
 )
 from numbanet.cli import _train, main
 from numbanet.cli._arguments import _parser
-from numbanet.models import load_model
+from numbanet.loading import load_model
 from numbanet.runtime import threads as _threads
 
 RNG = np.random.default_rng(0)

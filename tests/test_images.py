@@ -366,7 +366,7 @@ def test_no_more_memory_than_lives_at_once(build, training, monkeypatch):
         seen.append((lives, sizes, *layout(lives, sizes)))
         return seen[-1][2:]
 
-    monkeypatch.setattr("numbanet.program.layout", noted)
+    monkeypatch.setattr("numbanet.program.build.layout", noted)
     net = build(ops=numbanet.reference)
     Program(net, 5, training)
     ((lives, sizes, offsets, size),) = seen
@@ -382,13 +382,13 @@ def test_no_more_memory_than_lives_at_once(build, training, monkeypatch):
 def test_programs_of_a_network_share_their_memory():
     net = three_layer(ops=numbanet.reference)
     training, inference = net._training_program(5), net.workspaces.main().program(net, 5, training=False)
-    assert np.shares_memory(training._workspace, inference._workspace)
+    assert np.shares_memory(training.workspace, inference.workspace)
     assert not np.shares_memory(training.scores, training.x)
 
 
 def test_what_nothing_reads_any_more_is_overwritten():
     net = Sequential([BatchNorm(), ReLU(), Conv(3, 1), ReLU(), Dropout(0.5), Affine(2)], SHAPE, ops=numbanet.reference)
-    outputs = [out for _, _, out in Program(net, 5, training=True)._outputs]
+    outputs = [out for _, _, out in Program(net, 5, training=True).outputs]
     norm, relu, conv, dropout, _ = (out.ctypes.data for out in outputs)
     assert norm == relu
     assert len({relu, conv, dropout}) == 3  # the ReLU in the convolution reads its output once more
@@ -402,7 +402,7 @@ def test_a_step_allocates_no_array_memory(build):
     program.step()  # compiles
     _nrt_python.memsys_enable_stats()
     try:
-        for function, arguments in program._forward + program._backward:
+        for function, arguments in program.operations.forward + program.operations.backward:
             before = rtsys.get_allocation_stats().alloc
             function(*arguments)
             made = rtsys.get_allocation_stats().alloc - before

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import CheckpointError, DataError
-from ..models import Sequential, load_model
+from ..loading import load_model
+from ..models import Sequential
 from ._files import MODEL
 from ._train_options import CLASSIFYING_LOSSES
 

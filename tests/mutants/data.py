@@ -75,7 +75,7 @@ MUTANTS = [
     ),
     Mutant(
         "rows that are not there are clipped",
-        "numbanet/program.py",
+        "numbanet/program/run.py",
         " and 0 <= rows.min() <= rows.max() < len(X)",
         "",
         "tests/test_program.py::test_rows_that_are_not_there_are_refused",

@@ -43,7 +43,7 @@ MUTANTS = [
     ),
     Mutant(
         "checkpoint: names of a loaded network are not saved again",
-        "numbanet/models.py",
+        "numbanet/checkpoint.py",
         "extra = {**{name: list(value) for name, value in names.items() if value is not None}, **(extra or {})}",
         "extra = extra or {}",
         f"{CHECKPOINTS}::test_names_of_classes_and_features_come_back",
@@ -156,8 +156,8 @@ MUTANTS = [
     Mutant(
         "models: setting a standardizer leaves compiled steps bound to the old one",
         "numbanet/models.py",
-        "            self.workspaces.forget()\n        finally",
-        "            pass\n        finally",
+        "        setattr(self, name, value)\n        self.workspaces.forget()",
+        "        setattr(self, name, value)",
         "tests/test_models.py::test_another_standardizer_reaches_steps_that_are_compiled",
     ),
     Mutant(

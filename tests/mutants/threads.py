@@ -33,7 +33,7 @@ MUTANTS = [
     ),
     Mutant(
         "a compiled loop of steps does not look whether others wait",
-        "numbanet/training_steps.py",
+        "numbanet/program/steps.py",
         "self._cells, history, wanted)",
         "self._cells, history, np.zeros(1, np.int64))",
         "tests/test_concurrency.py::test_a_loop_of_steps_pauses_for_who_waits",
@@ -41,14 +41,14 @@ MUTANTS = [
     Mutant(
         "setting a standardizer leaves programs bound to the old one",
         "numbanet/models.py",
-        "            setattr(self, name, value)\n            self.workspaces.forget()",
-        "            setattr(self, name, value)",
+        "        setattr(self, name, value)\n        self.workspaces.forget()",
+        "        setattr(self, name, value)",
         "tests/test_concurrency.py tests/test_models.py::test_a_network_that_standardises_takes_examples_as_they_come "
         "tests/test_checkpoint.py",
     ),
     Mutant(
         "a program keeps its network",
-        "numbanet/program.py",
+        "numbanet/program/run.py",
         "self._model, self.batch, self.training = weakref.ref(model), batch, training",
         "self._model, self.batch, self.training = (lambda: model), batch, training",
         "tests/test_concurrency.py::test_a_network_that_was_used_goes_with_its_last_name",

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .kernels import _gather
-from .runtime import call_table
-from .runtime.dispatch import forms
+from ..kernels import _gather
+from ..runtime import call_table
+from ..runtime.dispatch import forms
 
 
 class TrainingSteps:
@@ -26,7 +26,7 @@ class TrainingSteps:
         self.program, self.given, self.table = program, (X, y, optimizer, augment), None
         model, rows = program.model, np.zeros(program.batch, np.int64)
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
-        if program._calls is None:
+        if program.calls is None:
             return
         gathers = [self._examples(rows), _gathered(y, rows, program.y)]
         if None in gathers:
@@ -41,9 +41,9 @@ class TrainingSteps:
             return
         *before, self._update = calls
         self._gathers = before[: len(gathers)]
-        self.table = call_table.Table([*before, *program._calls, self._update])
-        self._losses = call_table.Numbers([call.result_cell for call in program._losses], 1)
-        self._keys = call_table.Numbers([(key[1:].ctypes.data, 1) for key in program._keys], 2)
+        self.table = call_table.Table([*before, *program.calls, self._update])
+        self._losses = call_table.Numbers([call.result_cell for call in program.losses], 1)
+        self._keys = call_table.Numbers([(key[1:].ctypes.data, 1) for key in program.keys], 2)
         scalars = optimizer.rule.scalars
         self._scalars = {name: len(update[1]) - len(scalars) + place for place, name in enumerate(scalars)}
         cells = [(call.cell(1), rows.nbytes) for call in self._gathers]

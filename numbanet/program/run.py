@@ -1,0 +1,195 @@
+"""A program: a network lowered for one batch size, and run.
+
+Where every operation is a kernel, a compiled loop walks the list (`runtime.call_table`), through any number of training
+steps in one call; otherwise, with `numbanet.reference` or operations of a user's own, Python does.
+"""
+
+import weakref
+
+import numpy as np
+
+from .._views import aligned_zeros
+from ..kernels import _gather as _gather_kernels
+from ..runtime import call_table
+from ..runtime.dispatch import variant
+from ..runtime.lazy import lazy
+from ..runtime.placement import keep_apart
+from ..runtime.threads import in_force
+from . import diagnose
+from .build import Lowering
+from .steps import TrainingSteps
+
+
+class Program:
+    """The operations of one network for one batch size, for training or for inference.
+
+    Parameters
+    ----------
+    model : numbanet.models.Sequential
+        Gives the layers, shapes and arrays. It keeps its programs, so a program does not keep it.
+    batch : int
+        Number of examples, N.
+    training : bool
+        Whether loss and gradients are computed.
+    memory : callable, optional
+        Gives so many bytes as an array, which is shared with all programs that do not run at the same time.
+
+    Attributes
+    ----------
+    x : ndarray, shape (N, D)
+        The batch goes in here.
+    scores : ndarray, shape (N, C)
+    y : ndarray
+        Targets go in here; training only.
+    operations : numbanet.program.build.Operations
+        Forward, loss, backward and penalties, bound to their arrays.
+    outputs, keys
+        As of `Lowering`.
+    workspace : ndarray of uint8
+        The memory that is shared.
+    own_bytes : int
+        Memory for the batch that is not shared.
+    nanoseconds_alone : float
+        About how long the operations take, where they all run on the calling thread; 0 where some are parallel.
+    """
+
+    def __init__(self, model, batch, training, memory=None):
+        self._model, self.batch, self.training = weakref.ref(model), batch, training
+        self.dtype, self._largest = model.dtype, np.finfo(model.dtype).max
+        self._standardizes = model.standardizer is not None
+        lowered = Lowering(model, batch, training)
+        self.workspace, self.nanoseconds_alone = lowered.settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
+        self.x, self.y, self.scores, self.operations = lowered.x, lowered.y, lowered.scores, lowered.operations
+        self.outputs, self.keys = lowered.outputs, lowered.keys
+        self.own_bytes = self.x.nbytes if training else 0
+        self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
+        self._steps = lambda: None
+
+    @property
+    def model(self):
+        return self._model()
+
+    def __repr__(self):
+        return diagnose.described(self)
+
+    def first_non_finite(self):
+        """Where NaN or infinity first shows in the training pass that was run last, in words."""
+        return diagnose.first_non_finite(self)
+
+    def load(self, X, rows=None, gather=None):
+        """Put examples into `x`, from the first place on: all of `X` or its `rows`, standardised if need be.
+
+        `gather`, a function of (X, rows, out), puts them there otherwise than as they are.
+        """
+        if gather is not None:
+            gather(X, rows, self.x)
+            X, rows = self.x, None
+        standardizer = self.model.standardizer
+        if standardizer is not None:
+            X = X if rows is None else X[rows]
+            shape = len(X), *standardizer.mean.shape
+            standardizer.write(X.reshape(shape), self.x[: len(X)].reshape(shape))
+        elif rows is not None:
+            _gather(X, rows, self.x)
+        elif X.shape == self.x.shape:
+            self.x[...] = X
+        else:
+            self.x[: len(X)] = X.reshape(len(X), -1)
+
+    @lazy
+    def _copy(self):
+        """Copies examples into `x` and marks what is not finite, compiled where the operations are."""
+        if self.calls is None:
+            return _copied
+        return variant(_gather_kernels.copy, (self.x, self._largest, self.x, self._bad))
+
+    def take(self, X):
+        """Put all of `X` into `x`, as `load` does, to infer from; whether every value in it then is finite."""
+        count = len(X)
+        x = self.x if count == self.batch else self.x[:count]
+        if self._standardizes or X.dtype is not self.dtype or not X.flags.carray:
+            with np.errstate(over="ignore"):  # what this dtype cannot hold
+                self.load(X)
+            X = x
+        elif X.ndim != 2:
+            X = X.reshape(count, -1)
+        self._copy(X, self._largest, x, self._bad)
+        return not (self._bad[0] if count == 1 else self._bad[:count].any())
+
+    @lazy
+    def calls(self):
+        """All operations as calls for the compiled loop, in order; None where one of them is not a kernel."""
+        return call_table.calls([operation for operations in self.operations for operation in operations])
+
+    @lazy
+    def _table(self):
+        return None if self.calls is None else call_table.Table(self.calls)
+
+    @property
+    def losses(self):
+        """The calls whose results add up to the loss: the first of them, and the L2 penalties."""
+        calls = self.calls
+        return [calls[len(self.operations.forward)], *calls[len(calls) - len(self.operations.penalties) :]]
+
+    def infer(self):
+        """Scores of the batch in `x`, into `scores`."""
+        if self._table is None:
+            in_force()
+            keep_apart()
+            for function, arguments in self.operations.forward:
+                function(*arguments)
+        else:
+            self._table.walk(len(self.operations.forward))
+
+    def step(self):
+        """Loss of the batch in `x` and `y`, L2 penalty included; the gradients go into the model's."""
+        if self._table is None:
+            self.infer()
+            ((function, arguments),) = self.operations.loss
+            loss = function(*arguments)
+            for function, arguments in self.operations.backward:
+                function(*arguments)
+            for function, arguments in self.operations.penalties:
+                loss += function(*arguments)
+        else:
+            self._table.walk()
+            loss, *penalties = (call.result for call in self.losses)
+            for penalty in penalties:
+                loss += penalty
+        if not self.model.fixed_dropout:
+            for key in self.keys:
+                key[1] += np.uint64(1)
+        return loss
+
+    def training_steps(self, X, y, optimizer, augment=None):
+        """The `TrainingSteps` on these arrays, or None where that must be done step by step from Python.
+
+        Parameters
+        ----------
+        X, y : ndarray
+            All examples and targets, as the model's checks let them pass.
+        optimizer : numbanet.optim.Optimizer
+            For the model's flat arrays.
+        augment : numbanet.data.Augment, optional
+            How the examples are changed when they are gathered.
+        """
+        given, steps = (X, y, optimizer, augment), self._steps()
+        if steps is None or any(a is not b for a, b in zip(steps.given, given, strict=True)):
+            steps = TrainingSteps(self, *given)
+            self._steps = weakref.ref(steps)  # the data belong to whoever trains, not to the network
+        return None if steps.table is None else steps
+
+
+def _copied(X, largest, out, bad):
+    """The kernel `copy`, in NumPy."""
+    out[...] = X
+    bad[: len(out)] = ~(np.abs(out) <= largest).all(axis=1)
+
+
+def _gather(X, rows, out):
+    """``out[...] = X[rows]``, without a copy on the way where examples are large enough for that to matter."""
+    if X.dtype == out.dtype and X.flags.c_contiguous and out.size >= 4096 and 0 <= rows.min() <= rows.max() < len(X):
+        # "clip", which never does here, writes into `out` at once; "raise" would go through a buffer.
+        np.take(X.reshape(len(X), -1), rows, axis=0, out=out, mode="clip")
+    else:
+        out[...] = X[rows].reshape(out.shape)
