@@ -234,6 +234,39 @@ def test_arguments_have_the_places_of_the_course():
     assert ThreeLayerConvNet().params["W1"].shape == (32, 3, 7, 7)
 
 
+FEW = {"X_train": np.arange(20.0).reshape(4, 5) / 20, "y_train": np.array([0, 1, 2, 0])}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: TwoLayerNet(5, 4, 3, reg=-1), "reg: expected a number"),
+        (lambda: ThreeLayerConvNet((2, 4, 4), filter_size=0), "filter_size: expected an integer"),
+        (lambda: FullyConnectedNet([4], 5, 3, dropout_keep_ratio=0), "dropout_keep_ratio: expected a number"),
+        (lambda: Solver(TwoLayerNet(5, 4, 3), FEW, num_epochs=-1), "num_epochs: expected an integer"),
+        (lambda: Solver(TwoLayerNet(5, 4, 3), FEW, update_rule="adm"), "update_rule: .*; did you mean 'adam'"),
+        (lambda: Solver(TwoLayerNet(5, 4, 3), FEW, optim_config={"a": 1}), "optim_config: 'sgd' has the options"),
+    ],
+)
+def test_messages_call_arguments_as_the_course_does(make, message):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        make()
+
+
+def test_epsilon_of_the_course():
+    def weights(**config):
+        model = seeded(0, lambda: TwoLayerNet(5, 4, 3))
+        options = {"update_rule": "adam", "num_epochs": 2, "batch_size": 2, "verbose": False, "seed": 1}
+        Solver(model, FEW, optim_config=config, **options).train()
+        return model.params.flat.copy()
+
+    assert (weights(epsilon=0.1) != weights()).any()
+    np.testing.assert_array_equal(weights(epsilon=1e-8), weights())
+    _, config = optim.adam(np.ones(3), np.ones(3), {"epsilon": 0.5})
+    assert config["epsilon"] == 0.5
+    assert "eps" not in config
+
+
 def kept(**keywords):
     """What a network of the course keeps in dropout, and how it normalises."""
     model = FullyConnectedNet([4], 5, 3, **keywords)

@@ -1,5 +1,8 @@
 """The course's dicts of options and keywords as those of numbanet."""
 
+import contextlib
+import re
+
 from numbanet._checks import did_you_mean, integer, mapping, number
 
 BATCHNORM = ("mode", "eps", "momentum", "running_mean", "running_var")  # layer and group normalisation pass over most
@@ -94,3 +97,16 @@ def our_names(config):
 def course_names(config):
     """The other way round."""
     return {_COURSES.get(name, name): value for name, value in config.items()}
+
+
+@contextlib.contextmanager
+def speaking(names):
+    """Within the block messages of errors begin with the course's name of an argument, of {course's: ours}."""
+    courses = {ours: course for course, ours in names.items()}
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        first = re.match(r"\w+", str(error))
+        if first is None or first[0] not in courses:
+            raise
+        raise type(error)(courses[first[0]] + str(error)[first.end() :]) from None

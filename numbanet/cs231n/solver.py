@@ -5,9 +5,8 @@ import inspect
 import numpy as np
 
 from numbanet import solver
-from numbanet._checks import integer
 from numbanet._plain import refuse_unknown
-from numbanet.cs231n._params import our_names
+from numbanet.cs231n._params import our_names, speaking
 
 __all__ = ["Solver"]
 
@@ -39,7 +38,6 @@ class Solver(solver.Solver):
         options.setdefault("seed", np.random.randint(2**31 - 1))  # noqa: NPY002, notebooks call np.random.seed
         if isinstance(config := options.get("optim_config"), dict) and not callable(options.get("update_rule")):
             options["optim_config"] = our_names(config)
-        if "num_epochs" in options:
-            options["num_epochs"] = integer("num_epochs", options["num_epochs"], 0)
         options = {NAMES.get(name, name): value for name, value in options.items()}
-        super().__init__(model, data, **{**DEFAULTS, **options})
+        with speaking(NAMES):
+            super().__init__(model, data, **{**DEFAULTS, **options})

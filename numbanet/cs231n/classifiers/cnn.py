@@ -3,11 +3,10 @@
 import numpy as np
 
 from numbanet import networks
-from numbanet._checks import number
 from numbanet._plain import refusing
 from numbanet.cs231n import _fast, layer_utils, layers
 from numbanet.cs231n._fast import *  # noqa: F403
-from numbanet.cs231n._params import Penalized
+from numbanet.cs231n._params import Penalized, speaking
 from numbanet.cs231n.layer_utils import *  # noqa: F403
 from numbanet.cs231n.layers import *  # noqa: F403
 
@@ -44,14 +43,15 @@ class ThreeLayerConvNet(Penalized, networks.ThreeLayerConvNet):
         reg=0.0,
         dtype=np.float32,
     ):
-        super().__init__(
-            input_dim,
-            num_filters,
-            filter_size,
-            hidden_dim,
-            num_classes,
-            weight_scale,
-            number("reg", reg, 0, include_high=False),
-            dtype,
-            seed=np.random.randint(2**31 - 1),  # noqa: NPY002, notebooks call np.random.seed
-        )
+        with speaking({"filter_size": "kernel_size", "reg": "l2"}):
+            super().__init__(
+                input_dim,
+                num_filters,
+                filter_size,
+                hidden_dim,
+                num_classes,
+                weight_scale,
+                reg,
+                dtype,
+                seed=np.random.randint(2**31 - 1),  # noqa: NPY002, notebooks call np.random.seed
+            )

@@ -6,7 +6,7 @@ from numbanet import networks
 from numbanet._checks import number
 from numbanet._plain import refusing
 from numbanet.cs231n import layer_utils, layers
-from numbanet.cs231n._params import Penalized, older
+from numbanet.cs231n._params import Penalized, older, speaking
 from numbanet.cs231n.layer_utils import *  # noqa: F403
 from numbanet.cs231n.layers import *  # noqa: F403
 
@@ -56,17 +56,18 @@ class FullyConnectedNet(Penalized, networks.FullyConnectedNet):
         use_batchnorm=None,
     ):
         dropout_keep_ratio, normalization = older(dropout_keep_ratio, normalization, dropout, use_batchnorm)
-        super().__init__(
-            hidden_dims,
-            input_dim,
-            num_classes,
-            normalization=normalization,
-            dropout=1 - number("dropout_keep_ratio", dropout_keep_ratio, 0, 1, include_low=False),
-            l2=number("reg", reg, 0, include_high=False),
-            weight_scale=weight_scale,
-            dtype=dtype,
-            seed=np.random.randint(2**31 - 1),  # noqa: NPY002, notebooks call np.random.seed
-        )
+        with speaking({"reg": "l2"}):
+            super().__init__(
+                hidden_dims,
+                input_dim,
+                num_classes,
+                normalization=normalization,
+                dropout=1 - number("dropout_keep_ratio", dropout_keep_ratio, 0, 1, include_low=False),
+                l2=reg,
+                weight_scale=weight_scale,
+                dtype=dtype,
+                seed=np.random.randint(2**31 - 1),  # noqa: NPY002, notebooks call np.random.seed
+            )
         if seed is not None:
             self.fixed_dropout = True
             keys = np.random.default_rng(seed).integers(2**63, size=len(self.layers), dtype=np.uint64)
