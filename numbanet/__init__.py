@@ -17,7 +17,7 @@ from ._version import __version__
 from .errors import CheckpointError, DataError, SettingError, TrainingDiverged
 
 if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
-    from . import data, functional, initializers, kernels, optim, plotting, reference, schedules, testing
+    from . import data, functional, initializers, kernels, losses, optim, plotting, reference, schedules, testing
     from ._many import train_many
     from ._warmup import warmup
     from .layers import (
@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
         SiLU,
         Tanh,
     )
+    from .losses import SVM, BinaryCrossEntropy, Loss, Softmax, SquaredError
     from .models import Sequential
     from .networks import FullyConnectedNet, SmallResNet, SmallVGG, ThreeLayerConvNet, TwoLayerNet
     from .runtime.threads import get_num_threads, set_num_threads
@@ -49,9 +50,11 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
 __all__ = [
     "ELU",
     "GELU",
+    "SVM",
     "Affine",
     "AvgPool",
     "BatchNorm",
+    "BinaryCrossEntropy",
     "CheckpointError",
     "Conv",
     "DataError",
@@ -63,6 +66,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "Loss",
     "MaxPool",
     "ReLU",
     "Residual",
@@ -72,7 +76,9 @@ __all__ = [
     "Sigmoid",
     "SmallResNet",
     "SmallVGG",
+    "Softmax",
     "Solver",
+    "SquaredError",
     "Tanh",
     "ThreeLayerConvNet",
     "TrainingDiverged",
@@ -84,6 +90,7 @@ __all__ = [
     "initializers",
     "kernels",
     "load",
+    "losses",
     "optim",
     "plotting",
     "reference",
@@ -119,6 +126,7 @@ _IN = {
         "Sigmoid",
         "Tanh",
     ),
+    "losses": ("BinaryCrossEntropy", "Loss", "SVM", "Softmax", "SquaredError"),
     "models": ("Sequential",),
     "networks": ("FullyConnectedNet", "SmallResNet", "SmallVGG", "ThreeLayerConvNet", "TwoLayerNet"),
     "solver": ("Solver",),

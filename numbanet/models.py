@@ -8,12 +8,12 @@ import numpy as np
 
 from . import checkpoint, kernels
 from ._adapters import FlatModel
-from ._checks import all_finite, as_data, describe, float_dtype, integer, number, one_of
+from ._checks import all_finite, as_data, describe, float_dtype, integer, number
 from ._exclusive import exclusively
 from ._network_arrays import NetworkArrays
 from ._plain import refusing
 from .data import Standardizer
-from .objectives import OBJECTIVES
+from .losses import checked_loss
 from .workspaces import Workspaces
 
 INFERENCE_BATCH = 512  # rows that go through the network together, or fewer,
@@ -36,7 +36,7 @@ class Sequential(NetworkArrays, FlatModel):
     layers : list of Layer
     input_shape : tuple of int
         Shape of one example, such as ``(784,)`` or ``(3, 32, 32)``.
-    loss : {"softmax", "svm", "squared_error", "binary_cross_entropy"}
+    loss : Loss or {"softmax", "svm", "squared_error", "binary_cross_entropy"}
     l2 : float
         Strength of the L2 penalty on weights: the loss gains ``l2/2 Σ W²``.
     dtype : float32 or float64
@@ -75,8 +75,8 @@ class Sequential(NetworkArrays, FlatModel):
 
     @refusing
     def __init__(self, layers, input_shape, *, loss="softmax", l2=0.0, dtype=np.float32, seed=None, ops=None):
-        self.loss_name = one_of("loss", loss, OBJECTIVES)
-        self.objective = OBJECTIVES[loss]
+        self.objective = checked_loss("loss", loss)
+        self.loss_name = self.objective.name
         self.ops = checked_ops(ops)
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else integer("seed", seed, 0, 2**63)
         self.fixed_dropout = False
@@ -227,7 +227,7 @@ class Sequential(NetworkArrays, FlatModel):
         if not np.isfinite(scores).all():
             return math.nan, math.nan  # a network that has diverged has no accuracy, not a poor one
         prediction = self.predict(X) if self.overrides("predict") else self.objective.predict(scores)
-        return self.objective.loss(scores, y, self.ops), self.objective.score(prediction, y)
+        return self.objective.mean(scores, y, self.ops), self.objective.score(prediction, y)
 
     def check_examples(self, name, X):
         """`X` as numbers of a shape that this network takes; the values are looked at on their way in."""

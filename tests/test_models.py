@@ -25,7 +25,7 @@ from numbanet import (
     initializers,
 )
 from numbanet.layers import ACTIVATIONS, NORMALIZATIONS
-from numbanet.objectives import OBJECTIVES
+from numbanet.losses import LOSSES
 from numbanet.optim import RULES, Optimizer
 from numbanet.runtime import placement as _placement
 from numbanet.runtime import threading_layer as _layer
@@ -95,7 +95,7 @@ def small(**options):
     return FullyConnectedNet([19], 64, 10, dropout=0.3, l2=0.01, weight_init="xavier_normal", **options)
 
 
-@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_kernels_and_reference_agree_on_every_loss(loss):
     assert_same_trajectory(small, loss=loss, rule="sgd_momentum", learning_rate=0.02)
 
@@ -142,7 +142,7 @@ def test_training_gives_the_same_bits_on_one_and_two_threads(threads, dtype):
 # Gradients of whole networks.
 
 
-@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
 def test_gradient_of_a_whole_network(normalization, loss):
     net = FullyConnectedNet(

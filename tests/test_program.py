@@ -32,7 +32,7 @@ from numbanet import (
     TrainingDiverged,
 )
 from numbanet.layers import ACTIVATIONS, place
-from numbanet.objectives import OBJECTIVES
+from numbanet.losses import LOSSES
 from numbanet.optim import RULES
 from numbanet.program import Program
 from numbanet.runtime import call_table as _program
@@ -132,10 +132,10 @@ def test_every_rule(rule, dtype, from_python):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss(loss, dtype, from_python):
     data = DATA
-    if OBJECTIVES[loss].per_output:
+    if LOSSES[loss].per_output:
         data = {key: np.eye(10)[value] if key[0] == "y" else value for key, value in DATA.items()}
     assert_both_ways_alike(from_python, loss=loss, dtype=dtype, data=data)
 

@@ -55,7 +55,7 @@ def evaluate(arguments):
     tell(dataset, arguments, trained)
     scores = model.loss(X)
     predicted = model.objective.predict(scores)
-    loss = getattr(model.ops, model.objective.operation)(scores, y, np.empty_like(scores))
+    loss = model.objective.mean(scores, y, model.ops)
     right = int(np.sum(predicted == y))
     print(f"accuracy  {right / len(y):.2%}  ({right:,} of {len(y):,} examples)")
     print(f"loss      {loss:.4f}  ({model.loss_name})\n")

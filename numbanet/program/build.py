@@ -216,7 +216,7 @@ class Lowering:
         objective = self.model.objective
         self.y = np.zeros_like(self.scores) if objective.per_output else np.zeros(self.batch, np.int64)
         dscores = self.buffer(self.scores.shape[1])
-        self._bind(self.operations.loss, objective.operation, self.scores, self.y, dscores)
+        self._bind(self.operations.loss, objective.operation, self.scores, self.y, *objective.constants(), dscores)
         return dscores
 
     def _lower_penalties(self):

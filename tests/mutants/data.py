@@ -33,7 +33,7 @@ MUTANTS = [
     ),
     Mutant(
         "targets may be NaN",
-        "numbanet/objectives.py",
+        "numbanet/losses.py",
         "        all_finite(name, np.atleast_1d(y), dtype)\n",
         "",
         "tests/test_finite.py::test_targets",

@@ -3,7 +3,7 @@
 from . import Mutant
 
 BEST, SOLVER, ADAPTERS = "numbanet/_best.py", "numbanet/solver.py", "numbanet/_adapters.py"
-OBJECTIVES, NETWORKS = "numbanet/objectives.py", "numbanet/networks.py"
+LOSSES, NETWORKS = "numbanet/losses.py", "numbanet/networks.py"
 TESTS, DEFAULTS, INPUT = "tests/test_solver.py", "tests/test_defaults.py", "tests/test_bad_input.py"
 CHOICE = f"{TESTS}::test_of_equally_good_epochs_the_last_is_the_best"
 PATIENCE = f"{TESTS}::test_patience_counts_gains_of_min_delta"
@@ -57,21 +57,21 @@ MUTANTS = [
     ),
     Mutant(
         "validation loss: the last, smaller batch counts as much as the others",
-        OBJECTIVES,
+        LOSSES,
         "total += count * float(",
         "total += BATCH * float(",
         f"{TESTS}::test_the_validation_loss_is_that_of_all_in_batches",
     ),
     Mutant(
         "soft targets are compared as they are",
-        OBJECTIVES,
-        "prediction.reshape(y.shape) == (y > 0.5)",
-        "prediction.reshape(y.shape) == y",
+        LOSSES,
+        "y > 0.5 if self.per_output else y",
+        "y",
         f"{TESTS}::test_soft_targets_are_right_on_their_side_of_a_half",
     ),
     Mutant(
         "R² of targets that do not vary",
-        OBJECTIVES,
+        LOSSES,
         "if (y == y[0]).all():",
         "if len(y) == 1:",
         f"{TESTS}::test_an_undefined_r2_never_chooses",
