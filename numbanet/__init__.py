@@ -149,7 +149,7 @@ def __dir__():
     return sorted({*globals(), *__all__})
 
 
-def load(path, ops=None):
+def load(path, ops=None, custom=()):
     """Read a network that `Sequential.save`, `Solver.save` or ``numbanet train`` wrote.
 
     Parameters
@@ -158,6 +158,9 @@ def load(path, ops=None):
         A file, or the folder of a run of ``numbanet train``; of a state of training, the network that was best is read.
     ops : module, optional
         `numbanet.kernels` (the default) or `numbanet.reference`.
+    custom : sequence of classes, optional
+        Layers and losses of your own that the network is made of. Those of modules that have been imported are found
+        without it; reading a file never imports one.
 
     Returns
     -------
@@ -167,8 +170,8 @@ def load(path, ops=None):
     Raises
     ------
     CheckpointError
-        Where the file is missing, damaged or something else.
+        Where the file is missing, damaged or something else, or made with a class of your own that is not there.
     """
     from .loading import load_model
 
-    return load_model(path, ops)[0]
+    return load_model(path, ops, custom)[0]

@@ -10,15 +10,14 @@ import numpy as np
 
 from . import _archive, optim
 from ._checks import float_array, integer, mapping, number
+from ._declarations import described
 from ._exclusive import exclusively
 from .data import Standardizer
 from .errors import CheckpointError
-from .layers import LAYERS
 
 MODEL, STATE = "model", "state of training"  # the kinds of files
 RUN_MODEL = "model.npz"  # the network in the folder of a run
 STANDARDIZER = "standardizer/"  # how the names of its arrays begin
-PARTS = ("layers", "shortcut")  # options that hold layers themselves
 
 
 def describe_model(model):
@@ -27,35 +26,16 @@ def describe_model(model):
     Raises
     ------
     TypeError
-        For layers that are not numbanet's own, which no file can describe.
+        For layers and losses of a user's own with options that no file can hold.
     """
     return {
-        "layers": [_layer_description(layer) for layer in model.layers],
+        "layers": [described(layer) for layer in model.layers],
         "input_shape": list(model.input_shape),
-        "loss": model.loss_name,
+        "loss": described(model.objective),
         "l2": model.l2,
         "dtype": model.dtype.name,
         "seed": model.seed,
     }
-
-
-def _layer_description(layer):
-    if LAYERS.get(type(layer).__name__) is not type(layer):
-        raise TypeError(f"only numbanet's own layers can be saved, and {layer!r} is not one")
-    values = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
-    for name in ("weight_init", "bias_init"):
-        values.pop(name, None)
-    values = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}  # as JSON
-    inside = {name: [_layer_description(each) for each in values[name]] for name in PARTS if name in values}
-    return {"type": type(layer).__name__, **values, **inside}
-
-
-def described_layer(description):
-    """The layer that a file describes; AttributeError, KeyError, TypeError or ValueError where it describes none."""
-    values = dict(description)
-    kind = LAYERS[values.pop("type")]
-    inside = {name: [described_layer(each) for each in values[name]] for name in PARTS if name in values}
-    return kind(**{**values, **inside})
 
 
 def save_model(path, model, extra=None, extra_arrays=None):

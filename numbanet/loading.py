@@ -3,35 +3,39 @@
 import math
 
 from . import _archive, checkpoint
+from ._declarations import checked_classes, declared
 from ._network_arrays import checked_shape
 from .errors import CheckpointError
-from .layers import place
+from .layers import Layer, place
+from .losses import Loss
 from .models import Sequential, checked_ops
 
 
-def load_model(path, ops=None):
+def load_model(path, ops=None, custom=()):
     """Read what `Sequential.save` wrote: (network, extra, dict of extra arrays).
 
     The network is a `Sequential` with the layers and values of the one that was saved. `path` may also be the folder of
     a run of ``numbanet train``, or a state of training, of which comes the network that was best so far.
+    `custom` holds classes of layers and losses of the caller's own.
 
     Raises
     ------
     CheckpointError
         Where the file is missing, damaged, or something else.
     """
-    ops = checked_ops(ops)
+    ops, custom = checked_ops(ops), checked_classes("custom", custom)
     path = checkpoint.model_file(path)
     header, arrays = _archive.read(path, checkpoint.MODEL, checkpoint.STATE)
     try:
         description, extra, arrays = checkpoint.stored_network(header, arrays, path)
-        layers = [checkpoint.described_layer(entry) for entry in description.pop("layers")]
+        layers = [declared(entry, Layer, custom, path) for entry in description.pop("layers")]
+        loss = declared(description.pop("loss"), Loss, custom, path)
         shape = checked_shape(description.pop("input_shape"))
-        declared = sum(math.prod(v.shape) for each in place(layers, shape) for v in (*each.parameters, *each.state))
+        expected = sum(math.prod(v.shape) for each in place(layers, shape) for v in (*each.parameters, *each.state))
         stored = sum(array.size for name, array in arrays.items() if name.startswith(("param/", "state/")))
-        if declared != stored:  # asked before anything of the declared size is allocated
-            raise ValueError(f"the layers take {declared} values, and the file has {stored}")
-        model = Sequential(layers, shape, ops=ops, **description)
+        if expected != stored:  # asked before anything of the declared size is allocated
+            raise ValueError(f"the layers take {expected} values, and the file has {stored}")
+        model = Sequential(layers, shape, loss=loss, ops=ops, **description)
         model.standardizer = checkpoint.stored_standardizer(arrays)
         model.class_names = checkpoint.stored_names(extra, "class_names", model.output_size)
         model.feature_names = checkpoint.stored_names(extra, "feature_names")
