@@ -34,8 +34,8 @@ from .layers import (
     ReLU,
     Residual,
 )
-from .losses import LOSSES
 from .models import Sequential
+from .objectives import OBJECTIVES
 from .optim import RULES, Optimizer
 from .program import Program
 from .runtime import compiling
@@ -144,12 +144,12 @@ def calls(dtype):
         *(Affine(2), *(layer() for layer in (*NORMALIZATIONS.values(), *ACTIVATIONS.values()))),
         *(GELU("tanh"), Dropout(0.5), Affine(2)),
     ]
-    for loss in (kind() for kind in LOSSES.values()):
+    for loss, objective in OBJECTIVES.items():
         net = Sequential(layers, (2,), loss=loss, l2=0.1, dtype=dtype, seed=0, ops=notes)
         Program(net, 2, training=True)
         scores = Program(net, 2, training=False).scores
         with contextlib.suppress(ValueError):  # some have no probabilities
-            loss.probabilities(scores, notes)
+            objective.probabilities(scores, notes)
     convolutions = [
         *(Conv(2, 3, padding=1), ReLU()),  # together one operation
         *(Residual([Conv(2, 3, padding=1)]), MaxPool(1), AvgPool(1), GroupNorm(1)),
