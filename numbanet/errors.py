@@ -10,7 +10,7 @@ class CheckpointError(ValueError):
 
 
 class SettingError(RuntimeError):
-    """An environment variable, such as NUMBA_THREADING_LAYER, asks for what cannot be."""
+    """An environment variable, such as NUMBA_THREADING_LAYER, asks for what cannot be, or numba will not do."""
 
 
 class TrainingDiverged(ArithmeticError):

@@ -20,7 +20,7 @@ from numbanet import Affine, Sequential, data
 from numbanet._progress import clock
 from numbanet.cli import _watch, main
 from numbanet.cli._trained import Trained
-from numbanet.runtime import compiling as _jit
+from numbanet.runtime import cache
 from numbanet.runtime import threading_layer as _layer
 from numbanet.runtime import threads as _threads
 
@@ -433,8 +433,8 @@ def test_info_counts_what_there_is(tmp_path, monkeypatch, capsys):
     (folder / "0123456789abcdef").mkdir(parents=True)
     (folder / "0123456789abcdef" / "a.nbc").write_bytes(bytes(1_250_000))
     (folder / "b").write_bytes(bytes(1_000_000))
-    monkeypatch.setattr(_jit, "cache_root", lambda: folder)
-    monkeypatch.setattr(_jit, "cache_folder", lambda: folder / "0123456789abcdef")
+    monkeypatch.setattr(cache, "cache_root", lambda: folder)
+    monkeypatch.setattr(cache, "cache_folder", lambda: folder / "0123456789abcdef")
     monkeypatch.setattr(_threads, "choice", lambda: (7, "as if"))
     monkeypatch.setattr(_layer, "start", lambda: "workqueue")
     monkeypatch.setattr(_layer, "reason", lambda: "no other")

@@ -13,7 +13,7 @@ from llvmlite import binding
 
 from numbanet import kernels
 from numbanet.kernels.simd.micro_kernel import TILE_ROWS, VECTORS
-from numbanet.runtime import compiling as _jit
+from numbanet.runtime.compiling import OPTIONS, NumbanetCompiler
 
 FAMILIES = [
     "affine",
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.skipif(
 def assembly(function, *arguments):
     """What `function` is compiled to for such arguments, as text."""
     # Compiled anew: what came from a file is not shown.
-    dispatcher = numba.njit(**_jit.OPTIONS, pipeline_class=_jit._Compiler)(function)
+    dispatcher = numba.njit(**OPTIONS, pipeline_class=NumbanetCompiler)(function)
     dispatcher(*arguments)
     (text,) = dispatcher.inspect_asm().values()
     return text

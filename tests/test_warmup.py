@@ -10,7 +10,8 @@ import pytest
 import numbanet
 from numbanet import _warmup, kernels
 from numbanet.cli import main
-from numbanet.runtime import compiling as _jit
+from numbanet.runtime.cache import cache_folder
+from numbanet.runtime.compiling import types_of
 
 
 def test_every_operation_is_called_by_some_network():
@@ -20,7 +21,7 @@ def test_every_operation_is_called_by_some_network():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_one_signature_for_each_operation_and_dtype(dtype):
     for name, calls in _warmup.calls(dtype).items():
-        assert len({_jit.types_of(getattr(kernels, name).serial, call) for call in calls}) == 1, name
+        assert len({types_of(getattr(kernels, name).serial, call) for call in calls}) == 1, name
 
 
 def test_a_network_asks_for_nothing_else():
@@ -29,8 +30,8 @@ def test_a_network_asks_for_nothing_else():
     numbanet.program.Program(net, 7, training=True)
     foreseen = _warmup.calls(np.float32)
     for name, calls in notes.calls.items():
-        types = {_jit.types_of(getattr(kernels, name).serial, call) for call in calls}
-        assert types == {_jit.types_of(getattr(kernels, name).serial, call) for call in foreseen[name]}
+        types = {types_of(getattr(kernels, name).serial, call) for call in calls}
+        assert types == {types_of(getattr(kernels, name).serial, call) for call in foreseen[name]}
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_progress_and_result():
     told = []
     _warmup.warmup()
     done = numbanet.warmup(on_progress=lambda *progress: told.append(progress))
-    assert (done.compiled, done.ready, done.folder) == (0, 3, _jit.cache_folder())
+    assert (done.compiled, done.ready, done.folder) == (0, 3, cache_folder())
     assert told == [(0, 0, "")]
 
 

@@ -4,13 +4,13 @@ import platform
 from importlib import metadata
 
 from .. import __version__
-from ..runtime import compiling, dispatch, machine, threading_layer, threads
+from ..runtime import cache, dispatch, machine, threading_layer, threads
 from ._status import UsageError
 
 
 def info(arguments):
     """Print what a report of a bug or of a speed should begin with; returns the exit status."""
-    folder = compiling.cache_folder()
+    folder = cache.cache_folder()
     files = [path for path in folder.parent.rglob("*") if path.is_file()] if folder else []
     size = sum(path.stat().st_size for path in files)
     layer = threading_layer.start()

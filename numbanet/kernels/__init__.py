@@ -4,7 +4,7 @@ Each has a twin of the same name and signature in `numbanet.reference`, which sa
 C-contiguous, of one floating dtype, and element-wise operations take them flat; nothing is checked here.
 """
 
-from ..runtime import first_import  # noqa: F401  before anything that imports numba
+from .. import runtime  # noqa: F401  before anything imports numba
 from .activations import (
     elu_backward,
     elu_forward,

@@ -22,7 +22,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .compiling import serial, types_of
-from .internals import Dispatcher, cpu_target, global_compiler_lock
+from .internals import Dispatcher, global_compiler_lock, is_parallel, machine_code, new_library
 from .placement import keep_apart
 from .threads import in_force
 
@@ -68,7 +68,7 @@ class Call:
         self.kind, address = _compiled(function, signature)
         parts = [_numbers(kind, value) for kind, value in zip(signature, arguments, strict=True)]
         self._starts = np.cumsum([ARGUMENTS, *map(len, parts)]).tolist()
-        self.parallel = bool(function.targetoptions.get("parallel"))
+        self.parallel = is_parallel(function)
         self._kept = arguments  # whose arrays the record points to
         self.record = np.zeros(self._starts[-1], np.int64)
         self.address = self.record.ctypes.data
@@ -115,11 +115,7 @@ def _compiled(function, signature):
     """The kind of a function that is compiled for a signature, and its address, which are asked for once."""
     known = _addresses.setdefault(function, {})
     if signature not in known:
-        function.compile(signature)
-        compiled = function.overloads[signature]
-        convention = cpu_target.target_context.call_conv
-        kind = convention.get_function_type(compiled.signature.return_type, compiled.signature.args)
-        known[signature] = kind, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+        known[signature] = machine_code(function, signature)
     return known[signature]
 
 
@@ -196,7 +192,7 @@ def _entries_of(calls):
     """The address of each call's entry. Those that are missing are compiled in one go."""
     missing = {str(call.kind): call.kind for call in calls if str(call.kind) not in _entries}
     if missing:
-        library = cpu_target.target_context.codegen().create_library("numbanet entries")
+        library = new_library("numbanet entries")
         module = library.create_ir_module("numbanet entries")
         names = {kind: f"numbanet_entry_{number}" for number, kind in enumerate(missing, len(_entries))}
         for kind, function_type in missing.items():

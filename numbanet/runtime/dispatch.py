@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from . import forks, placement, threading_layer, threads  # noqa: F401
 from .compiling import compiled
-from .internals import cgutils, targetconfig
+from .internals import cgutils, within_parallel
 from .lazy import lazy
 
 # Work, on one core, above which a call goes parallel, for each threading layer. A second thread saves half of the work
@@ -154,7 +154,7 @@ def workers(typing_context):
 
     def codegen(context, builder, signature, args):
         count = context.get_value_type(types.intp)
-        if not targetconfig.ConfigStack.top_or_none().auto_parallel.enabled:
+        if not within_parallel():
             return ir.Constant(count, 1)
         # Numba's own; the parallel loop sees to it that the library is loaded.
         function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(count, []), "get_num_threads")

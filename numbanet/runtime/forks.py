@@ -8,26 +8,14 @@ import contextlib
 import os
 import threading
 
-from llvmlite.binding import ffi
-
-from .internals import global_compiler_lock, parallel
-
-_NOTHING = contextlib.nullcontext()  # where a version of numba has no such lock
-
-# In the order in which compiling takes them.
-_LOCKS = (
-    global_compiler_lock,
-    getattr(parallel, "_backend_init_thread_lock", _NOTHING),
-    getattr(ffi.lib, "_lock", _NOTHING),
-)
-
+from .internals import LOCKS
 
 _here = threading.local()  # what the calling thread holds: less than all, where Ctrl-C ended its waiting
 
 
 def _close():
     _here.held = contextlib.ExitStack()
-    for lock in _LOCKS:
+    for lock in LOCKS:
         _here.held.enter_context(lock)
 
 

@@ -1,26 +1,163 @@
 """Numba's private parts: the one module that knows them.
 
 Everything else of numbanet takes from here what numba does not promise to keep, so that a new version of numba is read
-against this list alone.
+against this file alone. `TESTED` are the oldest and the newest version that it was seen to work with, by
+``python -m tests.versions``; what `NEEDED` lists is looked for when numbanet is imported, so that a numba without it is
+told of in a sentence.
 """
 
-from numba.core import bytecode, caching, cgutils, compiler, event, targetconfig
+import contextlib
+import pkgutil
+
+from ..errors import SettingError
+from . import settings
+from .first_import import has_scipy, without_scipy
+
+settings.thread_count("NUMBA_NUM_THREADS")  # numba's own words would be a traceback
+
+TESTED = "0.60", "0.68"
+
+NEEDED = (
+    "core.caching:CompileResultCacheImpl.get_filename_base",
+    "core.caching:FunctionCache.flush",
+    "core.caching:FunctionCache.load_overload",
+    "core.caching:FunctionCache.save_overload",
+    "core.caching:FunctionCache._index_key",
+    "core.caching:IndexDataCacheFile._data_path",
+    "core.caching:IndexDataCacheFile._dump",
+    "core.caching:IndexDataCacheFile._load_data",
+    "core.caching:IndexDataCacheFile._load_index",
+    "core.caching:IndexDataCacheFile._open_for_write",
+    "core.caching:IndexDataCacheFile._save_data",
+    "core.caching:IndexDataCacheFile._save_index",
+    "core.caching:_CacheLocator",
+    "core.cgutils:alloca_once",
+    "core.cgutils:alloca_once_value",
+    "core.cgutils:for_range",
+    "core.cgutils:get_or_insert_function",
+    "core.cgutils:unpack_tuple",
+    "core.compiler:Compiler.define_pipelines",
+    "core.compiler:Flags.get_mangle_string",
+    "core.compiler:Flags.noalias",
+    "core.compiler_lock:global_compiler_lock",
+    "core.dispatcher:Dispatcher.compile",
+    "core.dispatcher:Dispatcher.typeof_pyval",
+    "core.event:Listener",
+    "core.event:register",
+    "core.event:unregister",
+    "core.registry:cpu_target.target_context",
+    "core.targetconfig:ConfigStack.top_or_none",
+    "np.arraymath",
+    "np.arrayobj:make_array",
+    "np.arrayobj:populate_array",
+)
+
+
+def _is_there(name):
+    try:
+        pkgutil.resolve_name(f"numba.{name}")
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+with without_scipy() as refused:
+    import numba
+
+    missing = [name for name in NEEDED if not _is_there(name)]
+
+if missing:
+    raise SettingError(
+        f"numba {numba.__version__} lacks {', '.join(missing)}, which numbanet needs; it works with numba {TESTED[0]} "
+        f"to {TESTED[1]}, as `python -m pip install 'numba=={TESTED[1]}.*'` installs"
+    )
+
+from llvmlite.binding import ffi
+from numba.core import cgutils, event
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
+from numba.core.caching import _CacheLocator as CacheLocator
+from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
-from numba.np import arrayobj
+from numba.core.targetconfig import ConfigStack
+from numba.np import arraymath, arrayobj
 from numba.np.ufunc import parallel
 
 __all__ = [
+    "LOCKS",
+    "TESTED",
+    "CacheLocator",
+    "CompileResultCacheImpl",
+    "Compiler",
     "Dispatcher",
+    "Flags",
+    "FunctionCache",
+    "IndexDataCacheFile",
+    "active_threads",
     "arrayobj",
-    "bytecode",
-    "caching",
+    "cache_of",
     "cgutils",
-    "compiler",
-    "cpu_target",
     "event",
     "global_compiler_lock",
-    "parallel",
-    "targetconfig",
+    "is_parallel",
+    "machine_code",
+    "new_library",
+    "set_cache",
+    "within_parallel",
 ]
+
+if refused:  # what numba noted is for functions of others, which may use linear algebra
+    arraymath._HAVE_BLAS = has_scipy()
+
+_NOTHING = contextlib.nullcontext()  # where a version has no such lock
+
+# What a thread holds while it compiles, starts numba's threads or is inside LLVM, in the order in which it takes them.
+LOCKS = (
+    global_compiler_lock,
+    getattr(parallel, "_backend_init_thread_lock", _NOTHING),
+    getattr(ffi.lib, "_lock", _NOTHING),
+)
+
+
+def active_threads():
+    """How many threads a parallel kernel that the calling thread calls runs on; numba's threads must have started.
+
+    What is asked here takes no lock, as `numba.get_num_threads` does, which Ctrl-C would leave closed for all others.
+    """
+    return getattr(parallel, "_get_num_threads", numba.get_num_threads)()
+
+
+def set_cache(dispatcher, cache):
+    """Let a compiled function look for its machine code in `cache`, and keep it there."""
+    dispatcher._cache = cache
+
+
+def cache_of(dispatcher):
+    """What `set_cache` set, or numba's own."""
+    return dispatcher._cache
+
+
+def is_parallel(dispatcher):
+    """Whether a compiled function's `prange` is parallel."""
+    return bool(dispatcher.targetoptions.get("parallel"))
+
+
+def within_parallel():
+    """Whether the function that is being compiled just now is one whose `prange` is parallel."""
+    return ConfigStack.top_or_none().auto_parallel.enabled
+
+
+def machine_code(dispatcher, signature):
+    """A function compiled for a signature: its type, which is LLVM's, and its address."""
+    dispatcher.compile(signature)
+    compiled = dispatcher.overloads[signature]
+    kind = cpu_target.target_context.call_conv.get_function_type(
+        compiled.signature.return_type, compiled.signature.args
+    )
+    return kind, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def new_library(name):
+    """An empty library of machine code, which lives as long as the object."""
+    return cpu_target.target_context.codegen().create_library(name)

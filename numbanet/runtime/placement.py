@@ -19,7 +19,7 @@ from numba import prange, types
 
 from . import threading_layer
 from .compiling import compiled
-from .internals import parallel
+from .internals import active_threads
 
 INTERVAL = 0.005  # seconds between two looks, which cost some 3 µs
 
@@ -52,7 +52,7 @@ def keep_apart():
     if now < _due or not (threading_layer.is_started() and threading_layer.start() == "omp" and _can_look()):
         return
     _due = now + INTERVAL
-    count = parallel._get_num_threads()
+    count = active_threads()
     if count == 1 or threading_layer.forked:
         return
     threads, cpus = np.zeros(count, np.int64), np.zeros(count, np.int64)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numba
 
 from . import settings, threading_layer
-from .internals import parallel
+from .internals import active_threads
 
 CGROUP = Path("/sys/fs/cgroup")
 VARIABLE = "NUMBANET_NUM_THREADS"
@@ -163,7 +163,6 @@ def in_force():
     Numba keeps the number for each Python thread by itself, and gives a new one all that there are.
     """
     count = get_num_threads()
-    # Numba's own function takes a lock, which Ctrl-C would leave closed for every other thread.
-    if threading_layer.is_started() and parallel._get_num_threads() != count:
+    if threading_layer.is_started() and active_threads() != count:
         numba.set_num_threads(count)
     return count

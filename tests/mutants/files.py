@@ -3,7 +3,7 @@
 from tests.mutants import Mutant
 
 FILES, CHECKPOINTS, CACHE = "tests/test_files.py", "tests/test_checkpoint.py", "tests/test_cache.py"
-FORKS, THREADS = "tests/test_forks.py", "tests/test_threads.py"
+FORKS, IMPORTS, THREADS = "tests/test_forks.py", "tests/test_imports.py", "tests/test_threads.py"
 
 MUTANTS = [
     Mutant(
@@ -162,51 +162,107 @@ MUTANTS = [
     ),
     Mutant(
         "cache: the checksum is not compared",
-        "numbanet/runtime/compiling.py",
+        "numbanet/runtime/cache.py",
         "if checksum != self._checksum(path, content):",
         "if False:",
         f"{CACHE}::test_a_file_that_is_not_what_it_was_is_not_read",
     ),
     Mutant(
         "cache: one file passes for another",
-        "numbanet/runtime/compiling.py",
+        "numbanet/runtime/cache.py",
         "hashlib.blake2b(os.path.basename(path).encode(), digest_size",
         "hashlib.blake2b(digest_size",
         f"{CACHE}::test_a_file_that_is_not_what_it_was_is_not_read",
     ),
     Mutant(
         "cache: a folder that cannot be written is not read",
-        "numbanet/runtime/compiling.py",
+        "numbanet/runtime/cache.py",
         "            with contextlib.suppress(OSError):\n                os.utime(folder)",
         "            os.utime(folder)",
         f"{CACHE}::test_a_folder_that_is_read_only_is_read",
     ),
     Mutant(
         "cache: a warning for each kernel",
-        "numbanet/runtime/compiling.py",
+        "numbanet/runtime/cache.py",
         "        _warned = True\n",
         "",
         f"{CACHE}::test_a_full_disk_is_told_once",
     ),
     Mutant(
         "cache: a relative folder moves with chdir",
-        "numbanet/runtime/compiling.py",
+        "numbanet/runtime/cache.py",
         "return Path(explicit).expanduser().absolute()",
         "return Path(explicit).expanduser()",
         f"{CACHE}::test_a_relative_folder_stays_where_it_was",
     ),
     Mutant(
         "cache: leftovers stay",
-        "numbanet/runtime/compiling.py",
+        "numbanet/runtime/cache.py",
         "                    left.unlink(missing_ok=True)\n",
         "                    pass\n",
         f"{CACHE}::test_what_a_process_left_that_was_stopped_while_it_wrote_is_removed",
     ),
     Mutant(
-        "forks: a fork does not wait for the compiler",
-        "numbanet/runtime/forks.py",
-        "    global_compiler_lock,\n",
+        "compiling: symbols carry no name of the process",
+        "numbanet/runtime/compiling.py",
+        "super().get_mangle_string() + _process",
+        "super().get_mangle_string()",
+        f"{CACHE}::test_kernels_that_forked_processes_compiled_are_told_apart",
+    ),
+    Mutant(
+        "compiling: forked children keep the name of their parent",
+        "numbanet/runtime/compiling.py",
+        "    os.register_at_fork(after_in_child=_name_process)\n",
+        "    pass\n",
+        f"{CACHE}::test_kernels_that_forked_processes_compiled_are_told_apart",
+    ),
+    Mutant(
+        "first import: no thread finds scipy",
+        "numbanet/runtime/first_import.py",
+        " and threading.get_ident() == self._thread",
         "",
+        f"{IMPORTS}::test_a_thread_that_imports_scipy_meanwhile_gets_it",
+    ),
+    Mutant(
+        "first import: the finder stays",
+        "numbanet/runtime/first_import.py",
+        "        sys.meta_path = finders\n",
+        "",
+        f"{IMPORTS}::test_a_thread_that_imports_scipy_meanwhile_gets_it",
+    ),
+    Mutant(
+        "first import: finders that others have added go",
+        "numbanet/runtime/first_import.py",
+        "        finders[:] = [other for other in sys.meta_path if other is not finder]",
+        "        finders[:] = finders",
+        f"{IMPORTS}::test_others_functions_are_as_numba_makes_them",
+    ),
+    Mutant(
+        "first import: scipy is loaded with numba",
+        "numbanet/runtime/internals.py",
+        "with without_scipy() as refused:",
+        "with contextlib.nullcontext(False) as refused:",
+        f"{IMPORTS}::test_others_functions_are_as_numba_makes_them",
+    ),
+    Mutant(
+        "first import: numba believes that there is no linear algebra",
+        "numbanet/runtime/internals.py",
+        "if refused:  #",
+        "if False:  #",
+        f"{IMPORTS}::test_others_functions_are_as_numba_makes_them",
+    ),
+    Mutant(
+        "internals: a numba that lacks something is tried",
+        "numbanet/runtime/internals.py",
+        "if missing:",
+        "if False:",
+        f"{IMPORTS}::test_a_numba_that_lacks_what_is_needed_is_told_of_in_a_sentence",
+    ),
+    Mutant(
+        "forks: a fork does not wait for the compiler",
+        "numbanet/runtime/internals.py",
+        "LOCKS = (\n    global_compiler_lock,",
+        "LOCKS = (",
         f"{FORKS}::test_a_fork_while_another_thread_compiles",
     ),
     Mutant(
@@ -220,12 +276,12 @@ MUTANTS = [
         "forks: what was held is forgotten where Ctrl-C ends the waiting",
         "numbanet/runtime/forks.py",
         "    _here.held.close()",
-        "    for lock in reversed(_LOCKS):\n        lock.__exit__(None, None, None)",
+        "    for lock in reversed(LOCKS):\n        lock.__exit__(None, None, None)",
         f"{FORKS}::test_a_fork_that_ctrl_c_ends_the_waiting_of_leaves_nothing_locked",
     ),
     Mutant(
         "settings: NUMBA_NUM_THREADS is left to numba",
-        "numbanet/runtime/first_import.py",
+        "numbanet/runtime/internals.py",
         'settings.thread_count("NUMBA_NUM_THREADS")',
         "None",
         f"{THREADS}::test_settings_that_cannot_be",
