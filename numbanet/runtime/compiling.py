@@ -5,7 +5,7 @@ import secrets
 
 import numba
 
-from . import cache
+from .cache import Cache, cache_folder
 from .internals import Compiler, Flags, cache_of, set_cache
 from .settings import check_machine_code
 
@@ -57,8 +57,8 @@ def compiled(function, parallel=False):
     """`function` compiled by numba at its first call, its `prange` honoured or read as a plain `range`."""
     check_machine_code()
     dispatcher = numba.njit(**OPTIONS, parallel=parallel, pipeline_class=NumbanetCompiler)(function)
-    if cache.cache_folder() is not None:
-        set_cache(dispatcher, cache.Cache(function, "parallel" if parallel else "serial"))
+    if cache_folder() is not None:
+        set_cache(dispatcher, Cache(function, "parallel" if parallel else "serial"))
     return dispatcher
 
 
@@ -72,7 +72,7 @@ def is_ready(dispatcher, types):
     if types in dispatcher.overloads:
         return True
     kept = cache_of(dispatcher)
-    return isinstance(kept, cache.Cache) and kept.holds(types, dispatcher.targetctx)
+    return isinstance(kept, Cache) and kept.holds(types, dispatcher.targetctx)
 
 
 def serial(function):
