@@ -3,6 +3,8 @@
 Importing it takes no time: each name is imported when it is first used, numba with the first that needs kernels.
 """
 
+from __future__ import annotations
+
 from . import _early  # before what takes longer
 
 if _early.is_command():
@@ -17,8 +19,11 @@ from ._version import __version__
 from .errors import CheckpointError, DataError, SettingError, TrainingDiverged
 
 if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
+    from collections.abc import Sequence
+
     from . import data, functional, initializers, kernels, losses, optim, plotting, reference, schedules, testing
     from ._many import train_many
+    from ._types import Ops, StrPath
     from ._warmup import warmup
     from .layers import (
         ELU,
@@ -134,22 +139,24 @@ _IN = {
 _MODULE_OF = {name: module for module, names in _IN.items() for name in names}
 
 
-def __getattr__(name):
-    if name in _MODULE_OF:
-        value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
-    elif not name.startswith("_") and "." not in name and find_spec(f"{__name__}.{name}"):
-        value = importlib.import_module(f".{name}", __name__)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # who would take any name for one that there is
+
+    def __getattr__(name: str) -> object:
+        if name in _MODULE_OF:
+            value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+        elif not name.startswith("_") and "." not in name and find_spec(f"{__name__}.{name}"):
+            value = importlib.import_module(f".{name}", __name__)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        globals()[name] = value
+        return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def load(path, ops=None, custom=()):
+def load(path: StrPath, ops: Ops | None = None, custom: Sequence[type[Layer] | type[Loss]] = ()) -> Sequential:
     """Read a network that `Sequential.save`, `Solver.save` or ``numbanet train`` wrote.
 
     Parameters

@@ -4,12 +4,15 @@ The header lists every array with its dtype, shape and checksum, so that a file 
 Nothing is decompressed, and no more is read than the file has bytes: a small file cannot take much memory.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import os
 import zipfile
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,13 +20,20 @@ from ._files import replacing
 from ._version import __version__
 from .errors import CheckpointError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ._types import Array, StrPath
+
+
 HEADER = "numbanet"
 LISTING = "arrays"  # the header's entry that lists them; files of the first days have none
 MOST_HEADER_BYTES = 1 << 24  # in UTF-32, as NumPy stores text
 AT_ONCE = 1 << 20  # bytes that are read in one go
 
 
-def write(path, kind, header, arrays):
+def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Write a dict of arrays and a JSON-able header; see `_files.replacing`.
 
     Raises
@@ -47,10 +57,10 @@ def write(path, kind, header, arrays):
             f"{MOST_HEADER_BYTES:,}; save large data as arrays"
         )
     with replacing(path) as file:
-        np.savez(file, **{HEADER: text}, **arrays)
+        np.savez(file, **{HEADER: text}, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
 
 
-def read(path, *kinds):
+def read(path: StrPath, *kinds: str) -> tuple[dict[str, Any], dict[str, Array]]:
     """Read what `write` wrote as one of `kinds`: (header, dict of arrays).
 
     Raises
@@ -87,7 +97,7 @@ def read(path, *kinds):
     return header, arrays
 
 
-def _members(archive, size):
+def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     """The archive's entries by the names of their arrays; ValueError where they could hold more than the file has."""
     members = {}
     for member in archive.infolist():
@@ -102,13 +112,13 @@ def _members(archive, size):
     return members
 
 
-def _header(archive, member):
+def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
     if member.file_size > MOST_HEADER_BYTES + 4096:  # and NumPy's own
         raise ValueError(f"its header takes {member.file_size:,} bytes")
     return json.loads(str(_array(archive, member)[0]))
 
 
-def _array(archive, member):
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[Array, list[Any]]:
     """One array, and what the listing should say of it."""
     with archive.open(member) as file:  # compares the checksum at the end
         version = np.lib.format.read_magic(file)
@@ -129,10 +139,10 @@ def _array(archive, member):
     return array, _entry(array, data)
 
 
-def _entry(array, data):
+def _entry(array: Array, data: Any) -> list[Any]:
     return [array.dtype.str, list(array.shape), zlib.crc32(data)]
 
 
-def _bytes(array):
+def _bytes(array: Array) -> Any:
     """The bytes of an array in C order, without a copy."""
     return array.reshape(-1).view(np.uint8) if array.nbytes else b""

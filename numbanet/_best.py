@@ -1,9 +1,16 @@
 """Which epoch of a training is kept, and since when there was no gain."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from ._checks import integer, number, one_of
 from ._names import MONITORS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 
 class Best:
@@ -26,14 +33,16 @@ class Best:
         Of the best measurement; None, inf and -inf while there is none.
     """
 
-    def __init__(self, monitor, min_delta=0.0, first_of_equals=False):
+    def __init__(self, monitor: str, min_delta: float = 0.0, first_of_equals: bool = False) -> None:
         self.monitor = one_of("monitor", monitor, MONITORS)
         self.min_delta = number("min_delta", min_delta, 0, include_high=False)
         self.first_of_equals = first_of_equals
-        self.epoch, self.loss, self.accuracy = None, math.inf, -math.inf
-        self._gained, self._mark = None, math.inf  # the last epoch with a gain, and its score
+        self.epoch: int | None = None
+        self.loss, self.accuracy = math.inf, -math.inf
+        self._gained: int | None = None  # the last epoch with a gain,
+        self._mark = math.inf  # and its score
 
-    def enter(self, epoch, loss, accuracy):
+    def enter(self, epoch: int, loss: float, accuracy: float) -> bool:
         """Whether a new measurement is the best so far."""
         score = self._score(loss, accuracy)
         if not math.isfinite(score):
@@ -46,15 +55,15 @@ class Best:
         self.epoch, self.loss, self.accuracy = epoch, loss, accuracy
         return True
 
-    def stale(self, epoch):
+    def stale(self, epoch: int) -> int:
         """How many epochs there were no gains; 0 while the score is undefined."""
         return 0 if self._gained is None else epoch - self._gained
 
-    def _score(self, loss, accuracy):
+    def _score(self, loss: float, accuracy: float) -> float:
         """The lower, the better."""
         return loss if self.monitor == "val_loss" else -accuracy
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it."""
         return {
             "monitor": self.monitor,
@@ -65,7 +74,7 @@ class Best:
             "mark": self._mark,
         }
 
-    def take_up(self, saved):
+    def take_up(self, saved: Mapping[str, Any]) -> None:
         """Go on from what `to_dict` gave; KeyError, TypeError or ValueError where it makes no sense."""
         if saved["monitor"] != self.monitor:
             raise ValueError(f"its best epoch was chosen by {saved['monitor']}, not by {self.monitor}")

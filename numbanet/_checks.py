@@ -4,14 +4,24 @@ Everything above the kernels calls these, so that the kernels themselves need no
 the same sentence everywhere.
 """
 
+from __future__ import annotations
+
 import contextlib
 import math
 import numbers
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._plain import describe, did_you_mean, integer, number
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from typing import Any
+
+    from ._types import Array, DTypeLike, FloatArray, IntArray
+
 
 __all__ = [
     "FLOAT_DTYPES",
@@ -36,7 +46,7 @@ __all__ = [
 FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def as_numeric(name, value):
+def as_numeric(name: str, value: Any) -> Array:
     """`value` as an ndarray of booleans, integers or floats of at most 64 bits, not copied where it is one already.
 
     Raises
@@ -55,7 +65,7 @@ def as_numeric(name, value):
     return array
 
 
-def as_data(name, value, words="number words first, as pandas.get_dummies does"):
+def as_data(name: str, value: Any, words: str = "number words first, as pandas.get_dummies does") -> Array:
     """What `as_numeric` gives, also of objects that all are numbers, as frames of several dtypes hold them.
 
     `words` says in the message what to do with strings, where there are any.
@@ -73,7 +83,7 @@ def as_data(name, value, words="number words first, as pandas.get_dummies does")
     return as_numeric(name, value)
 
 
-def _objects_as_numbers(name, array, words):
+def _objects_as_numbers(name: str, array: Array, words: str) -> Array:
     """The numbers in an array of objects; TypeError that names the first which is none."""
     for place, item in enumerate(array.flat):
         if not isinstance(item, (numbers.Real, np.bool_)):
@@ -87,7 +97,7 @@ def _objects_as_numbers(name, array, words):
     return np.array(array.tolist())
 
 
-def float_dtype(dtype, name="dtype"):
+def float_dtype(dtype: Any, name: str = "dtype") -> np.dtype[Any]:
     """`dtype` as a NumPy dtype that the kernels are written for: float32 or float64."""
     try:
         # NumPy reads None as float64.
@@ -98,14 +108,16 @@ def float_dtype(dtype, name="dtype"):
     raise ValueError(f"{name}: expected float32 or float64, got {dtype!r}")
 
 
-def common_dtype(**arrays):
+def common_dtype(**arrays: Any) -> np.dtype[Any]:
     """The dtype a call computes in: float32 where every array is float32 or half, float64 otherwise."""
     narrow = (np.dtype(np.float16), np.dtype(np.float32))
     kinds = [as_numeric(name, value).dtype.newbyteorder("=") for name, value in arrays.items()]
     return np.dtype(np.float32 if all(kind in narrow for kind in kinds) else np.float64)
 
 
-def float_array(name, value, dtype, shape=None, ndim=None):
+def float_array(
+    name: str, value: Any, dtype: DTypeLike, shape: Sequence[int | None] | None = None, ndim: int | None = None
+) -> FloatArray:
     """`value` as a C-contiguous array of `dtype` in native byte order; copied only where it is not one already.
 
     `shape` may hold None for "any size"; `ndim` asks for a number of axes alone.
@@ -119,10 +131,10 @@ def float_array(name, value, dtype, shape=None, ndim=None):
             wanted = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ("," * (len(shape) == 1)) + ")"
             raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
     # ascontiguousarray turns a 0-d array into a 1-d one, hence the `require`.
-    return np.require(array, dtype=dtype, requirements="CA")
+    return np.require(array, dtype=dtype, requirements=("C", "A"))
 
 
-def class_labels(name, value, count, num_classes):
+def class_labels(name: str, value: Any, count: int, num_classes: int) -> IntArray:
     """`value` as a contiguous int64 array of `count` class labels, each in [0, num_classes).
 
     Every call checks: the kernels index with the labels, and read foreign memory where one is out of range.
@@ -140,7 +152,7 @@ def class_labels(name, value, count, num_classes):
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def class_numbers(name, value, count, num_classes):
+def class_numbers(name: str, value: Any, count: int, num_classes: int) -> IntArray:
     """What `class_labels` gives, also of floats that are whole numbers and of True and False."""
     array = as_data(name, value, "number them first: y, class_names = numbanet.data.encode_labels(y)")
     if array.dtype.kind not in "iu":
@@ -153,7 +165,7 @@ def class_numbers(name, value, count, num_classes):
     return class_labels(name, array, count, num_classes)
 
 
-def all_finite(name, array, dtype=None):
+def all_finite(name: str, array: Array, dtype: DTypeLike | None = None) -> None:
     """Refuse an array that holds NaN or infinity, naming the first such row (first axis) and the place in it.
 
     With `dtype`, also what becomes infinite when it is cast to it.
@@ -178,7 +190,7 @@ def all_finite(name, array, dtype=None):
             raise ValueError(f"{where}; every value must be finite")
 
 
-def told_apart(name, array, dtype, remedy):
+def told_apart(name: str, array: Array, dtype: DTypeLike, remedy: str) -> None:
     """Refuse numbers that lie so close together, for their size, that `dtype` hardly tells them apart, by column.
 
     That is where they are rounded, and fewer than 256 steps of rounding lie between the smallest and the largest; but
@@ -198,7 +210,7 @@ def told_apart(name, array, dtype, remedy):
             )
 
 
-def one_of(name, value, options):
+def one_of(name: str, value: Any, options: Iterable[Any]) -> Any:
     """`value`, where it is one of `options`; the error lists them."""
     if isinstance(value, np.ndarray) or not any(value is option or value == option for option in options):
         hint = did_you_mean(value, options, repr) if isinstance(value, str) else ""
@@ -206,28 +218,28 @@ def one_of(name, value, options):
     return value
 
 
-def boolean(name, value):
+def boolean(name: str, value: Any) -> bool:
     """`value`, where it is True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}: expected True or False, got {describe(value)}")
     return bool(value)
 
 
-def sequence(name, value, of):
+def sequence(name: str, value: Any, of: str) -> list[Any]:
     """`value` as a list; `of` says in the message what it should hold."""
     if isinstance(value, (str, bytes)) or not np.iterable(value):
         raise TypeError(f"{name}: expected a list of {of}, got {describe(value)}")
     return list(value)
 
 
-def mapping(name, value, of):
+def mapping(name: str, value: Any, of: str) -> Mapping[Any, Any]:
     """`value`, where it is a dict or the like; `of` says in the message what it should hold."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{name}: expected a dict of {of}, got {describe(value)}")
     return value
 
 
-def known_keys(name, given, known):
+def known_keys(name: str, given: Iterable[str], known: Collection[str]) -> None:
     """Refuse a mapping with a key that is not among `known`."""
     for key in given:
         if key not in known:

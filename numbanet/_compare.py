@@ -1,15 +1,25 @@
 """How `numbanet.testing` lays arrays out in memory and compares them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def place(array, layout, around):
+    from ._types import Array
+
+
+def place(array: Array, layout: str, around: float) -> tuple[Array, Array]:
     """A copy of `array` inside a larger buffer that is filled with `around`, and the buffer."""
     if layout == "strided":
         buffer = np.full([2 * size + 2 for size in array.shape], around, array.dtype)
         steps = [slice(1, 2 * size + 1, 2) for size in array.shape]
         steps[-1:] = [slice(2 * size, 0, -2) for size in array.shape[-1:]]
-        view = buffer[(*steps, ...)]
+        inside: Any = (*steps, ...)
+        view = buffer[inside]
     else:
         margin = 61 + sum(array.shape[-1:])  # a row and more; 61, so that nothing may count on aligned vectors
         buffer = np.full(array.size + 2 * margin, around, array.dtype)
@@ -19,11 +29,11 @@ def place(array, layout, around):
     return view, buffer
 
 
-def magnitude(array):
+def magnitude(array: Array) -> float:
     return np.max(np.abs(array), initial=0.0, where=np.isfinite(array))
 
 
-def require_close(what, got, want, allowed, labels):
+def require_close(what: str, got: Array, want: Array, allowed: Any, labels: tuple[str, str]) -> Array:
     """Raise for the worst element that is off by more than `allowed`, else give the errors.
 
     With ``allowed=None`` everything but the bits of a NaN must be the same, signs of zeros too.

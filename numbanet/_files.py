@@ -4,6 +4,8 @@ An interrupted write never leaves half a file under the name, nor destroys the o
 it, `<name>.<16 digits>.tmp`, goes with the next write of that name: a live writer holds a lock on its own.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import os
@@ -12,17 +14,25 @@ import secrets
 import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO
+
+    from ._types import StrPath
+
 
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 LEFT_SECONDS = 3600  # age from which a file is taken for one that was left, where there are no locks to tell by
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     """A new binary file that takes the place of `path` at the end of the block, unless that raises.
 
     Raises
@@ -54,13 +64,13 @@ def replacing(path):
             temporary.unlink(missing_ok=True)
 
 
-def write(path, content):
+def write(path: StrPath, content: bytes) -> None:
     """Write bytes; see `replacing`."""
     with replacing(path) as file:
         file.write(content)
 
 
-def check_writable(path, size=0):
+def check_writable(path: StrPath, size: int = 0) -> None:
     """OSError, at once, where a file of so many bytes could not be written there."""
     with _naming(path):
         target = Path(os.path.realpath(path))
@@ -75,14 +85,14 @@ def check_writable(path, size=0):
 
 
 @contextlib.contextmanager
-def _naming(path):
+def _naming(path: StrPath) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
 
 
-def _open_beside(target):
+def _open_beside(target: Path) -> tuple[Path, IO[bytes]]:
     """A new file of a name that nobody else takes, and locked: (its path, the file)."""
     while True:
         temporary = target.with_name(f"{target.name}.{secrets.token_hex(8)}.tmp")
@@ -95,7 +105,7 @@ def _open_beside(target):
         file.close()  # removed between the two, as one that was left
 
 
-def _remove_leftovers(target):
+def _remove_leftovers(target: Path) -> None:
     named = re.compile(re.escape(target.name) + r"\.[0-9a-f]{16}\.tmp")
     with contextlib.suppress(OSError):
         for left in [target.with_name(name) for name in os.listdir(target.parent) if named.fullmatch(name)]:
@@ -108,7 +118,7 @@ def _remove_leftovers(target):
                     left.unlink()
 
 
-def _sync_folder(folder):
+def _sync_folder(folder: Path) -> None:
     """Bring a folder's names to the disk, where the system can."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

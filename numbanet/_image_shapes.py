@@ -1,11 +1,21 @@
 """Windows over images, for convolution and pooling: checks of their numbers, how many fit, what room they need."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from ._checks import describe, integer
 from .kernels.conv.tiling import COPY_BYTES, LINE, PART_ELEMENTS, PARTS
 from .kernels.conv.winograd import LEAST_CHANNELS, ROOM_BYTES
 from .runtime.threads import get_num_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ._types import Pair, Shape, Size
+
 
 NARROWEST = 4  # bytes of an element: what is counted in bytes takes most elements of these
 WIDEST = 16  # elements of a vector
@@ -13,7 +23,7 @@ FARTHEST = 2**31 - 1  # of a stride, a padding and the like: the kernels multipl
 TRANSFORMED = 16  # numbers that a filter of 3 x 3 taps may become
 
 
-def pair(name, value, low):
+def pair(name: str, value: Any, low: int) -> Pair:
     """`value`, an integer for both or one each for rows and columns, as a pair of int, each at least `low`."""
     if not isinstance(value, (tuple, list)):
         return (integer(name, value, low, FARTHEST),) * 2
@@ -23,7 +33,7 @@ def pair(name, value, low):
     return integer(f"{name}[0]", rows, low, FARTHEST), integer(f"{name}[1]", columns, low, FARTHEST)
 
 
-def pooling(kernel_size, stride=None, padding=0):
+def pooling(kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> tuple[Pair, Pair, Pair]:
     """The options of a pooling as pairs: `kernel_size`, `stride`, by default the kernel's size, and `padding`."""
     kernel_size = pair("kernel_size", kernel_size, 1)
     stride = kernel_size if stride is None else pair("stride", stride, 1)
@@ -33,7 +43,14 @@ def pooling(kernel_size, stride=None, padding=0):
     return kernel_size, stride, padding
 
 
-def windows(name, size, window, stride, padding, dilation=(1, 1)):
+def windows(
+    name: str,
+    size: Sequence[int],
+    window: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int] = (1, 1),
+) -> Pair:
     """How many windows fit, down and across: the size (HO, WO) of what comes out.
 
     Parameters
@@ -59,14 +76,15 @@ def windows(name, size, window, stride, padding, dilation=(1, 1)):
         if padded != tuple(size):
             image = f"{_text(padded)} ({image} with padding {_text(padding)})"
         raise ValueError(f"{name}: {what} does not fit into an image of {image}")
-    found = tuple((p - k) // s + 1 for p, k, s in zip(padded, spread, stride, strict=True))
+    rows, columns = ((p - k) // s + 1 for p, k, s in zip(padded, spread, stride, strict=True))
+    found = rows, columns
     if math.prod(found) > FARTHEST:
         many = f"{_text(found)} windows fit into an image of {_text(padded)}"
         raise ValueError(f"{name}: {many}, too many; is padding meant?")
     return found
 
 
-def workspace(filters, dilation=(1, 1), groups=1):
+def workspace(filters: Shape, dilation: Sequence[int] = (1, 1), groups: int = 1) -> int:
     """Elements of the workspace that convolution and its gradients are given: with a room for each thread there is now.
 
     On more threads than those they would take turns.
@@ -95,5 +113,5 @@ def workspace(filters, dilation=(1, 1), groups=1):
     return max(packed, parts) + 2 * LINE + max(get_num_threads() * room, spread * max(total, channels * groups) + LINE)
 
 
-def _text(size):
+def _text(size: Sequence[int]) -> str:
     return f"{size[0]} x {size[1]}"

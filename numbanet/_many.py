@@ -1,8 +1,11 @@
 """Training many models at once."""
 
+from __future__ import annotations
+
 import threading
 import warnings
 from collections import deque
+from typing import TYPE_CHECKING
 
 from ._checks import describe, integer, sequence
 from ._interrupts import CtrlC
@@ -10,10 +13,14 @@ from .errors import TrainingDiverged
 from .runtime.threads import alone, get_num_threads
 from .solver import Solver
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 LOOK_SECONDS = 0.02  # how often the thread that waits looks whether to stop
 
 
-def train_many(solvers, threads=None):
+def train_many(solvers: Sequence[Solver], threads: int | None = None) -> list[TrainingDiverged | None]:
     """Train many models at once, each on a core of its own: for sweeps, cross-validation, ensembles.
 
     Each solver trains as its `train` would, to the same bits, in a thread that computes by itself. Models and update
@@ -42,9 +49,11 @@ def train_many(solvers, threads=None):
     """
     solvers = _checked(solvers)
     count = get_num_threads() if threads is None else integer("threads", threads, 1)
-    outcomes, failures, waiting = [None] * len(solvers), [], deque(range(len(solvers)))
+    outcomes: list[TrainingDiverged | None] = [None] * len(solvers)
+    failures: list[BaseException] = []
+    waiting = deque(range(len(solvers)))
 
-    def work():
+    def work() -> None:
         with alone():
             while waiting and not failures:
                 try:
@@ -77,7 +86,7 @@ def train_many(solvers, threads=None):
     return outcomes
 
 
-def _checked(solvers):
+def _checked(solvers: Sequence[Solver]) -> list[Solver]:
     solvers = sequence("solvers", solvers, "solvers")
     for index, solver in enumerate(solvers):
         if not isinstance(solver, Solver):

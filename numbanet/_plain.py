@@ -3,15 +3,24 @@
 `_checks` has the others, and hands these on.
 """
 
+from __future__ import annotations
+
 import difflib
 import functools
 import inspect
 import math
 import numbers
 import operator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
 
 
-def describe(value):
+def describe(value: Any) -> str:
     """What came, in a few words: the shape and dtype of an array, the type and value of anything else."""
     if hasattr(value, "__array_interface__"):
         import numpy as np
@@ -25,7 +34,7 @@ def describe(value):
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
-def did_you_mean(given, known, show=str):
+def did_you_mean(given: Any, known: Iterable[Any], show: Callable[[Any], Any] = str) -> str:
     """What ends a message that refuses `given`: the name in `known` that is close to it, or nothing."""
     names = {str(name).lower(): name for name in known}
     text = str(given).lower()
@@ -34,27 +43,35 @@ def did_you_mean(given, known, show=str):
     return f"; did you mean {show(names[close[0]])}?" if close else ""
 
 
-def refuse_unknown(call, given, known):
+def refuse_unknown(call: str, given: Iterable[str], known: Collection[str]) -> None:
     """TypeError where `given` holds a keyword that `call` does not take, with the one that was probably meant."""
     for name in given:
         if name not in known:
             raise TypeError(f"{call}: no argument {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
 
 
-def refusing(init):
+def refusing(init: F) -> F:
     """The ``__init__`` of a class, which names what was probably meant where it is given a keyword that it lacks."""
     _, *known = inspect.signature(init).parameters
     call = init.__qualname__.partition(".")[0]
 
     @functools.wraps(init)
-    def refuse_first(self, *args, **keywords):
+    def refuse_first(self: Any, *args: Any, **keywords: Any) -> None:
         refuse_unknown(call, keywords, known)
         init(self, *args, **keywords)
 
-    return refuse_first
+    return refuse_first  # type: ignore[return-value]  # to type checkers it is the `__init__` itself
 
 
-def number(name, value, low=-math.inf, high=math.inf, *, include_low=True, include_high=True):
+def number(
+    name: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    include_low: bool = True,
+    include_high: bool = True,
+) -> float:
     """`value` as a Python float inside the interval."""
     # NumPy's floats and integers count as Real, its booleans do not.
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -74,7 +91,7 @@ def number(name, value, low=-math.inf, high=math.inf, *, include_low=True, inclu
 MOST = 2**63 - 1  # that an int64 holds, in which arrays and kernels count
 
 
-def integer(name, value, low=None, high=MOST):
+def integer(name: str, value: Any, low: int | None = None, high: int = MOST) -> int:
     """`value` as a Python int inside the closed interval."""
     if isinstance(value, bool) or getattr(value, "dtype", None) == "bool":  # NumPy's
         raise TypeError(f"{name}: expected an integer, got {describe(value)}")

@@ -1,16 +1,26 @@
 """Named pieces of one flat array."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import MutableMapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._checks import as_numeric, did_you_mean, mapping
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from ._types import Array, ArrayLike, DTypeLike, FloatArray, Shape
+
+
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
-def aligned_zeros(shape, dtype):
+def aligned_zeros(shape: int | Shape, dtype: DTypeLike) -> Array:
     """Zeros that begin with a cache line: elsewhere every load of the widest vectors would touch two lines."""
     dtype = np.dtype(dtype)
     size = math.prod(np.atleast_1d(shape)) * dtype.itemsize
@@ -26,7 +36,7 @@ class NamedViews(MutableMapping):
     are fixed.
     """
 
-    def __init__(self, shapes, dtype):
+    def __init__(self, shapes: Mapping[str, Shape], dtype: DTypeLike) -> None:
         unit = ALIGNMENT // np.dtype(dtype).itemsize
         starts, size = {}, 0
         for name, shape in shapes.items():
@@ -38,17 +48,17 @@ class NamedViews(MutableMapping):
             for name, shape in shapes.items()
         }
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> FloatArray:
         try:
             return self._views[name]
         except KeyError:
             hint = did_you_mean(name, self._views, repr) or f"; there are {', '.join(self._views) or 'none'}"
             raise KeyError(f"no parameter {name!r}{hint}") from None
 
-    def __setitem__(self, name, value):
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
         self[name][...] = self._checked(name, value)
 
-    def assign(self, what, values):
+    def assign(self, what: str, values: Mapping[str, Any]) -> None:
         """Copy in a value for every name, or none; `what` is how messages call the mapping."""
         if set(mapping(what, values, "arrays")) != set(self):
             wanted, came = (", ".join(map(str, names)) or "none" for names in (self, values))
@@ -58,34 +68,34 @@ class NamedViews(MutableMapping):
         for name, value in checked.items():
             self[name][...] = value
 
-    def _checked(self, name, value):
+    def _checked(self, name: str, value: ArrayLike) -> Array:
         view, value = self[name], as_numeric(name, value)
         if value.shape != view.shape:
             raise ValueError(f"{name}: expected shape {view.shape}, got {value.shape}")
         return value
 
-    def __delitem__(self, name):
+    def __delitem__(self, name: str) -> None:
         raise TypeError(f"{name}: the names of a network's parameters are fixed")
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._views)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._views)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "{" + ", ".join(f"{name!r}: {view.shape}" for name, view in self._views.items()) + "}"
 
-    def __reduce__(self):  # for copy and pickle: the copy's views are of the copy's flat array
+    def __reduce__(self) -> tuple[Any, ...]:  # for copy and pickle: the copy's views are of the copy's flat array
         shapes = {name: view.shape for name, view in self._views.items()}
         return _rebuilt, (shapes, self.flat.dtype, self.flat.copy())
 
-    def copy(self):
+    def copy(self) -> dict[str, FloatArray]:
         """A dict of copies."""
         return {name: view.copy() for name, view in self._views.items()}
 
 
-def _rebuilt(shapes, dtype, flat):
+def _rebuilt(shapes: Mapping[str, Shape], dtype: DTypeLike, flat: Array) -> NamedViews:
     views = NamedViews(shapes, dtype)
     views.flat[...] = flat
     return views

@@ -3,6 +3,8 @@
 What they run is not written down here: networks of all layers are lowered, and what they bind is noted.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -13,6 +15,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -41,6 +44,13 @@ from .program import Program
 from .runtime import compiling
 from .runtime.threads import get_num_threads
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from typing import Any
+
+    from ._types import DTypeLike
+
+
 MOST_PROCESSES = 4
 
 
@@ -63,7 +73,11 @@ class Warmup:
     folder: Path | None
 
 
-def warmup(dtypes=(np.float32,), processes=None, on_progress=None):
+def warmup(
+    dtypes: Sequence[DTypeLike] = (np.float32,),
+    processes: int | None = None,
+    on_progress: Callable[[int, int, str], object] | None = None,
+) -> Warmup:
     """Compile all kernels, serial and parallel, that training and using networks calls, but for those in the cache.
 
     Without it, each is compiled when first called, once for each machine and version of numbanet.
@@ -86,11 +100,11 @@ def warmup(dtypes=(np.float32,), processes=None, on_progress=None):
     TypeError, ValueError
         For other dtypes, or `processes` below 1.
     """
-    dtypes = [float_dtype(dtype).name for dtype in sequence("dtypes", dtypes, "dtypes")]
+    names = [float_dtype(dtype).name for dtype in sequence("dtypes", dtypes, "dtypes")]
     threads = get_num_threads()
     processes = min(threads, MOST_PROCESSES) if processes is None else integer("processes", processes, 1)
     started = perf_counter()
-    every = [(dtype, name, form) for dtype in dtypes for name, form in _kernels(dtype, threads)]
+    every = [(dtype, name, form) for dtype in names for name, form in _kernels(dtype, threads)]
     jobs = [job for job in every if not _is_ready(job)]
     folder = compiling.cache_folder()
     report = on_progress or (lambda done, total, name: None)
@@ -102,7 +116,7 @@ def warmup(dtypes=(np.float32,), processes=None, on_progress=None):
     return Warmup(len(jobs), len(every) - len(jobs), perf_counter() - started, folder)
 
 
-def prepare(names, dtype, on_compiling):
+def prepare(names: Collection[str], dtype: str, on_compiling: Callable[[], object]) -> None:
     """Load these operations from the cache, serial and parallel; where some are not there, say so and compile them."""
     jobs = [job for job in ((dtype, *each) for each in _kernels(dtype, get_num_threads())) if job[1] in names]
     if not all(map(_is_ready, jobs)):
@@ -114,10 +128,10 @@ def prepare(names, dtype, on_compiling):
 class _Notes:
     """In the place of a namespace of operations: notes what is called with what, and computes nothing."""
 
-    def __init__(self):
-        self.calls = {}  # operation -> list of argument lists
+    def __init__(self) -> None:
+        self.calls: dict[str, list[tuple[Any, ...]]] = {}  # operation -> list of argument lists
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> _Noted:
         getattr(kernels, name)  # AttributeError where there is none
         return _Noted(self.calls.setdefault(name, []))
 
@@ -125,18 +139,18 @@ class _Notes:
 class _Noted:
     """One operation of `_Notes`."""
 
-    def __init__(self, calls):
+    def __init__(self, calls: list[tuple[Any, ...]]) -> None:
         self._calls = calls
 
-    def __call__(self, *arguments):
+    def __call__(self, *arguments: Any) -> None:
         self._calls.append(arguments)
 
-    def variant(self, *arguments):
+    def variant(self, *arguments: Any) -> _Noted:
         self(*arguments)
         return self
 
 
-def calls(dtype):
+def calls(dtype: DTypeLike) -> dict[str, list[tuple[Any, ...]]]:
     """Every operation that networks and optimizers of this dtype call, with arguments of each call that they make."""
     notes = _Notes()
     layers = [
@@ -166,25 +180,25 @@ def calls(dtype):
     return notes.calls
 
 
-def _kernels(dtype, threads):
+def _kernels(dtype: DTypeLike, threads: int) -> list[tuple[str, str]]:
     """(operation, form) of all that is needed, those that share their pieces side by side."""
     forms = ("serial", "parallel") if threads > 1 else ("serial",)
     return [(name, form) for name in calls(dtype) for form in forms]
 
 
-def _signatures(job):
+def _signatures(job: tuple[str, str, str]) -> tuple[Any, set[Any]]:
     """The dispatcher of a job, and the types of arguments to compile it for."""
     dtype, name, form = job
     dispatcher = getattr(getattr(kernels, name), form)
     return dispatcher, {compiling.types_of(dispatcher, arguments) for arguments in calls(dtype)[name]}
 
 
-def _is_ready(job):
+def _is_ready(job: tuple[str, str, str]) -> bool:
     dispatcher, signatures = _signatures(job)
     return all(compiling.is_ready(dispatcher, types) for types in signatures)
 
 
-def _one_by_one(jobs):
+def _one_by_one(jobs: list[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
     for job in jobs:
         dispatcher, signatures = _signatures(job)
         for types in signatures:
@@ -192,9 +206,10 @@ def _one_by_one(jobs):
         yield job
 
 
-def _by_workers(jobs, processes):
+def _by_workers(jobs: list[tuple[str, str, str]], processes: int) -> Iterator[tuple[str, str, str]]:
     """Compile in processes of their own, into the cache; gives each job when it is done."""
-    waiting, finished = queue.SimpleQueue(), queue.SimpleQueue()
+    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for job in jobs:
         waiting.put(job)
     command = [sys.executable, "-c", "from numbanet._warmup import _work; _work()"]
@@ -202,16 +217,16 @@ def _by_workers(jobs, processes):
         **os.environ,
         "NUMBANET_CACHE_DIR": str(compiling.cache_folder().parent),
     }  # wherever we have gone since
-    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
+    options: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
     workers = [subprocess.Popen(command, **options) for _ in range(processes)]
 
-    def feed(worker):
+    def feed(worker: subprocess.Popen[str]) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
                 job = waiting.get_nowait()
                 try:
                     print(json.dumps(job), file=worker.stdin, flush=True)
-                    failed = not worker.stdout.readline()
+                    failed = not worker.stdout or not worker.stdout.readline()
                 except OSError:
                     failed = True
                 finished.put(RuntimeError(f"a process that compiled {job[1]} ended early") if failed else job)
@@ -232,7 +247,7 @@ def _by_workers(jobs, processes):
             worker.communicate()
 
 
-def _work():
+def _work() -> None:
     """What a worker does: a job for each line, and a line for each job."""
     for line in sys.stdin:
         for _ in _one_by_one([json.loads(line)]):

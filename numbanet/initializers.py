@@ -5,47 +5,55 @@ name of one. For an affine layer's weights (D, M), fan_in is D and fan_out is M.
 the network's dtype, so that one seed gives the same network in float32 and float64.
 """
 
+from __future__ import annotations
+
 import math
 import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._checks import describe, number, one_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def zeros(rng, shape, fan_in, fan_out):
+    from ._types import FloatArray, Init, Initializer, Shape
+
+
+def zeros(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> FloatArray:
     """All zero: the usual choice for biases."""
     return np.zeros(shape)
 
 
-def ones(rng, shape, fan_in, fan_out):
+def ones(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> FloatArray:
     """All one: the usual choice for the scale of a normalisation."""
     return np.ones(shape)
 
 
-def normal(weight_scale):
+def normal(weight_scale: float) -> Initializer:
     """An initializer: Gaussian with mean 0 and standard deviation `weight_scale`, as in CS231n assignment 2."""
     scale = number("weight_scale", weight_scale, 0, include_high=False)
 
-    def initializer(rng, shape, fan_in, fan_out):
+    def initializer(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> FloatArray:
         return scale * rng.standard_normal(shape)
 
     return initializer
 
 
-def _gaussian(variance):
+def _gaussian(variance: Callable[[int, int], float]) -> Initializer:
     return lambda rng, shape, fan_in, fan_out: math.sqrt(variance(fan_in, fan_out)) * rng.standard_normal(shape)
 
 
-def _uniform(variance):
-    def initializer(rng, shape, fan_in, fan_out):
+def _uniform(variance: Callable[[int, int], float]) -> Initializer:
+    def initializer(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> FloatArray:
         bound = math.sqrt(3 * variance(fan_in, fan_out))  # the variance of U(-a, a) is a²/3
         return rng.uniform(-bound, bound, shape)
 
     return initializer
 
 
-def fan_in_uniform(rng, shape, fan_in, fan_out):
+def fan_in_uniform(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> FloatArray:
     """Uniform within ``1 / sqrt(fan_in)`` of zero, as biases are drawn in PyTorch.
 
     With all biases at zero, the hinges of ReLU go through the origin: in few dimensions a layer sees little that way.
@@ -53,11 +61,11 @@ def fan_in_uniform(rng, shape, fan_in, fan_out):
     return rng.uniform(-1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in), shape)
 
 
-def _he(fan_in, fan_out):
+def _he(fan_in: int, fan_out: int) -> float:
     return 2 / fan_in
 
 
-def _xavier(fan_in, fan_out):
+def _xavier(fan_in: int, fan_out: int) -> float:
     return 2 / (fan_in + fan_out)
 
 
@@ -69,7 +77,7 @@ he_normal = _gaussian(_he)
 he_uniform = _uniform(_he)
 
 
-def orthogonal(rng, shape, fan_in, fan_out):
+def orthogonal(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> FloatArray:
     """A matrix with orthonormal rows or columns, whichever are fewer.
 
     Source: Saxe, McClelland and Ganguli, arXiv:1312.6120. The signs of R's diagonal make the draw uniform (Mezzadri,
@@ -97,7 +105,7 @@ BY_NAME = {
 }
 
 
-def get(initializer, name="initializer"):
+def get(initializer: Init, name: str = "initializer") -> Initializer:
     """The function for a name, or the function itself; a number is the standard deviation of a Gaussian.
 
     Raises

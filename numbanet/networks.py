@@ -1,6 +1,9 @@
 """Networks by name: layers put together, nothing more."""
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +21,16 @@ from .layers import (
     Residual,
 )
 from .models import Sequential
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from typing_extensions import Unpack
+
+    from ._types import CourseNetworkOptions, DTypeLike, FullyConnectedOptions, Init, NetworkOptions, Shape
+    from .layers import Layer
+
 
 SATURATING = ("sigmoid", "tanh")
 OPTIONS = ("loss", "l2", "dtype", "seed", "ops")  # of `Sequential`
@@ -54,18 +67,18 @@ class FullyConnectedNet(Sequential):
 
     def __init__(
         self,
-        hidden_dims,
-        input_dim=3 * 32 * 32,
-        num_classes=10,
+        hidden_dims: Sequence[int],
+        input_dim: int = 3 * 32 * 32,
+        num_classes: int = 10,
         *,
-        normalization=None,
-        dropout=0.0,
-        weight_scale=None,
-        activation="relu",
-        weight_init=None,
-        bias_init=None,
-        **options,
-    ):
+        normalization: str | None = None,
+        dropout: float = 0.0,
+        weight_scale: float | None = None,
+        activation: str = "relu",
+        weight_init: Init | None = None,
+        bias_init: Init | None = None,
+        **options: Unpack[NetworkOptions],
+    ) -> None:
         _refuse_unknown(FullyConnectedNet, options)
         one_of("normalization", normalization, (None, *NORMALIZATIONS))
         one_of("activation", activation, ACTIVATIONS)
@@ -73,7 +86,7 @@ class FullyConnectedNet(Sequential):
         initial = _initial(weight_init, weight_scale, "xavier_normal" if activation in SATURATING else "he_normal")
         if bias_init is None:
             bias_init = "fan_in_uniform" if weight_init is weight_scale is None else "zeros"
-        layers = []
+        layers: list[Layer] = []
         for width in sequence("hidden_dims", hidden_dims, "widths"):
             layers.append(Affine(integer("hidden_dims", width, 1), initial, bias_init))
             if normalization:
@@ -88,7 +101,13 @@ class FullyConnectedNet(Sequential):
 class TwoLayerNet(FullyConnectedNet):
     """``affine - ReLU - affine``: the two-layer network of CS231n assignment 2."""
 
-    def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, **options):
+    def __init__(
+        self,
+        input_dim: int = 3 * 32 * 32,
+        hidden_dim: int = 100,
+        num_classes: int = 10,
+        **options: Unpack[FullyConnectedOptions],
+    ) -> None:
         super().__init__([hidden_dim], input_dim, num_classes, **options)
 
 
@@ -117,16 +136,16 @@ class ThreeLayerConvNet(Sequential):
 
     def __init__(
         self,
-        input_dim=(3, 32, 32),
-        num_filters=32,
-        kernel_size=7,
-        hidden_dim=100,
-        num_classes=10,
-        weight_scale=None,
-        l2=0.0,
-        dtype=np.float32,
-        **options,
-    ):
+        input_dim: Shape = (3, 32, 32),
+        num_filters: int = 32,
+        kernel_size: int = 7,
+        hidden_dim: int = 100,
+        num_classes: int = 10,
+        weight_scale: float | None = None,
+        l2: float = 0.0,
+        dtype: DTypeLike = np.float32,
+        **options: Unpack[CourseNetworkOptions],
+    ) -> None:
         _refuse_unknown(ThreeLayerConvNet, options)
         kernel_size = integer("kernel_size", kernel_size, 1)
         scale = _initial(None, weight_scale, "he_normal")
@@ -169,13 +188,13 @@ class SmallVGG(Sequential):
 
     def __init__(
         self,
-        input_dim=(3, 32, 32),
-        num_classes=10,
+        input_dim: Shape = (3, 32, 32),
+        num_classes: int = 10,
         *,
-        widths=(32, 64, 128),
-        dropout=0.0,
-        **options,
-    ):
+        widths: Sequence[int] = (32, 64, 128),
+        dropout: float = 0.0,
+        **options: Unpack[NetworkOptions],
+    ) -> None:
         _refuse_unknown(SmallVGG, options)
         layers = []
         for width in _filters(widths):
@@ -210,13 +229,13 @@ class SmallResNet(Sequential):
 
     def __init__(
         self,
-        input_dim=(3, 32, 32),
-        num_classes=10,
+        input_dim: Shape = (3, 32, 32),
+        num_classes: int = 10,
         *,
-        widths=(16, 32, 64),
-        blocks=2,
-        **options,
-    ):
+        widths: Sequence[int] = (16, 32, 64),
+        blocks: int = 2,
+        **options: Unpack[NetworkOptions],
+    ) -> None:
         _refuse_unknown(SmallResNet, options)
         widths = _filters(widths)
         layers = [_conv3("widths", widths[0]), BatchNorm(), ReLU()]
@@ -230,7 +249,7 @@ class SmallResNet(Sequential):
         super().__init__([*layers, GlobalAvgPool(), _scores(num_classes)], input_dim, **options)
 
 
-def _refuse_unknown(network, given):
+def _refuse_unknown(network: type[Sequential], given: Mapping[str, Any]) -> None:
     """Refuse keywords that the class `network` does not have, the course's older ones in today's words."""
     for name in given:
         if name not in OPTIONS:
@@ -240,25 +259,25 @@ def _refuse_unknown(network, given):
             raise TypeError(f"{name}: unknown keyword; {hint}")
 
 
-def _initial(weight_init, weight_scale, default):
+def _initial(weight_init: Init | None, weight_scale: float | None, default: str) -> Init:
     """The initializer that was asked for, by its name or by the standard deviation of a Gaussian."""
     if weight_init is not None:
         return weight_init
     return default if weight_scale is None else number("weight_scale", weight_scale, 0, include_high=False)
 
 
-def _scores(num_classes, weight_init="xavier_normal", bias_init="zeros"):
+def _scores(num_classes: int, weight_init: Init = "xavier_normal", bias_init: Init = "zeros") -> Affine:
     """The last layer of every network."""
     return Affine(integer("num_classes", num_classes, 1), weight_init, bias_init)
 
 
-def _filters(widths):
+def _filters(widths: Sequence[int]) -> list[int]:
     widths = sequence("widths", widths, "widths")
     if not widths:
         raise ValueError("widths: expected at least one width")
     return widths
 
 
-def _conv3(name, width, stride=1):
+def _conv3(name: str, width: int, stride: int = 1) -> Conv:
     """A convolution before a batch norm, which makes a bias of no use; `name` is the argument that `width` is from."""
     return Conv(integer(name, width, 1), 3, stride, padding=1, bias=False)

@@ -5,6 +5,10 @@
 dictionary, as in CS231n: ``next_w, config = adam(w, dw, config)``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from . import kernels
@@ -13,10 +17,18 @@ from ._names import RULES
 from ._views import aligned_zeros
 from .runtime.threads import in_force
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ._names import Rule
+    from ._types import Array, ArrayLike, DTypeLike, FloatArray, Ops
+
+
 _BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")
 
 
-def get_rule(name):
+def get_rule(name: str) -> Rule:
     """The `Rule` of that name; ValueError, listing the rules, where there is none."""
     if not isinstance(name, str) or name not in RULES:
         hint = did_you_mean(name, RULES, repr)
@@ -24,7 +36,7 @@ def get_rule(name):
     return RULES[name]
 
 
-def check_options(name, given):
+def check_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The rule's options, defaults filled in; TypeError or ValueError where one is unknown or out of range."""
     options = dict(get_rule(name).options)
     mapping("optimizer_options", given, f"options of {name!r}")
@@ -69,25 +81,26 @@ class Optimizer:
         The update, a kernel where `ops` has kernels.
     """
 
-    def __init__(self, name, size, dtype=np.float32, ops=kernels, **options):
+    def __init__(self, name: str, size: int, dtype: DTypeLike = np.float32, ops: Ops = kernels, **options: Any) -> None:
         self.name, self.rule, self.options = name, get_rule(name), check_options(name, options)
         self.state = {key: aligned_zeros(size, dtype) for key in self.rule.state}
         self.t = 0
         self.function = getattr(ops, self.rule.operation)
-        self._bound, self._bound_for = None, None
+        self._bound: Any = None
+        self._bound_for: int | None = None
 
-    def update(self, w, dw):
+    def update(self, w: Array, dw: Array) -> None:
         """One step, in place: `w` and `dw` are flat arrays of `size` elements."""
         operation, arguments = self.operation(w, dw)
         self.t += 1
         operation(*arguments)
 
-    def arguments(self, w, dw):
+    def arguments(self, w: Array, dw: Array) -> tuple[Any, ...]:
         """With what the next step calls `function`."""
         values = {**self.options, "t": self.t + 1}
         return (w, dw, *self.state.values(), *[values[key] for key in self.rule.scalars])
 
-    def operation(self, w, dw):
+    def operation(self, w: Array, dw: Array) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """What the next step calls: the function, a compiled one where it is a kernel's, and its arguments."""
         arguments, threads = self.arguments(w, dw), in_force()
         if self._bound_for != threads:  # a kernel has a serial and a parallel variant, and the size is always the same
@@ -96,14 +109,15 @@ class Optimizer:
         return self._bound, arguments
 
 
-def _function(name):
+def _function(name: str) -> Callable[..., tuple[FloatArray, dict[str, Any]]]:
     rule = RULES[name]
 
-    def update(w, dw, config=None):
+    def update(w: ArrayLike, dw: ArrayLike, config: dict[str, Any] | None = None) -> tuple[FloatArray, dict[str, Any]]:
         dtype = common_dtype(w=w)
         w = float_array("w", w, dtype)
         dw = float_array("dw", dw, dtype, shape=w.shape)
-        config = {} if config is None else mapping("config", config, "options and state")
+        config = {} if config is None else config
+        mapping("config", config, "options and state")
         known_keys("config", config, (*rule.options, *rule.state, *(("t",) if "t" in rule.scalars else ())))
         for key, default in rule.options.items():
             config.setdefault(key, default)

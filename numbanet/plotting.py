@@ -1,8 +1,11 @@
 """Images of what a network for images has learnt, as PNG files, which need no other library."""
 
+from __future__ import annotations
+
 import math
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,19 +14,25 @@ from ._files import write
 from .layers import ACTIVATIONS, Affine, Conv, Flatten
 from .models import Sequential
 
+if TYPE_CHECKING:
+    from ._types import Array, ArrayLike, ByteArray, FloatArray, Shape, StrPath
+
+
 ACROSS = 16  # images in a row of feature maps
 SHOWN = 32  # feature maps of a layer
 SIDE = 1100  # pixels that small images are enlarged to
 BETWEEN = 70, 90, 140  # colour between images, which neither the lowest value has nor the highest
 
 
-def scaled(images):
+def scaled(images: Array) -> FloatArray:
     """Images (N, H, W, C), each made to go from 0 to 1; one of a single value becomes 0."""
     low, high = images.min(axis=(1, 2, 3), keepdims=True), images.max(axis=(1, 2, 3), keepdims=True)
     return (images - low) / np.where(high > low, high - low, 1)
 
 
-def grid(images, columns=None, rows=None, padding=1, background=0):
+def grid(
+    images: Array, columns: int | None = None, rows: int | None = None, padding: int = 1, background: ArrayLike = 0
+) -> Array:
     """Put images side by side.
 
     Parameters
@@ -52,7 +61,7 @@ def grid(images, columns=None, rows=None, padding=1, background=0):
     return whole[: whole.shape[0] - padding, : whole.shape[1] - padding]
 
 
-def filters(model, input_shape=None):
+def filters(model: Sequential, input_shape: Shape | None = None) -> ByteArray:
     """The weights of a network's first layer as one image.
 
     Parameters
@@ -81,7 +90,7 @@ def filters(model, input_shape=None):
             f"on examples of shape {model.input_shape}"
         )
     weights = model.params["W1"]
-    if isinstance(first, Affine):
+    if shape is not None and isinstance(first, Affine):
         weights = weights.T.reshape(-1, *shape)
     channels = weights.shape[1]
     if channels in (1, 3):
@@ -89,7 +98,7 @@ def filters(model, input_shape=None):
     return _enlarged(_tiles(scaled(weights.reshape(-1, *weights.shape[2:], 1)), columns=channels))
 
 
-def features(model, image):
+def features(model: Sequential, image: ArrayLike) -> ByteArray:
     """What a network makes of an image: the image, and below it the maps of each layer of activations.
 
     Parameters
@@ -134,7 +143,7 @@ def features(model, image):
     return _enlarged(whole)
 
 
-def write_png(path, image):
+def write_png(path: StrPath, image: Array) -> None:
     """Write an image to a file.
 
     Parameters
@@ -164,14 +173,14 @@ def write_png(path, image):
     write(path, content)
 
 
-def _image_shape(shape):
+def _image_shape(shape: Shape | None) -> Shape | None:
     """(C, H, W) of a shape that may lack the channels; None where it is no image's."""
     if shape is None or len(shape) not in (2, 3):
         return None
     return tuple(shape) if len(shape) == 3 else (1, *shape)
 
 
-def _activations(model):
+def _activations(model: Sequential) -> list[int]:
     """For each activation whose output is images, how many layers it takes to get there."""
     kinds, shape, found = tuple(ACTIVATIONS.values()), model.input_shape, []
     for index, layer in enumerate(model.layers):
@@ -181,7 +190,7 @@ def _activations(model):
     return found
 
 
-def _maps(model, stop, image):
+def _maps(model: Sequential, stop: int, image: FloatArray) -> FloatArray:
     """What comes out of the first `stop` layers: shape (C, H, W)."""
     layers, shape = model.layers[:stop], model.input_shape
     for layer in layers:
@@ -194,13 +203,13 @@ def _maps(model, stop, image):
     return front.loss(image[None])[0].reshape(shape)
 
 
-def _tiles(images, columns=None):
+def _tiles(images: Array, columns: int | None = None) -> ByteArray:
     """Images (N, H, W, 1 or 3) with values from 0 to 1 side by side, in colour."""
     colours = np.round(255 * np.broadcast_to(images, (*images.shape[:3], 3))).astype(np.uint8)
     return grid(colours, columns, background=BETWEEN)
 
 
-def _enlarged(image):
+def _enlarged(image: ByteArray) -> ByteArray:
     """Each pixel as a square, so that the longer side is about `SIDE`."""
     times = max(1, SIDE // max(image.shape[:2]))
     return image.repeat(times, axis=0).repeat(times, axis=1)

@@ -8,24 +8,34 @@ follows it by ``on_epoch``::
     solver = Solver(model, data, optimizer_options={"learning_rate": rate(0)}, epochs=20, on_epoch=follow)
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from ._checks import integer, number
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-def exponential(learning_rate, factor):
+    from ._types import Schedule
+    from .solver import Solver
+
+
+def exponential(learning_rate: float, factor: float) -> Schedule:
     """``learning_rate * factor**epoch``, as ``Solver(lr_decay=factor)`` does it and PyTorch's ``ExponentialLR``."""
     learning_rate, factor = _rate(learning_rate), _factor(factor)
     return lambda epoch: learning_rate * factor**epoch
 
 
-def step(learning_rate, every, factor):
+def step(learning_rate: float, every: int, factor: float) -> Schedule:
     """``learning_rate * factor**(epoch // every)``: multiplied by `factor` after each `every` epochs; ``StepLR``."""
     learning_rate, every, factor = _rate(learning_rate), integer("every", every, 1), _factor(factor)
     return lambda epoch: learning_rate * factor ** (epoch // every)
 
 
-def cosine(learning_rate, epochs):
+def cosine(learning_rate: float, epochs: int) -> Schedule:
     """``learning_rate * (1 + cos(π epoch / epochs)) / 2``, down to 0 at the end; PyTorch's ``CosineAnnealingLR``.
 
     Source: Loshchilov and Hutter, "SGDR", arXiv:1608.03983, equation 5, without restarts.
@@ -34,18 +44,18 @@ def cosine(learning_rate, epochs):
     return lambda epoch: learning_rate * (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2
 
 
-def follow(schedule):
+def follow(schedule: Schedule) -> Callable[[Solver], None]:
     """A callback for ``Solver(on_epoch=...)`` that sets the learning rate of the epoch to come."""
 
-    def on_epoch(solver):
+    def on_epoch(solver: Solver) -> None:
         solver.learning_rate = schedule(solver.epoch)
 
     return on_epoch
 
 
-def _rate(value):
+def _rate(value: Any) -> float:
     return number("learning_rate", value, 0, include_high=False)
 
 
-def _factor(value):
+def _factor(value: Any) -> float:
     return number("factor", value, 0, include_low=False, include_high=False)

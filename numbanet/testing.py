@@ -3,12 +3,14 @@
 numbanet's own kernels are tested with them (``tests/test_kernels.py``, ``tests/test_gradients.py``), and so can yours.
 """
 
+from __future__ import annotations
+
 import contextlib
 import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,13 @@ from ._checks import did_you_mean, one_of
 from ._compare import magnitude, place, require_close
 from .runtime import threads
 from .runtime.dispatch import Kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any, Literal
+
+    from ._types import Array, ArrayLike, DTypeLike, FloatArray
+
 
 __all__ = ["Case", "Report", "check_gradients", "check_pair", "numerical_gradient"]
 
@@ -60,7 +69,7 @@ class Case:
     scratch: Sequence[str] = ()
 
     @property
-    def stale(self):
+    def stale(self) -> tuple[str, ...]:
         """Arguments whose values are not read."""
         return (*self.outputs, *self.scratch)
 
@@ -74,17 +83,17 @@ class Report(NamedTuple):
 
 
 def check_pair(
-    pair,
-    cases,
+    pair: str | tuple[Callable[..., Any], Callable[..., Any]],
+    cases: Iterable[Case],
     *,
-    dtypes=(np.float32, np.float64),
-    layouts=None,
-    special=(None, "nan", "inf"),
-    threads=(1, "all"),
-    rtol=None,
-    atol=None,
-    seed=0,
-):
+    dtypes: Sequence[DTypeLike] = (np.float32, np.float64),
+    layouts: Sequence[str] | None = None,
+    special: Sequence[str | None] = (None, "nan", "inf"),
+    threads: Sequence[int | Literal["all"]] = (1, "all"),
+    rtol: float | None = None,
+    atol: float | None = None,
+    seed: int = 0,
+) -> Report:
     """Run a kernel and its reference on equal arguments and compare everything they write and return.
 
     Every combination of case, dtype, layout, special value and thread count is run. Besides the values, it checks that
@@ -173,7 +182,9 @@ def check_pair(
     return Report(operation, comparisons, float(worst))
 
 
-def numerical_gradient(f, x, dout=None, h=1e-5):
+def numerical_gradient(
+    f: Callable[[Any], Any], x: FloatArray, dout: ArrayLike | None = None, h: float = 1e-5
+) -> FloatArray:
     """Gradient of ``sum(f(x) * dout)`` with respect to `x`, by centred differences.
 
     Parameters
@@ -213,7 +224,17 @@ def numerical_gradient(f, x, dout=None, h=1e-5):
     return gradient
 
 
-def check_gradients(forward, backward, inputs, *, wrt=None, h=1e-5, rtol=1e-6, atol=1e-8, seed=0):
+def check_gradients(
+    forward: Callable[..., Any],
+    backward: Callable[..., Mapping[str, Any]],
+    inputs: Mapping[str, Any],
+    *,
+    wrt: Sequence[str] | None = None,
+    h: float = 1e-5,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    seed: int = 0,
+) -> dict[str, float]:
     """Compare a function's gradients with centred differences.
 
     Parameters
@@ -273,7 +294,11 @@ def check_gradients(forward, backward, inputs, *, wrt=None, h=1e-5, rtol=1e-6, a
         if name not in inputs or name not in analytic:
             raise ValueError(f"{name}: inputs are {', '.join(inputs)}; backward gives {', '.join(analytic)}")
         _require_float64(name, inputs[name])
-        numeric = numerical_gradient(lambda x, name=name: forward(**{**inputs, name: x}), inputs[name], dout, h)
+
+        def varied(x: Array, name: str = name) -> Any:
+            return forward(**{**inputs, name: x})
+
+        numeric = numerical_gradient(varied, inputs[name], dout, h)
         if not np.isfinite(numeric).all():
             at = np.argwhere(~np.isfinite(numeric))[0].tolist()
             raise AssertionError(
@@ -285,13 +310,13 @@ def check_gradients(forward, backward, inputs, *, wrt=None, h=1e-5, rtol=1e-6, a
     return errors
 
 
-def _require_float64(name, x):
+def _require_float64(name: str, x: Any) -> None:
     if not (isinstance(x, np.ndarray) and x.dtype == np.float64):
         got = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(f"{name}: differences need an array of float64, got {got}; convert it first")
 
 
-def _resolve(pair):
+def _resolve(pair: Any) -> tuple[str, Callable[..., Any], Callable[..., Any]]:
     """Name, reference and kernel."""
     if isinstance(pair, str):
         if pair not in reference.__all__:
@@ -303,7 +328,7 @@ def _resolve(pair):
     return getattr(pair[1], "__name__", repr(pair[1])), *pair
 
 
-def _build(case, dtype, seed):
+def _build(case: Case, dtype: DTypeLike, seed: int) -> dict[str, Any]:
     if not isinstance(case, Case):
         raise TypeError(f"cases: expected numbanet.testing.Case, got {case!r}")
     if np.dtype(dtype).kind != "f":
@@ -315,7 +340,9 @@ def _build(case, dtype, seed):
     return arguments
 
 
-def _with_special(case, arguments, kind, seed):
+def _with_special(
+    case: Case, arguments: dict[str, Any], kind: str | None, seed: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """The arguments as they are, or with special values in one floating input at a time."""
     if kind is None:
         yield "none", arguments
@@ -329,7 +356,9 @@ def _with_special(case, arguments, kind, seed):
             yield f"{kind} in {name}", {key: marked if other is value else other for key, other in arguments.items()}
 
 
-def _forms(kernel, threads):
+def _forms(
+    kernel: Callable[..., Any], threads: Sequence[int | Literal["all"]]
+) -> Iterator[tuple[str, int | None, Callable[..., Any]]]:
     """Everything that must give the same bits, as (description, thread count, function)."""
     if isinstance(kernel, Kernel):
         yield "serial", 1, kernel.serial
@@ -339,7 +368,7 @@ def _forms(kernel, threads):
 
 
 @contextlib.contextmanager
-def _using_threads(count):
+def _using_threads(count: int | None) -> Iterator[None]:
     before = threads._chosen
     try:
         threads.set_num_threads(count)
@@ -350,11 +379,18 @@ def _using_threads(count):
         threads.apply()
 
 
-def _of_kind(values, array):
+def _of_kind(values: dict[str, float], array: Array) -> float:
     return values["f" if array.dtype.kind == "f" else "i"]
 
 
-def _run(function, case, arguments, layout, stale, where):
+def _run(
+    function: Callable[..., Any],
+    case: Case,
+    arguments: dict[str, Any],
+    layout: str,
+    stale: dict[str, float],
+    where: str,
+) -> dict[str, Array]:
     """Call `function` on copies of the arguments; gives what it wrote and returned, by name."""
     changed = {id(arguments[name]): name for name in (*case.stale, *case.updated)}
     read = {id(value) for name, value in arguments.items() if name not in case.stale}
@@ -383,7 +419,14 @@ def _run(function, case, arguments, layout, stale, where):
     return results
 
 
-def _allowed(case, arguments, dtype, expected, rtol, atol):
+def _allowed(
+    case: Case,
+    arguments: dict[str, Any],
+    dtype: DTypeLike,
+    expected: Mapping[str, Array],
+    rtol: float | None,
+    atol: float | None,
+) -> dict[str, Array]:
     """The largest error that each element of each result may have."""
     inputs = [a for name, a in arguments.items() if isinstance(a, np.ndarray) and name not in case.stale]
     if rtol is None:
@@ -397,7 +440,9 @@ def _allowed(case, arguments, dtype, expected, rtol, atol):
     return allowed
 
 
-def _compare(where, results, expected, allowed):
+def _compare(
+    where: str, results: Mapping[str, Array], expected: Mapping[str, Array], allowed: Mapping[str, Array]
+) -> float:
     """The largest error as a fraction of what is allowed; raises where one is larger."""
     if results.keys() != expected.keys():
         raise AssertionError(f"{where}: gives {', '.join(results)}, reference {', '.join(expected)}")

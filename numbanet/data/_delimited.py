@@ -1,11 +1,14 @@
 """Delimited text: the layout of its columns and its numbers, each refused by line and column."""
 
+from __future__ import annotations
+
 import math
 import re
 from array import array
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,13 @@ from numbanet.data._headers import is_header
 from numbanet.data._lines import SEPARATORS, rows_of, separator_of
 from numbanet.data.dataset import MAX_CLASSES
 from numbanet.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, NoReturn
+
+    from numbanet._types import Array, StrPath
+
 
 _UNNAMED = re.compile(r"(Unnamed: \d+\w*)?")  # as pandas writes and reads the header of its index
 
@@ -25,22 +35,22 @@ class Layout:
     `width` is the number of cells in a row, `index` the column that only numbers the rows, where there is one.
     """
 
-    header: tuple | None
-    features: tuple
+    header: tuple[str, ...] | None
+    features: tuple[int, ...]
     target: int | None
     width: int
     index: int | None = None
 
-    def column(self, index):
+    def column(self, index: Any) -> str:
         """A column as an error message names it."""
         return f"column {index + 1}" + (f" ({self.header[index]})" if self.header else "")
 
     @property
-    def feature_names(self):
+    def feature_names(self) -> tuple[str, ...] | None:
         return tuple(self.header[index] for index in self.features) if self.header else None
 
     @property
-    def target_name(self):
+    def target_name(self) -> str | None:
         return self.header[self.target] if self.header and self.target is not None else None
 
 
@@ -59,12 +69,14 @@ class Table:
     """
 
     X: np.ndarray
-    labels: list | None
+    labels: list[str] | None
     layout: Layout
     note: str
 
 
-def read_delimited(path, layout_of, header=None):
+def read_delimited(
+    path: StrPath, layout_of: Callable[[int, list[str], bool | None], Layout], header: bool | None = None
+) -> Table:
     """Read a file of delimited numbers.
 
     Parameters
@@ -93,7 +105,7 @@ def read_delimited(path, layout_of, header=None):
     return _settled(path, table, first, header, separator)
 
 
-def _evened(head):
+def _evened(head: list[tuple[int, list[str]]]) -> tuple[bool, list[str]]:
     """Whether rows have a separator behind their last cell, and the first row without it, as long as the others."""
     (_, first), (_, second) = head[0], head[-1]
     if len(first) > 1 and not first[-1].strip() and (len(second) < len(first) or not second[-1].strip()):
@@ -105,10 +117,12 @@ def _evened(head):
     return False, first
 
 
-def _read(path, layout, trailing, rows):
+def _read(
+    path: StrPath, layout: Layout, trailing: bool, rows: Iterable[tuple[int, list[str]]]
+) -> tuple[Array, list[str] | None, Layout]:
     """The values, the labels and the lines of all `rows`."""
     columns = layout.features if layout.index is None else (*layout.features, layout.index)
-    values, lines, codes, classes = array("d"), array("q"), array("i"), {}
+    values, lines, codes, classes = array("d"), array("q"), array("i"), dict[str, int]()
     for line, cells in rows:
         if trailing and len(cells) == layout.width + 1 and not cells[-1].strip():
             cells = cells[:-1]
@@ -136,7 +150,9 @@ def _read(path, layout, trailing, rows):
     return X, None if layout.target is None else [names[code] for code in codes], layout
 
 
-def _settled(path, table, first, header, separator):
+def _settled(
+    path: StrPath, table: tuple[Array, list[str] | None, Layout], first: list[str], header: bool | None, separator: str
+) -> Table:
     """The Table, once all rows are there to tell whether the first is a header, and its first column a count."""
     X, labels, layout = table
     if layout.header is None and header is None and _is_header(path, first, X, labels, layout):
@@ -150,9 +166,9 @@ def _settled(path, table, first, header, separator):
     return Table(X, labels, layout, ", ".join(notes))
 
 
-def _check_count(path, layout, count):
+def _check_count(path: StrPath, layout: Layout, count: Array) -> None:
     """DataError where the column that has no name is not an index: other whole numbers in each row."""
-    numbers = all(number(layout.header[column]) is not None for column in layout.features)
+    numbers = all(number(name) is not None for name in layout.feature_names or ())
     if numbers:  # and its name could as well be a number that is missing in an example
         counts = np.array_equal(count, np.arange(len(count)))
     else:
@@ -163,12 +179,11 @@ def _check_count(path, layout, count):
         )
 
 
-def _is_header(path, first, X, labels, layout):
+def _is_header(path: StrPath, first: list[str], X: Array, labels: list[str] | None, layout: Layout) -> bool:
     """Whether a first row of numbers is a header after all; DataError where it may be."""
     names = [number(cell) for column, cell in enumerate(first) if column in (*layout.features, layout.target)]
-    if labels is not None:
-        labels = [label if number(label) is None else number(label) for label in labels]
-    found = is_header([name for name in names if name is not None], X, labels)
+    targets: Any = labels and [label if (value := number(label)) is None else value for label in labels]
+    found = is_header([name for name in names if name is not None], X, targets)
     if found is None:
         raise DataError(
             f"{path}: the first row, {', '.join(first[:8])}{', ...' * (len(first) > 8)}, may be the names of the "
@@ -177,7 +192,7 @@ def _is_header(path, first, X, labels, layout):
     return found
 
 
-def number(cell):
+def number(cell: str) -> float | None:
     """The float that a cell holds, which may be NaN or infinite; None where it is not a number."""
     try:
         return None if "_" in cell else float(cell)  # Python reads 1_000 as a number; a file does not mean it
@@ -185,7 +200,7 @@ def number(cell):
         return None
 
 
-def target_column(path, cells, target, header=None):
+def target_column(path: StrPath, cells: list[str], target: str | int | None, header: bool | None = None) -> int:
     """The index of the target column, given as a name in the first row, an index (negative from the end) or None."""
     if target is None:
         return len(cells) - 1
@@ -205,7 +220,14 @@ def target_column(path, cells, target, header=None):
     return index % len(cells)
 
 
-def layout_with(path, line, cells, target, features=None, header=None):
+def layout_with(
+    path: StrPath,
+    line: int,
+    cells: list[str],
+    target: int | None,
+    features: Iterable[int] | None = None,
+    header: bool | None = None,
+) -> Layout:
     """The Layout of a file whose target is the column of index `target` (None: it has none).
 
     `features` are the indices of the columns to take, by default all others.
@@ -225,14 +247,14 @@ def layout_with(path, line, cells, target, features=None, header=None):
     return replace(layout, header=_names(path, cells, layout, line) if named else None)
 
 
-def unnamed_column(cells, target, header):
+def unnamed_column(cells: list[str], target: str | int | None, header: bool | None) -> int | None:
     """The column of pandas' index, which has no name where all others have one; None where there is none."""
     first, *others = cells
     unnamed = header is not False and target != 0 and others and _UNNAMED.fullmatch(first.strip())
     return 0 if unnamed and all(cell.strip() for cell in others) else None
 
 
-def _has_names(path, line, cells, layout):
+def _has_names(path: StrPath, line: int, cells: list[str], layout: Layout) -> bool:
     """Whether the first row holds names: its feature cells are all names or all numbers."""
     names = [column for column in layout.features if cells[column].strip() and number(cells[column]) is None]
     if names and len(names) < len(layout.features):
@@ -245,7 +267,7 @@ def _has_names(path, line, cells, layout):
     return bool(names)
 
 
-def _names(path, cells, layout, line=1):
+def _names(path: StrPath, cells: list[str], layout: Layout, line: int = 1) -> tuple[str, ...]:
     """The cells of a header, each of them another name."""
     header = tuple(cell.strip() for cell in cells)
     used = [name for column, name in enumerate(header) if column != layout.index]
@@ -255,7 +277,9 @@ def _names(path, cells, layout, line=1):
     return header
 
 
-def _add_row(path, layout, columns, line, cells, values):
+def _add_row(
+    path: StrPath, layout: Layout, columns: Sequence[int], line: int, cells: list[str], values: array[float]
+) -> None:
     numbers = [cells[column] for column in columns]
     try:
         if "_" in "".join(numbers):
@@ -266,11 +290,11 @@ def _add_row(path, layout, columns, line, cells, values):
         _refuse_cell(path, layout, line, bad, cells[bad], "a number")
 
 
-def _refuse_cell(path, layout, line, column, cell, expected):
+def _refuse_cell(path: StrPath, layout: Layout, line: int, column: int, cell: str, expected: str) -> NoReturn:
     cell = cell if len(cell) <= 60 else cell[:57] + "..."
     found = repr(cell) if cell.strip() else "an empty cell"
     raise DataError(f"{path}: line {line}, {layout.column(column)}: expected {expected}, found {found}")
 
 
-def _listed(names):
+def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -1,16 +1,25 @@
 """What every reader of files shares: how a failure becomes a DataError that names the file."""
 
+from __future__ import annotations
+
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from numbanet.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numbanet._types import StrPath
+
 
 MOST_TIMES = 100  # its size in the file that something may have when unpacked: measured data come to 10,
 FREE = 1 << 26  # but so many bytes are no harm
 
 
 @contextmanager
-def reading(path, *failures):
+def reading(path: object, *failures: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong inside the block into a DataError naming `path`: any OSError, and the `failures` listed."""
     try:
         yield
@@ -18,13 +27,13 @@ def reading(path, *failures):
         raise
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (OSError, *failures) as error:
+    except (OSError, *failures) as error:  # type: ignore[misc]  # a tuple of exceptions of any length
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(f"{path}: cannot be read ({why})") from error
 
 
 @contextmanager
-def checking(where):
+def checking(where: object) -> Iterator[None]:
     """Turn the refusal of what was read, a TypeError or ValueError, into a DataError that begins with `where`.
 
     The checks begin their messages with the name of their argument, for which `where` stands in.
@@ -37,7 +46,7 @@ def checking(where):
         raise DataError(f"{where}: {str(error).partition(': ')[2]}") from error
 
 
-def existing_folder(path):
+def existing_folder(path: StrPath) -> Path:
     """`path` as a Path, where it is a folder."""
     folder = Path(path)
     if not folder.is_dir():
@@ -45,7 +54,7 @@ def existing_folder(path):
     return folder
 
 
-def check_unpacked(where, packed, unpacked):
+def check_unpacked(where: object, packed: int, unpacked: int) -> None:
     """DataError where `packed` bytes hold so many that they may have been made to fill the memory."""
     if unpacked > max(FREE, MOST_TIMES * packed):
         raise DataError(

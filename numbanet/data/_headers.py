@@ -1,14 +1,23 @@
 """Whether a first row of numbers is an example, or names the columns as pandas names those that have no name."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numbanet._types import Array
+
 
 _SURE = 5  # columns: so many that count up are names
 _SURPRISE = math.log(1000)
 
 
-def is_header(names, X, labels=None):
+def is_header(names: list[float], X: Array, labels: Sequence[str | float] | None = None) -> bool | None:
     """Whether a first row of numbers is a header: True, False, or None where it may be.
 
     Parameters
@@ -42,13 +51,13 @@ def is_header(names, X, labels=None):
     return None if alien or (counting and len(names) > 2) else False
 
 
-def _names_above(names, first, rest):
+def _names_above(names: list[float], first: Array, rest: Array) -> bool:
     """Whether numbers beside a word, all of it above numbers alone, are names: whole ones, each another, or far off."""
     whole = all(name == int(name) for name in names) and len(set(names)) == len(names)
     return bool(whole and (len(names) > 1 or not (rest == first).any())) or _surprise(first, rest) > _SURPRISE
 
 
-def _surprise(first, rest):
+def _surprise(first: Array, rest: Array) -> float:
     """How unlikely it is, as a logarithm, that an example differs from all others, in each column, as `first` does."""
     outside = (first < rest.min(axis=0)) | (first > rest.max(axis=0))
     fractions = (first == np.floor(first)) & ((rest != np.floor(rest)).mean(axis=0) > 0.5)

@@ -1,11 +1,21 @@
 """The rows of delimited text, one after the other, in memory that no file can make large."""
 
+from __future__ import annotations
+
 import csv
 from contextlib import closing
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from numbanet.data._files import reading
 from numbanet.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import IO
+
+    from numbanet._types import StrPath
+
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "blanks"}
 MOST_CHARACTERS = 1 << 24  # of one row,
@@ -13,20 +23,20 @@ MOST_CELLS = 250_000  # so that neither a line without end nor a quote that is n
 _SAMPLE = 20
 
 
-def separator_of(path):
+def separator_of(path: StrPath) -> str:
     """The separator that makes a table of the file: more than one column, all rows alike, many columns.
 
     Blanks, which names may have in them, only where no other does.
     """
     ranks = {separator: _plausibility(path, separator) for separator in SEPARATORS}
     blank = ranks.pop(" ")
-    best = max(ranks, key=ranks.get)
+    best = max(ranks, key=ranks.__getitem__)
     several, _, _ = ranks[best]
     return " " if not several and blank[:2] == (True, True) else best
 
 
-def _plausibility(path, separator):
-    widths = []
+def _plausibility(path: StrPath, separator: str) -> tuple[bool, bool, int]:
+    widths: list[int] = []
     try:
         with closing(rows_of(path, separator)) as rows:
             widths.extend(len(cells) for _, cells in islice(rows, _SAMPLE))
@@ -37,7 +47,7 @@ def _plausibility(path, separator):
     return first > 1, len(alike) == 1 and alike <= {first, first + 1}, first  # one more than names, as R writes it
 
 
-def rows_of(path, separator):
+def rows_of(path: StrPath, separator: str) -> Generator[tuple[int, list[str]], None, None]:
     """Yield the number of the line where each row starts, and its cells.
 
     Blank lines at either end are skipped, and so are lines at the top that begin with ``#``; but where the last of them
@@ -65,7 +75,7 @@ def rows_of(path, separator):
             raise DataError(f"{path}: line {_undecodable_line(path)}: is not UTF-8 text") from None
 
 
-def _named(comments, separator, width):
+def _named(comments: list[str], separator: str, width: int) -> list[str] | None:
     """The names of the columns, where the last comment holds as many as there are, as NumPy's savetxt writes them."""
     if not comments or width == 1:
         return None
@@ -83,16 +93,16 @@ class _Lines:
         The lines at the top that begin with ``#``, which the reader does not see.
     """
 
-    def __init__(self, path, file, separator):
-        self.comments = []
+    def __init__(self, path: StrPath, file: IO[str], separator: str) -> None:
+        self.comments: list[str] = []
         self._path, self._file, self._separator = path, file, separator
         self._number = self._start = self._characters = self._cells = 0
         self._begun = False
 
-    def __iter__(self):
+    def __iter__(self) -> _Lines:
         return self
 
-    def __next__(self):
+    def __next__(self) -> str:
         line = self._next()
         while not self._begun and line.startswith("#"):
             self.comments.append(line)
@@ -101,7 +111,7 @@ class _Lines:
         self._begun = self._begun or bool(line.strip())
         return line.strip(" \t\r\n") + "\n" if self._separator == " " else line
 
-    def _next(self):
+    def _next(self) -> str:
         line = self._file.readline(MOST_CHARACTERS + 1)
         if not line:
             raise StopIteration
@@ -116,13 +126,13 @@ class _Lines:
             )
         return line
 
-    def row_ended(self):
+    def row_ended(self) -> int:
         """To be called after each row; returns the number of the line it began on."""
         start, self._start, self._characters, self._cells = self._start, 0, 0, 0
         return start
 
 
-def _undecodable_line(path):
+def _undecodable_line(path: StrPath) -> int | str:
     with open(path, "rb") as file:
         for line, content in enumerate(file, start=1):
             try:

@@ -1,12 +1,14 @@
 """A user's own arrays: NumPy's .npz and .npy files."""
 
+from __future__ import annotations
+
 import math
 import os
 import struct
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,13 @@ from numbanet.data.images import channels_first
 from numbanet.data.labels import encode_labels, refuse_amounts
 from numbanet.data.tables import check_task, classes_in_words
 from numbanet.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from typing import IO, Any, Literal
+
+    from numbanet._types import Array, Channels, StrPath
+
 
 _EXAMPLES = ("X", "X_train", "X_val", "X_test")
 _END = struct.Struct("<4s6xH10x")  # of a zip archive: a signature, the number of entries and what zipfile looks at
@@ -31,7 +40,13 @@ class Parts(NamedTuple):
     test: Dataset | None
 
 
-def load_npz(path, *, channels=None, task=None, new_classes=True):
+def load_npz(
+    path: StrPath,
+    *,
+    channels: Channels | None = None,
+    task: Literal["classification"] | None = None,
+    new_classes: bool = True,
+) -> tuple[Dataset, Dataset | None]:
     """Load the arrays of an .npz file: ``X`` and ``y``, or ``X_train``, ``y_train``, ``X_test`` and ``y_test``.
 
     Parameters
@@ -65,21 +80,28 @@ def load_npz(path, *, channels=None, task=None, new_classes=True):
     return train, test
 
 
-def load_npz_parts(path, *, channels=None, task=None, new_classes=True):
+def load_npz_parts(
+    path: StrPath,
+    *,
+    channels: Channels | None = None,
+    task: Literal["classification"] | None = None,
+    new_classes: bool = True,
+) -> Parts:
     """As `load_npz`, and the part for validation, ``X_val`` and ``y_val``: the `Parts`."""
     check_task(task)
     arrays, note = _read_npz(path, _EXAMPLES + _LABELS)
     names, *others = _part_names(arrays)
     train = _dataset(path, arrays, names, channels)
+    class_names = train.class_names or ()
     if train.y is not None and new_classes:
-        if train.num_classes < 2:
-            raise DataError(f"{path}: {names[1]}: expected at least two classes, found only {train.class_names[0]!r}")
+        if len(class_names) < 2:
+            raise DataError(f"{path}: {names[1]}: expected at least two classes, found only {class_names[0]!r}")
         if task is None:
             with checking(f"{path}: {names[1]}"):
-                refuse_amounts(np.ravel(arrays[names[1]]), train.y, train.class_names)
+                refuse_amounts(np.ravel(arrays[names[1]]), train.y, class_names)
     if train.y is not None:
-        note += (f"{names[1]} {classes_in_words(train.class_names)}",)
-    parts = [replace(train, notes=train.notes + note)]
+        note += (f"{names[1]} {classes_in_words(class_names)}",)
+    parts: list[Any] = [replace(train, notes=train.notes + note)]
     for names in others:
         part = names and _dataset(path, arrays, names, channels, train.class_names)
         if part and part.input_shape != train.input_shape:
@@ -90,7 +112,7 @@ def load_npz_parts(path, *, channels=None, task=None, new_classes=True):
     return Parts(*parts)
 
 
-def load_npz_unlabelled(path, *, channels=None):
+def load_npz_unlabelled(path: StrPath, *, channels: Channels | None = None) -> Dataset:
     """The examples of an .npz file for prediction: ``X_test``, else ``X`` or ``X_train``, without labels.
 
     Raises DataError as `load_npz` does, except for what is wrong with labels, which are not looked at.
@@ -101,7 +123,7 @@ def load_npz_unlabelled(path, *, channels=None):
     return replace(dataset, notes=dataset.notes + note)
 
 
-def load_npy(path, *, channels=None):
+def load_npy(path: StrPath, *, channels: Channels | None = None) -> Dataset:
     """Load an .npy file: an array X of shape (N, *shape), without labels, for prediction.
 
     `channels` is as in `load_npz`.
@@ -121,7 +143,7 @@ def load_npy(path, *, channels=None):
     return _dataset(path, {"X": X}, ("X", None), channels)
 
 
-def _read_npz(path, wanted):
+def _read_npz(path: StrPath, wanted: Collection[str]) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Those of the arrays called `wanted`, in any case, that an .npz file holds, and notes on the others."""
     arrays, found, others = {}, [], []
     known = {name.lower(): name for name in _EXAMPLES + _LABELS}
@@ -154,7 +176,7 @@ def _read_npz(path, wanted):
     return arrays, (f"arrays {', '.join(others[:20])} left out",) if others else ()
 
 
-def _check_count(archive, file):
+def _check_count(archive: zipfile.ZipFile, file: IO[bytes]) -> None:
     """BadZipFile where there are not as many entries as the end says: one that is damaged may hide the next."""
     file.seek(-_END.size - len(archive.comment), os.SEEK_END)
     signature, count = _END.unpack(file.read(_END.size))
@@ -162,13 +184,13 @@ def _check_count(archive, file):
         raise zipfile.BadZipFile(f"its directory holds {len(archive.infolist())} entries, expected {count}")
 
 
-def _hint(name, known):
+def _hint(name: str, known: Iterable[str]) -> str:
     """What to add to a refusal of `name`, where it is nearly one that is known, or begins like one."""
     hint = did_you_mean(name, known)
     return hint or (did_you_mean(name[:5], known) if name[:2].lower() in ("x_", "y_") else "")
 
 
-def _needed(held):
+def _needed(held: set[str]) -> Sequence[str]:
     """What must be there where `held` are: labels need their examples, and other parts that for training."""
     if held & {"X", "y"}:
         return ("X", "no other")
@@ -180,7 +202,7 @@ def _needed(held):
     return needed
 
 
-def _read_npy(where, stream, size):
+def _read_npy(where: object, stream: IO[bytes], size: int) -> Array:
     """The array in `stream`, which holds `size` bytes; nothing is allocated before they are seen to be enough."""
     version = np.lib.format.read_magic(stream)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -199,7 +221,7 @@ def _read_npy(where, stream, size):
     return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-def _part_names(arrays):
+def _part_names(arrays: Mapping[str, Array]) -> tuple[Any, ...]:
     """The names of (X, y) of the parts for training, validation and test: None for one that is not there."""
     if "X" in arrays:
         return ("X", "y"), None, None
@@ -208,7 +230,13 @@ def _part_names(arrays):
     )
 
 
-def _dataset(path, arrays, names, channels, class_names=None):
+def _dataset(
+    path: StrPath,
+    arrays: Mapping[str, Array],
+    names: tuple[str, Any],
+    channels: Channels | None,
+    class_names: Sequence[str] | None = None,
+) -> Dataset:
     """The Dataset of the arrays called `names`; there may be no second."""
     X, y = (arrays.get(name) for name in names)
     where = f"{path}: {names[0]}"

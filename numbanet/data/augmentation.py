@@ -1,12 +1,20 @@
 """Crops and mirror images for training: a new change of every image each time it is in a batch."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from numbanet import kernels
 from numbanet._checks import integer, one_of
 from numbanet.data.images import plainly_last
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numbanet._types import Array, IntArray, Ops, Shape
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Augment:
     flip: bool = True
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         values = {
             "crop_padding": integer("Augment: crop_padding", self.crop_padding, 0),
             "flip": bool(one_of("Augment: flip", self.flip, (False, True))),
@@ -45,7 +53,7 @@ class Augment:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def check(self, name, shape):
+    def check(self, name: str, shape: Shape) -> None:
         """ValueError where examples of `shape`, as `name` holds them, are no images or too small."""
         if len(shape) not in (2, 3):
             raise ValueError(f"{name}: augmentation takes images, (N, C, H, W) or (N, H, W), got examples of {shape}")
@@ -60,7 +68,7 @@ class Augment:
                 f"{self.crop_padding}"
             )
 
-    def gather(self, X, rows, step, out, ops=kernels):
+    def gather(self, X: Array, rows: IntArray, step: int, out: Array, ops: Ops = kernels) -> None:
         """Put the examples `rows` of `X` into `out`, changed as the step says.
 
         Parameters
@@ -78,11 +86,11 @@ class Augment:
         ops.augment(*self.arguments(X, rows, np.array([self.seed, step], np.uint64), out))
 
     @staticmethod
-    def takes(X):
+    def takes(X: Array) -> bool:
         """Whether the kernel takes `X` as it is."""
         return X.dtype.isnative and X.dtype != np.float16 and X.flags.carray
 
-    def arguments(self, X, rows, key, out):
+    def arguments(self, X: Array, rows: IntArray, key: Array, out: Array) -> tuple[Any, ...]:
         """What `augment` takes, with `key` the seed and the step, uint64, shape (2,)."""
         shape = (1, *X.shape[1:]) if X.ndim == 3 else X.shape[1:]
         images, batch = X.reshape(len(X), *shape), out.reshape(len(rows), *shape)

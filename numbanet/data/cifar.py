@@ -1,5 +1,9 @@
 """CIFAR-10 in its two official layouts: the "python version" (pickles) and the "binary version"."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from numbanet._checks import class_labels, describe
@@ -7,6 +11,14 @@ from numbanet.data._files import checking, existing_folder, reading
 from numbanet.data._unpickle import load_pickle
 from numbanet.data.dataset import Dataset
 from numbanet.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from numbanet._types import ByteArray, IntArray, StrPath
+
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -17,7 +29,7 @@ _TEST = "test_batch"
 _MOST_NAMES, _MOST_CHARACTERS = 100, 10_000  # that are looked at, of names of classes
 
 
-def load_cifar10(folder):
+def load_cifar10(folder: StrPath) -> tuple[Dataset, Dataset]:
     """Load CIFAR-10 from a folder of either official layout.
 
     Parameters
@@ -46,7 +58,7 @@ def load_cifar10(folder):
     return train, Dataset(*read(root / f"{_TEST}{ending}"), class_names, name="cifar10 test")
 
 
-def read_batch(path):
+def read_batch(path: StrPath) -> tuple[ByteArray, IntArray]:
     """Read one batch of the python layout, such as ``data_batch_1``.
 
     Parameters
@@ -80,7 +92,7 @@ def read_batch(path):
     return data.reshape(-1, *_IMAGE), _labels(path, labels, len(data))
 
 
-def _read_binary(path):
+def _read_binary(path: StrPath) -> tuple[ByteArray, IntArray]:
     """One batch of the binary layout: records of a label and the 3,072 bytes of an image."""
     with reading(path), open(path, "rb") as file:
         content = file.read()
@@ -91,16 +103,16 @@ def _read_binary(path):
     return records[:, 1:].reshape(-1, *_IMAGE), _labels(path, records[:, 0], len(records))
 
 
-def _labels(path, values, count):
+def _labels(path: StrPath, values: Any, count: int) -> IntArray:
     with checking(f"{path}: labels"):
         return class_labels("labels", values, count, len(CLASS_NAMES))
 
 
-def _found(value):
+def _found(value: Any) -> str:
     return describe(value) if isinstance(value, np.ndarray) else f"a {type(value).__name__} of something else"
 
 
-def _find(folder):
+def _find(folder: Path) -> tuple[Path, str, Callable[[StrPath], tuple[ByteArray, IntArray]]]:
     """The folder that holds batches, the ending of their names and the function that reads them."""
     layouts = [
         (folder / below, ending, read)
@@ -119,7 +131,7 @@ def _find(folder):
     return layouts[held.index(max(held))]
 
 
-def _class_names(root):
+def _class_names(root: Path) -> tuple[str, ...]:
     """The names beside the batches, where they are there; they are the same ten in every official copy."""
     if (root / "batches.meta").exists():
         path = root / "batches.meta"

@@ -1,7 +1,10 @@
 """A set of examples with labels, how to split it, and how to standardise it."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +19,13 @@ from numbanet._checks import (
     number,
 )
 from numbanet.data.labels import are_names, encode_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from numbanet._types import Array, ArrayLike, DTypeLike, FloatArray, IntArray, Shape
+
 
 STORED_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 MAX_CLASSES = 100_000
@@ -49,15 +59,28 @@ class Dataset:
         For anything that does not fit the above; the message names the attribute, and the row where one is at fault.
     """
 
-    X: np.ndarray
-    y: np.ndarray | None = None
-    class_names: tuple | None = None
-    feature_names: tuple | None = None
+    X: Array
+    y: IntArray | None = None
+    class_names: tuple[str, ...] | None = None
+    feature_names: tuple[str, ...] | None = None
     target_name: str | None = None
     name: str = ""
-    notes: tuple = ()
+    notes: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    if TYPE_CHECKING:  # what becomes these is taken too
+
+        def __init__(
+            self,
+            X: ArrayLike,
+            y: ArrayLike | None = None,
+            class_names: Sequence[str] | None = None,
+            feature_names: Sequence[str] | None = None,
+            target_name: str | None = None,
+            name: str = "",
+            notes: tuple[str, ...] = (),
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
         if self.feature_names is None and hasattr(self.X, "columns"):
             self.feature_names = tuple(map(str, self.X.columns))
         self.X = stored("X", self.X)
@@ -75,27 +98,27 @@ class Dataset:
         if self.feature_names is not None and self.input_shape != (len(self.feature_names),):
             raise ValueError(f"feature_names: {len(self.feature_names)} names for examples of shape {self.input_shape}")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.X)
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> Shape:
         """The shape of one example."""
         return self.X.shape[1:]
 
     @property
-    def num_classes(self):
+    def num_classes(self) -> int | None:
         """The number of classes; None for a set without labels."""
         return None if self.class_names is None else len(self.class_names)
 
-    def take(self, indices):
+    def take(self, indices: ArrayLike) -> Dataset:
         """The rows at `indices` (an integer array, or a boolean one of N values) as a new Dataset of copies."""
         indices = np.asarray(indices)
         y = None if self.y is None else self.y[indices]
         return replace(self, X=self.X[indices], y=y)
 
 
-def stored(name, X):
+def stored(name: str, X: Any) -> Array:
     """`X` as an array of one of the `STORED_DTYPES`: the smallest that holds its numbers, copied only where it must."""
     X = as_data(name, X)
     native = X.dtype.newbyteorder("=")
@@ -106,7 +129,7 @@ def stored(name, X):
     return X.astype(np.float32 if X.dtype.itemsize <= 2 else np.float64)
 
 
-def _names(name, value):
+def _names(name: str, value: Any) -> tuple[str, ...] | None:
     """`value` as a tuple of strings, or None."""
     if value is None:
         return None
@@ -115,7 +138,7 @@ def _names(name, value):
     return tuple(value)
 
 
-def split(dataset, fraction, seed, stratify=True):
+def split(dataset: Dataset, fraction: float, seed: int, stratify: bool = True) -> tuple[Dataset, Dataset]:
     """Part a data set in two at random, by default keeping the proportions of the classes.
 
     Parameters
@@ -183,10 +206,14 @@ class Standardizer:
         For arrays that are not numbers, do not fit together, are not finite, or a scale that is not above zero.
     """
 
-    mean: np.ndarray
-    scale: np.ndarray
+    mean: FloatArray
+    scale: FloatArray
 
-    def __post_init__(self):
+    if TYPE_CHECKING:  # what becomes these is taken too
+
+        def __init__(self, mean: ArrayLike, scale: ArrayLike) -> None: ...
+
+    def __post_init__(self) -> None:
         self.mean = float_array("mean", self.mean, np.float64)
         self.scale = float_array("scale", self.scale, np.float64)
         if self.scale.shape not in ((), self.mean.shape):
@@ -197,12 +224,12 @@ class Standardizer:
             raise ValueError("scale: every value must be finite and above zero, where float64 has its reciprocal")
 
     @property
-    def inv_scale(self):
+    def inv_scale(self) -> FloatArray:
         """1 / scale."""
         return 1 / self.scale
 
     @classmethod
-    def fit(cls, X):
+    def fit(cls, X: ArrayLike) -> Standardizer:
         """Learn the mean and the scale of `X`.
 
         Images (uint8, or more than two axes) get a mean for each pixel and one standard deviation for all: the root
@@ -239,7 +266,7 @@ class Standardizer:
         scale = np.sqrt(variance)
         return cls(mean, np.where(scale < SMALLEST_SCALE, 1.0, scale))
 
-    def apply(self, X, dtype=np.float32):
+    def apply(self, X: ArrayLike, dtype: DTypeLike = np.float32) -> FloatArray:
         """Standardise examples of the shape that was fitted.
 
         Parameters
@@ -270,7 +297,7 @@ class Standardizer:
             all_finite("standardised X", out)
         return out
 
-    def check(self, name, X, dtype):
+    def check(self, name: str, X: Array, dtype: DTypeLike) -> None:
         """Refuse what is not finite, or would not be once standardised to `dtype`; without a copy of all of `X`.
 
         Examples may have any shape of as many values as the mean.
@@ -287,7 +314,7 @@ class Standardizer:
             self.write(X, out)
             all_finite(f"standardised {name}", out)
 
-    def write(self, X, out):
+    def write(self, X: Array, out: Array) -> None:
         """What `apply` gives, without its checks: into `out`, a float array of the shape of `X`, which may be `X`."""
         with np.errstate(over="ignore", invalid="ignore"):
             for source, target in zip(_slabs(X), _slabs(out), strict=True):
@@ -295,12 +322,12 @@ class Standardizer:
                 part *= self.inv_scale
                 target[...] = part
 
-    def to_arrays(self):
+    def to_arrays(self) -> dict[str, FloatArray]:
         """The two arrays as ``{"mean": ..., "scale": ...}``, for saving."""
         return {"mean": self.mean, "scale": self.scale}
 
     @classmethod
-    def from_arrays(cls, arrays):
+    def from_arrays(cls, arrays: Mapping[str, ArrayLike]) -> Standardizer:
         """The inverse of `to_arrays`; ValueError where an array is missing or not usable."""
         missing = [name for name in ("mean", "scale") if name not in arrays]
         if missing:
@@ -308,13 +335,13 @@ class Standardizer:
         return cls(arrays["mean"], arrays["scale"])
 
 
-def _slabs(X):
+def _slabs(X: Array) -> Iterator[Array]:
     """Views of a few rows each, small enough that a float64 copy of one stays in the cache."""
     rows = max(1, 65536 // math.prod(X.shape[1:]))
     return (X[start : start + rows] for start in range(0, len(X), rows))
 
 
-def _refuse_collapsed(X):
+def _refuse_collapsed(X: Array) -> None:
     """ValueError for a column of numbers so large that float64 rounds away how they differ."""
     low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
     spacing = np.spacing(np.maximum(np.abs(low), np.abs(high)))

@@ -1,5 +1,7 @@
 """The data set that comes with the package: see digits.README.md beside this file for where it is from."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import numpy as np
 from numbanet.data.dataset import Dataset
 
 
-def load_digits():
+def load_digits() -> Dataset:
     """The 1,797 handwritten digits of the UCI "Optical Recognition of Handwritten Digits" test set.
 
     Returns

@@ -1,10 +1,13 @@
 """IDX files, the format of MNIST and of the sets made in its likeness."""
 
+from __future__ import annotations
+
 import gzip
 import math
 import os
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +16,19 @@ from numbanet.data._files import check_unpacked, checking, existing_folder, read
 from numbanet.data.dataset import Dataset
 from numbanet.errors import DataError
 
+if TYPE_CHECKING:
+    from typing import IO
+
+    from numbanet._types import Array, StrPath
+
+
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _MOST_AXES = 32  # what every NumPy can hold
 _CHUNK = 1 << 20
 
 
-def read_idx(path):
+def read_idx(path: StrPath) -> Array:
     """Read an IDX file, plain or gzipped (by its content, whatever its name).
 
     Parameters
@@ -47,7 +56,7 @@ def read_idx(path):
             return _parse(path, stream, os.fstat(file.fileno()).st_size)
 
 
-def _parse(path, stream, packed=None):
+def _parse(path: StrPath, stream: IO[bytes] | gzip.GzipFile, packed: int | None = None) -> Array:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 1 <= magic[3] <= _MOST_AXES:
         raise DataError(
@@ -74,7 +83,7 @@ def _parse(path, stream, packed=None):
     return np.frombuffer(content, dtype=dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def load_mnist(folder):
+def load_mnist(folder: StrPath) -> tuple[Dataset | None, Dataset | None]:
     """Load MNIST, or a set with the same file names (Fashion-MNIST, KMNIST), from a folder of its IDX files.
 
     The files are ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
@@ -106,7 +115,7 @@ def load_mnist(folder):
     return train, test
 
 
-def _load_part(folder, part):
+def _load_part(folder: Path, part: str) -> Dataset | None:
     images_path, labels_path = _find(folder, f"{part}-images", "idx3"), _find(folder, f"{part}-labels", "idx1")
     if images_path is None and labels_path is None:
         return None
@@ -121,12 +130,12 @@ def _load_part(folder, part):
     return Dataset(images, labels, class_names=tuple("0123456789"), name=f"mnist {part}")
 
 
-def _find(folder, stem, kind):
+def _find(folder: Path, stem: str, kind: str) -> Path | None:
     names = [f"{stem}{mark}{kind}-ubyte{ending}" for mark in "-." for ending in ("", ".gz")]
     return next((folder / name for name in names if Path(folder, name).exists()), None)
 
 
-def _read_bytes(path, ndim, expected):
+def _read_bytes(path: StrPath, ndim: int, expected: str) -> Array:
     array = read_idx(path)
     if array.dtype != np.uint8 or array.ndim != ndim:
         raise DataError(f"{path}: expected {expected}; found {describe(array)}")

@@ -1,15 +1,23 @@
 """The order of an image's axes: channels first, (C, H, W), as everything here has them, or last, as most files do."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from numbanet._checks import one_of
 from numbanet.errors import DataError
 
+if TYPE_CHECKING:
+    from numbanet._types import Array, Channels, Shape
+
+
 ORDERS = ("first", "last")
 _FEW = 4  # channels: grey, with or without transparency, or colour
 
 
-def order_of(shape):
+def order_of(shape: Shape) -> Channels | None:
     """Where the channels of images of this shape, that of one, stand: "first", "last", or None where it is open."""
     if len(shape) != 3:
         return None
@@ -25,7 +33,7 @@ def order_of(shape):
     return None
 
 
-def channels_first(where, X, channels=None):
+def channels_first(where: str, X: Array, channels: Channels | None = None) -> tuple[Array, str]:
     """`X` with the channels of its images first, and a note on what it was taken for: "" where nothing was open.
 
     Parameters
@@ -54,6 +62,6 @@ def channels_first(where, X, channels=None):
     return turned, f"images {X.shape[1:]} with channels last, turned to {turned.shape[1:]}"
 
 
-def plainly_last(shape):
+def plainly_last(shape: Shape) -> bool:
     """Whether `shape` is that of an image with its channels last, and hardly of one with so many channels."""
     return len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= (8 if shape[0] == shape[1] else 16)

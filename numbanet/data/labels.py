@@ -1,13 +1,22 @@
 """Labels of any kind as the class indices that a network is trained on."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from numbanet._checks import describe
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
-def encode_labels(values, class_names=None):
+    from numbanet._types import Array, IntArray
+
+
+def encode_labels(values: Any, class_names: Sequence[str] | None = None) -> tuple[IntArray, tuple[str, ...]]:
     """Number the classes that labels name.
 
     Parameters
@@ -45,14 +54,14 @@ def encode_labels(values, class_names=None):
         raise ValueError(f"labels: {error} is not among the classes known, {', '.join(class_names[:20])}") from None
 
 
-def are_names(values):
+def are_names(values: Any) -> bool:
     """Whether labels are words, as strings or objects, rather than numbers of classes."""
     array = np.asarray(values)
     objects = array.dtype.kind == "O" and any(isinstance(item, (str, bytes)) for item in array.flat)
     return objects or array.dtype.kind in "UST"
 
 
-def refuse_amounts(labels, y, class_names):
+def refuse_amounts(labels: Sequence[int | float | str] | Array, y: IntArray, class_names: Sequence[str]) -> None:
     """ValueError where `labels`, numbers, are more likely amounts than classes.
 
     Few of them, or many that are numbered in a row, each with several examples, are taken for classes.
@@ -76,7 +85,7 @@ def refuse_amounts(labels, y, class_names):
         )
 
 
-def _plain(value):
+def _plain(value: Any) -> bool | int | str:
     """One label as a bool, int or str."""
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, bytes):

@@ -1,7 +1,10 @@
 """Data named by one string, as on the command line."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from numbanet._checks import describe, did_you_mean
 from numbanet.data.arrays import Parts, load_npy, load_npz_parts, load_npz_unlabelled
@@ -13,6 +16,13 @@ from numbanet.data.images import ORDERS
 from numbanet.data.tables import check_task, load_csv, load_csv_unlabelled
 from numbanet.errors import DataError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Literal
+
+    from numbanet._types import Channels, StrPath
+
+
 _FOLDERS = ("mnist", "cifar10")
 _TABLES = (".csv", ".tsv")
 _FORMS = {"digits": "digits", "mnist": "mnist:FOLDER", "cifar10": "cifar10:FOLDER"}
@@ -20,7 +30,16 @@ _FORMS |= {ending: f"FILE{ending}" for ending in (".npz", *_TABLES)}
 _UNLABELLED_FORMS = _FORMS | {".npy": "FILE.npy"}
 
 
-def load(source, *, target=None, feature_names=None, header=None, channels=None, task=None, new_classes=True):
+def load(
+    source: StrPath,
+    *,
+    target: str | int | None = None,
+    feature_names: Sequence[str] | None = None,
+    header: bool | None = None,
+    channels: Channels | None = None,
+    task: Literal["classification"] | None = None,
+    new_classes: bool = True,
+) -> tuple[Dataset, Dataset | None]:
     """Load the data that a string names.
 
     Parameters
@@ -61,23 +80,42 @@ def load(source, *, target=None, feature_names=None, header=None, channels=None,
     return train, test
 
 
-def load_parts(source, *, target=None, feature_names=None, header=None, channels=None, task=None, new_classes=True):
+def load_parts(
+    source: StrPath,
+    *,
+    target: str | int | None = None,
+    feature_names: Sequence[str] | None = None,
+    header: bool | None = None,
+    channels: Channels | None = None,
+    task: Literal["classification"] | None = None,
+    new_classes: bool = True,
+) -> Parts:
     """As `load`, and a part for validation where the data come with one: the `Parts`."""
     kind, path = _parse(source, _FORMS)
     check_task(task)
     _check_options(source, kind, target, header, channels)
     if kind in _TABLES:
-        options = {"header": header, "feature_names": feature_names, "task": task, "new_classes": new_classes}
+        options: Any = {"header": header, "feature_names": feature_names, "task": task, "new_classes": new_classes}
         return Parts(load_csv(path, target, **options), None, None)
     if kind == ".npz":
         return load_npz_parts(path, channels=channels, task=task, new_classes=new_classes)
     if kind == "digits":
         return Parts(load_digits(), None, None)
     train, test = load_mnist(path) if kind == "mnist" else load_cifar10(path)
-    return Parts(test, None, None) if train is None else Parts(train, None, test)
+    if train is None:
+        return Parts(test, None, None)  # type: ignore[arg-type]  # one of the two is there
+    return Parts(train, None, test)
 
 
-def load_unlabelled(source, *, target=None, num_features=None, feature_names=None, header=None, channels=None):
+def load_unlabelled(
+    source: StrPath,
+    *,
+    target: str | int | None = None,
+    num_features: int | None = None,
+    feature_names: Sequence[str] | None = None,
+    header: bool | None = None,
+    channels: Channels | None = None,
+) -> Dataset:
     """Load examples for prediction, from any source of `load` or from ``FILE.npy``, without their labels.
 
     Parameters
@@ -111,7 +149,9 @@ def load_unlabelled(source, *, target=None, num_features=None, feature_names=Non
     return Dataset(part.X, name=part.name)
 
 
-def _check_options(source, kind, target, header, channels):
+def _check_options(
+    source: StrPath, kind: str, target: str | int | None, header: bool | None, channels: Channels | None
+) -> None:
     """ValueError for an option that says nothing of data of this kind."""
     if target is not None and kind not in _TABLES:
         raise ValueError(f"target: only a .csv or .tsv file has a target column, got {target!r} for {source}")
@@ -121,7 +161,7 @@ def _check_options(source, kind, target, header, channels):
         raise ValueError(f"channels: expected 'first' or 'last', of a .npz or .npy file; got {channels!r} for {source}")
 
 
-def _parse(source, forms):
+def _parse(source: StrPath, forms: Mapping[str, str]) -> tuple[str, str]:
     """The kind of a source, which is a key of `forms`, and the path of its file or folder."""
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"source: expected a string or a path, got {describe(source)}")

@@ -1,7 +1,10 @@
 """A user's own tables: delimited text."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from numbanet._checks import did_you_mean
 from numbanet.data._delimited import layout_with, number, read_delimited, target_column, unnamed_column
@@ -10,10 +13,27 @@ from numbanet.data.dataset import Dataset
 from numbanet.data.labels import encode_labels, refuse_amounts
 from numbanet.errors import DataError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal
+
+    from numbanet._types import StrPath
+    from numbanet.data._delimited import Layout
+
+
 _PADDED = re.compile(r"[+-]?0\d")
 
 
-def load_csv(path, target=None, has_target=True, *, header=None, feature_names=None, task=None, new_classes=True):
+def load_csv(
+    path: StrPath,
+    target: str | int | None = None,
+    has_target: bool = True,
+    *,
+    header: bool | None = None,
+    feature_names: Sequence[str] | None = None,
+    task: Literal["classification"] | None = None,
+    new_classes: bool = True,
+) -> Dataset:
     """Load a table of numbers from text, separated by commas, semicolons, tabs, pipes or blanks.
 
     Everything but the target must be a finite number. What the file was taken for is in the `notes` of what comes back.
@@ -54,7 +74,7 @@ def load_csv(path, target=None, has_target=True, *, header=None, feature_names=N
 
     check_task(task)
 
-    def layout_of(line, cells, header):
+    def layout_of(line: int, cells: list[str], header: bool | None) -> Layout:
         if header is None and feature_names and set(feature_names) <= {cell.strip() for cell in cells}:
             header = True
         column = target_column(path, cells, target, header) if has_target else None
@@ -62,7 +82,7 @@ def load_csv(path, target=None, has_target=True, *, header=None, feature_names=N
 
     table = read_delimited(path, layout_of, header)
     layout, name = table.layout, Path(path).stem
-    fields = {"feature_names": layout.feature_names, "target_name": layout.target_name, "name": name}
+    fields: Any = {"feature_names": layout.feature_names, "target_name": layout.target_name, "name": name}
     if table.labels is None:
         return Dataset(table.X, **fields, notes=(table.note,))
     where = f"{path}: {layout.column(layout.target)}"
@@ -77,7 +97,14 @@ def load_csv(path, target=None, has_target=True, *, header=None, feature_names=N
     return Dataset(table.X, y, class_names, **fields, notes=(table.note, note))
 
 
-def load_csv_unlabelled(path, target=None, num_features=None, feature_names=None, *, header=None):
+def load_csv_unlabelled(
+    path: StrPath,
+    target: str | int | None = None,
+    num_features: int | None = None,
+    feature_names: Sequence[str] | None = None,
+    *,
+    header: bool | None = None,
+) -> Dataset:
     """Load the features of a table for prediction; a column of labels may be there or not, and is not looked at.
 
     Parameters
@@ -105,7 +132,7 @@ def load_csv_unlabelled(path, target=None, num_features=None, feature_names=None
     if feature_names is not None:
         num_features = len(feature_names)
 
-    def layout_of(line, cells, header):
+    def layout_of(line: int, cells: list[str], header: bool | None) -> Layout:
         if feature_names is not None and header is not False:
             names = [cell.strip() for cell in cells]
             missing = [name for name in feature_names if name not in names]
@@ -127,7 +154,7 @@ def load_csv_unlabelled(path, target=None, num_features=None, feature_names=None
     return Dataset(table.X, feature_names=table.layout.feature_names, name=Path(path).stem, notes=(table.note,))
 
 
-def check_task(task):
+def check_task(task: str | None) -> None:
     """ValueError where `task` is none that there is."""
     if task not in (None, "classification"):
         hint = did_you_mean(task, ["classification"])
@@ -137,16 +164,16 @@ def check_task(task):
         )
 
 
-def classes_in_words(names):
+def classes_in_words(names: Sequence[str]) -> str:
     """How many classes there are, and what the first of them are called."""
     return f"{len(names):,} classes: {', '.join(names[:10])}{', ...' * (len(names) > 10)}"
 
 
-def _typed(labels):
+def _typed(labels: list[str]) -> Sequence[str | float]:
     """Cells as numbers where all of them are, so that they sort by value; but 007 is the name of an agent."""
     if any(number(label) is None or _PADDED.match(label) for label in labels):
         return labels
     try:
         return [int(label) for label in labels]
     except ValueError:
-        return [number(label) for label in labels]
+        return [float(label) for label in labels]

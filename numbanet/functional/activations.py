@@ -1,7 +1,20 @@
 """Activation functions, element by element, on arrays of any shape."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .. import kernels
 from ._prepare import Cache, element_wise, element_wise_backward, fraction, non_negative
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from .._types import ArrayLike, FloatArray, Ops
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
 
 _FORWARD = """
 
@@ -48,10 +61,10 @@ _BACKWARD = """
     """
 
 
-def _documented(parameter=""):
+def _documented(parameter: str = "") -> Callable[[F], F]:
     """Add to a one-line docstring what all activations have in common."""
 
-    def decorate(function):
+    def decorate(function: F) -> F:
         name, _, direction = function.__name__.rpartition("_")
         common = _FORWARD if direction == "forward" else _BACKWARD
         names = {"forward": f"{name}_forward", "backward": f"{name}_backward"}
@@ -61,103 +74,105 @@ def _documented(parameter=""):
     return decorate
 
 
-def _forward(name, ops, x, *scalars, backward_takes_output=False):
+def _forward(
+    name: str, ops: Ops, x: ArrayLike, *scalars: float, backward_takes_output: bool = False
+) -> tuple[FloatArray, Cache]:
     x, out = element_wise(ops, f"{name}_forward", x, *scalars)
     seen = (out if backward_takes_output else x).reshape(-1)
     return out, Cache(f"{name}_backward", ops, x.shape, x.shape, x.dtype, (seen, *scalars))
 
 
 @_documented()
-def relu_forward(x, *, ops=kernels):
+def relu_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Rectified linear unit: ``out = max(x, 0)``."""
     return _forward("relu", ops, x)
 
 
 @_documented()
-def relu_backward(dout, cache):
+def relu_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `relu_forward`; 0 at 0."""
     return element_wise_backward("relu_backward", dout, cache)
 
 
 @_documented("\n    negative_slope : float, from 0 to 1")
-def leaky_relu_forward(x, *, negative_slope=0.01, ops=kernels):
+def leaky_relu_forward(x: ArrayLike, *, negative_slope: float = 0.01, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Leaky ReLU: ``out = x`` where ``x > 0``, ``negative_slope * x`` elsewhere."""
     return _forward("leaky_relu", ops, x, fraction("negative_slope", negative_slope))
 
 
 @_documented()
-def leaky_relu_backward(dout, cache):
+def leaky_relu_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `leaky_relu_forward`."""
     return element_wise_backward("leaky_relu_backward", dout, cache)
 
 
 @_documented("\n    alpha : float, finite and not negative")
-def elu_forward(x, *, alpha=1.0, ops=kernels):
+def elu_forward(x: ArrayLike, *, alpha: float = 1.0, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Exponential linear unit: ``out = x`` where ``x > 0``, ``alpha * (exp(x) - 1)`` elsewhere."""
     return _forward("elu", ops, x, non_negative("alpha", alpha), backward_takes_output=True)
 
 
 @_documented()
-def elu_backward(dout, cache):
+def elu_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `elu_forward`."""
     return element_wise_backward("elu_backward", dout, cache)
 
 
 @_documented()
-def sigmoid_forward(x, *, ops=kernels):
+def sigmoid_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Logistic function: ``out = 1 / (1 + exp(-x))``; nothing overflows."""
     return _forward("sigmoid", ops, x, backward_takes_output=True)
 
 
 @_documented()
-def sigmoid_backward(dout, cache):
+def sigmoid_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `sigmoid_forward`."""
     return element_wise_backward("sigmoid_backward", dout, cache)
 
 
 @_documented()
-def tanh_forward(x, *, ops=kernels):
+def tanh_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Hyperbolic tangent: ``out = tanh(x)``."""
     return _forward("tanh", ops, x, backward_takes_output=True)
 
 
 @_documented()
-def tanh_backward(dout, cache):
+def tanh_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `tanh_forward`."""
     return element_wise_backward("tanh_backward", dout, cache)
 
 
 @_documented()
-def gelu_forward(x, *, ops=kernels):
+def gelu_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Gaussian error linear unit, exact: ``out = x Φ(x)``, with Φ the normal distribution function."""
     return _forward("gelu", ops, x)
 
 
 @_documented()
-def gelu_backward(dout, cache):
+def gelu_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `gelu_forward`."""
     return element_wise_backward("gelu_backward", dout, cache)
 
 
 @_documented()
-def gelu_tanh_forward(x, *, ops=kernels):
+def gelu_tanh_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """GELU's tanh approximation, PyTorch's ``approximate="tanh"``."""
     return _forward("gelu_tanh", ops, x)
 
 
 @_documented()
-def gelu_tanh_backward(dout, cache):
+def gelu_tanh_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `gelu_tanh_forward`."""
     return element_wise_backward("gelu_tanh_backward", dout, cache)
 
 
 @_documented()
-def silu_forward(x, *, ops=kernels):
+def silu_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Sigmoid linear unit, or swish: ``out = x * sigmoid(x)``."""
     return _forward("silu", ops, x)
 
 
 @_documented()
-def silu_backward(dout, cache):
+def silu_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `silu_forward`."""
     return element_wise_backward("silu_backward", dout, cache)

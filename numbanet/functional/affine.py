@@ -1,13 +1,20 @@
 """Affine (fully connected) layers: N examples, D features, M outputs."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import kernels
 from .._checks import common_dtype
 from ._prepare import Cache, array, open_cache, rows, run
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike, FloatArray, Ops
 
-def affine_forward(x, w, b, *, ops=kernels):
+
+def affine_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Apply a linear map and a bias: ``out = x w + b``.
 
     Parameters
@@ -38,7 +45,7 @@ def affine_forward(x, w, b, *, ops=kernels):
     return out, Cache("affine_backward", ops, x.shape, out.shape, x.dtype, (rows(x), w))
 
 
-def affine_backward(dout, cache):
+def affine_backward(dout: ArrayLike, cache: Cache) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Gradients of `affine_forward`.
 
     Parameters
@@ -63,7 +70,7 @@ def affine_backward(dout, cache):
     return _gradients(dout, cache)
 
 
-def affine_relu_forward(x, w, b, *, ops=kernels):
+def affine_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Apply a linear map, a bias and a ReLU: ``out = max(x w + b, 0)``.
 
     Parameters, returns and errors are those of `affine_forward`; the cache is for `affine_relu_backward`. See
@@ -74,7 +81,7 @@ def affine_relu_forward(x, w, b, *, ops=kernels):
     return out, Cache("affine_relu_backward", ops, x.shape, out.shape, x.dtype, (rows(x), w, out))
 
 
-def affine_relu_backward(dout, cache):
+def affine_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Gradients of `affine_relu_forward`: dx, dw, db.
 
     Parameters, returns and errors are those of `affine_backward`. See `numbanet.reference.affine_relu_backward` for the
@@ -85,7 +92,7 @@ def affine_relu_backward(dout, cache):
     return _gradients(dout, cache, before_relu)
 
 
-def _prepared(x, w, b):
+def _prepared(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """The inputs as the operations take them, and an array for the result."""
     dtype = common_dtype(x=x, w=w, b=b)
     x = array("x", x, dtype)
@@ -96,7 +103,7 @@ def _prepared(x, w, b):
     return x, w, b, np.empty((len(x), len(b)), dtype)
 
 
-def _gradients(dout, cache, *scratch):
+def _gradients(dout: FloatArray, cache: Cache, *scratch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     x, w = cache.arguments[:2]
     dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty(w.shape[1], w.dtype)
     cache.run(dout, *scratch, dx, dw, db)

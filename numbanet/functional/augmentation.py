@@ -1,13 +1,22 @@
 """Random shifts and mirror images."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import kernels
 from .._checks import common_dtype, integer, one_of
 from ._prepare import array, run
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike, FloatArray, Ops
 
-def augment(x, *, padding=4, flip=True, seed, step=0, ops=kernels):
+
+def augment(
+    x: ArrayLike, *, padding: int = 4, flip: bool = True, seed: int, step: int = 0, ops: Ops = kernels
+) -> FloatArray:
     """Shift every image by up to `padding` pixels either way, at random, and mirror half of them left to right.
 
     Parameters

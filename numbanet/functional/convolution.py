@@ -1,6 +1,9 @@
 """Convolution: N images of C channels and H x W pixels, F filters of HH x WW taps; HO x WO pixels come out."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,8 +12,21 @@ from .._checks import common_dtype, integer
 from .._image_shapes import pair, windows, workspace
 from ._prepare import Cache, array, channels_first, channels_last, open_cache, run
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike, FloatArray, Ops, Size
 
-def conv_forward(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, ops=kernels):
+
+def conv_forward(
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    stride: Size = 1,
+    padding: Size = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+    ops: Ops = kernels,
+) -> tuple[FloatArray, ConvCache]:
     """Slide filters over images and add a bias.
 
     Parameters
@@ -46,7 +62,7 @@ def conv_forward(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, ops
     return _forward("conv", x, w, b, stride, padding, dilation, groups, ops)
 
 
-def conv_backward(dout, cache):
+def conv_backward(dout: ArrayLike, cache: ConvCache) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     """Gradients of `conv_forward`.
 
     Parameters
@@ -71,7 +87,17 @@ def conv_backward(dout, cache):
     return _gradients(dout, cache)
 
 
-def conv_relu_forward(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, ops=kernels):
+def conv_relu_forward(
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    stride: Size = 1,
+    padding: Size = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+    ops: Ops = kernels,
+) -> tuple[FloatArray, ConvCache]:
     """Slide filters over images, add a bias and apply a ReLU: ``out = max(conv(x, w) + b, 0)``.
 
     Parameters, returns and errors are those of `conv_forward`; the cache is for `conv_relu_backward`. See
@@ -80,7 +106,7 @@ def conv_relu_forward(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1
     return _forward("conv_relu", x, w, b, stride, padding, dilation, groups, ops)
 
 
-def conv_relu_backward(dout, cache):
+def conv_relu_backward(dout: ArrayLike, cache: ConvCache) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     """Gradients of `conv_relu_forward`: dx, dw, db.
 
     Parameters, returns and errors are those of `conv_backward`. See `numbanet.reference.relu_backward` and
@@ -99,7 +125,17 @@ class ConvCache(Cache):
     has_bias: bool
 
 
-def _forward(operation, x, w, b, stride, padding, dilation, groups, ops):
+def _forward(
+    operation: str,
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None,
+    stride: Size,
+    padding: Size,
+    dilation: Size,
+    groups: int,
+    ops: Ops,
+) -> tuple[FloatArray, ConvCache]:
     given = {"x": x, "w": w} if b is None else {"x": x, "w": w, "b": b}
     dtype = common_dtype(**given)
     x, w = array("x", x, dtype), array("w", w, dtype)
@@ -116,7 +152,7 @@ def _forward(operation, x, w, b, stride, padding, dilation, groups, ops):
     return result, ConvCache(f"{operation}_backward", ops, x.shape, result.shape, dtype, arguments, b.size > 0)
 
 
-def _check_filters(x, w, groups):
+def _check_filters(x: FloatArray, w: FloatArray, groups: int) -> None:
     if x.ndim != 4:
         raise ValueError(f"x: expected shape (N, C, H, W), got {x.shape}")
     if w.ndim != 4:
@@ -133,7 +169,7 @@ def _check_filters(x, w, groups):
         )
 
 
-def _gradients(dout, cache):
+def _gradients(dout: FloatArray, cache: ConvCache) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     x, w, *moves, groups, _ = cache.arguments
     room = np.empty(workspace(w.shape, moves[-1], groups), w.dtype)
     dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty(len(w) * cache.has_bias, w.dtype)

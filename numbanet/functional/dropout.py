@@ -1,13 +1,22 @@
 """Inverted dropout, on arrays of any shape."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import kernels
 from .._checks import integer, number
 from ._prepare import Cache, element_wise, element_wise_backward
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike, FloatArray, Ops
 
-def dropout_forward(x, *, rate, seed, step=0, ops=kernels):
+
+def dropout_forward(
+    x: ArrayLike, *, rate: float, seed: int, step: int = 0, ops: Ops = kernels
+) -> tuple[FloatArray, Cache]:
     """Set each element to 0 with probability `rate`, and divide the others by ``1 - rate``.
 
     Parameters
@@ -41,7 +50,7 @@ def dropout_forward(x, *, rate, seed, step=0, ops=kernels):
     return out, Cache("dropout_backward", ops, x.shape, x.shape, x.dtype, (key, rate))
 
 
-def dropout_backward(dout, cache):
+def dropout_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `dropout_forward`, through the same mask.
 
     Parameters

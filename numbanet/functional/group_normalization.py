@@ -1,13 +1,22 @@
 """Group normalisation of images: C channels, H x W pixels, groups of channels."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import kernels
 from .._checks import common_dtype, integer
 from ._prepare import Cache, array, images, pixels, positive, run, spatial_backward
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike, FloatArray, Ops
 
-def spatial_groupnorm_forward(x, gamma, beta, groups, *, eps=1e-5, ops=kernels):
+
+def spatial_groupnorm_forward(
+    x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, groups: int, *, eps: float = 1e-5, ops: Ops = kernels
+) -> tuple[FloatArray, Cache]:
     """Normalise each image over its pixels and the channels of a group, then scale and shift by channel.
 
     Parameters
@@ -49,7 +58,7 @@ def spatial_groupnorm_forward(x, gamma, beta, groups, *, eps=1e-5, ops=kernels):
     )
 
 
-def spatial_groupnorm_backward(dout, cache):
+def spatial_groupnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Gradients of `spatial_groupnorm_forward`: dx (N, C, H, W), dgamma and dbeta (C,).
 
     Errors are those of `batchnorm_backward`; see `numbanet.reference.groupnorm_backward` for the formulas.

@@ -1,12 +1,18 @@
 """Batch and layer normalisation of N examples, D features; batch normalisation of images too: C channels, H x W."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import kernels
 from .._checks import common_dtype
 from ._prepare import Cache, array, fraction, images, open_cache, pixels, positive, run, spatial_backward
+
+if TYPE_CHECKING:
+    from .._types import ArrayLike, FloatArray, Ops
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +29,17 @@ class BatchnormCache(Cache):
     running_var: np.ndarray
 
 
-def batchnorm_forward(x, gamma, beta, *, running_mean=None, running_var=None, momentum=0.9, eps=1e-5, ops=kernels):
+def batchnorm_forward(
+    x: ArrayLike,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    *,
+    running_mean: ArrayLike | None = None,
+    running_var: ArrayLike | None = None,
+    momentum: float = 0.9,
+    eps: float = 1e-5,
+    ops: Ops = kernels,
+) -> tuple[FloatArray, BatchnormCache]:
     """Normalise each feature over the batch, then scale and shift: ``out = gamma (x - mean) / √(var + eps) + beta``.
 
     Parameters
@@ -78,7 +94,16 @@ def batchnorm_forward(x, gamma, beta, *, running_mean=None, running_var=None, mo
     return out, BatchnormCache("batchnorm_backward", ops, x.shape, x.shape, x.dtype, arguments, *averages)
 
 
-def batchnorm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5, ops=kernels):
+def batchnorm_inference(
+    x: ArrayLike,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    running_mean: ArrayLike,
+    running_var: ArrayLike,
+    *,
+    eps: float = 1e-5,
+    ops: Ops = kernels,
+) -> FloatArray:
     """Normalise by the running averages: ``out = gamma (x - running_mean) / √(running_var + eps) + beta``.
 
     Parameters
@@ -109,7 +134,7 @@ def batchnorm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5, 
     return out
 
 
-def batchnorm_backward(dout, cache):
+def batchnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Gradients of `batchnorm_forward`.
 
     Parameters
@@ -134,7 +159,9 @@ def batchnorm_backward(dout, cache):
     return _backward("batchnorm_backward", dout, cache)
 
 
-def layernorm_forward(x, gamma, beta, *, eps=1e-5, ops=kernels):
+def layernorm_forward(
+    x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, *, eps: float = 1e-5, ops: Ops = kernels
+) -> tuple[FloatArray, Cache]:
     """Normalise each example over its features, then scale and shift: ``out = gamma (x - mean) / √(var + eps) + beta``.
 
     Parameters
@@ -167,7 +194,7 @@ def layernorm_forward(x, gamma, beta, *, eps=1e-5, ops=kernels):
     return out, Cache("layernorm_backward", ops, x.shape, x.shape, x.dtype, (x, gamma, mean, inv_std))
 
 
-def layernorm_backward(dout, cache):
+def layernorm_backward(dout: ArrayLike, cache: Cache) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Gradients of `layernorm_forward`: dx, dgamma, dbeta.
 
     Parameters, returns and errors are those of `batchnorm_backward`. See `numbanet.reference.layernorm_backward` for
@@ -177,8 +204,16 @@ def layernorm_backward(dout, cache):
 
 
 def spatial_batchnorm_forward(
-    x, gamma, beta, *, running_mean=None, running_var=None, momentum=0.9, eps=1e-5, ops=kernels
-):
+    x: ArrayLike,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    *,
+    running_mean: ArrayLike | None = None,
+    running_var: ArrayLike | None = None,
+    momentum: float = 0.9,
+    eps: float = 1e-5,
+    ops: Ops = kernels,
+) -> tuple[FloatArray, BatchnormCache]:
     """Normalise each channel over all images and pixels, then scale and shift.
 
     Parameters
@@ -203,14 +238,22 @@ def spatial_batchnorm_forward(
 
     It is `batchnorm_forward` with every pixel as an example; see `numbanet.reference.batchnorm_forward`.
     """
-    options = {"running_mean": running_mean, "running_var": running_var, "momentum": momentum, "eps": eps, "ops": ops}
     rows, shape = pixels(x)
-    out, cache = batchnorm_forward(rows, gamma, beta, **options)
-    named = {"operation": "spatial_batchnorm_backward", "x_shape": shape, "out_shape": shape}
-    return images(out, shape), replace(cache, **named)
+    averages = {"running_mean": running_mean, "running_var": running_var}
+    out, cache = batchnorm_forward(rows, gamma, beta, **averages, momentum=momentum, eps=eps, ops=ops)
+    return images(out, shape), replace(cache, operation="spatial_batchnorm_backward", x_shape=shape, out_shape=shape)
 
 
-def spatial_batchnorm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5, ops=kernels):
+def spatial_batchnorm_inference(
+    x: ArrayLike,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    running_mean: ArrayLike,
+    running_var: ArrayLike,
+    *,
+    eps: float = 1e-5,
+    ops: Ops = kernels,
+) -> FloatArray:
     """Normalise each channel of images (N, C, H, W) by the running averages.
 
     Parameters, returns and errors are otherwise those of `batchnorm_inference`; see
@@ -220,7 +263,7 @@ def spatial_batchnorm_inference(x, gamma, beta, running_mean, running_var, *, ep
     return images(batchnorm_inference(rows, gamma, beta, running_mean, running_var, eps=eps, ops=ops), shape)
 
 
-def spatial_batchnorm_backward(dout, cache):
+def spatial_batchnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Gradients of `spatial_batchnorm_forward`: dx (N, C, H, W), dgamma and dbeta (C,).
 
     Errors are those of `batchnorm_backward`; see `numbanet.reference.batchnorm_backward` for the formulas.
@@ -228,14 +271,14 @@ def spatial_batchnorm_backward(dout, cache):
     return spatial_backward("batchnorm_backward", dout, cache)
 
 
-def _prepared(x, features):
+def _prepared(x: ArrayLike, features: dict[str, ArrayLike]) -> tuple[FloatArray, dict[str, FloatArray]]:
     """The examples, and a dict of arrays with one value for each feature, as the operations take them."""
     dtype = common_dtype(x=x, **features)
     x = array("x", x, dtype, ndim=2)
     return x, {name: array(name, value, dtype, x.shape[1:]) for name, value in features.items()}
 
 
-def _backward(operation, dout, cache):
+def _backward(operation: str, dout: ArrayLike, cache: Cache) -> tuple[FloatArray, FloatArray, FloatArray]:
     dout = open_cache(operation, dout, cache)
     gamma = cache.arguments[1]
     dx, dgamma, dbeta = np.empty_like(dout), np.empty_like(gamma), np.empty_like(gamma)

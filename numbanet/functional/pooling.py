@@ -1,5 +1,9 @@
 """Pooling: N images of C channels and H x W pixels; HO x WO windows."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import kernels
@@ -7,8 +11,15 @@ from .._checks import common_dtype
 from .._image_shapes import pooling, windows
 from ._prepare import Cache, array, channels_first, channels_last, open_cache, run
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def max_pool_forward(x, kernel_size, *, stride=None, padding=0, ops=kernels):
+    from .._types import ArrayLike, FloatArray, Ops, Pair, Shape, Size
+
+
+def max_pool_forward(
+    x: ArrayLike, kernel_size: Size, *, stride: Size | None = None, padding: Size = 0, ops: Ops = kernels
+) -> tuple[FloatArray, Cache]:
     """The largest element of each window, by channel; NaN where the window holds one.
 
     Parameters
@@ -46,7 +57,7 @@ def max_pool_forward(x, kernel_size, *, stride=None, padding=0, ops=kernels):
     return _result("max_pool_backward", ops, inside, out, (where, *moves))
 
 
-def max_pool_backward(dout, cache):
+def max_pool_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `max_pool_forward`: what comes to a window goes to its largest element, the first of several.
 
     Parameters
@@ -70,7 +81,9 @@ def max_pool_backward(dout, cache):
     return _gradient("max_pool_backward", dout, cache)
 
 
-def avg_pool_forward(x, kernel_size, *, stride=None, padding=0, ops=kernels):
+def avg_pool_forward(
+    x: ArrayLike, kernel_size: Size, *, stride: Size | None = None, padding: Size = 0, ops: Ops = kernels
+) -> tuple[FloatArray, Cache]:
     """The mean of each window, by channel; padding counts as zeros, as in PyTorch (``count_include_pad=True``).
 
     Parameters, returns and errors are those of `max_pool_forward`; the cache is for `avg_pool_backward`. See
@@ -81,7 +94,7 @@ def avg_pool_forward(x, kernel_size, *, stride=None, padding=0, ops=kernels):
     return _result("avg_pool_backward", ops, inside, out, moves)
 
 
-def avg_pool_backward(dout, cache):
+def avg_pool_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `avg_pool_forward`.
 
     Parameters, returns and errors are those of `max_pool_backward`. See `numbanet.reference.avg_pool_backward`.
@@ -89,7 +102,7 @@ def avg_pool_backward(dout, cache):
     return _gradient("avg_pool_backward", dout, cache)
 
 
-def global_avg_pool_forward(x, *, ops=kernels):
+def global_avg_pool_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """The mean of each channel over all pixels.
 
     Parameters
@@ -117,7 +130,7 @@ def global_avg_pool_forward(x, *, ops=kernels):
     return out, Cache("global_avg_pool_backward", ops, _outside(inside), out.shape, out.dtype, ())
 
 
-def global_avg_pool_backward(dout, cache):
+def global_avg_pool_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `global_avg_pool_forward`, from a `dout` of shape (N, C).
 
     Returns and errors are those of `max_pool_backward`. See `numbanet.reference.global_avg_pool_backward`.
@@ -125,31 +138,35 @@ def global_avg_pool_backward(dout, cache):
     return _gradient("global_avg_pool_backward", dout, cache)
 
 
-def _images(x):
+def _images(x: ArrayLike) -> FloatArray:
     x = array("x", x, common_dtype(x=x))
     if x.ndim != 4:
         raise ValueError(f"x: expected shape (N, C, H, W), got {x.shape}")
     return channels_last(x)
 
 
-def _prepared(x, kernel_size, stride, padding):
+def _prepared(
+    x: ArrayLike, kernel_size: Size, stride: Size | None, padding: Size
+) -> tuple[FloatArray, tuple[Pair, ...], FloatArray]:
     """Images and windows as the operations take them, and an array for the result."""
     inside, moves = _images(x), pooling(kernel_size, stride, padding)
     size = windows("x", inside.shape[1:3], *moves)
     return inside, moves, np.empty((len(inside), *size, inside.shape[3]), inside.dtype)
 
 
-def _outside(images):
+def _outside(images: FloatArray) -> Shape:
     n, height, width, channels = images.shape
     return n, channels, height, width
 
 
-def _result(backward, ops, inside, out, arguments):
+def _result(
+    backward: str, ops: Ops, inside: FloatArray, out: FloatArray, arguments: tuple[Any, ...]
+) -> tuple[FloatArray, Cache]:
     out = channels_first(out)
     return out, Cache(backward, ops, _outside(inside), out.shape, out.dtype, arguments)
 
 
-def _gradient(operation, dout, cache):
+def _gradient(operation: str, dout: ArrayLike, cache: Cache) -> FloatArray:
     dout = open_cache(operation, dout, cache)
     n, channels, height, width = cache.x_shape
     dx = np.empty((n, height, width, channels), dout.dtype)

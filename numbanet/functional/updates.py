@@ -7,12 +7,21 @@ differ in shape, and for numbers out of range. `ops` is `numbanet.kernels` or `n
 their sources are there.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .. import kernels
 from .._checks import integer, number, one_of
 from ._prepare import fraction, non_negative, run, same_shape
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def sgd_update(w, dw, *, learning_rate, ops=kernels):
+    from .._types import ArrayLike, FloatArray, Ops
+
+
+def sgd_update(w: ArrayLike, dw: ArrayLike, *, learning_rate: float, ops: Ops = kernels) -> FloatArray:
     """Gradient descent.
 
     Parameters
@@ -31,7 +40,9 @@ def sgd_update(w, dw, *, learning_rate, ops=kernels):
     return w
 
 
-def momentum_update(w, dw, velocity, *, learning_rate, momentum=0.9, ops=kernels):
+def momentum_update(
+    w: ArrayLike, dw: ArrayLike, velocity: ArrayLike, *, learning_rate: float, momentum: float = 0.9, ops: Ops = kernels
+) -> tuple[FloatArray, FloatArray]:
     """Gradient descent with momentum: ``velocity = momentum * velocity - learning_rate * dw``, ``w += velocity``.
 
     Parameters
@@ -50,7 +61,9 @@ def momentum_update(w, dw, velocity, *, learning_rate, momentum=0.9, ops=kernels
     return _momentum("momentum_update", ops, w, dw, velocity, learning_rate, momentum)
 
 
-def nesterov_update(w, dw, velocity, *, learning_rate, momentum=0.9, ops=kernels):
+def nesterov_update(
+    w: ArrayLike, dw: ArrayLike, velocity: ArrayLike, *, learning_rate: float, momentum: float = 0.9, ops: Ops = kernels
+) -> tuple[FloatArray, FloatArray]:
     """Gradient descent with Nesterov's momentum.
 
     Parameters and returns are those of `momentum_update`; the source: `numbanet.reference.nesterov_update`.
@@ -58,7 +71,17 @@ def nesterov_update(w, dw, velocity, *, learning_rate, momentum=0.9, ops=kernels
     return _momentum("nesterov_update", ops, w, dw, velocity, learning_rate, momentum)
 
 
-def rmsprop_update(w, dw, s, *, learning_rate, decay_rate=0.99, eps=1e-8, eps_inside_root=False, ops=kernels):
+def rmsprop_update(
+    w: ArrayLike,
+    dw: ArrayLike,
+    s: ArrayLike,
+    *,
+    learning_rate: float,
+    decay_rate: float = 0.99,
+    eps: float = 1e-8,
+    eps_inside_root: bool = False,
+    ops: Ops = kernels,
+) -> tuple[FloatArray, FloatArray]:
     """RMSProp: the gradient divided by the root of a running average of its square.
 
     Parameters
@@ -88,20 +111,20 @@ def rmsprop_update(w, dw, s, *, learning_rate, decay_rate=0.99, eps=1e-8, eps_in
 
 
 def adam_update(
-    w,
-    dw,
-    m,
-    v,
+    w: ArrayLike,
+    dw: ArrayLike,
+    m: ArrayLike,
+    v: ArrayLike,
     *,
-    step,
-    learning_rate=1e-3,
-    beta1=0.9,
-    beta2=0.999,
-    eps=1e-8,
-    weight_decay=0.0,
-    eps_inside_root=False,
-    ops=kernels,
-):
+    step: int,
+    learning_rate: float = 1e-3,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    eps_inside_root: bool = False,
+    ops: Ops = kernels,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Adam, and with `weight_decay` AdamW.
 
     Parameters
@@ -135,12 +158,14 @@ def adam_update(
     )
 
 
-def _momentum(operation, ops, w, dw, velocity, learning_rate, momentum):
+def _momentum(
+    operation: str, ops: Ops, w: ArrayLike, dw: ArrayLike, velocity: ArrayLike, learning_rate: float, momentum: float
+) -> tuple[FloatArray, FloatArray]:
     scalars = non_negative("learning_rate", learning_rate), fraction("momentum", momentum)
     return _step(ops, operation, {"w": w, "dw": dw, "velocity": velocity}, *scalars)
 
 
-def _step(ops, operation, arrays, *scalars):
+def _step(ops: Ops, operation: str, arrays: dict[str, ArrayLike], *scalars: float) -> Any:
     """Run an update on copies; gives those that it changed: all but the second, the gradient."""
     w, dw, *state = same_shape(**arrays)
     changed = tuple(array.copy() for array in (w, *state))
@@ -149,5 +174,5 @@ def _step(ops, operation, arrays, *scalars):
     return changed
 
 
-def _flag(name, value):
+def _flag(name: str, value: Any) -> bool:
     return bool(one_of(name, value, (False, True)))

@@ -1,7 +1,16 @@
 """What all layers share."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from .._types import FloatArray, Initializer, Lowered, Shape
+    from ..program import Lowering
+
 
 # How a batch lies in memory whose examples are images, (C, H, W) to the user. Other examples are always flat.
 CHANNELS_FIRST = "channels first"  # flat, (N, C H W), in the order that users pass and affine's weights count
@@ -13,10 +22,10 @@ class Variable(NamedTuple):
     """An array that a layer needs: a parameter that is learnt, or a running average that is kept."""
 
     name: str
-    shape: tuple
-    initializer: Callable
+    shape: Shape
+    initializer: Initializer
     decays: bool = False  # whether the L2 penalty applies: to weights, not to biases, scales and shifts
-    fans: tuple = (1, 1)
+    fans: tuple[int, int] = (1, 1)
 
 
 class Layer:
@@ -28,27 +37,27 @@ class Layer:
     # Whether the backward pass reads what the forward pass wrote. Where not, a layer that follows may overwrite it.
     backward_takes_output = True
 
-    def output_shape(self, input_shape):
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Shape of one example's output; ValueError where the layer cannot take `input_shape`."""
         return input_shape
 
-    def parameters(self, input_shape):
+    def parameters(self, input_shape: Shape) -> tuple[Variable, ...]:
         """The `Variable`s that are learnt."""
         return ()
 
-    def state(self, input_shape):
+    def state(self, input_shape: Shape) -> tuple[Variable, ...]:
         """The `Variable`s that training keeps and inference uses."""
         return ()
 
-    def parts(self):
+    def parts(self) -> Mapping[str, Sequence[Layer]]:
         """Lists of layers inside of this one, each of which starts from its input; the keys become part of numbers."""
         return {}
 
-    def fused_with(self, following):
+    def fused_with(self, following: Layer) -> Layer | None:
         """One layer that does the work of this and the following one in one go, or None."""
         return None
 
-    def lower(self, net, x):
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         """Bind the operations for one batch.
 
         Parameters
@@ -70,13 +79,13 @@ class Layer:
         raise TypeError(f"{type(self).__name__} does not define lower(net, x)")
 
 
-def set_checked(layer, **values):
+def set_checked(layer: Layer, **values: Any) -> None:
     """Put checked values in the place of what the caller gave, in a layer that is being made."""
     for name, value in values.items():
         object.__setattr__(layer, name, value)
 
 
-def pixels(input_shape):
+def pixels(input_shape: Shape) -> tuple[int, int, int]:
     """``C, H, W`` of an image's shape; ValueError for any other."""
     if len(input_shape) != 3:
         raise ValueError(f"expected images, (C, H, W), got {input_shape}")
@@ -88,26 +97,26 @@ class Placed(NamedTuple):
 
     number: str  # counted from 1: 3.1, and 3.shortcut.1, are the first inside of the third
     layer: Layer
-    input_shape: tuple
-    output_shape: tuple = ()
-    parameters: tuple = ()
-    state: tuple = ()
+    input_shape: Shape
+    output_shape: Shape = ()
+    parameters: tuple[Variable, ...] = ()
+    state: tuple[Variable, ...] = ()
 
     @property
-    def is_outermost(self):
+    def is_outermost(self) -> bool:
         """Whether it stands in the network's own list, not inside of another layer."""
         return "." not in self.number
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The layer in a line: of one that holds others, which have lines of their own, the type alone."""
         return type(self.layer).__name__ if self.layer.parts() else repr(self.layer)
 
-    def __str__(self):  # as messages name it
+    def __str__(self) -> str:  # as messages name it
         return f"layer {self.number}, {self.name}"
 
 
-def place(layers, shape, within=""):
+def place(layers: Sequence[Layer], shape: Shape, within: str = "") -> list[Placed]:
     """The `Placed` layers in order, each followed by those inside of it.
 
     Raises

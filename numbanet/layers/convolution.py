@@ -1,7 +1,10 @@
 """Convolution of images."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,13 @@ from .._image_shapes import pair, workspace
 from ._shared import Windows, short
 from .activations import ReLU
 from .base import Variable, pixels, set_checked
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._types import FloatArray, Init, Lowered, Padding, Pair, Shape, Size
+    from ..program import Lowering
+    from .base import Layer
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,15 +48,15 @@ class Conv(Windows):
     """
 
     filters: int
-    kernel_size: object
-    stride: object = 1
-    padding: object = 0
-    dilation: object = 1
+    kernel_size: Size
+    stride: Size = 1
+    padding: Padding = 0
+    dilation: Size = 1
     groups: int = 1
     bias: bool = True
-    weight_init: object = "he_normal"
+    weight_init: Init = "he_normal"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         filters, groups = integer("Conv: filters", self.filters, 1), integer("Conv: groups", self.groups, 1)
         if filters % groups:
             raise ValueError(f"Conv: groups: {groups} groups do not divide {filters} filters")
@@ -57,49 +67,50 @@ class Conv(Windows):
         set_checked(self, filters=filters, groups=groups, bias=bool(self.bias), dilation=dilation)
         set_checked(self, kernel_size=kernel_size, stride=pair("Conv: stride", self.stride, 1), padding=self._padding())
 
-    def _padding(self):
+    def _padding(self) -> Pair:
         if not isinstance(self.padding, str):
             return pair("Conv: padding", self.padding, 0)
         if self.padding != "same":
             raise ValueError(f'Conv: padding: expected an integer, a pair of them or "same", got {self.padding!r}')
-        kernel_size, dilation = pair("Conv: kernel_size", self.kernel_size, 1), self.dilation
+        kernel_size, dilation = pair("Conv: kernel_size", self.kernel_size, 1), self._pairs[3]
         reach = [d * (k - 1) for k, d in zip(kernel_size, dilation, strict=True)]
         if any(r % 2 for r in reach):
             raise ValueError(f'Conv: padding: "same" is for odd kernels, got kernel_size {short(kernel_size)}')
-        return tuple(r // 2 for r in reach)
+        return reach[0] // 2, reach[1] // 2
 
-    def output_shape(self, input_shape):
+    def output_shape(self, input_shape: Shape) -> Shape:
         channels = pixels(input_shape)[0]
         if channels % self.groups:
             raise ValueError(f"groups: {self.groups} groups do not divide the {channels} channels of {input_shape}")
         return (self.filters, *self._windows(input_shape))
 
-    def parameters(self, input_shape):
-        shape = (self.filters, input_shape[0] // self.groups, *self.kernel_size)
-        area = math.prod(self.kernel_size)
+    def parameters(self, input_shape: Shape) -> tuple[Variable, ...]:
+        kernel_size = self._pairs[0]
+        shape = (self.filters, input_shape[0] // self.groups, *kernel_size)
+        area = math.prod(kernel_size)
         fans = (shape[1] * area, self.filters // self.groups * area)
         weights = Variable("W", shape, initializers.get(self.weight_init), True, fans)
         return (weights, Variable("b", (self.filters,), initializers.zeros)) if self.bias else (weights,)
 
-    def fused_with(self, following):
+    def fused_with(self, following: Layer) -> Layer | None:
         return _ConvReLU(**vars(self)) if type(following) is ReLU else None
 
-    def _bound(self, net, x):
+    def _bound(self, net: Lowering, x: FloatArray) -> tuple[Any, ...]:
         """Arrays and options that the operations of both ways take."""
         w, dw = net.parameter("W")
         b, db = net.parameter("b") if self.bias else (np.empty(0, x.dtype),) * 2
         out = net.buffer(*self._windows(net.shape), self.filters)
         return w, dw, b, db, out, (self.stride, self.padding, self.dilation, self.groups)
 
-    def _room(self, net, w):
+    def _room(self, net: Lowering, w: FloatArray) -> FloatArray:
         """What one operation works in."""
-        return net.workspace(workspace(w.shape, self.dilation, self.groups))
+        return net.workspace(workspace(w.shape, self._pairs[3], self.groups))
 
-    def lower(self, net, x):
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         w, dw, b, db, out, options = self._bound(net, x)
         net.forward("conv_forward", x, w, b, *options, self._room(net, w), out)
 
-        def backward(dout):
+        def backward(dout: FloatArray) -> FloatArray:
             dx = net.gradient(x)
             net.backward("conv_backward", dout, x, w, *options, self._room(net, w), dx, dw, db)
             return dx
@@ -110,11 +121,11 @@ class Conv(Windows):
 class _ConvReLU(Conv):
     backward_takes_output = True
 
-    def lower(self, net, x):
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         w, dw, b, db, out, options = self._bound(net, x)
         net.forward("conv_relu_forward", x, w, b, *options, self._room(net, w), out)
 
-        def backward(dout):
+        def backward(dout: FloatArray) -> FloatArray:
             # The gradient before the ReLU takes the place of the one after it.
             dz, dx = net.overwritable(dout), net.gradient(x)
             net.backward("relu_backward", *(array.reshape(-1) for array in (dout, out, dz)))

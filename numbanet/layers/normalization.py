@@ -1,6 +1,9 @@
 """Normalisation by the statistics of a batch, or of each example."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,10 @@ from .._checks import number
 from ._shared import Normalization
 from .base import Variable, set_checked
 from .group_normalization import lower_groupnorm
+
+if TYPE_CHECKING:
+    from .._types import FloatArray, Lowered, Shape
+    from ..program import Lowering
 
 
 @dataclass(frozen=True)
@@ -28,18 +35,18 @@ class BatchNorm(Normalization):
     momentum: float = 0.9
     eps: float = 1e-5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         set_checked(self, momentum=number("BatchNorm: momentum", self.momentum, 0, 1))
         super().__post_init__()
 
-    def state(self, input_shape):
+    def state(self, input_shape: Shape) -> tuple[Variable, ...]:
         shape = self._features(input_shape)
         return (
             Variable("running_mean", shape, initializers.zeros),
             Variable("running_var", shape, initializers.ones),
         )
 
-    def lower(self, net, x):
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         (gamma, dgamma), (beta, dbeta) = net.parameter("gamma"), net.parameter("beta")
         running = net.state("running_mean"), net.state("running_var")
         out = net.buffer(*x.shape[1:])
@@ -56,7 +63,7 @@ class BatchNorm(Normalization):
         moments = (self.momentum, self.eps, *running, mean, inv_std)
         net.forward("batchnorm_forward", x.reshape(rows), gamma, beta, *moments, out.reshape(rows))
 
-        def backward(dout):
+        def backward(dout: FloatArray) -> FloatArray:
             dx = net.overwritable(dout)
             net.backward(
                 "batchnorm_backward",
@@ -78,7 +85,7 @@ class LayerNorm(Normalization):
 
     eps: float = 1e-5
 
-    def lower(self, net, x):
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         if x.ndim == 4:
             return lower_groupnorm(net, x, 1, self.eps)
         (gamma, dgamma), (beta, dbeta) = net.parameter("gamma"), net.parameter("beta")
@@ -86,7 +93,7 @@ class LayerNorm(Normalization):
         mean, inv_std = np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
         net.forward("layernorm_forward", x, gamma, beta, self.eps, mean, inv_std, out)
 
-        def backward(dout):
+        def backward(dout: FloatArray) -> FloatArray:
             dx = net.overwritable(dout)
             net.backward("layernorm_backward", dout, x, gamma, mean, inv_std, dx, dgamma, dbeta)
             return dx

@@ -1,6 +1,9 @@
 """Pooling of images."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,38 +11,46 @@ from .._image_shapes import pooling
 from ._shared import Windows, short
 from .base import CHANNELS_LAST, Layer, pixels, set_checked
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._types import Array, FloatArray, Lowered, Shape, Size
+    from ..program import Lowering
+
 
 class _Pool(Windows):
     """What both poolings share: `operation` names the pair."""
 
     operation = ""
 
-    def __post_init__(self):
+    padding: Size
+
+    def __post_init__(self) -> None:
         try:
             kernel_size, stride, padding = pooling(self.kernel_size, self.stride, self.padding)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{type(self).__name__}: {error}") from None
         set_checked(self, kernel_size=kernel_size, stride=stride, padding=padding)
 
-    def _defaults(self):
+    def _defaults(self) -> dict[str, Any]:
         return {**super()._defaults(), "stride": short(self.kernel_size)}
 
-    def output_shape(self, input_shape):
+    def output_shape(self, input_shape: Shape) -> Shape:
         return (pixels(input_shape)[0], *self._windows(input_shape))
 
-    def lower(self, net, x):
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         out = net.buffer(*self._windows(net.shape), x.shape[3])
-        options, kept = (self.kernel_size, self.stride, self.padding), self._kept(net, out)
+        options, kept = self._pairs[:3], self._kept(net, out)
         net.forward(f"{self.operation}_forward", x, *options, out, *kept)
 
-        def backward(dout):
+        def backward(dout: FloatArray) -> FloatArray:
             dx = net.gradient(x)
             net.backward(f"{self.operation}_backward", dout, *kept, *options, dx)
             return dx
 
         return out, backward
 
-    def _kept(self, net, out):
+    def _kept(self, net: Lowering, out: FloatArray) -> tuple[Array, ...]:
         """The arrays that forward also writes, for the backward pass."""
         return ()
 
@@ -58,14 +69,14 @@ class MaxPool(_Pool):
         Rows and columns on either side, at most half of the window.
     """
 
-    kernel_size: object
-    stride: object = None
-    padding: object = 0
+    kernel_size: Size
+    stride: Size | None = None
+    padding: Size = 0
 
     operation = "max_pool"
 
-    def _kept(self, net, out):
-        rows, columns = self.kernel_size
+    def _kept(self, net: Lowering, out: FloatArray) -> tuple[Array, ...]:
+        rows, columns = self._pairs[0]
         numbers = np.min_scalar_type(rows * columns - 1)  # of an element of the window
         return (np.zeros((net.batch if net.training else 0, *out.shape[1:]), numbers),)
 
@@ -80,9 +91,9 @@ class AvgPool(_Pool):
         See `MaxPool`.
     """
 
-    kernel_size: object
-    stride: object = None
-    padding: object = 0
+    kernel_size: Size
+    stride: Size | None = None
+    padding: Size = 0
 
     operation = "avg_pool"
 
@@ -94,14 +105,14 @@ class GlobalAvgPool(Layer):
     layout = CHANNELS_LAST
     backward_takes_output = False
 
-    def output_shape(self, input_shape):
+    def output_shape(self, input_shape: Shape) -> Shape:
         return pixels(input_shape)[:1]
 
-    def lower(self, net, x):
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         out = net.buffer(x.shape[3])
         net.forward("global_avg_pool_forward", x, out)
 
-        def backward(dout):
+        def backward(dout: FloatArray) -> FloatArray:
             dx = net.gradient(x)
             net.backward("global_avg_pool_backward", dout, dx)
             return dx

@@ -1,13 +1,23 @@
 """Layers that compute next to nothing: they say how others are put together, and in which order numbers lie."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .._checks import describe, sequence
 from .base import CHANNELS_FIRST, CHANNELS_LAST, EITHER, Layer, set_checked
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
-def checked_layers(name, layers):
+    from .._types import FloatArray, Lowered, Pair, Shape
+    from ..program import Lowering
+
+
+def checked_layers(name: str, layers: Any) -> tuple[Layer, ...]:
     """A tuple of layers; TypeError where it holds anything else."""
     layers = sequence(name, layers, "layers")
     for index, layer in enumerate(layers):
@@ -28,10 +38,10 @@ class Flatten(Layer):
     layout = CHANNELS_FIRST
     backward_takes_output = False
 
-    def output_shape(self, input_shape):
+    def output_shape(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
 
-    def lower(self, net, x):
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         return x, None
 
 
@@ -53,22 +63,22 @@ class Residual(Layer):
     its own, as in ``[Residual([Conv(64, 3, padding=1), ReLU(), Conv(64, 3, padding=1)]), ReLU()]``.
     """
 
-    layers: tuple
-    shortcut: tuple = ()
+    layers: Sequence[Layer]
+    shortcut: Sequence[Layer] = ()
 
     layout = CHANNELS_LAST
     backward_takes_output = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         layers = checked_layers("Residual: layers", self.layers)
         if not layers:
             raise ValueError("Residual: layers: expected at least one layer")
         set_checked(self, layers=layers, shortcut=checked_layers("Residual: shortcut", self.shortcut))
 
-    def parts(self):
+    def parts(self) -> Mapping[str, Sequence[Layer]]:
         return {"": self.layers, "shortcut.": self.shortcut}
 
-    def output_shape(self, input_shape):
+    def output_shape(self, input_shape: Shape) -> Shape:
         branch, short = input_shape, input_shape
         for layer in self.layers:
             branch = layer.output_shape(branch)
@@ -80,7 +90,7 @@ class Residual(Layer):
             raise ValueError(f"the branch gives {branch}, but {way} {short}{hint}")
         return branch
 
-    def lower(self, net, x):
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         shape = net.shape
         with net.keeping(x):
             branch, through = net.chain(self.layers, x, shape, self.layout)
@@ -88,7 +98,7 @@ class Residual(Layer):
             out = net.overwritable(branch)
             net.forward("add", branch.reshape(-1), short.reshape(-1), out.reshape(-1))
 
-        def backward(dout):
+        def backward(dout: FloatArray) -> FloatArray:
             with net.keeping(dout):
                 past_short = net.backpropagate(past, dout)  # `dout` itself where the shortcut is empty
             with net.keeping(past_short):
@@ -102,7 +112,7 @@ class Residual(Layer):
         return out, backward
 
 
-def reordering(x, shape, layout):
+def reordering(x: FloatArray, shape: Shape, layout: str) -> Callable[[Lowering, FloatArray], Lowered] | None:
     """The function that lowers the step from the order in which `x` is to `layout`; None where it is in it already.
 
     Parameters
@@ -118,17 +128,17 @@ def reordering(x, shape, layout):
     return _to_channels_first if is_last else _to_channels_last
 
 
-def _to_channels_last(net, x):
+def _to_channels_last(net: Lowering, x: FloatArray) -> Lowered:
     channels, *size = net.shape
     return _reordered(net, x, "channels_last", "channels_first", (channels, math.prod(size)), (*size, channels))
 
 
-def _to_channels_first(net, x):
+def _to_channels_first(net: Lowering, x: FloatArray) -> Lowered:
     channels, *size = net.shape
     return _reordered(net, x, "channels_first", "channels_last", (math.prod(size), channels), (math.prod(net.shape),))
 
 
-def _reordered(net, x, there, back, axes, shape):
+def _reordered(net: Lowering, x: FloatArray, there: str, back: str, axes: Pair, shape: Shape) -> Lowered:
     """Lower the exchange of two `axes` of each example by the operation `there`; `shape` is what comes out."""
     n = len(x)
     if 1 in axes:  # both orders are the same
@@ -137,7 +147,7 @@ def _reordered(net, x, there, back, axes, shape):
     out = net.buffer(*shape)
     net.forward(there, x.reshape(n, *axes), out.reshape(n, *exchanged))
 
-    def backward(dout):
+    def backward(dout: FloatArray) -> FloatArray:
         dx = net.gradient(x)
         net.backward(back, dout.reshape(n, *exchanged), dx.reshape(n, *axes))
         return dx

@@ -4,9 +4,16 @@ Arrays may have any shape; an operation's arrays share one. NaN stays NaN, as in
 operation's own input array.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .._types import Array
+
 
 SQRT_HALF = math.sqrt(0.5)
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
@@ -16,7 +23,7 @@ GELU_CUBIC = 0.044715
 _erf = np.vectorize(math.erf, otypes=[np.float64])  # NumPy has no erf of its own
 
 
-def relu_forward(x, out):
+def relu_forward(x: Array, out: Array) -> None:
     """Rectified linear unit: ``out = max(x, 0)``.
 
     Source: CS231n notes, "Neural Networks Part 1"; Nair and Hinton, ICML 2010.
@@ -24,7 +31,7 @@ def relu_forward(x, out):
     out[...] = np.maximum(x, 0)
 
 
-def relu_backward(dout, x, dx):
+def relu_backward(dout: Array, x: Array, dx: Array) -> None:
     """Gradient of `relu_forward`: 0 where ``x <= 0``, `dout` elsewhere; at 0 it is 0, as in PyTorch.
 
     `x` may be the input or the output of the forward pass: both have the same sign.
@@ -32,7 +39,7 @@ def relu_backward(dout, x, dx):
     dx[...] = np.where(x <= 0, 0, dout)
 
 
-def leaky_relu_forward(x, negative_slope, out):
+def leaky_relu_forward(x: Array, negative_slope: float, out: Array) -> None:
     """Leaky ReLU: ``out = x`` where ``x > 0``, ``negative_slope * x`` elsewhere.
 
     Source: Maas, Hannun and Ng, ICML 2013, section 2. PyTorch's default slope is 0.01.
@@ -40,12 +47,12 @@ def leaky_relu_forward(x, negative_slope, out):
     out[...] = np.where(x > 0, x, np.asarray(negative_slope, x.dtype) * x)
 
 
-def leaky_relu_backward(dout, x, negative_slope, dx):
+def leaky_relu_backward(dout: Array, x: Array, negative_slope: float, dx: Array) -> None:
     """Gradient of `leaky_relu_forward`: `dout` where ``x > 0``, ``negative_slope * dout`` elsewhere."""
     dx[...] = np.where(x > 0, dout, np.asarray(negative_slope, x.dtype) * dout)
 
 
-def elu_forward(x, alpha, out):
+def elu_forward(x: Array, alpha: float, out: Array) -> None:
     """Exponential linear unit: ``out = x`` where ``x > 0``, ``alpha * (exp(x) - 1)`` elsewhere.
 
     Source: Clevert, Unterthiner and Hochreiter, ICLR 2016, eq. 15.
@@ -53,12 +60,12 @@ def elu_forward(x, alpha, out):
     out[...] = np.where(x > 0, x, np.asarray(alpha, x.dtype) * np.expm1(np.minimum(x, 0)))
 
 
-def elu_backward(dout, out, alpha, dx):
+def elu_backward(dout: Array, out: Array, alpha: float, dx: Array) -> None:
     """Gradient of `elu_forward` from its output: `dout` where ``out > 0``, ``dout * (out + alpha)`` elsewhere."""
     dx[...] = np.where(out > 0, dout, dout * (out + np.asarray(alpha, out.dtype)))
 
 
-def sigmoid_forward(x, out):
+def sigmoid_forward(x: Array, out: Array) -> None:
     """Logistic function: ``out = 1 / (1 + exp(-x))``, through ``exp(-|x|)`` so that nothing overflows.
 
     Source: CS231n notes, "Neural Networks Part 1".
@@ -67,22 +74,22 @@ def sigmoid_forward(x, out):
     out[...] = np.where(x >= 0, 1, e) / (1 + e)
 
 
-def sigmoid_backward(dout, out, dx):
+def sigmoid_backward(dout: Array, out: Array, dx: Array) -> None:
     """Gradient of `sigmoid_forward` from its output: ``dout * out * (1 - out)``."""
     dx[...] = dout * out * (1 - out)
 
 
-def tanh_forward(x, out):
+def tanh_forward(x: Array, out: Array) -> None:
     """Hyperbolic tangent: ``out = tanh(x)``."""
     out[...] = np.tanh(x)
 
 
-def tanh_backward(dout, out, dx):
+def tanh_backward(dout: Array, out: Array, dx: Array) -> None:
     """Gradient of `tanh_forward` from its output: ``dout * (1 - out²)``."""
     dx[...] = dout * (1 - out * out)
 
 
-def gelu_forward(x, out):
+def gelu_forward(x: Array, out: Array) -> None:
     """Gaussian error linear unit: ``out = x Φ(x)`` with ``Φ(x) = (1 + erf(x / √2)) / 2``.
 
     The exact form, PyTorch's default. JAX's default is `gelu_tanh_forward`.
@@ -91,14 +98,14 @@ def gelu_forward(x, out):
     out[...] = x * (0.5 * (1 + _erf(x * SQRT_HALF)))
 
 
-def gelu_backward(dout, x, dx):
+def gelu_backward(dout: Array, x: Array, dx: Array) -> None:
     """Gradient of `gelu_forward`: ``dout * (Φ(x) + x φ(x))`` with ``φ(x) = exp(-x²/2) / √(2π)``."""
     cdf = 0.5 * (1 + _erf(x * SQRT_HALF))
     pdf = INV_SQRT_2PI * np.exp(-0.5 * x * x)
     dx[...] = dout * (cdf + x * pdf)
 
 
-def gelu_tanh_forward(x, out):
+def gelu_tanh_forward(x: Array, out: Array) -> None:
     """GELU's tanh approximation: ``out = x/2 * (1 + tanh(√(2/π) (x + 0.044715 x³)))``.
 
     PyTorch's ``approximate="tanh"``. Source: Hendrycks and Gimpel, arXiv:1606.08415, section 2.
@@ -106,7 +113,7 @@ def gelu_tanh_forward(x, out):
     out[...] = 0.5 * x * (1 + np.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)))
 
 
-def gelu_tanh_backward(dout, x, dx):
+def gelu_tanh_backward(dout: Array, x: Array, dx: Array) -> None:
     """Gradient of `gelu_tanh_forward`: with ``t`` its tanh and ``u`` the argument,
     ``dout * ((1 + t) / 2 + x/2 * (1 - t²) du/dx)``."""
     t = np.tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x))
@@ -114,7 +121,7 @@ def gelu_tanh_backward(dout, x, dx):
     dx[...] = dout * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)
 
 
-def silu_forward(x, out):
+def silu_forward(x: Array, out: Array) -> None:
     """Sigmoid linear unit, or swish: ``out = x * sigmoid(x)``.
 
     Source: Elfwing, Uchibe and Doya, arXiv:1702.03118, eq. 1.
@@ -123,7 +130,7 @@ def silu_forward(x, out):
     out[...] = x * (np.where(x >= 0, 1, e) / (1 + e))
 
 
-def silu_backward(dout, x, dx):
+def silu_backward(dout: Array, x: Array, dx: Array) -> None:
     """Gradient of `silu_forward`: with ``s = sigmoid(x)``, ``dout * s * (1 + x * (1 - s))``."""
     e = np.exp(-np.abs(x))
     s = np.where(x >= 0, 1, e) / (1 + e)

@@ -3,10 +3,17 @@
 N examples, D features, M outputs.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from .._types import Array
 
-def affine_forward(x, w, b, out):
+
+def affine_forward(x: Array, w: Array, b: Array, out: Array) -> None:
     """Apply a linear map and a bias: ``out = x w + b``.
 
     Parameters
@@ -25,7 +32,7 @@ def affine_forward(x, w, b, out):
     out[...] = x @ w + b
 
 
-def affine_backward(dout, x, w, dx, dw, db):
+def affine_backward(dout: Array, x: Array, w: Array, dx: Array, dw: Array, db: Array) -> None:
     """Gradients of `affine_forward`: ``dx = dout wᵀ``, ``dw = xᵀ dout``, ``db = Σₙ dout``.
 
     Parameters
@@ -50,7 +57,7 @@ def affine_backward(dout, x, w, dx, dw, db):
     db[...] = dout.sum(axis=0)
 
 
-def affine_relu_forward(x, w, b, out):
+def affine_relu_forward(x: Array, w: Array, b: Array, out: Array) -> None:
     """Apply a linear map, a bias and a ReLU: ``out = max(x w + b, 0)``.
 
     Parameters
@@ -68,7 +75,9 @@ def affine_relu_forward(x, w, b, out):
     out[...] = np.maximum(x @ w + b, 0)
 
 
-def affine_relu_backward(dout, x, w, out, dz, dx, dw, db):
+def affine_relu_backward(
+    dout: Array, x: Array, w: Array, out: Array, dz: Array, dx: Array, dw: Array, db: Array
+) -> None:
     """Gradients of `affine_relu_forward`: mask by the ReLU, then `affine_backward`.
 
     Parameters

@@ -4,12 +4,19 @@ Each image draws from a counter, ``Philox4x32-10(counter=(n, 0, step), key=seed)
 change is known by itself, whatever the number of threads.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .dropout import LOW_32, SHIFT_32, philox
 
+if TYPE_CHECKING:
+    from .._types import Array
 
-def augment(x, rows, key, padding, flip, out):
+
+def augment(x: Array, rows: Array, key: Array, padding: int, flip: bool, out: Array) -> None:
     """Gather images, each shifted by up to `padding` pixels either way and mirrored left to right half of the time.
 
     The same as to pad an image with `padding` zeros on all sides, to take a piece of its own size anywhere out of it,

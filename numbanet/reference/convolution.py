@@ -6,15 +6,25 @@ channels-last, (N, H, W, C) and (N, HO, WO, F); filters are (F, C/G, HH, WW), as
 ``HO = (H + 2 padding - dilation (HH - 1) - 1) // stride + 1``, likewise WO.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
-def _with_border(images, rows, columns):
+    from .._types import Array, Pair
+
+
+def _with_border(images: Array, rows: int, columns: int) -> Array:
     """The images with zeros round them."""
     return np.pad(images, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
 
 
-def _taps(w, height, width, stride, dilation, groups):
+def _taps(w: Array, height: int, width: int, stride: Pair, dilation: Pair, groups: int) -> Iterator[Any]:
     """For each group and tap: the filters' weights there, their channels of out, and what they meet in padded x."""
     filters, channels, *window = w.shape
     filters //= groups
@@ -28,7 +38,9 @@ def _taps(w, height, width, stride, dilation, groups):
         yield (its_filters, slice(None), *tap), (..., its_filters), pixels
 
 
-def conv_forward(x, w, b, stride, padding, dilation, groups, workspace, out):
+def conv_forward(
+    x: Array, w: Array, b: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int, workspace: Array, out: Array
+) -> None:
     """Slide the filters over the images, and add a bias:
 
     ``out[n, i, j, f] = b[f] + Σ_{r, s, c} x[n, y, z, c] w[f, c, r, s]``, with
@@ -65,7 +77,9 @@ def conv_forward(x, w, b, stride, padding, dilation, groups, workspace, out):
         out[here] += padded[pixels] @ w[weights].T
 
 
-def conv_relu_forward(x, w, b, stride, padding, dilation, groups, workspace, out):
+def conv_relu_forward(
+    x: Array, w: Array, b: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int, workspace: Array, out: Array
+) -> None:
     """`conv_forward` followed by a ReLU: ``out = max(conv(x, w) + b, 0)``.
 
     Parameters
@@ -87,7 +101,19 @@ def conv_relu_forward(x, w, b, stride, padding, dilation, groups, workspace, out
     np.maximum(out, 0, out=out)
 
 
-def conv_backward(dout, x, w, stride, padding, dilation, groups, workspace, dx, dw, db):
+def conv_backward(
+    dout: Array,
+    x: Array,
+    w: Array,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    workspace: Array,
+    dx: Array,
+    dw: Array,
+    db: Array,
+) -> None:
     """Gradients of `conv_forward`: with ``y = i stride₀ + r dilation₀ - pad₀`` and z likewise for columns,
 
     ``dw[f, c, r, s] = Σ_{n, i, j} dout[n, i, j, f] x[n, y, z, c]``, ``db[f] = Σ_{n, i, j} dout[n, i, j, f]``,

@@ -5,7 +5,15 @@ Elements are taken in runs of 256, row-major. Element i of run r uses word ``i d
 the number of threads, and any element's is known by itself.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from .._types import Array, DTypeLike
+
 
 PHILOX_M0, PHILOX_M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 PHILOX_W0, PHILOX_W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -14,7 +22,7 @@ SHIFT_32 = np.uint64(32)
 RUN = 64
 
 
-def philox(words, key):
+def philox(words: Array, key: Array) -> None:
     """Philox4x32-10: replace 128-bit counters by four random words each.
 
     Parameters
@@ -35,7 +43,7 @@ def philox(words, key):
         k0, k1 = (k0 + PHILOX_W0) & LOW_32, (k1 + PHILOX_W1) & LOW_32
 
 
-def _scaled_mask(size, key, rate, dtype):
+def _scaled_mask(size: int, key: Array, rate: float, dtype: DTypeLike) -> Array:
     """``1 / (1 - rate)`` for each element that is kept, 0 for the others, flat."""
     runs = -(-size // (4 * RUN))
     seed, step = key
@@ -47,7 +55,7 @@ def _scaled_mask(size, key, rate, dtype):
     return np.where(in_order < np.uint64((1 - rate) * 2.0**32), 1 / (1 - rate), 0).astype(dtype)
 
 
-def dropout_forward(x, key, rate, out):
+def dropout_forward(x: Array, key: Array, rate: float, out: Array) -> None:
     """Inverted dropout: ``out = x * mask / (1 - rate)``, each element dropped with probability `rate`.
 
     Parameters
@@ -67,7 +75,7 @@ def dropout_forward(x, key, rate, out):
     out[...] = x * _scaled_mask(x.size, key, rate, x.dtype).reshape(x.shape)
 
 
-def dropout_backward(dout, key, rate, dx):
+def dropout_backward(dout: Array, key: Array, rate: float, dx: Array) -> None:
     """Gradient of `dropout_forward`: ``dx = dout * mask / (1 - rate)``, the mask computed anew from `key`.
 
     Parameters

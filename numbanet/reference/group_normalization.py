@@ -3,12 +3,21 @@
 N images of P pixels, C channels in G groups. Variances are biased (divided by the count), eps is inside the root.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .normalization import mean_of
 
+if TYPE_CHECKING:
+    from .._types import Array
 
-def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
+
+def groupnorm_forward(
+    x: Array, gamma: Array, beta: Array, groups: int, eps: float, mean: Array, inv_std: Array, out: Array
+) -> None:
     """Normalise each image over its pixels and the channels of a group, then scale and shift by channel:
     ``out = gamma (x - mean) / √(var + eps) + beta``.
 
@@ -35,7 +44,17 @@ def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
     out[...] = gamma * (centred * inv_std[:, None, :, None]).reshape(x.shape) + beta
 
 
-def groupnorm_backward(dout, x, gamma, mean, inv_std, groups, dx, dgamma, dbeta):
+def groupnorm_backward(
+    dout: Array,
+    x: Array,
+    gamma: Array,
+    mean: Array,
+    inv_std: Array,
+    groups: int,
+    dx: Array,
+    dgamma: Array,
+    dbeta: Array,
+) -> None:
     """Gradients of `groupnorm_forward`: with ``x̂ = (x - mean) inv_std`` and ``g = gamma dout``,
 
     ``dbeta = Σ dout``, ``dgamma = Σ dout x̂`` over images and pixels, and, with means over an image's group,

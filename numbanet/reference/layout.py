@@ -3,8 +3,15 @@
 N images, C channels, P pixels (H * W, row by row).
 """
 
+from __future__ import annotations
 
-def channels_last(x, out):
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .._types import Array
+
+
+def channels_last(x: Array, out: Array) -> None:
     """Bring the channels of a pixel together, as the operations on images take them: ``out[n, p, c] = x[n, c, p]``.
 
     Parameters
@@ -16,7 +23,7 @@ def channels_last(x, out):
     out[...] = x.transpose(0, 2, 1)
 
 
-def channels_first(x, out):
+def channels_first(x: Array, out: Array) -> None:
     """Bring the pixels of a channel together, as users pass them and affine's weights count them:
     ``out[n, c, p] = x[n, p, c]``.
 
@@ -29,7 +36,7 @@ def channels_first(x, out):
     out[...] = x.transpose(0, 2, 1)
 
 
-def add(x, y, out):
+def add(x: Array, y: Array, out: Array) -> None:
     """``out = x + y``, for residual connections.
 
     Arrays have one shape. `out` may be `x` or `y`.

@@ -3,16 +3,34 @@
 N examples, D features. Variances are biased (divided by the count), eps is inside the root.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from .._types import Array
 
-def mean_of(x, axis):
+
+def mean_of(x: Array, axis: int | tuple[int, ...]) -> Array:
     """The mean along an axis or several, which are kept; of equal numbers it is that number, and no rounding."""
     mean = x.mean(axis=axis, keepdims=True)
     return mean + np.where(np.isfinite(mean), (x - mean).mean(axis=axis, keepdims=True), 0)
 
 
-def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, mean, inv_std, out):
+def batchnorm_forward(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    momentum: float,
+    eps: float,
+    running_mean: Array,
+    running_var: Array,
+    mean: Array,
+    inv_std: Array,
+    out: Array,
+) -> None:
     """Normalise each feature over the batch, then scale and shift: ``out = gamma (x - mean) / √(var + eps) + beta``.
 
     Parameters
@@ -46,7 +64,9 @@ def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, 
     running_var[...] = momentum * running_var + (1 - momentum) * var
 
 
-def batchnorm_inference(x, gamma, beta, running_mean, running_var, eps, out):
+def batchnorm_inference(
+    x: Array, gamma: Array, beta: Array, running_mean: Array, running_var: Array, eps: float, out: Array
+) -> None:
     """Normalise by the running averages: ``out = gamma (x - running_mean) / √(running_var + eps) + beta``.
 
     Parameters
@@ -60,7 +80,9 @@ def batchnorm_inference(x, gamma, beta, running_mean, running_var, eps, out):
     out[...] = gamma * ((x - running_mean) * (1 / np.sqrt(running_var + np.asarray(eps, x.dtype)))) + beta
 
 
-def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
+def batchnorm_backward(
+    dout: Array, x: Array, gamma: Array, mean: Array, inv_std: Array, dx: Array, dgamma: Array, dbeta: Array
+) -> None:
     """Gradients of `batchnorm_forward`, in its simplified form: with ``x̂ = (x - mean) inv_std``,
 
     ``dbeta = Σ dout``, ``dgamma = Σ dout x̂``, ``dx = gamma inv_std (dout - dbeta/N - x̂ dgamma/N)``.
@@ -86,7 +108,7 @@ def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     dx[...] = gamma * inv_std * (dout - dbeta / n - x_hat * (dgamma / n))
 
 
-def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
+def layernorm_forward(x: Array, gamma: Array, beta: Array, eps: float, mean: Array, inv_std: Array, out: Array) -> None:
     """Normalise each example over its features, then scale and shift: ``out = gamma (x - mean) / √(var + eps) + beta``.
 
     Parameters
@@ -109,7 +131,9 @@ def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
     out[...] = gamma * (centred * inv_std[:, None]) + beta
 
 
-def layernorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
+def layernorm_backward(
+    dout: Array, x: Array, gamma: Array, mean: Array, inv_std: Array, dx: Array, dgamma: Array, dbeta: Array
+) -> None:
     """Gradients of `layernorm_forward`: with ``x̂ = (x - mean) inv_std`` and ``g = gamma dout``,
 
     ``dbeta = Σₙ dout``, ``dgamma = Σₙ dout x̂``, ``dx = inv_std (g - mean_D(g) - x̂ mean_D(g x̂))``.

@@ -5,11 +5,18 @@ pairs of int, rows and columns. There are ``HO = (H + 2 padding - kernel_size) /
 columns likewise.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+if TYPE_CHECKING:
+    from .._types import Array, Pair
 
-def max_pool_forward(x, kernel_size, stride, padding, out, where):
+
+def max_pool_forward(x: Array, kernel_size: Pair, stride: Pair, padding: Pair, out: Array, where: Array) -> None:
     """The largest element of each window, by channel; NaN where the window holds one, as in PyTorch.
 
     Parameters
@@ -37,7 +44,7 @@ def max_pool_forward(x, kernel_size, stride, padding, out, where):
         where[...] = (inside & ((values == out[..., None]) | np.isnan(values))).argmax(axis=-1)
 
 
-def max_pool_backward(dout, where, kernel_size, stride, padding, dx):
+def max_pool_backward(dout: Array, where: Array, kernel_size: Pair, stride: Pair, padding: Pair, dx: Array) -> None:
     """Gradient of `max_pool_forward`: each element of `dout` goes to the element that was taken.
 
     Where windows overlap, what an element gets from them adds up.
@@ -55,7 +62,7 @@ def max_pool_backward(dout, where, kernel_size, stride, padding, dx):
     _add_windows(np.where(taken, dout[..., None], 0), kernel_size, stride, padding, dx)
 
 
-def avg_pool_forward(x, kernel_size, stride, padding, out):
+def avg_pool_forward(x: Array, kernel_size: Pair, stride: Pair, padding: Pair, out: Array) -> None:
     """The mean of each window, by channel. Padding counts as zeros, as in PyTorch (``count_include_pad=True``).
 
     Parameters are those of `max_pool_forward`, without `where`.
@@ -63,7 +70,7 @@ def avg_pool_forward(x, kernel_size, stride, padding, out):
     out[...] = _windows(x, kernel_size, stride, padding, 0).mean(axis=-1)
 
 
-def avg_pool_backward(dout, kernel_size, stride, padding, dx):
+def avg_pool_backward(dout: Array, kernel_size: Pair, stride: Pair, padding: Pair, dx: Array) -> None:
     """Gradient of `avg_pool_forward`: each element of a window gets an even share of the window's `dout`.
 
     Parameters are those of `max_pool_backward`, without `where`.
@@ -72,7 +79,7 @@ def avg_pool_backward(dout, kernel_size, stride, padding, dx):
     _add_windows(np.repeat(dout[..., None] / size, size, axis=-1), kernel_size, stride, padding, dx)
 
 
-def global_avg_pool_forward(x, out):
+def global_avg_pool_forward(x: Array, out: Array) -> None:
     """The mean of each channel over the image.
 
     Parameters
@@ -88,7 +95,7 @@ def global_avg_pool_forward(x, out):
     out[...] = x.mean(axis=(1, 2))
 
 
-def global_avg_pool_backward(dout, dx):
+def global_avg_pool_backward(dout: Array, dx: Array) -> None:
     """Gradient of `global_avg_pool_forward`: ``dx = dout / (H W)`` for every pixel.
 
     Parameters
@@ -100,14 +107,14 @@ def global_avg_pool_backward(dout, dx):
     dx[...] = dout[:, None, None, :] / (dx.shape[1] * dx.shape[2])
 
 
-def _windows(x, kernel_size, stride, padding, fill):
+def _windows(x: Array, kernel_size: Pair, stride: Pair, padding: Pair, fill: float) -> Array:
     """The elements of each window, row by row: shape (N, HO, WO, C, HH * WW)."""
     padded = np.pad(x, ((0, 0), (padding[0], padding[0]), (padding[1], padding[1]), (0, 0)), constant_values=fill)
     windows = sliding_window_view(padded, kernel_size, axis=(1, 2))[:, :: stride[0], :: stride[1]]
     return windows.reshape(*windows.shape[:-2], -1)
 
 
-def _add_windows(values, kernel_size, stride, padding, dx):
+def _add_windows(values: Array, kernel_size: Pair, stride: Pair, padding: Pair, dx: Array) -> None:
     """The transpose of `_windows`: each element of `dx` is the sum of what its windows hold for it."""
     n, h, w, c = dx.shape
     padded = np.zeros((n, h + 2 * padding[0], w + 2 * padding[1], c), dx.dtype)

@@ -3,15 +3,22 @@
 P parameters: `w`, `dw` and every piece of state have shape (P,) and one dtype. `w` and the state are updated.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from .._types import Array
 
-def sgd_update(w, dw, learning_rate):
+
+def sgd_update(w: Array, dw: Array, learning_rate: float) -> None:
     """Gradient descent: ``w -= learning_rate * dw``."""
     w -= np.asarray(learning_rate, w.dtype) * dw
 
 
-def momentum_update(w, dw, velocity, learning_rate, momentum):
+def momentum_update(w: Array, dw: Array, velocity: Array, learning_rate: float, momentum: float) -> None:
     """Momentum: ``v = momentum * v - learning_rate * dw; w += v``.
 
     Source: CS231n notes, "Neural Networks Part 3". PyTorch's ``SGD`` keeps ``v = momentum * v + dw`` and multiplies by
@@ -22,7 +29,7 @@ def momentum_update(w, dw, velocity, learning_rate, momentum):
     w += velocity
 
 
-def nesterov_update(w, dw, velocity, learning_rate, momentum):
+def nesterov_update(w: Array, dw: Array, velocity: Array, learning_rate: float, momentum: float) -> None:
     """Nesterov momentum: ``v' = momentum * v - learning_rate * dw; w += momentum * v' - learning_rate * dw``.
 
     Source: Bengio, Boulanger-Lewandowski and Pascanu, arXiv:1212.0901, section 3.5, eq. 7: the form in which `dw` is
@@ -34,7 +41,9 @@ def nesterov_update(w, dw, velocity, learning_rate, momentum):
     w += mu * velocity - step
 
 
-def rmsprop_update(w, dw, s, learning_rate, decay_rate, eps, eps_inside_root):
+def rmsprop_update(
+    w: Array, dw: Array, s: Array, learning_rate: float, decay_rate: float, eps: float, eps_inside_root: bool
+) -> None:
     """RMSProp: ``s = decay_rate * s + (1 - decay_rate) * dw²``, then one of the two published steps.
 
     Parameters
@@ -53,7 +62,19 @@ def rmsprop_update(w, dw, s, learning_rate, decay_rate, eps, eps_inside_root):
     w -= np.asarray(learning_rate, w.dtype) * dw / root
 
 
-def adam_update(w, dw, m, v, learning_rate, beta1, beta2, eps, weight_decay, step, eps_inside_root):
+def adam_update(
+    w: Array,
+    dw: Array,
+    m: Array,
+    v: Array,
+    learning_rate: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    step: int,
+    eps_inside_root: bool,
+) -> None:
     """Adam: ``m = beta1 m + (1 - beta1) dw``, ``v = beta2 v + (1 - beta2) dw²``, then one of the two published steps.
 
     Parameters

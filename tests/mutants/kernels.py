@@ -125,8 +125,8 @@ MUTANTS = [
     Mutant(
         "pooling ignores the padding",
         POOLING,
-        "(self.kernel_size, self.stride, self.padding), self._kept",
-        "(self.kernel_size, self.stride, (0, 0)), self._kept",
+        "self._pairs[:3], self._kept",
+        "(*self._pairs[:2], (0, 0)), self._kept",
         VALUES,
     ),
     Mutant(
@@ -182,16 +182,18 @@ MUTANTS = [
     Mutant(
         "layernorm_forward: default eps 1e-3",
         "numbanet/functional/normalization.py",
-        "def layernorm_forward(x, gamma, beta, *, eps=1e-5",
-        "def layernorm_forward(x, gamma, beta, *, eps=1e-3",
+        "beta: ArrayLike, *, eps: float = 1e-5",
+        "beta: ArrayLike, *, eps: float = 1e-3",
         DEFAULTS,
     ),
-    Mutant("adam_update: default beta2 0.99", UPDATES, "    beta2=0.999,", "    beta2=0.99,", DEFAULTS),
+    Mutant("adam_update: default beta2 0.99", UPDATES, "beta2: float = 0.999", "beta2: float = 0.99", DEFAULTS),
     Mutant(
         "momentum_update: default momentum 0.99",
         UPDATES,
-        "def momentum_update(w, dw, velocity, *, learning_rate, momentum=0.9",
-        "def momentum_update(w, dw, velocity, *, learning_rate, momentum=0.99",
+        "def momentum_update(\n    w: ArrayLike, dw: ArrayLike, velocity: ArrayLike, *, "
+        "learning_rate: float, momentum: float = 0.9",
+        "def momentum_update(\n    w: ArrayLike, dw: ArrayLike, velocity: ArrayLike, *, "
+        "learning_rate: float, momentum: float = 0.99",
         DEFAULTS,
     ),
     Mutant(
