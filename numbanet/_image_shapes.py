@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from ._checks import describe, integer
-from .kernels.conv.tiling import COPY_BYTES, LINE, PART_ELEMENTS, PARTS
-from .kernels.conv.winograd import LEAST_CHANNELS, ROOM_BYTES
+from .kernels.conv.tiling import COPY_BYTES, LINE_ELEMENTS, PART_ELEMENTS, PARTS
+from .kernels.conv.winograd import LEAST_CHANNELS, SCRATCH_BYTES
 from .runtime.threads import get_num_threads
 
 if TYPE_CHECKING:
@@ -109,8 +109,12 @@ def workspace(filters: Shape, dilation: Sequence[int] = (1, 1), groups: int = 1)
     spread = math.prod(d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True))
     room = COPY_BYTES // NARROWEST
     if transforms and groups == 1 and min(channels, count) >= LEAST_CHANNELS:
-        room += ROOM_BYTES // NARROWEST + 2 * LINE
-    return max(packed, parts) + 2 * LINE + max(get_num_threads() * room, spread * max(total, channels * groups) + LINE)
+        room += SCRATCH_BYTES // NARROWEST + 2 * LINE_ELEMENTS
+    return (
+        max(packed, parts)
+        + 2 * LINE_ELEMENTS
+        + max(get_num_threads() * room, spread * max(total, channels * groups) + LINE_ELEMENTS)
+    )
 
 
 def _text(size: Sequence[int]) -> str:

@@ -32,19 +32,27 @@ def near(*constants):
     return sorted({*SMALL, *(c + by for c in constants for by in (-1, 0, 1) if c + by > 0)})
 
 
-TILE = (_gemm.TILE_ROWS, _gemm.HALF_ROWS, _gemm.FEW, _gemm.IN_PLACE_ROWS)
+TILE = (_gemm.MR, _gemm.HALF_MR, _gemm.FEW_COLUMNS, _gemm.IN_PLACE_ROWS)
 STRIP = (LANES, 2 * LANES, 3 * LANES, 4 * LANES)
 LENGTHS = {
     "flat": near(LANES, _sums.LANES, _sums.LEAST, RUN, _sums.LEAST * _sums.BLOCKS),
-    "products": near(*TILE, *STRIP, _gemm.TURNED, _gemm.TURNED // 2, _gemm.DEPTH, _gemm.WIDE * LANES, 512),
-    "examples": near(losses.ROWS, losses.ROWS * 3, losses.ROWS * _sums.BLOCKS),
-    "classes": near(LANES, losses.NARROW, _sums.LANES * 2),
-    "rows": near(normalization.ROWS, 8, _columns.ROWS, 512, 2500),
+    "products": near(
+        *TILE,
+        *STRIP,
+        _gemm.TRANSPOSED_COLUMNS,
+        _gemm.TRANSPOSED_COLUMNS // 2,
+        _gemm.KC,
+        _gemm.WIDE_VECTORS * LANES,
+        512,
+    ),
+    "examples": near(losses.GROUP_ROWS, losses.GROUP_ROWS * 3, losses.GROUP_ROWS * _sums.BLOCKS),
+    "classes": near(LANES, losses.FEW_CLASSES, _sums.LANES * 2),
+    "rows": near(normalization.CACHED_ROWS, 8, _columns.BLOCK_ROWS, 512, 2500),
     "features": near(_columns.SUMMED * LANES, _columns.UNSUMMED * LANES, LANES, _sums.LANES),
-    "pixels": near(8, _columns.ROWS, layout.BLOCK, LANES),
-    "channels": near(LANES, 2 * LANES, group_normalization.CHANNELS, group_normalization.CHANNELS * 2),
-    "sides": near(pooling.ROWS, 8),
-    "filters": near(LANES, 3 * LANES, _winograd.FILTERS, _correlate.CHANNELS, convolution.TOGETHER),
+    "pixels": near(8, _columns.BLOCK_ROWS, layout.BLOCK, LANES),
+    "channels": near(LANES, 2 * LANES, group_normalization.CHANNELS_AT_ONCE, group_normalization.CHANNELS_AT_ONCE * 2),
+    "sides": near(pooling.PIXEL_ROWS, 8),
+    "filters": near(LANES, 3 * LANES, _winograd.FILTERS, _correlate.GRADIENT_CHANNELS, convolution.TOGETHER),
 }
 
 
@@ -64,7 +72,9 @@ class Sizes:
 
     def grouped(self):
         ((n, pixels, groups),) = (size.values() for size in self.of("NPG", "rows", "pixels", "features", most=4000))
-        width = int(self.rng.choice([1, 2, 3, group_normalization.CHANNELS, group_normalization.CHANNELS + 1]))
+        width = int(
+            self.rng.choice([1, 2, 3, group_normalization.CHANNELS_AT_ONCE, group_normalization.CHANNELS_AT_ONCE + 1])
+        )
         return sizes("NPCG", (n, pixels, groups * width, groups)) if n * pixels * groups * width < 60000 else []
 
     def windows(self):
@@ -252,7 +262,7 @@ def test_a_hundred_thousand_cases():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sums_of_pieces_fit_into_their_room(dtype):
     """The sums of all pieces but the first are in an array on the stack."""
-    room = _normalize.ROOM_BYTES // np.dtype(dtype).itemsize
+    room = _normalize.SUMS_BYTES // np.dtype(dtype).itemsize
     most = set()
     for pieces in range(1, _normalize.PIECES + 2):
         for d in (room // (2 * pieces) - 1, room // (2 * pieces), room // (2 * pieces) + 1, room // pieces):
@@ -261,8 +271,8 @@ def test_sums_of_pieces_fit_into_their_room(dtype):
                 1,
                 2,
                 pieces,
-                _normalize.PIECES * _normalize.LEAST // d,
-                3 * _normalize.PIECES * _normalize.LEAST // d,
+                _normalize.PIECES * _normalize.PIECE_ELEMENTS // d,
+                3 * _normalize.PIECES * _normalize.PIECE_ELEMENTS // d,
             ):
                 size = _normalize.piece_size(np.empty((max(n, 1), d), dtype))
                 found = -(-n // size)

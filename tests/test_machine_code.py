@@ -12,7 +12,7 @@ from cases import CASES
 from llvmlite import binding
 
 from numbanet import kernels
-from numbanet.kernels.simd.micro_kernel import TILE_ROWS, VECTORS
+from numbanet.kernels.simd.micro_kernel import MR, NR_VECTORS
 from numbanet.runtime.compiling import OPTIONS, NumbanetCompiler
 
 FAMILIES = [
@@ -93,7 +93,7 @@ def test_kernel(name):
 def test_the_tile_keeps_its_sums_in_registers(name):
     blocks = re.split(r"^\.?L\w+:", assembly_of_kernel(name), flags=re.MULTILINE)
     loop = max(blocks, key=lambda block: block.count("vfmadd"))
-    rounds, rest = divmod(loop.count("vfmadd"), TILE_ROWS * VECTORS)  # LLVM may write several rounds of k after another
+    rounds, rest = divmod(loop.count("vfmadd"), MR * NR_VECTORS)  # LLVM may write several rounds of k after another
     assert rounds > 0
     assert rest == 0
     assert not re.search(r"\tvmov\w*\t.*\(%rsp\)", loop)  # a sum that found no register

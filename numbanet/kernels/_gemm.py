@@ -1,11 +1,11 @@
-"""Matrix products: the blocking round the register tile.
+"""Matrix products: the blocking round the micro-kernel, ``c (N, M) = a (N, K) b (K, M)``.
 
-A product is cut into as many blocks of rows and columns as there are threads. Within a block, for each DEPTH of k and
-each strip of columns, as wide as the tile, that part of b is packed into a panel on the stack, and the tiles go down
-the rows of a, which are read in place by their strides, so that a and its transpose are the same to them.
+A product is cut into as many blocks of rows and columns as there are threads, each written by its own. Within a block,
+for each KC of k, MC rows and NR columns, that part of b is packed into a panel on the stack, and the micro-kernel goes
+down the rows of a, MR at a time. These are read in place by their strides, so that a and its transpose are the same.
 
-Every element is a chain of fused multiply-adds for each DEPTH of k, added up in order, whatever block and tile it falls
-into, so that results depend neither on the number of threads nor on the width of the CPU's vectors.
+Every element is a chain of fused multiply-adds for each KC of k, added up in order, wherever it falls, so that results
+depend neither on the number of threads nor on the width of the CPU's vectors.
 """
 
 import numpy as np
@@ -13,28 +13,28 @@ from numba import prange
 
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel, workers
-from .simd.micro_kernel import TILE_ROWS, VECTOR_BYTES, VECTORS, pack_columns, pack_rows, tile
+from .simd.micro_kernel import MR, NR_VECTORS, VECTOR_BYTES, micro_kernel, pack_columns, pack_rows
 from .simd.scratch import stack_array
 
 MULTIPLY_ADD_NS, READ_NS = 0.0176, 0.04  # on one core of Zen 4
-DEPTH = 256
-# Rows of a that stay in the cache while all columns of b pass by. Those of AVX-512 meet twice as many at a time.
-ROWS = 1024 if VECTOR_BYTES == 64 else 256
-HALF_ROWS = TILE_ROWS // 2
-FEW = TILE_ROWS + HALF_ROWS  # columns of c, up to which vectors go along its rows
-TURNED = 128  # columns of c at a time that are computed in transposed form
-WIDE, NARROW = 2 * TILE_ROWS, 4  # vectors in the tiles of a single row
-LEAST_SUMS = 8  # of a tile, which keep two units of a latency of 4 cycles busy
-IN_PLACE_ROWS = 2 * TILE_ROWS  # of a, up to which packing a panel takes longer than reading b by its rows
+KC = 256
+# Rows of a that stay in the L2 cache while all columns of b pass by. Those of AVX-512 meet twice as many at a time.
+MC = 1024 if VECTOR_BYTES == 64 else 256
+HALF_MR = MR // 2
+FEW_COLUMNS = MR + HALF_MR  # columns of c, up to which vectors go along its rows
+TRANSPOSED_COLUMNS = 128  # columns of c at a time that are computed in transposed form
+WIDE_VECTORS, NARROW_VECTORS = 2 * MR, 4  # columns of the micro-kernels of a single row, in vectors
+LEAST_SUMS = 8  # of a micro-kernel, which keep two units of a latency of 4 cycles busy
+IN_PLACE_ROWS = 2 * MR  # of a, up to which packing a panel takes longer than reading b by its rows
 ALIASES = 2048  # bytes: what lies a multiple of them apart shares two sets of the first cache
-NEAR, MARGIN = 384, 64  # bytes of rows of a that are copied at a time, and that keep these out of each other's sets
+COPIED_BYTES, MARGIN_BYTES = 384, 64  # of rows of a that are copied at a time; what keeps these out of others' sets
 
-panel_array = stack_array(lambda itemsize: (DEPTH, VECTORS * VECTOR_BYTES // itemsize))
-turned_array = stack_array(lambda itemsize: (TURNED, VECTORS * VECTOR_BYTES // itemsize))
-near_array = stack_array(lambda itemsize: (DEPTH, (NEAR + MARGIN) // itemsize))
-tile_3, tile_2, tile_1 = (tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
-half_tile_3, half_tile_2, half_tile_1 = (tile(HALF_ROWS, vectors) for vectors in (3, 2, 1))
-wide_row, row = tile(1, WIDE), tile(1, NARROW, in_place=True)
+panel_scratch = stack_array(lambda itemsize: (KC, NR_VECTORS * VECTOR_BYTES // itemsize))
+transposed_scratch = stack_array(lambda itemsize: (TRANSPOSED_COLUMNS, NR_VECTORS * VECTOR_BYTES // itemsize))
+copy_scratch = stack_array(lambda itemsize: (KC, (COPIED_BYTES + MARGIN_BYTES) // itemsize))
+micro_kernel_3, micro_kernel_2, micro_kernel_1 = (micro_kernel(MR, vectors) for vectors in (3, 2, 1))
+half_kernel_3, half_kernel_2, half_kernel_1 = (micro_kernel(HALF_MR, vectors) for vectors in (3, 2, 1))
+wide_row_kernel, row_kernel = micro_kernel(1, WIDE_VECTORS), micro_kernel(1, NARROW_VECTORS, in_place=True)
 pack_rows_3, pack_rows_2, pack_rows_1 = (pack_rows(vectors) for vectors in (3, 2, 1))
 
 
@@ -50,7 +50,7 @@ def lanes(c):
 
 
 @serial
-def _pack(b, panel, vectors):
+def pack(b, panel, vectors):
     """Copy b (K, width), of any strides, into panel (K, vectors), zeros where it is narrower."""
     width = b.shape[1]
     if b.strides[1] == b.itemsize:
@@ -66,45 +66,45 @@ def _pack(b, panel, vectors):
 
 
 @serial
-def _tiles(a, panel, vectors, bias, onward, c, j, width, floor):
-    """One strip: ``c[:, j : j + width] = max(start + a panel, floor)``, where sums start as for `tile`."""
+def panel_product(a, panel, vectors, bias, accumulate, c, j, width, floor):
+    """All rows of a: ``c[:, j : j + width] = max(start + a panel, floor)``, where sums start as for `micro_kernel`."""
     n = a.shape[0]
     i = 0
     while i < n:
-        if n - i > HALF_ROWS:
+        if n - i > HALF_MR:
             if vectors == 3:
-                tile_3(a, i, panel, bias, onward, c, j, width, floor)
+                micro_kernel_3(a, i, panel, bias, accumulate, c, j, width, floor)
             elif vectors == 2:
-                tile_2(a, i, panel, bias, onward, c, j, width, floor)
+                micro_kernel_2(a, i, panel, bias, accumulate, c, j, width, floor)
             else:
-                tile_1(a, i, panel, bias, onward, c, j, width, floor)
+                micro_kernel_1(a, i, panel, bias, accumulate, c, j, width, floor)
         elif vectors == 3:
-            half_tile_3(a, i, panel, bias, onward, c, j, width, floor)
+            half_kernel_3(a, i, panel, bias, accumulate, c, j, width, floor)
         elif vectors == 2:
-            half_tile_2(a, i, panel, bias, onward, c, j, width, floor)
+            half_kernel_2(a, i, panel, bias, accumulate, c, j, width, floor)
         else:
-            half_tile_1(a, i, panel, bias, onward, c, j, width, floor)
-        i += TILE_ROWS
+            half_kernel_1(a, i, panel, bias, accumulate, c, j, width, floor)
+        i += MR
 
 
 @serial
-def _strip_vectors(columns, c):
-    """Vectors of columns of the next strip, where `columns` are left: not 3 + 1, where 2 + 2 are more even."""
+def panel_vectors(columns, c):
+    """Vectors of columns of the next panel, where `columns` are left: not 3 + 1, where 2 + 2 are more even."""
     vectors = (columns + lanes(c) - 1) // lanes(c)
-    return 2 if vectors == 4 else min(vectors, VECTORS)
+    return 2 if vectors == 4 else min(vectors, NR_VECTORS)
 
 
 @serial
 def _panel_of(b, panel, vectors, rows):
-    """b (K, width) as the tile reads it: in place where few rows of a will, and no vector is cut short, else packed."""
+    """b (K, width), packed unless few rows of a meet it and no vector is cut short, which is then read in place."""
     if rows <= IN_PLACE_ROWS and b.strides[1] == b.itemsize and b.shape[1] == vectors * lanes(panel):
         return b[:, : b.shape[1]]
-    _pack(b, panel, vectors)
+    pack(b, panel, vectors)
     return panel[: len(b), : vectors * lanes(panel)]
 
 
 @serial
-def _near(a, copy):
+def _copied(a, copy):
     """a (rows, K), whose columns are contiguous, with these closer together."""
     rows, depth = a.shape
     for k in range(depth):
@@ -115,32 +115,33 @@ def _near(a, copy):
 
 
 @serial
-def _product_turned(a, b, bias, c, floor):
-    """`product` by tiles of the transposed c, whose vectors go along the columns of c: the columns of a are packed.
+def _product_transposed(a, b, bias, c, floor):
+    """`product` by ``cᵀ = bᵀ aᵀ``, whose vectors go along the columns of c: the columns of a are packed.
 
-    For few columns of c, which would leave vectors empty, and where turning round the rows of a and c takes less time
+    For few columns of c, which would leave vectors empty, and where transposing the rows of a and c takes less time
     than the columns of b.
     """
-    turned, panel = turned_array(c), panel_array(c)
+    transposed, panel = transposed_scratch(c), panel_scratch(c)
     (n, depth), m = a.shape, b.shape[1]
-    for j in range(0, m, TURNED):
-        its = min(TURNED, m - j)
+    for j in range(0, m, TRANSPOSED_COLUMNS):
+        its = min(TRANSPOSED_COLUMNS, m - j)
         i = 0
         while i < n:
-            vectors = _strip_vectors(n - i, c)
+            vectors = panel_vectors(n - i, c)
             width = min(vectors * lanes(c), n - i)
             for column in range(min(its, bias.size)):
                 for row in range(width):
-                    turned[column, row] = bias[j + column]
-            for k0 in range(0, depth, DEPTH):
-                k1 = min(k0 + DEPTH, depth)
+                    transposed[column, row] = bias[j + column]
+            for k0 in range(0, depth, KC):
+                k1 = min(k0 + KC, depth)
                 part = _panel_of(a[i : i + width, k0:k1].T, panel, vectors, its)
                 lower = floor if k1 == depth else c.dtype.type(-np.inf)
-                onward = k0 > 0 or bias.size > 0
-                _tiles(b[k0:k1, j : j + its].T, part, vectors, bias, onward, turned[:its], 0, width, lower)
+                accumulate = k0 > 0 or bias.size > 0
+                rows = b[k0:k1, j : j + its].T
+                panel_product(rows, part, vectors, bias, accumulate, transposed[:its], 0, width, lower)
             for column in range(its):
                 for row in range(width):
-                    c[i + row, j + column] = turned[column, row]
+                    c[i + row, j + column] = transposed[column, row]
             i += width
 
 
@@ -148,17 +149,17 @@ def _product_turned(a, b, bias, c, floor):
 def _product_of_one_row(a, b, bias, c, floor):
     """`product` where a has one row and b contiguous ones, which are read in place, as long a piece as may be."""
     depth, m = b.shape
-    for k0 in range(0, depth, DEPTH):
-        k1 = min(k0 + DEPTH, depth)
+    for k0 in range(0, depth, KC):
+        k1 = min(k0 + KC, depth)
         lower = floor if k1 == depth else c.dtype.type(-np.inf)
         j = 0
         while j < m:
-            width = WIDE * lanes(c)
+            width = WIDE_VECTORS * lanes(c)
             if j + width <= m:
-                wide_row(a[:, k0:k1], 0, b[k0:k1, j:], bias, k0 > 0, c, j, width, lower)
+                wide_row_kernel(a[:, k0:k1], 0, b[k0:k1, j:], bias, k0 > 0, c, j, width, lower)
             else:
-                width = min(NARROW * lanes(c), m - j)
-                row(a[:, k0:k1], 0, b[k0:k1, j:], bias, k0 > 0, c, j, width, lower)
+                width = min(NARROW_VECTORS * lanes(c), m - j)
+                row_kernel(a[:, k0:k1], 0, b[k0:k1, j:], bias, k0 > 0, c, j, width, lower)
             j += width
 
 
@@ -170,32 +171,32 @@ def product(a, b, bias, c, floor):
     """
     (n, depth), m = a.shape, b.shape[1]
     floor = c.dtype.type(floor)
-    few = FEW if a.strides[0] == a.itemsize else HALF_ROWS  # columns of a that lie apart must be turned round first
+    few = FEW_COLUMNS if a.strides[0] == a.itemsize else HALF_MR  # columns of a that lie apart must be transposed first
     if m <= few and n >= 2 * lanes(c):
-        _product_turned(a, b, bias, c, floor)
+        _product_transposed(a, b, bias, c, floor)
         return
     if n == 1 and b.strides[1] == b.itemsize:
         _product_of_one_row(a, b, bias, c, floor)
         return
-    if b.strides[0] == b.itemsize and n <= min(TURNED // 2, m // 2, depth // 4):
-        _product_turned(a, b, bias, c, floor)
+    if b.strides[0] == b.itemsize and n <= min(TRANSPOSED_COLUMNS // 2, m // 2, depth // 4):
+        _product_transposed(a, b, bias, c, floor)
         return
-    panel, copy = panel_array(c), near_array(c)
-    collide = a.strides[0] == a.itemsize and a.strides[1] % ALIASES == 0 and depth > MARGIN and m > 8 * lanes(c)
-    rows = NEAR // c.itemsize if collide else ROWS
-    for k0 in range(0, depth, DEPTH):
-        k1 = min(k0 + DEPTH, depth)
+    panel, copy = panel_scratch(c), copy_scratch(c)
+    collide = a.strides[0] == a.itemsize and a.strides[1] % ALIASES == 0 and depth > MARGIN_BYTES and m > 8 * lanes(c)
+    rows = COPIED_BYTES // c.itemsize if collide else MC
+    for k0 in range(0, depth, KC):
+        k1 = min(k0 + KC, depth)
         lower = floor if k1 == depth else c.dtype.type(-np.inf)
         for i in range(0, n, rows):
             part_of_a, part_of_c = a[i : i + rows, k0:k1], c[i : i + rows]
             if collide:
-                part_of_a = _near(part_of_a, copy)
+                part_of_a = _copied(part_of_a, copy)
             j = 0
             while j < m:
-                vectors = _strip_vectors(m - j, c)
+                vectors = panel_vectors(m - j, c)
                 width = min(vectors * lanes(c), m - j)
                 part_of_b = _panel_of(b[k0:k1, j : j + width], panel, vectors, len(part_of_a))
-                _tiles(part_of_a, part_of_b, vectors, bias, k0 > 0, part_of_c, j, width, lower)
+                panel_product(part_of_a, part_of_b, vectors, bias, k0 > 0, part_of_c, j, width, lower)
                 j += width
 
 
@@ -203,22 +204,22 @@ def product(a, b, bias, c, floor):
 def block_bounds(c, block, blocks):
     """Rows start to stop and columns start to stop of one of `blocks` blocks of c, which are even in work.
 
-    Columns are cut between vectors and rows between tiles. Cuts between columns are preferred, since every block packs
-    the columns of b for itself.
+    Columns are cut between vectors and rows between micro-kernels. Cuts between columns are preferred, since every
+    block packs the columns of b for itself.
     """
     if blocks == 1:
         return 0, c.shape[0], 0, c.shape[1]
-    rows, vectors = (c.shape[0] + TILE_ROWS - 1) // TILE_ROWS, (c.shape[1] + lanes(c) - 1) // lanes(c)
+    rows, vectors = (c.shape[0] + MR - 1) // MR, (c.shape[1] + lanes(c) - 1) // lanes(c)
     across, least = 1, np.int64(2**62)
     for cuts in range(1, blocks + 1):
         if blocks % cuts == 0:
             high, wide = (rows + blocks // cuts - 1) // (blocks // cuts), (vectors + cuts - 1) // cuts
-            cost = high * max(wide * TILE_ROWS, LEAST_SUMS) + wide
+            cost = high * max(wide * MR, LEAST_SUMS) + wide
             if cost <= least:
                 across, least = cuts, cost
     down = blocks // across
     row, column = block // across, block % across
-    i0, i1 = rows * row // down * TILE_ROWS, rows * (row + 1) // down * TILE_ROWS
+    i0, i1 = rows * row // down * MR, rows * (row + 1) // down * MR
     j0, j1 = vectors * column // across * lanes(c), vectors * (column + 1) // across * lanes(c)
     return i0, min(i1, c.shape[0]), j0, min(j1, c.shape[1])
 

@@ -1,10 +1,10 @@
 """Convolution.
 
-N images of H x W pixels with C channels, F filters of HH x WW taps in G groups; x (N, H, W, C), out (N, HO, WO, F),
-w (F, C/G, HH, WW). Forward is parallel over strips of the images, each of which is written by one thread; so is the
-input gradient, a convolution of dout with the filters turned round. The gradient of the filters is parallel over blocks
-of channels and, where it is small, over parts of the images, which are as many for any number of threads and are
-added up in order. The workspace holds the packed filters or those parts, and behind them a room for each thread.
+N images of H x W pixels with C channels, F filters of KH x KW taps in G groups; x (N, H, W, C), out (N, HO, WO, F), w
+(F, C/G, KH, KW). Forward is parallel over strips of the images, each of which is written by one thread; so is the input
+gradient, a convolution of dout with the filters rotated by 180 degrees. The gradient of the filters is parallel over
+blocks of channels and, where it is small, over parts of the images, which are as many for any number of threads and are
+added up in order. The workspace holds the packed filters or those parts, and behind them scratch for each thread.
 """
 
 import math
@@ -16,14 +16,14 @@ from ..runtime.compiling import inlined, serial
 from ..runtime.dispatch import kernel, workers
 from ._gemm import MULTIPLY_ADD_NS
 from .conv.direct import (
-    CHANNELS,
+    GRADIENT_CHANNELS,
     GRADIENT_PIXELS,
     PIXELS,
     add_up,
     blocks_of_gradient,
     correlate_strip,
     gradient_of_filters,
-    is_by_lane,
+    is_depthwise,
     pack_filters,
     packed_size,
     pixel_tables,
@@ -38,7 +38,7 @@ from .conv.tiling import (
     from_line,
     in_lines,
     parts_of,
-    turns_of,
+    tasks_at_once,
     whole,
 )
 from .conv.winograd import (
@@ -47,7 +47,7 @@ from .conv.winograd import (
     SQUARE_CHANNELS,
     pack_transformed_filters,
     put_transformed_gradients,
-    room_of_squares,
+    scratch_of_squares,
     squares_of,
     squares_of_strip,
     suits_winograd,
@@ -55,7 +55,7 @@ from .conv.winograd import (
     winograd_gradient,
     winograd_strip,
 )
-from .simd.micro_kernel import VECTORS
+from .simd.micro_kernel import NR_VECTORS
 from .simd.scratch import stack_array
 
 TOGETHER = 16  # channels that one thread packs, filters whose gradients it puts in place
@@ -74,58 +74,59 @@ def _forward_window(w, stride, padding, dilation):
 
 
 @serial
-def _phase(phase, taps, stride, padding, dilation):
+def _phase(phase, kernel_size, stride, padding, dilation):
     """Of the pixels ``phase + stride t`` of dx along one axis: the first tap that meets them, and every how many one
     does; how many do, how far apart in dout, and where the last of them meets dout for t = 0.
     """
     common = math.gcd(stride, dilation)
-    every, gap = stride // common, dilation // common
+    every, apart = stride // common, dilation // common
     first = 0
-    while first < taps and (phase + padding - first * dilation) % stride:
+    while first < kernel_size and (phase + padding - first * dilation) % stride:
         first += 1
-    count = (taps - first + every - 1) // every
-    return first, every, count, gap, (phase + padding - first * dilation) // stride - max(0, count - 1) * gap
+    count = (kernel_size - first + every - 1) // every
+    return first, every, count, apart, (phase + padding - first * dilation) // stride - max(0, count - 1) * apart
 
 
 @serial
-def _its_tasks(count, turn, turns):
-    """The numbers of one turn's tasks."""
-    return range(count * turn // turns, count * (turn + 1) // turns)
+def _its_tasks(count, worker, at_once):
+    """The numbers of one worker's tasks."""
+    return range(count * worker // at_once, count * (worker + 1) // at_once)
 
 
 @inlined
-def _correlate_directly(source, w, bias, out, target, floor, groups, window, turned, workspace):
-    """``out = max(bias + Σ source w, floor)``; `turned`: w is (C, F) in groups, as the input gradient has it."""
+def _correlate_directly(source, w, bias, out, target, floor, groups, window, transposed, workspace):
+    """``out = max(bias + Σ source w, floor)``; `transposed`: w is (C, F) in groups, as the input gradient has it."""
     strips = cut_into_strips(source, source.shape[3], target, window, PIXELS)
     channels, filters = source.shape[3] // groups, target.filters // groups
-    by_lane = is_by_lane(channels, filters, groups)
-    if by_lane:
+    depthwise = is_depthwise(channels, filters, groups)
+    if depthwise:
         groups, filters = 1, target.filters
     tables = pixel_tables(out)
     fill_tables(window, strips, target, tables[0], tables[1])
-    size = packed_size(filters, window.taps_y * window.taps_x * channels, out)
-    packed, rooms, room_size = workspace[: groups * size], workspace[in_lines(groups * size) :], copy_size(strips)
+    size = packed_size(filters, window.kernel_y * window.kernel_x * channels, out)
+    packed, all_scratch = workspace[: groups * size], workspace[in_lines(groups * size) :]
+    scratch_size = copy_size(strips)
     blocks = (channels + TOGETHER - 1) // TOGETHER
     for number in prange(groups * blocks):
         task = np.int64(number)  # in parallel `prange` counts in unsigned numbers: pieces would be compiled for both
         group, start = task // blocks, task % blocks * TOGETHER
         stop = min(start + TOGETHER, channels)
-        exchanged, most = turned and not by_lane, 1 if by_lane else VECTORS
-        rows = channels if exchanged else filters
-        pack_filters(w[group * rows : (group + 1) * rows], exchanged, packed[group * size :], start, stop, most)
+        by_channel, most = transposed and not depthwise, 1 if depthwise else NR_VECTORS
+        rows = channels if by_channel else filters
+        pack_filters(w[group * rows : (group + 1) * rows], by_channel, packed[group * size :], start, stop, most)
     count = strips.deep * strips.down * strips.across
-    turns = turns_of(count, workers(), rooms, room_size)
-    for number in prange(turns):
-        turn = np.int64(number)
-        room = rooms[turn * room_size : (turn + 1) * room_size]
-        for strip in _its_tasks(count, turn, turns):
+    at_once = tasks_at_once(count, workers(), all_scratch, scratch_size)
+    for number in prange(at_once):
+        worker = np.int64(number)
+        scratch = all_scratch[worker * scratch_size : (worker + 1) * scratch_size]
+        for strip in _its_tasks(count, worker, at_once):
             correlate_strip(
-                source, packed, bias, out, target, floor, groups, window, strips, tables, strip, by_lane, room
+                source, packed, bias, out, target, floor, groups, window, strips, tables, strip, depthwise, scratch
             )
 
 
 @inlined
-def _correlate(source, w, bias, out, target, floor, groups, window, turned, workspace):
+def _correlate(source, w, bias, out, target, floor, groups, window, transposed, workspace):
     """By Winograd's algorithm where that suits, else, and where it gives numbers that are not finite, directly."""
     channels, infinite = source.shape[3], one_flag(out)
     infinite[0] = True
@@ -136,21 +137,21 @@ def _correlate(source, w, bias, out, target, floor, groups, window, turned, work
         fill_tables(square_window, strips, squares, tables[0], tables[1])
         for block in prange((channels + TOGETHER - 1) // TOGETHER):
             start = np.int64(block) * TOGETHER
-            pack_transformed_filters(w, turned, workspace, start, min(start + TOGETHER, channels))
+            pack_transformed_filters(w, transposed, workspace, start, min(start + TOGETHER, channels))
         infinite[0] = False
-        rooms = workspace[packed_size(target.filters, ELEMENTS * channels, out) :]
-        room_size, count = room_of_squares(strips, channels, out), strips.deep * strips.down * strips.across
-        turns = turns_of(count, workers(), rooms, room_size)
-        for number in prange(turns):
-            turn = np.int64(number)
-            room = rooms[turn * room_size : (turn + 1) * room_size]
-            for strip in _its_tasks(count, turn, turns):
+        all_scratch = workspace[packed_size(target.filters, ELEMENTS * channels, out) :]
+        scratch_size, count = scratch_of_squares(strips, channels, out), strips.deep * strips.down * strips.across
+        at_once = tasks_at_once(count, workers(), all_scratch, scratch_size)
+        for number in prange(at_once):
+            worker = np.int64(number)
+            scratch = all_scratch[worker * scratch_size : (worker + 1) * scratch_size]
+            for strip in _its_tasks(count, worker, at_once):
                 if not winograd_strip(
-                    source, workspace, bias, out, target, floor, squares, square_window, strips, tables, strip, room
+                    source, workspace, bias, out, target, floor, squares, square_window, strips, tables, strip, scratch
                 ):
                     infinite[0] = True
     if infinite[0]:
-        _correlate_directly(source, w, bias, out, target, floor, groups, window, turned, workspace)
+        _correlate_directly(source, w, bias, out, target, floor, groups, window, transposed, workspace)
 
 
 @inlined
@@ -164,20 +165,20 @@ def _add_up(sums):
 @inlined
 def _gradients_directly(dout, x, window, groups, workspace, dw, db):
     channels, filters = x.shape[3] // groups, dout.shape[3]
-    by_lane = is_by_lane(channels, filters // groups, groups)
-    parts, together = (1, x.shape[3]) if by_lane else (groups, channels)
-    strips = cut_into_strips(x, min(together, CHANNELS), whole(dout), window, GRADIENT_PIXELS)
+    depthwise = is_depthwise(channels, filters // groups, groups)
+    parts, together = (1, x.shape[3]) if depthwise else (groups, channels)
+    strips = cut_into_strips(x, min(together, GRADIENT_CHANNELS), whole(dout), window, GRADIENT_PIXELS)
     size = dw.size + 2 * filters
     chunks = parts_of(size, strips.deep * strips.down * strips.across)
-    sums, rooms = workspace[: chunks * size].reshape(chunks, size), workspace[in_lines(chunks * size) :]
-    blocks, room_size = blocks_of_gradient(window, parts, together, by_lane), copy_size(strips)
-    turns = turns_of(chunks * blocks, workers(), rooms, room_size)
-    for number in prange(turns):
-        turn = np.int64(number)
-        room = rooms[turn * room_size : (turn + 1) * room_size]
-        for task in _its_tasks(chunks * blocks, turn, turns):
+    sums, all_scratch = workspace[: chunks * size].reshape(chunks, size), workspace[in_lines(chunks * size) :]
+    blocks, scratch_size = blocks_of_gradient(window, parts, together, depthwise), copy_size(strips)
+    at_once = tasks_at_once(chunks * blocks, workers(), all_scratch, scratch_size)
+    for number in prange(at_once):
+        worker = np.int64(number)
+        scratch = all_scratch[worker * scratch_size : (worker + 1) * scratch_size]
+        for task in _its_tasks(chunks * blocks, worker, at_once):
             chunk, block = task // blocks, task % blocks
-            gradient_of_filters(dout, x, window, strips, parts, sums[chunk], chunk, chunks, block, by_lane, room)
+            gradient_of_filters(dout, x, window, strips, parts, sums[chunk], chunk, chunks, block, depthwise, scratch)
     _add_up(sums)
     for part in prange((filters + TOGETHER - 1) // TOGETHER):
         start = np.int64(part) * TOGETHER
@@ -197,16 +198,16 @@ def _gradients(dout, x, window, groups, workspace, dw, db):
         fill_tables(square_window, strips, squares, tables[0], tables[1])
         size = ELEMENTS * channels * filters + 2 * filters
         chunks = parts_of(size, strips.deep * strips.down * strips.across)
-        sums, rooms = workspace[: chunks * size].reshape(chunks, size), workspace[in_lines(chunks * size) :]
-        blocks, room_size = -(-channels // together), room_of_squares(strips, together, dw)
-        turns = turns_of(chunks * blocks, workers(), rooms, room_size)
-        for number in prange(turns):
-            turn = np.int64(number)
-            room = rooms[turn * room_size : (turn + 1) * room_size]
-            for task in _its_tasks(chunks * blocks, turn, turns):
+        sums, all_scratch = workspace[: chunks * size].reshape(chunks, size), workspace[in_lines(chunks * size) :]
+        blocks, scratch_size = -(-channels // together), scratch_of_squares(strips, together, dw)
+        at_once = tasks_at_once(chunks * blocks, workers(), all_scratch, scratch_size)
+        for number in prange(at_once):
+            worker = np.int64(number)
+            scratch = all_scratch[worker * scratch_size : (worker + 1) * scratch_size]
+            for task in _its_tasks(chunks * blocks, worker, at_once):
                 chunk, block = task // blocks, task % blocks
                 winograd_gradient(
-                    dout, x, squares, square_window, strips, tables, sums[chunk], chunk, chunks, block, room
+                    dout, x, squares, square_window, strips, tables, sums[chunk], chunk, chunks, block, scratch
                 )
         infinite[0] = False
         _add_up(sums)
@@ -232,19 +233,19 @@ def conv_relu_forward(x, w, b, stride, padding, dilation, groups, workspace, out
 
 @kernel(lambda dout, x, w, *rest: _nanoseconds(dout, w) * (2 if len(rest[-3]) else 1))
 def conv_backward(dout, x, w, stride, padding, dilation, groups, workspace, dx, dw, db):
-    room = from_line(workspace)
-    _gradients(dout, x, _forward_window(w, stride, padding, dilation), groups, room, dw, db)
+    aligned = from_line(workspace)
+    _gradients(dout, x, _forward_window(w, stride, padding, dilation), groups, aligned, dw, db)
     if len(dx):
         n, height, width, depth = dx.shape
         flat = dx.reshape(dx.size)
         for y in range(min(stride[0], height)):
             for z in range(min(stride[1], width)):
-                r, every_y, taps_y, gap_y, top = _phase(y, w.shape[2], stride[0], padding[0], dilation[0])
-                s, every_x, taps_x, gap_x, left = _phase(z, w.shape[3], stride[1], padding[1], dilation[1])
-                phase_window = Window(taps_y, taps_x, 1, 1, gap_y, gap_x, top, left)
+                r, every_y, kernel_y, dilation_y, top = _phase(y, w.shape[2], stride[0], padding[0], dilation[0])
+                s, every_x, kernel_x, dilation_x, left = _phase(z, w.shape[3], stride[1], padding[1], dilation[1])
+                phase_window = Window(kernel_y, kernel_x, 1, 1, dilation_y, dilation_x, top, left)
                 high, wide = -(-(height - y) // stride[0]), -(-(width - z) // stride[1])
-                steps = stride[1] * depth, stride[0] * width * depth, height * width * depth
-                target = Target(n, high, wide, depth, steps[0], steps[1], steps[2])
-                turned = w[:, :, r::every_y, s::every_x][:, :, ::-1, ::-1]
+                pixel, row, image = stride[1] * depth, stride[0] * width * depth, height * width * depth
+                target = Target(n, high, wide, depth, pixel, row, image)
+                rotated = w[:, :, r::every_y, s::every_x][:, :, ::-1, ::-1]
                 begin = flat[(y * width + z) * depth :]
-                _correlate(dout, turned, db[:0], begin, target, -np.inf, groups, phase_window, True, room)
+                _correlate(dout, rotated, db[:0], begin, target, -np.inf, groups, phase_window, True, aligned)

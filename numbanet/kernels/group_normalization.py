@@ -1,9 +1,9 @@
 """Group normalisation of images; layer and instance normalisation are its ends.
 
 N images of P pixels, C channels in G groups. Parallel over images and groups, or pieces of the images where the
-parameters' gradients are summed. As many whole groups are taken at a time as CHANNELS holds; or one, whose channels are
-then taken CHANNELS at a time. So all groups have the same number of the channels at hand, which are counted, not looked
-up.
+parameters' gradients are summed. As many whole groups are taken at a time as CHANNELS_AT_ONCE holds; or one, whose
+channels are then taken CHANNELS_AT_ONCE at a time. So all groups have the same number of the channels at hand, which
+are counted, not looked up.
 """
 
 import math
@@ -13,9 +13,9 @@ from numba import prange
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel
 from .simd.moments import (
-    BACKWARD_NS,
     FAR,
-    FORWARD_NS,
+    NORM_BACKWARD_NS,
+    NORM_FORWARD_NS,
     add,
     add_sums,
     batchnorm_parameter_gradients,
@@ -30,15 +30,15 @@ from .simd.moments import (
 from .simd.reductions import BLOCKS, fill
 from .simd.scratch import stack_array
 
-CHANNELS = 64  # of an image, that are added up at a time
+CHANNELS_AT_ONCE = 64  # of an image, that are added up at a time
 
-channel_array = stack_array((CHANNELS,))
+channel_array = stack_array((CHANNELS_AT_ONCE,))
 
 
 @serial
 def _together(size):
     """How many groups of `size` channels."""
-    return max(CHANNELS // size, 1)
+    return max(CHANNELS_AT_ONCE // size, 1)
 
 
 @serial
@@ -60,7 +60,7 @@ def _add_by_group(values, weights, sums):
 
 @serial
 def _channels_moments(x, shift, total, squares):
-    """Σ (x - shift) and Σ (x - mean)² of the groups that at most CHANNELS channels of one image are."""
+    """Σ (x - shift) and Σ (x - mean)² of the groups that at most CHANNELS_AT_ONCE channels of one image are."""
     real, width = x.dtype.type, x.shape[1]
     of_channel, squares_of_channel, shift_of_channel = (
         channel_array(x)[:width],
@@ -85,8 +85,8 @@ def _group_moments(x, shift, total, squares):
     """The same of some groups of one image."""
     pixels, channels = x.shape
     more, more_squares = channel_array(x)[: total.size], channel_array(x)[: total.size]
-    for first in range(0, channels, CHANNELS):
-        part = x[:, first : min(first + CHANNELS, channels)]
+    for first in range(0, channels, CHANNELS_AT_ONCE):
+        part = x[:, first : min(first + CHANNELS_AT_ONCE, channels)]
         if first == 0:
             _channels_moments(part, shift, total, squares)
         else:
@@ -111,8 +111,8 @@ def _normalize_groups(x, gamma, beta, eps, mean, inv_std, out):
     for g in range(mean.size):
         mean[g] = shift[g] + mean[g] / count
         inv_std[g] = real(1) / math.sqrt(inv_std[g] / count + real(eps))
-    for first in range(0, channels, CHANNELS):
-        columns = slice(first, min(first + CHANNELS, channels))
+    for first in range(0, channels, CHANNELS_AT_ONCE):
+        columns = slice(first, min(first + CHANNELS_AT_ONCE, channels))
         width = columns.stop - first
         mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
         _by_channel(mean, mean_of)
@@ -127,8 +127,8 @@ def _groups_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     mean_g, mean_g_x_hat = channel_array(x)[: mean.size], channel_array(x)[: mean.size]
     fill(mean_g, 0)
     fill(mean_g_x_hat, 0)
-    for first in range(0, channels, CHANNELS):
-        columns = slice(first, min(first + CHANNELS, channels))
+    for first in range(0, channels, CHANNELS_AT_ONCE):
+        columns = slice(first, min(first + CHANNELS_AT_ONCE, channels))
         width = columns.stop - first
         mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
         more_dgamma, more_dbeta = channel_array(x)[:width], channel_array(x)[:width]
@@ -143,8 +143,8 @@ def _groups_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     for g in range(mean.size):
         mean_g[g] *= inv_count
         mean_g_x_hat[g] *= inv_count
-    for first in range(0, channels, CHANNELS):
-        columns = slice(first, min(first + CHANNELS, channels))
+    for first in range(0, channels, CHANNELS_AT_ONCE):
+        columns = slice(first, min(first + CHANNELS_AT_ONCE, channels))
         width = columns.stop - first
         mean_of, inv_std_of = channel_array(x)[:width], channel_array(x)[:width]
         mean_g_of, mean_g_x_hat_of = channel_array(x)[:width], channel_array(x)[:width]
@@ -170,7 +170,7 @@ def _images_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
             _groups_backward(*arrays, dx[n, :, columns], dgamma[columns], dbeta[columns])
 
 
-@kernel(FORWARD_NS)
+@kernel(NORM_FORWARD_NS)
 def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
     size = x.shape[2] // groups
     together = _together(size)
@@ -183,7 +183,7 @@ def groupnorm_forward(x, gamma, beta, groups, eps, mean, inv_std, out):
         _normalize_groups(*arrays, eps, mean[n, some], inv_std[n, some], out[n, :, columns])
 
 
-@kernel(BACKWARD_NS)
+@kernel(NORM_BACKWARD_NS)
 def groupnorm_backward(dout, x, gamma, mean, inv_std, groups, dx, dgamma, dbeta):
     n = len(x)
     pieces = min(n, BLOCKS, most_pieces(gamma.size, x))

@@ -10,7 +10,7 @@ from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel
 from .simd.transpose import transpose
 
-TURN_NS, ADD_NS = 0.3, 0.12  # an element, on one core
+TRANSPOSE_NS, ADD_NS = 0.3, 0.12  # an element, on one core
 BLOCK = 1024  # pixels
 
 
@@ -26,7 +26,7 @@ def _block(task, pixels):
     return task // _blocks(pixels), slice(first, min(first + BLOCK, pixels))
 
 
-@kernel(TURN_NS)
+@kernel(TRANSPOSE_NS)
 def channels_last(x, out):
     n, _, pixels = x.shape
     for task in prange(n * _blocks(pixels)):
@@ -34,7 +34,7 @@ def channels_last(x, out):
         transpose(x[image, :, part], out[image, part])
 
 
-@kernel(TURN_NS)
+@kernel(TRANSPOSE_NS)
 def channels_first(x, out):
     n, pixels, _ = x.shape
     for task in prange(n * _blocks(pixels)):

@@ -11,10 +11,10 @@ from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel
 from .simd.elementary import INFINITY, exp, log, log1p
 from .simd.reductions import (
+    LANE_START,
+    LANE_STEP,
     LANES,
     LEAST,
-    START,
-    STEP,
     block_size,
     centred_dot,
     fill,
@@ -33,20 +33,20 @@ from .simd.scratch import stack_array
 LIGHT, TWO_FUNCTIONS = 0.1, 1.0
 
 # Rows of at most so many classes are too short to fill vectors: a group of rows is worked on side by side instead.
-NARROW, ROWS = 64, 16
-GROUP = np.uint64(ROWS)
-columns, column = stack_array((NARROW, ROWS)), stack_array((ROWS,))
+FEW_CLASSES, GROUP_ROWS = 64, 16
+GROUP = np.uint64(GROUP_ROWS)
+columns, column = stack_array((FEW_CLASSES, GROUP_ROWS)), stack_array((GROUP_ROWS,))
 lane_array = stack_array((LANES,))
 
 
 def _softmax_nanoseconds(scores, *others):
     rows, classes = scores.shape
-    return rows * classes * 1.3 if classes <= NARROW else rows * (80 + classes * 0.22)
+    return rows * classes * 1.3 if classes <= FEW_CLASSES else rows * (80 + classes * 0.22)
 
 
 def _svm_nanoseconds(scores, *others):
     rows, classes = scores.shape
-    return rows * classes * 1.0 if classes <= NARROW else rows * (60 + classes * 0.1)
+    return rows * classes * 1.0 if classes <= FEW_CLASSES else rows * (60 + classes * 0.1)
 
 
 @serial
@@ -229,8 +229,8 @@ def _squared_error_block(pred, target, dpred, scale):
     lanes = wide_lanes(pred)
     fill(lanes, 0)
     whole, rest = whole_lanes(pred)
-    for i in range(START, whole, STEP):
-        _squared_errors(pred, target, dpred, scale, lanes, i, STEP)
+    for i in range(LANE_START, whole, LANE_STEP):
+        _squared_errors(pred, target, dpred, scale, lanes, i, LANE_STEP)
     _squared_errors(pred, target, dpred, scale, lanes, whole, rest)
     return lane_total(lanes)
 
@@ -253,8 +253,8 @@ def _binary_cross_entropy_block(logits, target, dlogits, inv_count):
     losses, lanes = lane_array(logits), wide_lanes(logits)
     fill(lanes, 0)
     whole, rest = whole_lanes(logits)
-    for i in range(START, whole, STEP):
-        _binary_cross_entropies(logits, target, dlogits, inv_count, losses, lanes, i, STEP)
+    for i in range(LANE_START, whole, LANE_STEP):
+        _binary_cross_entropies(logits, target, dlogits, inv_count, losses, lanes, i, LANE_STEP)
     _binary_cross_entropies(logits, target, dlogits, inv_count, losses, lanes, whole, rest)
     return lane_total(lanes)
 
@@ -270,10 +270,10 @@ def _l2_penalty_block(w, l2, dw):
 @kernel(_softmax_nanoseconds)
 def softmax_forward(scores, out):
     n = len(scores)
-    size = block_size(n, ROWS)
+    size = block_size(n, GROUP_ROWS)
     for block in prange((n + size - 1) // size):
         start, stop = np.uint64(block * size), np.uint64(min(block * size + size, n))
-        if scores.shape[1] <= NARROW:
+        if scores.shape[1] <= FEW_CLASSES:
             _softmax_narrow(scores, out, start, stop)
         else:
             _softmax_rows(scores, out, start, stop)
@@ -282,13 +282,13 @@ def softmax_forward(scores, out):
 @kernel(_softmax_nanoseconds)
 def softmax_loss(scores, y, dscores):
     n = len(scores)
-    size = block_size(n, ROWS)
+    size = block_size(n, GROUP_ROWS)
     blocks = (n + size - 1) // size
     partial = partial_sums(scores)
     inv_count = scores.dtype.type(1.0 / n)
     for block in prange(blocks):
         start, stop = np.uint64(block * size), np.uint64(min(block * size + size, n))
-        if scores.shape[1] <= NARROW:
+        if scores.shape[1] <= FEW_CLASSES:
             partial[block] = _softmax_loss_narrow(scores, y, dscores, start, stop, inv_count)
         else:
             partial[block] = _softmax_loss_rows(scores, y, dscores, start, stop, inv_count)
@@ -298,13 +298,13 @@ def softmax_loss(scores, y, dscores):
 @kernel(_svm_nanoseconds)
 def svm_loss(scores, y, dscores):
     n = len(scores)
-    size = block_size(n, ROWS)
+    size = block_size(n, GROUP_ROWS)
     blocks = (n + size - 1) // size
     partial = partial_sums(scores)
     count = scores.dtype.type(n)
     for block in prange(blocks):
         start, stop = np.uint64(block * size), np.uint64(min(block * size + size, n))
-        if scores.shape[1] <= NARROW:
+        if scores.shape[1] <= FEW_CLASSES:
             partial[block] = _svm_loss_narrow(scores, y, dscores, start, stop, count)
         else:
             partial[block] = _svm_loss_rows(scores, y, dscores, start, stop, count)

@@ -12,9 +12,9 @@ from numba import prange
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel, workers
 from .simd.moments import (
-    BACKWARD_NS,
     FAR,
-    FORWARD_NS,
+    NORM_BACKWARD_NS,
+    NORM_FORWARD_NS,
     add_sums,
     batchnorm_input_gradient,
     batchnorm_parameter_gradients,
@@ -33,9 +33,9 @@ from .simd.moments import (
 from .simd.reductions import centred_dot, fill, lane_sum
 from .simd.scratch import stack_array
 
-ROWS = 4  # of a layer normalisation that stay in the L1 cache until all gradients have been taken from them
+CACHED_ROWS = 4  # of a layer normalisation that stay in the L1 cache until all gradients have been taken from them
 
-row_array = stack_array((ROWS,))
+row_array = stack_array((CACHED_ROWS,))
 
 
 @serial
@@ -66,7 +66,7 @@ def _last_first(pieces, block, blocks):
     return range(pieces * (block + 1) // blocks - 1, pieces * block // blocks - 1, -1)
 
 
-@kernel(FORWARD_NS)
+@kernel(NORM_FORWARD_NS)
 def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, mean, inv_std, out):
     n, size = len(x), piece_size(x)
     pieces = (n + size - 1) // size
@@ -87,7 +87,7 @@ def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, 
         scale_and_shift_columns(x[rows], gamma, beta, mean, inv_std, out[rows])
 
 
-@kernel(FORWARD_NS / 2)
+@kernel(NORM_FORWARD_NS / 2)
 def batchnorm_inference(x, gamma, beta, running_mean, running_var, eps, out):
     real = x.dtype.type
     for i in prange(x.shape[0]):
@@ -96,7 +96,7 @@ def batchnorm_inference(x, gamma, beta, running_mean, running_var, eps, out):
             out[i, j] = gamma[j] * ((x[i, j] - running_mean[j]) * inv_std) + beta[j]
 
 
-@kernel(BACKWARD_NS)
+@kernel(NORM_BACKWARD_NS)
 def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     n, size = len(x), piece_size(x)
     pieces = (n + size - 1) // size
@@ -113,12 +113,12 @@ def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
         batchnorm_input_gradient(dout[rows], x[rows], gamma, mean, inv_std, dgamma, dbeta, inv_n, dx[rows])
 
 
-@kernel(FORWARD_NS)
+@kernel(NORM_FORWARD_NS)
 def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
     real, n = x.dtype.type, len(x)
     d = real(x.shape[1])
-    for block in prange((n + ROWS - 1) // ROWS):
-        rows = slice(block * ROWS, min(block * ROWS + ROWS, n))
+    for block in prange((n + CACHED_ROWS - 1) // CACHED_ROWS):
+        rows = slice(block * CACHED_ROWS, min(block * CACHED_ROWS + CACHED_ROWS, n))
         for i in range(rows.start, rows.stop):
             mean[i] = lane_sum(x[i]) / d
             var = centred_dot(x[i], mean[i], x[i], mean[i]) / d
@@ -135,8 +135,8 @@ def _layernorm_piece_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     mean_g, mean_g_x_hat = row_array(x), row_array(x)
     fill(dgamma, 0)
     fill(dbeta, 0)
-    for first in range(0, len(x), ROWS):
-        rows = slice(first, min(first + ROWS, len(x)))
+    for first in range(0, len(x), CACHED_ROWS):
+        rows = slice(first, min(first + CACHED_ROWS, len(x)))
         for i in range(first, rows.stop):
             sum_g, sum_g_centred = layernorm_gradient_sums(gamma, dout[i], x[i], mean[i])
             mean_g[i - first], mean_g_x_hat[i - first] = sum_g / d, sum_g_centred * inv_std[i] / d
@@ -144,7 +144,7 @@ def _layernorm_piece_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
         layernorm_gradients(dout[rows], x[rows], *by_row, gamma, dgamma, dbeta, dx[rows])  # dx may be dout
 
 
-@kernel(BACKWARD_NS)
+@kernel(NORM_BACKWARD_NS)
 def layernorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     n, size = len(x), piece_size(x)
     pieces = (n + size - 1) // size

@@ -13,9 +13,9 @@ from .simd.pixels import from_largest, from_mean
 from .simd.windows import first_largest, largest, mean, to_all, to_largest
 
 # Nanoseconds an element takes on one core: of the input forward, of the output's gradient backward.
-FORWARD_NS, BACKWARD_NS, GLOBAL_NS = 0.1, 0.4, 0.1
-FEW = 3  # channels
-ROWS = 16  # of pixels that a thread takes at a time
+POOL_FORWARD_NS, POOL_BACKWARD_NS, GLOBAL_POOL_NS = 0.1, 0.4, 0.1
+FEW_CHANNELS = 3  # channels
+PIXEL_ROWS = 16  # of pixels that a thread takes at a time
 
 
 @serial
@@ -27,7 +27,7 @@ def _by_axis(kernel_size, stride, padding):
 @serial
 def _by_pixels(kernel_size, stride, channels):
     """Whether the gradient goes from pixel to pixel, not from window to window."""
-    return kernel_size[0] > stride[0] or kernel_size[1] > stride[1] or channels <= FEW
+    return kernel_size[0] > stride[0] or kernel_size[1] > stride[1] or channels <= FEW_CHANNELS
 
 
 @serial
@@ -52,7 +52,7 @@ def _one_row(pixels):
     return (1, 1, 0), (pixels, pixels, 0)
 
 
-@kernel(FORWARD_NS)
+@kernel(POOL_FORWARD_NS)
 def max_pool_forward(x, kernel_size, stride, padding, out, where):
     count = out.shape[1]
     rows, columns = _by_axis(kernel_size, stride, padding)
@@ -64,15 +64,15 @@ def max_pool_forward(x, kernel_size, stride, padding, out, where):
             largest(x[n], i, rows, columns, out[n, i])
 
 
-@kernel(BACKWARD_NS)
+@kernel(POOL_BACKWARD_NS)
 def max_pool_backward(dout, where, kernel_size, stride, padding, dx):
     height, counts = dx.shape[1], dout.shape[1:3]
     rows, columns = _by_axis(kernel_size, stride, padding)
     if _by_pixels(kernel_size, stride, dx.shape[3]):
-        parts = (height + ROWS - 1) // ROWS
+        parts = (height + PIXEL_ROWS - 1) // PIXEL_ROWS
         for part in prange(len(dx) * parts):
-            n, r = part // parts, part % parts * ROWS
-            from_largest(dout[n], where[n], r, min(r + ROWS, height), rows, columns, dx[n])
+            n, r = part // parts, part % parts * PIXEL_ROWS
+            from_largest(dout[n], where[n], r, min(r + PIXEL_ROWS, height), rows, columns, dx[n])
     else:
         for row in prange(len(dx) * counts[0]):
             n, i = row // counts[0], row % counts[0]
@@ -80,7 +80,7 @@ def max_pool_backward(dout, where, kernel_size, stride, padding, dx):
             to_largest(dout[n, i], where[n, i], i, rows, columns, dx[n])
 
 
-@kernel(FORWARD_NS)
+@kernel(POOL_FORWARD_NS)
 def avg_pool_forward(x, kernel_size, stride, padding, out):
     count = out.shape[1]
     rows, columns = _by_axis(kernel_size, stride, padding)
@@ -89,15 +89,15 @@ def avg_pool_forward(x, kernel_size, stride, padding, out):
         mean(x[n], i, rows, columns, out[n, i])
 
 
-@kernel(BACKWARD_NS)
+@kernel(POOL_BACKWARD_NS)
 def avg_pool_backward(dout, kernel_size, stride, padding, dx):
     height, counts = dx.shape[1], dout.shape[1:3]
     rows, columns = _by_axis(kernel_size, stride, padding)
     if _by_pixels(kernel_size, stride, dx.shape[3]):
-        parts = (height + ROWS - 1) // ROWS
+        parts = (height + PIXEL_ROWS - 1) // PIXEL_ROWS
         for part in prange(len(dx) * parts):
-            n, r = part // parts, part % parts * ROWS
-            from_mean(dout[n], r, min(r + ROWS, height), rows, columns, dx[n])
+            n, r = part // parts, part % parts * PIXEL_ROWS
+            from_mean(dout[n], r, min(r + PIXEL_ROWS, height), rows, columns, dx[n])
     else:
         for row in prange(len(dx) * counts[0]):
             n, i = row // counts[0], row % counts[0]
@@ -105,7 +105,7 @@ def avg_pool_backward(dout, kernel_size, stride, padding, dx):
             to_all(dout[n, i], i, rows, columns, dx[n])
 
 
-@kernel(GLOBAL_NS)
+@kernel(GLOBAL_POOL_NS)
 def global_avg_pool_forward(x, out):
     n, height, width, channels = x.shape
     pixels = height * width
@@ -113,7 +113,7 @@ def global_avg_pool_forward(x, out):
         mean(x[image].reshape(1, pixels, channels), 0, *_one_row(pixels), out[image].reshape(1, channels))
 
 
-@kernel(lambda dout, dx: GLOBAL_NS * dx.size)
+@kernel(lambda dout, dx: GLOBAL_POOL_NS * dx.size)
 def global_avg_pool_backward(dout, dx):
     n, height, width, channels = dx.shape
     pixels = height * width

@@ -33,9 +33,9 @@ def momentum_update(w, dw, velocity, learning_rate, momentum):
 def nesterov_update(w, dw, velocity, learning_rate, momentum):
     lr, mu = w.dtype.type(learning_rate), w.dtype.type(momentum)
     for i in prange(w.size):
-        step = lr * dw[i]
-        velocity[i] = mu * velocity[i] - step
-        w[i] += mu * velocity[i] - step
+        change = lr * dw[i]
+        velocity[i] = mu * velocity[i] - change
+        w[i] += mu * velocity[i] - change
 
 
 @kernel(ROOT)

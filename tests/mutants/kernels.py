@@ -14,10 +14,10 @@ VALUES, DEFAULTS = f"{LAYERS}::test_values_and_gradients", f"{FUNCTIONAL}::test_
 MUTANTS = [
     # Kernels.
     Mutant(
-        "normalisation: room on the stack counted for one sum of a piece, not two",
+        "normalisation: scratch on the stack counted for one sum of a piece, not two",
         NORMALIZE,
-        "ROOM_BYTES // (2 * features * like.itemsize)",
-        "ROOM_BYTES // (features * like.itemsize)",
+        "SUMS_BYTES // (2 * features * like.itemsize)",
+        "SUMS_BYTES // (features * like.itemsize)",
         "tests/test_exact.py::test_sums_of_pieces_fit_into_their_room",
     ),
     Mutant(
@@ -72,8 +72,8 @@ MUTANTS = [
     Mutant(
         "products: copies of rows take more of the stack",
         "numbanet/kernels/_gemm.py",
-        "NEAR, MARGIN = 384, 64",
-        "NEAR, MARGIN = 1024, 64",
+        "COPIED_BYTES, MARGIN_BYTES = 384, 64",
+        "COPIED_BYTES, MARGIN_BYTES = 1024, 64",
         "tests/test_stacks.py::test_kernels_fit_into_256_kib[products]",
     ),
     Mutant(

@@ -1,24 +1,26 @@
 """Images by the strip: where a window meets them, and a copy with a border where it reaches over the edge.
 
-A strip is a few rows of the target, the images that a window writes, or a few whole images where those are small.
-What the window reads for it from the source is copied, with the zeros of the border, to a room in the workspace, which
-stays in the cache; where no window reaches over the edge, it is read in place. Tables say where each pixel's window
-begins and what it is made of, so that the tiles need not know any of that.
+A strip is a few rows of the target, the images that a window writes, or a few whole images where those are small. What
+the window reads for it from the source is copied, with the zeros of the border, to scratch in the workspace, which
+stays in the cache; where no window reaches over the edge, it is read in place. Tables of offsets (indirection) say
+where each pixel's window begins and what it is made of, so that the micro-kernel need not know any of that. A thread
+has its strip and its scratch to itself.
 """
 
 from collections import namedtuple
 
 from ...runtime.compiling import inlined, serial
 from ..simd.micro_kernel import copy_rows
+from ..simd.vectors import LINE_BYTES
 
 LEAST_PIXELS, LEAST_STRIPS = 32, 8  # strips are cut smaller than they might be, while there are few of them
 COPY_BYTES = 192 * 1024  # of what is read for a strip, but for a strip of one pixel, whose window may be larger
-LINE, LINE_BYTES = 16, 64  # elements, one cache line or two, and bytes of one: rooms begin at multiples
+LINE_ELEMENTS = 16  # one cache line or two: each scratch begins at a multiple
 PARTS, PART_ELEMENTS = 16, 5 << 17  # the most parts that a gradient of filters is added up in, and what they may take
 
-# The window of pixel (i, j) of the target has its taps (r, s) at row ``i stride_y + r gap_y + top`` and column
-# ``j stride_x + s gap_x + left`` of the source.
-Window = namedtuple("Window", "taps_y taps_x stride_y stride_x gap_y gap_x top left")
+# The window of pixel (i, j) of the target has tap (r, s) of the kernel at row ``i stride_y + r dilation_y + top`` and
+# column ``j stride_x + s dilation_x + left`` of the source.
+Window = namedtuple("Window", "kernel_y kernel_x stride_y stride_x dilation_y dilation_x top left")
 
 # Images, rows, columns and channels of the target, and how many elements the next pixel, row and image are away.
 Target = namedtuple("Target", "images height width filters pixel row image")
@@ -41,8 +43,8 @@ def cut_into_strips(source, channels, target, window, pixels):
     """Strips of at most `pixels` pixels; `channels` of the source are copied for each."""
     images, height, width = target.images, target.height, target.width
     _, source_height, source_width, source_channels = source.shape
-    reach_y = max(0, window.taps_y - 1) * window.gap_y + 1
-    reach_x = max(0, window.taps_x - 1) * window.gap_x + 1
+    reach_y = max(0, window.kernel_y - 1) * window.dilation_y + 1
+    reach_x = max(0, window.kernel_x - 1) * window.dilation_x + 1
     bottom = window.top + (height - 1) * window.stride_y + reach_y
     right = window.left + (width - 1) * window.stride_x + reach_x
     copied = window.top < 0 or window.left < 0 or bottom > source_height or right > source_width
@@ -50,11 +52,11 @@ def cut_into_strips(source, channels, target, window, pixels):
     rows = min(height, max(1, pixels // columns))
     rows = -(-height // -(-height // rows))  # even
     deep = max(1, min(images, pixels // (rows * columns))) if rows == height and columns == width else 1
-    room = COPY_BYTES // source.itemsize
+    most = COPY_BYTES // source.itemsize
     while True:
         high, broad = (rows - 1) * window.stride_y + reach_y, (columns - 1) * window.stride_x + reach_x
         strips = -(-images // deep) * -(-height // rows) * -(-width // columns)
-        full = copied and deep * high * broad * channels > room
+        full = copied and deep * high * broad * channels > most
         if not full and (strips >= LEAST_STRIPS or deep * rows * columns <= LEAST_PIXELS):
             break
         if deep > 1:
@@ -98,12 +100,12 @@ def from_line(workspace):
 @serial
 def in_lines(size):
     """So many elements, or the few more that fill whole lines."""
-    return -(-size // LINE) * LINE
+    return -(-size // LINE_ELEMENTS) * LINE_ELEMENTS
 
 
 @serial
 def copy_size(strips):
-    """Elements of the room for the copy of a strip."""
+    """Elements of the scratch for the copy of a strip."""
     return in_lines(strips.images * strips.image) if strips.copied else 0
 
 
@@ -114,14 +116,14 @@ def squares_in(strips):
 
 
 @serial
-def turns_of(tasks, threads, rooms, size):
-    """How many turns so many tasks are taken in, side by side: each needs a room of `size` elements."""
-    return max(1, min(tasks, threads, rooms.size // max(1, size)))
+def tasks_at_once(tasks, threads, scratch, size):
+    """How many of so many tasks run at once: each needs scratch of `size` elements."""
+    return max(1, min(tasks, threads, scratch.size // max(1, size)))
 
 
 @serial
 def parts_of(size, most):
-    """In how many parts sums of `size` elements are taken, of at most so many: by the shape alone, not the room."""
+    """In how many parts sums of `size` elements are taken, of at most so many: by the shape, not the workspace."""
     return max(1, min(most, PARTS, PART_ELEMENTS // size))
 
 
@@ -131,31 +133,31 @@ def window_segments(window, strips, channels, together):
 
     `together`: all channels of the pixels are read, so that the taps of a row may lie together.
     """
-    if together and window.gap_x == 1 and strips.pixel == channels:
-        return window.taps_y, window.taps_x * channels
-    return window.taps_y * window.taps_x, channels
+    if together and window.dilation_x == 1 and strips.pixel == channels:
+        return window.kernel_y, window.kernel_x * channels
+    return window.kernel_y * window.kernel_x, channels
 
 
 @serial
-def fill_tables(window, strips, target, places, targets):
-    """Where each pixel of a strip has its window and its sums, counted from those of the first."""
+def fill_tables(window, strips, target, window_offsets, target_offsets):
+    """Where each pixel of a strip has its window and its result, counted from those of the first."""
     at = 0
     for n in range(strips.images):
         for i in range(strips.rows):
             for j in range(strips.columns):
                 line = n * strips.image + i * window.stride_y * strips.row
-                places[at] = line + j * window.stride_x * strips.pixel
-                targets[at] = n * target.image + i * target.row + j * target.pixel
+                window_offsets[at] = line + j * window.stride_x * strips.pixel
+                target_offsets[at] = n * target.image + i * target.row + j * target.pixel
                 at += 1
 
 
 @serial
 def fill_segments(window, strips, first, count, segments):
     """Where segments begin, counted from where the window does; of `count` segments, those from number `first` on."""
-    across = count // max(1, window.taps_y)
+    across = count // max(1, window.kernel_y)
     for at in range(segments.size):
         row, column = divmod(first + at, across)
-        segments[at] = row * window.gap_y * strips.row + column * window.gap_x * strips.pixel
+        segments[at] = row * window.dilation_y * strips.row + column * window.dilation_x * strips.pixel
 
 
 @serial

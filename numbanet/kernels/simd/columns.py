@@ -17,10 +17,10 @@ from ...runtime.internals import cgutils
 from .vectors import Vectors
 
 SUMMED, UNSUMMED = 4, 8  # vectors of columns that go down the rows together, with sums in registers and without
-ROWS = 64  # of a block
+BLOCK_ROWS = 64  # of a block
 
 
-def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0, add=False, together=1, by_step=None):
+def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0, add=False, together=1, by_block=None):
     """An intrinsic of so many arguments, in this order, all of one dtype.
 
     Parameters
@@ -43,9 +43,10 @@ def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0
     add : bool
         Whether the sums are added to what their arrays hold.
     together : int
-        Rows that `update` is given at once, a vector of each, where so many are left, else one; a divisor of ROWS.
-    by_step : callable, optional
-        ``by_step(emit, i, count)`` gives more `numbers`, for the `count` rows from row `i` on.
+        Rows that `update` is given at once, a vector of each, where so many are left, else one; a divisor of
+        BLOCK_ROWS.
+    by_block : callable, optional
+        ``by_block(emit, i, count)`` gives more `numbers`, for the `count` rows from row `i` on.
     """
 
     @intrinsic
@@ -54,7 +55,7 @@ def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0
             kinds, args = arguments, cgutils.unpack_tuple(builder, args[0])
             emit = Vectors(context, builder, kinds[0].dtype)
             values = iter(
-                emit.array(kind, value) if isinstance(kind, types.Array) else emit.spread(value)
+                emit.array(kind, value) if isinstance(kind, types.Array) else emit.broadcast(value)
                 for kind, value in zip(kinds, args, strict=True)
             )
             read, by_row, by_column, constant, summed, written = (
@@ -63,78 +64,62 @@ def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0
             n, d = emit.shape(kinds[0], args[0])
             most = SUMMED if sums else UNSUMMED
 
-            def across(body):
-                """``body(vectors, column, mask)`` for all columns."""
-                column = emit.constant(0)
-                vectors = most
-                while vectors > 1:
-                    width = vectors * emit.lanes
-                    whole = builder.and_(builder.sub(d, column), emit.constant(-width))
-                    emit.loop(whole, width, lambda i, _, v=vectors, c=column: body(v, builder.add(c, i), None))
-                    column = builder.add(column, whole)
-                    vectors //= 2
+            together_across = tuple(2**power for power in range(most.bit_length() - 1, 0, -1))
 
-                def rest(i, _):
-                    at = builder.add(column, i)
-                    body(1, at, emit.first_lanes(builder.sub(d, at)))
-
-                emit.loop(builder.sub(d, column), emit.lanes, rest)
-
-            def go_down(vectors, column, row, stop, mask):
-                """Rows `row` to `stop`, for so many vectors of columns from `column` on."""
-                offsets = [emit.elements(builder.add(column, emit.constant(v * emit.lanes))) for v in range(vectors)]
+            def go_down(starts, mask, row, stop):
+                """Rows `row` to `stop`, for the vectors of columns that begin at `starts`."""
+                offsets = [emit.elements(column) for column in starts]
                 per_column = [[emit.load(emit.moved(data, at), mask) for data, _ in by_column] for at in offsets]
 
                 def take(count, first, totals):
                     """`count` rows."""
                     lines = [builder.add(first, emit.constant(line)) for line in range(count)]
                     per_row = [
-                        emit.spread(builder.load(emit.moved(data, builder.mul(line, stride))))
+                        emit.broadcast(builder.load(emit.moved(data, builder.mul(line, stride))))
                         for line in lines
                         for data, (stride,) in by_row
                     ]
-                    everywhere = constant + (by_step(emit, first, count) if by_step else [])
+                    everywhere = constant + (by_block(emit, first, count) if by_block else [])
                     after, stores = [], []
                     for v, at in enumerate(offsets):
                         sources, targets = (
                             [emit.moved(data, builder.mul(line, s), at) for line in lines for data, (s, _) in matrices]
                             for matrices in (read, written)
                         )
-                        now = [emit.load(place, mask) for place in sources]
+                        now = [emit.load(address, mask) for address in sources]
                         before = totals[v * sums : v * sums + sums]
                         new, results = update(emit, before, now, per_row, per_column[v], everywhere)
                         after += new
                         stores += zip(results, targets, strict=True)
-                    for value, place in stores:  # after all loads, since a matrix may be read and written
-                        emit.store(value, place, mask)
+                    for value, address in stores:  # after all loads, since a matrix may be read and written
+                        emit.store(value, address, mask)
                     return after
 
-                places = [emit.moved(data, at) for at in offsets for data, _ in summed]
-                totals = [emit.load(place, mask) for place in places]
+                addresses = [emit.moved(data, at) for at in offsets for data, _ in summed]
+                totals = [emit.load(address, mask) for address in addresses]
                 for count in (together, 1) if together > 1 else (1,):
                     whole = builder.and_(builder.sub(stop, row), emit.constant(-count))
                     totals = emit.loop(
                         whole, count, lambda i, t, count=count, row=row: take(count, builder.add(row, i), t), totals
                     )
                     row = builder.add(row, whole)
-                for value, place in zip(totals, places, strict=True):
-                    emit.store(value, place, mask)
+                for value, address in zip(totals, addresses, strict=True):
+                    emit.store(value, address, mask)
 
-            def clear(vectors, column, mask):
-                for v in range(vectors):
-                    at = emit.elements(builder.add(column, emit.constant(v * emit.lanes)))
+            def clear(starts, mask):
+                for column in starts:
                     for data, _ in summed:
-                        emit.store(ir.Constant(emit.vector, None), emit.moved(data, at), mask)
+                        emit.store(ir.Constant(emit.vector, None), emit.moved(data, emit.elements(column)), mask)
 
             if sums and not add:
-                across(clear)
+                emit.along(d, clear, together_across)
             few = builder.icmp_signed("<=", d, emit.constant(most * emit.lanes))
-            height = builder.select(few, n, emit.constant(ROWS))
+            height = builder.select(few, n, emit.constant(BLOCK_ROWS))
 
             def block(row, _):
                 end = builder.add(row, height)
                 stop = builder.select(builder.icmp_signed("<", end, n), end, n)
-                across(lambda vectors, column, mask: go_down(vectors, column, row, stop, mask))
+                emit.along(d, lambda starts, mask: go_down(starts, mask, row, stop), together_across)
 
             emit.loop(n, height, block)
             return context.get_dummy_value()

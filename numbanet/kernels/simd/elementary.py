@@ -105,11 +105,11 @@ def split(typing_context, x):
 
     def codegen(context, builder, signature, args):
         integer, mantissa = _integer(args[0].type)
-        places = ir.Constant(integer, mantissa)
+        bits_of_mantissa = ir.Constant(integer, mantissa)
         bits = builder.bitcast(args[0], integer)
         root_half = builder.bitcast(ir.Constant(args[0].type, ROOT_HALF), integer)
-        n = builder.ashr(builder.sub(bits, root_half), places)
-        m = builder.bitcast(builder.sub(bits, builder.shl(n, places)), args[0].type)
+        n = builder.ashr(builder.sub(bits, root_half), bits_of_mantissa)
+        m = builder.bitcast(builder.sub(bits, builder.shl(n, bits_of_mantissa)), args[0].type)
         # By way of 32 bits, because few CPUs convert vectors of 64-bit integers.
         short = n if mantissa == 23 else builder.trunc(n, ir.IntType(32))
         return context.make_tuple(builder, signature.return_type, [builder.sitofp(short, args[0].type), m])
@@ -234,7 +234,7 @@ def log1p(x):
     return with_sign_of(_log(one if upper else zero, fma(half, x, -half) if upper else x), x)
 
 
-NEAR = constant(0.625, 0.625)
+TANH_NEAR = constant(0.625, 0.625)
 
 # (tanh(x) / x - 1) / x² as a polynomial in x², |x| ≤ 0.625. Error 2^-28.5, 2^-56.4.
 _tanh_tail = polynomial(
@@ -254,7 +254,7 @@ def tanh(x):
     square = x * x
     near = fma(x * square, _tanh_tail(square), x)
     far = one - two / (one + exp(two * abs(x)))
-    return with_sign_of(near if abs(x) < NEAR(x) else far, x)
+    return with_sign_of(near if abs(x) < TANH_NEAR(x) else far, x)
 
 
 LN2, MINUS_HALF_LOG2_E = constant(math.log(2), math.log(2)), constant(-0.72134752, -0.7213475204444817)

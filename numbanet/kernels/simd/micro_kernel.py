@@ -1,12 +1,11 @@
-"""The vector pieces that matrix products are built from, written as LLVM instructions.
+"""The micro-kernel of matrix products, and the packing of the panels that it reads.
 
-- `tile`: a few rows times up to three vectors of columns, accumulated over k without leaving the registers;
-- `scattered_tile`: the same with rows that lie anywhere and are read in segments, for convolutions;
+- `micro_kernel`: MR rows times up to NR columns, accumulated over k without leaving the registers;
+- `indirect_micro_kernel`: the same for rows that are found by tables of offsets (indirection), for convolutions;
 - `copy_rows`: pieces of rows, of any width;
-- `pack_rows`, `pack_columns`: copy a strip of b into the panel that the tile reads, as it is or turned round.
+- `pack_rows`, `pack_columns`: copy NR columns of b into a panel, as they are or transposed.
 
-No loop that numba compiles keeps a block of sums in registers or turns a block of a matrix round in them, hence this
-file. Where columns are missing, loads and stores are masked, so there are no scalar tails; a CPU without masks gets
+Where columns are missing, loads and stores have a tail mask, so there are no scalar tails; a CPU without masks gets
 branches from LLVM in their place.
 """
 
@@ -19,36 +18,42 @@ from numba.extending import intrinsic
 from .fma import fused_multiply_add
 from .vectors import LINE_BYTES, MASKED_STORES, VECTOR_BYTES, Vectors
 
-VECTORS = 3  # the most vectors of columns in a tile
-# The sums, the columns and one element of a fill 28 of the 32 registers of AVX-512 and NEON, the 16 of AVX2 and SSE.
-TILE_ROWS = 8 if VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64") else 4
+NR_VECTORS = 3  # NR, the most columns of a micro-kernel, in vectors
+# MR, the rows: the sums, the columns and one element of a fill 28 of the 32 registers of AVX-512 and NEON, the 16 of
+# AVX2 and SSE.
+MR = 8 if VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64") else 4
 
 
-def _emit_tile(emit, vectors, width, a_rows, c_rows, bias, onward, floor, walk, by_lane=False, in_place=False):
-    """Emit ``c = max(start + a panel, floor)`` for the rows that begin at these places, `width` columns in `vectors`.
+def _emit_micro_kernel(
+    emit, vectors, width, a_rows, c_rows, bias, accumulate, floor, walk, depthwise=False, in_place=False
+):
+    """Emit ``c = max(start + a panel, floor)`` for rows that begin at these addresses, `width` columns in `vectors`.
 
-    ``walk(step, sums)`` emits the loop over k: it calls ``step(panel_row, offset, sums)`` for the place of a row of the
-    panel and the distance in bytes of what it meets in each row of a: one element, or `by_lane` one for each column.
-    c is not touched beyond those columns, nor is the panel where it is read `in_place`.
+    ``walk(multiply_add, sums)`` emits the loop over k: it calls ``multiply_add(panel_row, offset, sums)`` for the
+    address of a row of the panel and the distance in bytes of what it meets in each row of a: one element, which is
+    broadcast, or `depthwise` one for each column. The epilogue adds c or the bias and takes the floor, in registers. c
+    is not touched beyond those columns, nor is the panel where it is read `in_place`.
     """
     builder = emit.builder
     masks = _masks(emit, vectors, width, 0 if in_place else vectors - 1)
     columns = [emit.constant(v * VECTOR_BYTES) for v in range(vectors)]
     bias_row, bias_size = bias
-    starts = [builder.select(onward, row, bias_row) for row in c_rows]
+    starts = [builder.select(accumulate, row, bias_row) for row in c_rows]
     zero = ir.Constant(emit.vector, None)
-    anything = builder.or_(onward, builder.icmp_signed(">", bias_size, emit.constant(0)))
+    anything = builder.or_(accumulate, builder.icmp_signed(">", bias_size, emit.constant(0)))
 
-    def step(panel_row, offset, sums):
+    def multiply_add(panel_row, offset, sums):
         within = masks if in_place else [None] * vectors
         b = [emit.load(emit.moved(panel_row, column), mask) for column, mask in zip(columns, within, strict=True)]
         after = []
         for r, a_row in enumerate(a_rows):
-            place = emit.moved(a_row, offset)
-            if by_lane:
-                met = [emit.load(emit.moved(place, column), mask) for column, mask in zip(columns, masks, strict=True)]
+            address = emit.moved(a_row, offset)
+            if depthwise:
+                met = [
+                    emit.load(emit.moved(address, column), mask) for column, mask in zip(columns, masks, strict=True)
+                ]
             else:
-                met = [emit.spread(builder.load(place))] * vectors
+                met = [emit.broadcast(builder.load(address))] * vectors
             row = zip(met, b, sums[r * vectors : (r + 1) * vectors], strict=True)
             after += [fused_multiply_add(emit.context, builder, x, column, total) for x, column, total in row]
         return after
@@ -56,8 +61,8 @@ def _emit_tile(emit, vectors, width, a_rows, c_rows, bias, onward, floor, walk, 
     for row in c_rows:  # which memory sends while the sums are computed
         for column in columns[:: LINE_BYTES // VECTOR_BYTES]:
             emit.prefetch(emit.moved(row, column), write=True)
-    sums = walk(step, [zero] * (len(a_rows) * vectors))
-    floor = emit.spread(floor)
+    sums = walk(multiply_add, [zero] * (len(a_rows) * vectors))
+    floor = emit.broadcast(floor)
     without = builder.block
     with builder.if_then(anything):  # before anything is stored, since rows beyond the last are the last again
         added = [
@@ -84,7 +89,7 @@ def _emit_tile(emit, vectors, width, a_rows, c_rows, bias, onward, floor, walk, 
 def _masks(emit, vectors, width, whole):
     """The masks of `width` columns in `vectors` vectors, of which the first `whole` are never cut short."""
     rest = [emit.builder.sub(width, emit.constant(v * emit.lanes)) for v in range(whole, vectors)]
-    return [None] * whole + [emit.first_lanes(count) for count in rest]
+    return [None] * whole + [emit.tail_mask(count) for count in rest]
 
 
 def _row_numbers(emit, i, rows, count):
@@ -94,8 +99,8 @@ def _row_numbers(emit, i, rows, count):
     return [emit.builder.select(emit.builder.icmp_signed("<", n, last), n, last) for n in numbers]
 
 
-def tile(rows, vectors, in_place=False):
-    """An intrinsic ``(a, i, panel, bias, onward, c, j, width, floor)``.
+def micro_kernel(rows, vectors, in_place=False):
+    """An intrinsic ``(a, i, panel, bias, accumulate, c, j, width, floor)``.
 
     ``c[i : i + rows, j : j + width] = max(start + a[i : i + rows] @ panel, floor)``, with `width` columns in `vectors`
     vectors, the last of which may be cut short. a (N, K) may have any strides, and the rows of panel (K, columns) and
@@ -103,32 +108,33 @@ def tile(rows, vectors, in_place=False):
 
     `in_place`: panel is no wider than `width`, which may leave any number of vectors without a column.
 
-    The sums are added to c where `onward` is true, else to bias (M,), where that is not empty. Every element's sum is
-    one chain of fused multiply-adds in the order of k. A NaN passes `floor`.
+    The sums are added to c where `accumulate` is true, else to bias (M,), where that is not empty. Every element's sum
+    is one chain of fused multiply-adds in the order of k. A NaN passes `floor`.
     """
 
     @intrinsic
-    def product(typing_context, a, i, panel, bias, onward, c, j, width, floor):
+    def product(typing_context, a, i, panel, bias, accumulate, c, j, width, floor):
         def codegen(context, builder, signature, args):
             emit = Vectors(context, builder, signature.args[5].dtype)
-            a_data, (a_stride, a_step) = emit.array(signature.args[0], args[0])
+            a_data, (a_stride, k_stride) = emit.array(signature.args[0], args[0])
             panel_data, (panel_stride, _) = emit.array(signature.args[2], args[2])
             c_data, (c_stride, _) = emit.array(signature.args[5], args[5])
             bias_data, _ = emit.array(signature.args[3], args[3])
             (count, depth), (bias_size,) = (emit.shape(signature.args[n], args[n]) for n in (0, 3))
-            _, i, _, _, onward, _, j, width, floor = args
+            _, i, _, _, accumulate, _, j, width, floor = args
             numbers = _row_numbers(emit, i, rows, count)
             a_rows = [emit.kept(emit.moved(a_data, builder.mul(n, a_stride))) for n in numbers]
             c_rows = [emit.moved(c_data, builder.mul(n, c_stride), emit.elements(j)) for n in numbers]
             bias = emit.moved(bias_data, emit.elements(j)), bias_size
 
-            def walk(step, sums):
+            def walk(multiply_add, sums):
                 def at(k, sums):
-                    return step(emit.moved(panel_data, builder.mul(k, panel_stride)), builder.mul(k, a_step), sums)
+                    panel_row = emit.moved(panel_data, builder.mul(k, panel_stride))
+                    return multiply_add(panel_row, builder.mul(k, k_stride), sums)
 
                 return emit.loop(depth, 1, at, sums)
 
-            _emit_tile(emit, vectors, width, a_rows, c_rows, bias, onward, floor, walk, in_place=in_place)
+            _emit_micro_kernel(emit, vectors, width, a_rows, c_rows, bias, accumulate, floor, walk, in_place=in_place)
             return context.get_dummy_value()
 
         return types.void(a, types.intp, panel, bias, types.boolean, c, types.intp, types.intp, c.dtype), codegen
@@ -136,48 +142,58 @@ def tile(rows, vectors, in_place=False):
     return product
 
 
-def scattered_tile(rows, vectors, by_lane=False):
-    """An intrinsic ``(a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)``.
+def indirect_micro_kernel(rows, vectors, depthwise=False):
+    """An intrinsic; for its arguments see `product` below.
 
-    As `tile`, but the rows and the terms of a sum lie where tables say, counted in elements; a, c and the panel are
-    flat. Row n begins at ``a[places[n]]``, and its sums at ``c[targets[n]]``. A row is read in segments: from each of
-    `segments`, counted from where the row begins, `depth` elements that are `step` apart. The panel, as wide as the
-    vectors, goes on from one segment to the next.
+    As `micro_kernel`, but the rows and the terms of a sum lie where tables of offsets say, counted in elements; a, c
+    and the panel are flat. Row n begins at ``a[a_offsets[n]]``, and its sums at ``c[c_offsets[n]]``. A row is read in
+    segments: from each of `segments`, counted from where the row begins, `depth` elements that are `k_stride` apart.
+    The panel, as wide as the vectors, goes on from one segment to the next.
 
-    `by_lane`: from the same place on, each column of the panel meets an element of its own instead of the same one.
-    a begins with column `j`.
+    `depthwise`: each column of the panel meets an element of its own instead of the same one. a begins with column `j`.
     """
 
     @intrinsic
-    def product(typing_context, a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor):
-        arguments = (a, places, segments, depth, step, i, panel, bias, onward, c, targets, j, width, floor)
+    def product(
+        typing_context,
+        a,
+        a_offsets,
+        segments,
+        depth,
+        k_stride,
+        i,
+        panel,
+        bias,
+        accumulate,
+        c,
+        c_offsets,
+        j,
+        width,
+        floor,
+    ):
+        arguments = (a, a_offsets, segments, depth, k_stride, i, panel, bias, accumulate, c, c_offsets, j, width, floor)
         arguments = [types.intp if isinstance(kind, types.Integer) else kind for kind in arguments]
         arguments[-1] = c.dtype
 
         def codegen(context, builder, signature, args):
             emit = Vectors(context, builder, signature.args[0].dtype)
-            a_data, places, segments, panel_data, bias_data, c_data, targets = (
+            a_data, a_offsets, segments, panel_data, bias_data, c_data, c_offsets = (
                 emit.array(signature.args[n], args[n])[0] for n in (0, 1, 2, 6, 7, 9, 10)
             )
             count, segment_count, bias_size = (emit.shape(signature.args[n], args[n])[0] for n in (1, 2, 7))
-            depth, step_bytes, i, onward, j, width, floor = (
-                args[3],
-                emit.elements(args[4]),
-                args[5],
-                args[8],
-                *args[11:],
-            )
+            depth, k_stride, i, accumulate = args[3], emit.elements(args[4]), args[5], args[8]
+            j, width, floor = args[11:]
             panel_stride = emit.constant(vectors * VECTOR_BYTES)
 
             def entry(table, n):
                 return emit.elements(builder.load(builder.gep(table, [n])))
 
             numbers = _row_numbers(emit, i, rows, count)
-            a_rows = [emit.kept(emit.moved(a_data, entry(places, n))) for n in numbers]
-            c_rows = [emit.moved(c_data, entry(targets, n), emit.elements(j)) for n in numbers]
+            a_rows = [emit.kept(emit.moved(a_data, entry(a_offsets, n))) for n in numbers]
+            c_rows = [emit.moved(c_data, entry(c_offsets, n), emit.elements(j)) for n in numbers]
             bias = emit.moved(bias_data, emit.elements(j)), bias_size
 
-            def walk(step, sums):
+            def walk(multiply_add, sums):
                 def along(number, sums):
                     before = builder.mul(number, depth)
 
@@ -185,13 +201,13 @@ def scattered_tile(rows, vectors, by_lane=False):
                         offset, *sums = carried
                         panel_row = emit.moved(panel_data, builder.mul(builder.add(before, k), panel_stride))
                         # Kept, or LLVM makes a pointer for each row of it, which are more than there are registers.
-                        return [emit.kept(builder.add(offset, step_bytes)), *step(panel_row, offset, sums)]
+                        return [emit.kept(builder.add(offset, k_stride)), *multiply_add(panel_row, offset, sums)]
 
                     return emit.loop(depth, 1, at, [entry(segments, number), *sums])[1:]
 
                 return emit.loop(segment_count, 1, along, sums)
 
-            _emit_tile(emit, vectors, width, a_rows, c_rows, bias, onward, floor, walk, by_lane)
+            _emit_micro_kernel(emit, vectors, width, a_rows, c_rows, bias, accumulate, floor, walk, depthwise)
             return context.get_dummy_value()
 
         return types.void(*arguments), codegen
@@ -200,27 +216,23 @@ def scattered_tile(rows, vectors, by_lane=False):
 
 
 @intrinsic
-def copy_rows(typing_context, source, target, count, width, source_step, target_step):
-    """`count` times `width` elements from one flat array to another; each time so many elements further on in both."""
+def copy_rows(typing_context, source, target, count, width, source_stride, target_stride):
+    """`count` times `width` elements from one flat array to another; each time a stride, in elements, further on."""
 
     def codegen(context, builder, signature, args):
         emit = Vectors(context, builder, signature.args[1].dtype)
         (source_data, _), (target_data, _) = (emit.array(signature.args[n], args[n]) for n in (0, 1))
-        count, width, source_step, target_step = args[2:]
-        whole = builder.and_(width, emit.constant(-emit.lanes))
-        rest = emit.first_lanes(builder.sub(width, whole))
+        count, width, source_stride, target_stride = args[2:]
 
         def copy(n, _):
-            here = emit.moved(source_data, emit.elements(builder.mul(n, source_step)))
-            there = emit.moved(target_data, emit.elements(builder.mul(n, target_step)))
+            here = emit.moved(source_data, emit.elements(builder.mul(n, source_stride)))
+            there = emit.moved(target_data, emit.elements(builder.mul(n, target_stride)))
 
-            def vector(i, _):
-                emit.store(emit.load(emit.moved(here, emit.elements(i))), emit.moved(there, emit.elements(i)))
+            def vector(starts, mask):
+                (offset,) = map(emit.elements, starts)
+                emit.store(emit.load(emit.moved(here, offset), mask), emit.moved(there, offset), mask)
 
-            emit.loop(whole, emit.lanes, vector)
-            with builder.if_then(builder.icmp_signed("<", whole, width)):
-                end = emit.elements(whole)
-                emit.store(emit.load(emit.moved(here, end), rest), emit.moved(there, end), rest)
+            emit.along(width, vector)
 
         emit.loop(count, 1, copy)
         return context.get_dummy_value()
@@ -263,16 +275,18 @@ def pack_rows(vectors):
 def pack_columns(typing_context, b, panel, j, width):
     """``panel[:, j : j + lanes] = b[:, j : j + lanes]``, zeros from column `width` on; the columns of b are contiguous.
 
-    Squares of as many rows as lanes are turned round in registers; the panel has room for whole squares.
+    Squares of as many rows as lanes are transposed in registers; the panel is high and wide enough for whole squares.
     """
 
     def codegen(context, builder, signature, args):
         emit = Vectors(context, builder, signature.args[1].dtype)
-        b_data, (_, b_step) = emit.array(signature.args[0], args[0])
+        b_data, (_, j_stride) = emit.array(signature.args[0], args[0])
         panel_data, (panel_stride, _) = emit.array(signature.args[1], args[1])
         j, width = args[2:]
         depth = emit.shape(signature.args[0], args[0])[0]
-        starts = [emit.moved(b_data, builder.mul(builder.add(j, emit.constant(n)), b_step)) for n in range(emit.lanes)]
+        starts = [
+            emit.moved(b_data, builder.mul(builder.add(j, emit.constant(n)), j_stride)) for n in range(emit.lanes)
+        ]
         all_columns = builder.icmp_signed("<=", builder.add(j, emit.constant(emit.lanes)), width)
 
         def square(k, _):
@@ -282,7 +296,7 @@ def pack_columns(typing_context, b, panel, j, width):
                 columns = []
                 for n, start in enumerate(starts):
                     there = builder.icmp_signed("<", builder.add(j, emit.constant(n)), width)
-                    mask = None if whole else emit.first_lanes(builder.select(there, rest, emit.constant(0)))
+                    mask = None if whole else emit.tail_mask(builder.select(there, rest, emit.constant(0)))
                     columns.append(emit.load(emit.moved(start, emit.elements(k)), mask))
                 return columns
 

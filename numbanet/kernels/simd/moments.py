@@ -15,11 +15,15 @@ from .fma import fused_multiply_add
 from .reductions import lane_sums
 from .scratch import stack_array
 
-FORWARD_NS, BACKWARD_NS = 0.18, 0.22  # nanoseconds an element takes on one core
-PIECES, ROOM_BYTES, LEAST = 16, 2**17, 2**15  # the most pieces of rows; room for their sums; elements of the least
+NORM_FORWARD_NS, NORM_BACKWARD_NS = 0.18, 0.22  # nanoseconds an element takes on one core
+PIECES, SUMS_BYTES, PIECE_ELEMENTS = (
+    16,
+    2**17,
+    2**15,
+)  # the most pieces of rows; bytes for their sums; elements of the least
 LOOKED_AT, FAR = 4, 4  # numbers; how many times as far from zero as from each other they are for a shift to serve
 
-piece_sums = stack_array(lambda itemsize: (ROOM_BYTES // itemsize,))
+piece_sums = stack_array(lambda itemsize: (SUMS_BYTES // itemsize,))
 
 # What happens to one vector of columns in one row, and to one vector of a row.
 
@@ -44,7 +48,7 @@ def _moments(emit, sums, reads, rows, columns, numbers):
     more = builder.fmul(first, first)  # in a sum of its own, so that few are added to the large one
     for x in others:
         more = _fma(emit, x, x, more)
-    shifted = _fma(emit, emit.spread(ir.Constant(emit.element, -len(reads))), shift, fresh)
+    shifted = _fma(emit, emit.broadcast(ir.Constant(emit.element, -len(reads))), shift, fresh)
     apart = builder.fsub(builder.fmul(shifted, inv_count), builder.fmul(total, inv_before))
     more = _fma(emit, builder.fmul(apart, weight), apart, more)
     return [builder.fadd(total, shifted), builder.fadd(squares, more)], []
@@ -63,7 +67,7 @@ def _moment_weights(emit, before, count):
     n, more, zero, one = builder.sitofp(before, emit.element), *(ir.Constant(emit.element, c) for c in (count, 0, 1))
     inv_before = builder.select(builder.fcmp_ordered("==", n, zero), zero, builder.fdiv(one, n))
     weight = builder.fdiv(builder.fmul(n, more), builder.fadd(n, more))
-    return [emit.spread(number) for number in (inv_before, ir.Constant(emit.element, 1 / count), weight)]
+    return [emit.broadcast(number) for number in (inv_before, ir.Constant(emit.element, 1 / count), weight)]
 
 
 def _scale_and_shift(emit, sums, reads, rows, columns, numbers):
@@ -113,7 +117,7 @@ def _shifted_sum(emit, sums, a, shift):
     return [emit.builder.fadd(sums[0], emit.builder.fsub(a, shift))]
 
 
-column_moments = column_pass(_moments, reads=1, columns=1, sums=2, together=8, by_step=_moment_weights)
+column_moments = column_pass(_moments, reads=1, columns=1, sums=2, together=8, by_block=_moment_weights)
 scale_and_shift_columns = column_pass(_scale_and_shift, reads=1, columns=4, writes=1)
 scale_and_shift_rows = column_pass(_scale_and_shift, reads=1, rows=2, columns=2, writes=1)
 batchnorm_parameter_gradients = column_pass(_parameter_gradients, reads=2, columns=2, sums=2)
@@ -126,15 +130,15 @@ shifted_sum = lane_sums(1, _shifted_sum)  # (a, shift): Σ (a - shift)
 
 @serial
 def most_pieces(features, like):
-    """As many as there is room for the two sums of."""
-    return max(ROOM_BYTES // (2 * features * like.itemsize), 1)
+    """As many as have their two sums in the scratch."""
+    return max(SUMS_BYTES // (2 * features * like.itemsize), 1)
 
 
 @serial
 def piece_size(x):
-    """Rows of a piece: at least LEAST elements."""
+    """Rows of a piece: at least PIECE_ELEMENTS elements."""
     n, d = x.shape
-    pieces = max(min(PIECES, most_pieces(d, x), n * d // LEAST), 1)
+    pieces = max(min(PIECES, most_pieces(d, x), n * d // PIECE_ELEMENTS), 1)
     return (n + pieces - 1) // pieces
 
 

@@ -25,13 +25,15 @@ def _chains(lanes):
     def chains(typing_context, count, factor):
         def codegen(context, builder, signature, args):
             vector = ir.VectorType(ir.FloatType(), lanes)
-            spread = builder.insert_element(ir.Constant(vector, ir.Undefined), args[1], ir.Constant(ir.IntType(32), 0))
+            broadcast = builder.insert_element(
+                ir.Constant(vector, ir.Undefined), args[1], ir.Constant(ir.IntType(32), 0)
+            )
             zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-            spread = builder.shuffle_vector(spread, spread, zeros)
-            sums = [cgutils.alloca_once_value(builder, spread) for _ in range(CHAINS)]
+            broadcast = builder.shuffle_vector(broadcast, broadcast, zeros)
+            sums = [cgutils.alloca_once_value(builder, broadcast) for _ in range(CHAINS)]
             with cgutils.for_range(builder, args[0]):
                 for cell in sums:
-                    builder.store(fused_multiply_add(context, builder, builder.load(cell), spread, spread), cell)
+                    builder.store(fused_multiply_add(context, builder, builder.load(cell), broadcast, broadcast), cell)
             total = builder.load(sums[0])
             for cell in sums[1:]:
                 total = builder.fadd(total, builder.load(cell))

@@ -15,9 +15,13 @@ from llvmlite import ir
 from .vectors import INT32
 from .windows import along_channels, array_pass, integers, load, rectangle, resized, window_size
 
-FEW, WIDTHS, STRIDE = (1, 3), (2, 3), 2  # channels and widths of windows of the first way, and everyone's stride
+INTERLEAVED_CHANNELS, INTERLEAVED_WIDTHS, STRIDE = (
+    (1, 3),
+    (2, 3),
+    2,
+)  # channels and widths of windows of the first way, and everyone's stride
 KEPT_WIDTH, KEPT_ROWS = 3, (1, 2)  # width of windows, and rows of them that reach to a pixel, of the second way
-UNROLLED = (1, 2, 3)  # windows down and across that the third way's loops are written out for
+UNROLLED_COUNTS = (1, 2, 3)  # windows down and across that the third way's loops are written out for
 
 
 @array_pass
@@ -32,8 +36,8 @@ def from_largest(emit, dout, where, start, stop, rows, columns, dx):
         return load(emit, dout, [element], mask) + load(numbers, where, [element], mask)
 
     def add(total, window, number):
-        gradient, place = window
-        here = builder.icmp_unsigned("==", place, numbers.spread(resized(builder, number, numbers.element)))
+        gradient, taken = window
+        here = builder.icmp_unsigned("==", taken, numbers.broadcast(resized(builder, number, numbers.element)))
         return builder.select(here, builder.fadd(total, gradient), total)
 
     _Rows(emit, dout, rows, columns, dx, loaded, add, lambda total: total).go(start, stop)
@@ -61,7 +65,7 @@ class _Rows:
     dout, dx : array
         Of the windows, and of the pixels, which are written.
     rows, columns : tuple
-        (window, stride, padding).
+        (kernel_size, stride, padding).
     load : callable
         ``load(element, mask)`` is all that is needed of a vector of a window's channels, as a list of vectors;
         `element` is where these are in an array of the shape of `dout`.
@@ -82,7 +86,7 @@ class _Rows:
         """Through the rows from `start` to `stop`."""
         builder = self.builder
         done = builder.append_basic_block("rows_done")
-        for channels, width in itertools.product(FEW, WIDTHS):
+        for channels, width in itertools.product(INTERLEAVED_CHANNELS, INTERLEAVED_WIDTHS):
             windows = [
                 (length, number)
                 for size, stride, _ in (self.rows, self.columns)
@@ -182,7 +186,7 @@ class _Rows:
                 return [self.add(total, window, number) for total, window in zip(sums, windows, strict=True)]
 
             across = builder.sub(ahead, begun)
-            sums = rectangle(emit, self.down, across, UNROLLED, visit, [self.zero] * len(vectors))
+            sums = rectangle(emit, self.down, across, UNROLLED_COUNTS, visit, [self.zero] * len(vectors))
             for channel, total in zip(vectors, sums, strict=True):
                 self._store(total, column, channel, mask)
             # Of the next pixel: whether the first window ends here, and whether one more begins.
@@ -249,7 +253,7 @@ class _Rows:
                 count = only_where(builder.icmp_unsigned("<", row, self.height), row_of_windows)
                 for before in behind:
                     element = builder.sub(window, emit.constant(before * channels))
-                    mask = emit.lanes_within(element, count, lanes)
+                    mask = emit.mask_within(element, count, lanes)
                     loaded = self.load(builder.add(builder.mul(row, row_of_windows), element), mask)
                     for r, c in itertools.product(range(STRIDE), repeat=2):
                         down, across = above * STRIDE + r, before * STRIDE + c
@@ -262,8 +266,10 @@ class _Rows:
                 count, totals = only_where(ours, row_of_pixels), [self.finish(total) for total in totals]
                 for v in range(STRIDE):
                     element = builder.add(pixel, emit.constant(v * emit.lanes))
-                    mask = emit.lanes_within(element, count, min(emit.lanes, STRIDE * lanes - v * emit.lanes))
-                    vector = builder.shuffle_vector(*totals, _places(v * emit.lanes, emit.lanes, channels, together))
+                    mask = emit.mask_within(element, count, min(emit.lanes, STRIDE * lanes - v * emit.lanes))
+                    vector = builder.shuffle_vector(
+                        *totals, _interleaved_lanes(v * emit.lanes, emit.lanes, channels, together)
+                    )
                     element = builder.add(builder.mul(row, row_of_pixels), element)
                     emit.store(vector, emit.moved(self.dx.data, emit.elements(element)), mask)
 
@@ -277,11 +283,11 @@ class _Rows:
         emit.loop(builder.sub(last, first), 1, row)
 
 
-def _places(first, lanes, channels, together):
+def _interleaved_lanes(first, lanes, channels, together):
     """Where the elements of pixels, from `first` on, are in two vectors: of `together` even pixels, and of odd ones."""
-    places = []
+    chosen = []
     for element in range(first, first + lanes):
         column, channel = divmod(element, channels)
         window, parity = divmod(column, STRIDE)
-        places.append(parity * lanes + window * channels + channel if window < together else 0)
-    return ir.Constant(ir.VectorType(INT32, lanes), places)
+        chosen.append(parity * lanes + window * channels + channel if window < together else 0)
+    return ir.Constant(ir.VectorType(INT32, lanes), chosen)

@@ -17,14 +17,14 @@ from .scratch import stack_array
 from .vectors import INT32, Vectors
 
 WIDTH = 16  # lanes of one of LLVM's vectors, which it makes of as many of the CPU's as it takes
-VECTORS = 4  # of them at a time: an addition has time to finish before its lane comes round again
-LANES = WIDTH * VECTORS
+SUM_VECTORS = 4  # of them at a time: an addition has time to finish before its lane comes round again
+LANES = WIDTH * SUM_VECTORS
 BLOCKS = 64  # the most pieces that a sum over threads is cut into
 LEAST = 256  # the fewest elements of such a piece
 
 # Indices are unsigned: from a signed sum of two, the compiler must expect a negative one that counts from the end, and
 # gathers elements one by one.
-START, STEP = np.uint64(0), np.uint64(LANES)
+LANE_START, LANE_STEP = np.uint64(0), np.uint64(LANES)
 HALVES = (32, 16, 8, 4, 2, 1)
 
 wide_lanes = stack_array((LANES,), types.float64)
@@ -40,7 +40,7 @@ def block_size(count, least):
 @serial
 def whole_lanes(a):
     """How many elements fill all lanes, and how many are left."""
-    rest = np.uint64(a.size) % STEP
+    rest = np.uint64(a.size) % LANE_STEP
     return np.uint64(a.size) - rest, rest
 
 
@@ -97,7 +97,7 @@ def lane_sums(count, update, start=0.0, join=_plus):
                 if isinstance(kind, types.Array):
                     starts[position], _ = emit.array(kind, value)
                 else:
-                    numbers[position] = emit.spread(value)
+                    numbers[position] = emit.broadcast(value)
             (size,) = emit.shape(kinds[0], args[0])
             whole = builder.and_(size, emit.constant(-LANES))
 
@@ -106,9 +106,9 @@ def lane_sums(count, update, start=0.0, join=_plus):
                 loaded = {position: emit.load(emit.moved(start, offset), mask) for position, start in starts.items()}
                 return [value for _, value in sorted({**loaded, **numbers}.items())]
 
-            def step(i, sums):
+            def accumulate(i, sums):
                 after = []
-                for vector in range(VECTORS):
+                for vector in range(SUM_VECTORS):
                     after += update(emit, sums[vector * count : (vector + 1) * count], *values(i, vector))
                 return after
 
@@ -116,7 +116,7 @@ def lane_sums(count, update, start=0.0, join=_plus):
                 """With the last elements, of which `left` are from this vector on; it has no mask if it is full."""
 
                 def add(full):
-                    mask = None if full else emit.first_lanes(left)
+                    mask = None if full else emit.tail_mask(left)
                     added = update(emit, sums, *values(whole, vector, mask))
                     return added if full else [builder.select(mask, *pair) for pair in zip(added, sums, strict=True)]
 
@@ -127,9 +127,9 @@ def lane_sums(count, update, start=0.0, join=_plus):
 
                 return emit.branched(builder.icmp_signed(">", left, emit.constant(0)), some)
 
-            nothing = emit.spread(ir.Constant(emit.element, start))
-            sums = emit.loop(whole, LANES, step, [nothing] * (count * VECTORS))
-            for vector in range(VECTORS):
+            nothing = emit.broadcast(ir.Constant(emit.element, start))
+            sums = emit.loop(whole, LANES, accumulate, [nothing] * (count * SUM_VECTORS))
+            for vector in range(SUM_VECTORS):
                 its = slice(vector * count, (vector + 1) * count)
                 left = builder.sub(size, builder.add(whole, emit.constant(vector * WIDTH)))
                 sums[its] = rest(sums[its], vector, left)
@@ -152,8 +152,8 @@ def _halved(builder, vectors, join):
     while size > 1:
         size //= 2
         upper = [lane + size if lane < size else lane for lane in range(WIDTH)]
-        turned = builder.shuffle_vector(vector, undefined, ir.Constant(ir.VectorType(INT32, WIDTH), upper))
-        vector = join(builder, vector, turned)
+        swapped = builder.shuffle_vector(vector, undefined, ir.Constant(ir.VectorType(INT32, WIDTH), upper))
+        vector = join(builder, vector, swapped)
     return builder.extract_element(vector, ir.Constant(INT32, 0))
 
 
@@ -177,7 +177,7 @@ lane_max = lane_sums(1, _largest, start=float("-inf"), join=_larger)  # (a): max
 
 def _hinges(emit, sums, scores, right):
     """Sum and number of the margins above zero, or NaN."""
-    zero, one = (emit.spread(ir.Constant(emit.element, number)) for number in (0, 1))
+    zero, one = (emit.broadcast(ir.Constant(emit.element, number)) for number in (0, 1))
     margin = emit.builder.fadd(emit.builder.fsub(scores, right), one)
     within = emit.builder.fcmp_ordered("<=", margin, zero)
     added = [emit.builder.select(within, zero, value) for value in (margin, one)]

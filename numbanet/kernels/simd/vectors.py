@@ -71,10 +71,10 @@ class Vectors:
 
     def moved(self, pointer, *offsets):
         """`pointer` moved by so many bytes."""
-        place = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        address = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
         for offset in offsets:
-            place = self.builder.gep(place, [offset])
-        return self.builder.bitcast(place, self.element.as_pointer())
+            address = self.builder.gep(address, [offset])
+        return self.builder.bitcast(address, self.element.as_pointer())
 
     def kept(self, value):
         """A pointer or an index that LLVM must keep in a register: in a loop it would compute it anew each time."""
@@ -85,36 +85,38 @@ class Vectors:
         """`count` elements in bytes."""
         return self.builder.mul(count, self.constant(self.itemsize))
 
-    def spread(self, scalar):
+    def broadcast(self, scalar):
         """A vector with `scalar` in every lane."""
         undefined, first = ir.Constant(self.vector, ir.Undefined), ir.Constant(INT32, 0)
         lanes = ir.Constant(ir.VectorType(INT32, self.lanes), None)
         return self.builder.shuffle_vector(self.builder.insert_element(undefined, scalar, first), undefined, lanes)
 
-    def first_lanes(self, count):
+    def tail_mask(self, count):
         """The mask of the first `count` lanes; none where it is negative, all where it is large."""
-        # Compared in integers as wide as the elements, one vector of them, which `count` is cut short to fit into.
+        # Compared in integers as wide as the elements, one vector of them, which `count` is clipped to fit into.
         kind = ir.VectorType(ir.IntType(8 * self.itemsize), self.lanes)
         most = self.constant(self.lanes)
         count = self.builder.select(self.builder.icmp_signed("<", count, most), count, most)
         if kind.element.width < self.index.width:
             count = self.builder.trunc(count, kind.element)
         undefined, zero = ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(INT32, self.lanes), None)
-        spread = self.builder.insert_element(undefined, count, ir.Constant(INT32, 0))
-        spread = self.builder.shuffle_vector(spread, undefined, zero)
-        return self.builder.icmp_signed("<", ir.Constant(kind, list(range(self.lanes))), spread)
+        one = self.builder.insert_element(undefined, count, ir.Constant(INT32, 0))
+        counts = self.builder.shuffle_vector(one, undefined, zero)
+        return self.builder.icmp_signed("<", ir.Constant(kind, list(range(self.lanes))), counts)
 
-    def lanes_within(self, first, count, lanes):
+    def mask_within(self, first, count, lanes):
         """The mask of the first `lanes` lanes, but only where ``0 <= first + lane < count``."""
         kind = ir.VectorType(INT32, self.lanes)
-        undefined, place = ir.Constant(kind, ir.Undefined), ir.Constant(INT32, 0)
+        undefined, first_lane = ir.Constant(kind, ir.Undefined), ir.Constant(INT32, 0)
 
-        def spread(value):
-            one = self.builder.insert_element(undefined, self.builder.trunc(value, INT32), place)
+        def broadcast(value):
+            one = self.builder.insert_element(undefined, self.builder.trunc(value, INT32), first_lane)
             return self.builder.shuffle_vector(one, undefined, ir.Constant(kind, None))
 
-        numbers = self.builder.add(spread(first), ir.Constant(kind, list(range(self.lanes))))
-        inside = self.builder.icmp_unsigned("<", numbers, spread(count))  # as unsigned numbers, negative ones are large
+        numbers = self.builder.add(broadcast(first), ir.Constant(kind, list(range(self.lanes))))
+        inside = self.builder.icmp_unsigned(
+            "<", numbers, broadcast(count)
+        )  # as unsigned numbers, negative ones are large
         if lanes == self.lanes:
             return inside
         chosen = [lane < lanes for lane in range(self.lanes)]
@@ -145,16 +147,16 @@ class Vectors:
 
     def prefetch(self, pointer, write=False):
         """Ask for the cache line at an address, which may be anywhere."""
-        place, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [place, number, number, number])
+        address, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address, number, number, number])
         prefetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
         options = [ir.Constant(number, value) for value in (int(write), 3, 1)]
-        self.builder.call(prefetch, [self.builder.bitcast(pointer, place), *options])
+        self.builder.call(prefetch, [self.builder.bitcast(pointer, address), *options])
 
-    def loop(self, count, step, body, initial=()):
-        """``for i in range(0, count, step): carried = body(i, carried)``; gives what was carried out of it."""
+    def loop(self, count, by, body, initial=()):
+        """``for i in range(0, count, by): carried = body(i, carried)``; gives what was carried out of it."""
         builder = self.builder
-        step = self.constant(step) if isinstance(step, int) else step
+        by = self.constant(by) if isinstance(by, int) else by
         entry, again = builder.block, builder.append_basic_block("loop")
         done = builder.append_basic_block("done")
         builder.cbranch(builder.icmp_signed(">", count, self.constant(0)), again, done)
@@ -162,7 +164,7 @@ class Vectors:
         i = builder.phi(self.index)
         carried = [builder.phi(value.type) for value in initial]
         latest = body(i, carried) or ()
-        following = builder.add(i, step)
+        following = builder.add(i, by)
         last = builder.block
         for phi, first, after in zip([i, *carried], [self.constant(0), *initial], [following, *latest], strict=True):
             phi.add_incoming(first, entry)
@@ -170,6 +172,31 @@ class Vectors:
         builder.cbranch(builder.icmp_signed("<", following, count), again, done)
         builder.position_at_end(done)
         return [self.either((first, entry), (after, last)) for first, after in zip(initial, latest, strict=True)]
+
+    def along(self, count, body, together=(1,)):
+        """``body(starts, mask)`` for `count` elements: whole vectors first, then the tail under a mask.
+
+        Vectors go as many at a time as `together` says, the most first, while so many whole ones are left: `starts` are
+        the numbers of the elements that they begin at, and `mask` is None. What is left goes a vector at a time, each
+        with its tail mask. A loop over the elements would have one instruction for each in the tail.
+        """
+        builder, done = self.builder, self.constant(0)
+        for vectors in together:
+            width = vectors * self.lanes
+            whole = builder.and_(builder.sub(count, done), self.constant(-width))
+
+            def several(i, _, done=done, vectors=vectors):
+                first = builder.add(done, i)
+                body([builder.add(first, self.constant(v * self.lanes)) for v in range(vectors)], None)
+
+            self.loop(whole, width, several)
+            done = builder.add(done, whole)
+
+        def tail(i, _):
+            start = builder.add(done, i)
+            body([start], self.tail_mask(builder.sub(count, start)))
+
+        self.loop(builder.sub(count, done), self.lanes, tail)
 
     def either(self, *choices):
         """The value of the block that was come from, of (value, block)."""
@@ -189,10 +216,10 @@ class Vectors:
         return [self.either((value, there), (other, elsewhere)) for value, other in zip(values, others, strict=True)]
 
     def transposed(self, rows):
-        """A square of as many vectors as lanes, turned round: squares of 1, then 2, 4, ... lanes change places."""
+        """A square of as many vectors as lanes, transposed: squares of 1, then 2, 4, ... lanes change places."""
         size = 1
         while size < self.lanes:
-            turned = list(rows)
+            mixed = list(rows)
             lanes = range(self.lanes)
             low = [lane if not lane & size else self.lanes + lane - size for lane in lanes]
             high = [lane + size if not lane & size else self.lanes + lane for lane in lanes]
@@ -200,7 +227,7 @@ class Vectors:
             for row in range(self.lanes):
                 if not row & size:
                     a, b = rows[row], rows[row + size]
-                    turned[row] = self.builder.shuffle_vector(a, b, ir.Constant(kind, low))
-                    turned[row + size] = self.builder.shuffle_vector(a, b, ir.Constant(kind, high))
-            rows, size = turned, 2 * size
+                    mixed[row] = self.builder.shuffle_vector(a, b, ir.Constant(kind, low))
+                    mixed[row + size] = self.builder.shuffle_vector(a, b, ir.Constant(kind, high))
+            rows, size = mixed, 2 * size
         return rows

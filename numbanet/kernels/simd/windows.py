@@ -1,7 +1,7 @@
 """Passes over the windows of an image (H, W, C), with what belongs to a window or a pixel in registers.
 
-The channels of a pixel go in vectors, a few at a time. Window i has its rows from ``i stride - padding`` on, `window`
-of them, or what lies in the image, and its columns likewise.
+The channels of a pixel go in vectors, a few at a time. Window i has its rows from ``i stride - padding`` on, as many
+as the kernel's size says, or what of them lies in the image, and its columns likewise.
 """
 
 import functools
@@ -14,10 +14,10 @@ from numba.extending import intrinsic
 from ...runtime.internals import cgutils
 from .vectors import VECTOR_BYTES, Vectors
 
-VECTORS = (4, 2)  # vectors of channels that go along a row together
-SQUARES = (2, 3)  # loops over so many rows and columns of a window are written out in full
+CHANNEL_VECTORS = (4, 2)  # vectors of channels that go along a row together
+UNROLLED_SIZES = (2, 3)  # loops over so many rows and columns of a window are written out in full
 
-FAR, NEAR = 16384, 1024  # bytes
+PREFETCH_FAR, PREFETCH_NEAR = 16384, 1024  # bytes
 
 
 class _Array(NamedTuple):
@@ -53,28 +53,11 @@ def along_channels(emit, channels, count, body, begin=lambda vectors, mask: ()):
     `vectors` are the numbers of the channels that one or more vectors begin at; `mask` is the lanes to work on. The
     first gets ``begin(vectors, mask)``.
     """
-    builder = emit.builder
-    done = emit.constant(0)
 
     def go(vectors, mask):
         emit.loop(count, 1, lambda i, carried: body(i, vectors, mask, carried), begin(vectors, mask))
 
-    for together in VECTORS:
-        width = together * emit.lanes
-        whole = builder.and_(builder.sub(channels, done), emit.constant(-width))
-
-        def several(c, _, done=done, together=together):
-            c = builder.add(done, c)
-            go([builder.add(c, emit.constant(v * emit.lanes)) for v in range(together)], None)
-
-        emit.loop(whole, width, several)
-        done = builder.add(done, whole)
-
-    def one(c, _):
-        c = builder.add(done, c)
-        go([c], emit.first_lanes(builder.sub(channels, c)))
-
-    emit.loop(builder.sub(channels, done), emit.lanes, one)
+    emit.along(channels, go, CHANNEL_VECTORS)
 
 
 def rectangle(emit, height, width, squares, body, initial):
@@ -107,12 +90,12 @@ def rectangle(emit, height, width, squares, body, initial):
 
 
 def _windows(emit, image, i, rows, columns, count, body, writes=False):
-    """Go through the windows of row `i`, of `count` windows; `rows` and `columns` are (window, stride, padding).
+    """Go through the windows of row `i`, of `count` windows; `rows` and `columns` are (kernel_size, stride, padding).
 
     ``body(visit, number, elements, mask)`` is for one or more vectors of a window's channels: `elements` is where these
     are in an array (windows, C), and `number` is that of the first pixel in the image, counted row by row from the
     first of the whole window. ``visit(update, initial)`` is a loop over the window's pixels in the image:
-    ``carried = update(places, number, carried)`` with a place for each vector, and numbers counted from the first.
+    ``carried = update(addresses, number, carried)`` with a address for each vector, and numbers counted from the first.
     """
     builder, (height, width, channels) = emit.builder, image.shape
     size = columns[0]
@@ -121,17 +104,19 @@ def _windows(emit, image, i, rows, columns, count, body, writes=False):
 
     def cut(i, along, length):
         """Where window `i` would begin, where it begins, and how long it is."""
-        window, stride, padding = along
+        kernel_size, stride, padding = along
         first = builder.sub(builder.mul(i, stride), padding)
-        last = builder.add(first, window)
+        last = builder.add(first, kernel_size)
         start = builder.select(builder.icmp_signed(">", first, emit.constant(0)), first, emit.constant(0))
         stop = builder.select(builder.icmp_signed("<", last, length), last, length)
         return first, start, builder.sub(stop, start)
 
     first_row, top, rows_inside = cut(i, rows, height)
     ahead = builder.mul(rows[1], row)  # bytes to the next row of windows, which is asked for while this one is read
-    far = builder.icmp_signed(">", ahead, emit.constant(FAR))  # by then it would have been pushed out of the L1 cache
-    ahead = builder.select(far, emit.constant(NEAR), ahead)
+    far = builder.icmp_signed(
+        ">", ahead, emit.constant(PREFETCH_FAR)
+    )  # by then it would have been pushed out of the L1 cache
+    ahead = builder.select(far, emit.constant(PREFETCH_NEAR), ahead)
 
     def window(j, vectors, mask, _):
         first_column, left, columns_inside = cut(j, columns, width)
@@ -139,13 +124,13 @@ def _windows(emit, image, i, rows, columns, count, body, writes=False):
         number = builder.mul(builder.sub(top, first_row), size)
         number = builder.add(number, builder.sub(left, first_column))
 
-        def visit(update, initial=(), squares=SQUARES):
+        def visit(update, initial=(), squares=UNROLLED_SIZES):
             def at(i, j, carried):
-                place = emit.moved(start, builder.mul(i, row), builder.mul(j, pixel))
-                places = [emit.moved(place, emit.elements(c)) for c in vectors]
-                for place in places:
-                    emit.prefetch(emit.moved(place, ahead), writes)
-                return update(places, builder.add(builder.mul(i, size), j), carried)
+                address = emit.moved(start, builder.mul(i, row), builder.mul(j, pixel))
+                addresses = [emit.moved(address, emit.elements(c)) for c in vectors]
+                for address in addresses:
+                    emit.prefetch(emit.moved(address, ahead), writes)
+                return update(addresses, builder.add(builder.mul(i, size), j), carried)
 
             return rectangle(emit, rows_inside, columns_inside, squares, at, initial)
 
@@ -161,7 +146,7 @@ def integers(emit, width):
 
 def window_size(emit, rows, columns):
     """The number of a window's elements in every lane."""
-    return emit.spread(emit.builder.sitofp(emit.builder.mul(rows[0], columns[0]), emit.element))
+    return emit.broadcast(emit.builder.sitofp(emit.builder.mul(rows[0], columns[0]), emit.element))
 
 
 def load(emit, array, elements, mask):
@@ -185,7 +170,7 @@ def _larger(emit, value, best):
 
 
 def _lowest(emit):
-    return emit.spread(ir.Constant(emit.element, float("-inf")))
+    return emit.broadcast(ir.Constant(emit.element, float("-inf")))
 
 
 @array_pass
@@ -193,8 +178,8 @@ def largest(emit, x, i, rows, columns, out):
     """(x, i, rows, columns, out): the largest of each channel, or NaN, of row `i` of windows, in `out` (windows, C)."""
 
     def window(visit, number, elements, mask):
-        def update(places, number, best):
-            values = [emit.load(place, mask) for place in places]
+        def update(addresses, number, best):
+            values = [emit.load(address, mask) for address in addresses]
             return [_larger(emit, *pair) for pair in zip(values, best, strict=True)] if best else values
 
         _store(emit, visit(update, [_lowest(emit)] * len(elements)), out, elements, mask)
@@ -213,19 +198,19 @@ def first_largest(emit, x, i, rows, columns, out, where):
     lowest = _lowest(emit)  # a window of nothing but -inf has its maximum in the first element
 
     def window(visit, number, elements, mask):
-        base = numbers.spread(resized(builder, number, numbers.element))
+        base = numbers.broadcast(resized(builder, number, numbers.element))
 
         def store(bests, wheres):
             _store(emit, bests, out, elements, mask)
-            places = [resized(builder, builder.add(base, place), kept.vector) for place in wheres]
-            _store(kept, places, where, elements, mask)
+            in_window = [resized(builder, builder.add(base, number), kept.vector) for number in wheres]
+            _store(kept, in_window, where, elements, mask)
 
-        def ordered(places, number, carried):
+        def ordered(addresses, number, carried):
             """As if there were no NaN; the sum is NaN where one is, or infinities of both signs."""
-            values = [emit.load(place, mask) for place in places]
+            values = [emit.load(address, mask) for address in addresses]
             if carried is None:
                 return [part for value in values for part in (value, first, value)]
-            after, number = [], numbers.spread(resized(builder, number, numbers.element))
+            after, number = [], numbers.broadcast(resized(builder, number, numbers.element))
             for n, value in enumerate(values):
                 best, where, total = carried[3 * n : 3 * n + 3]
                 takes = builder.fcmp_ordered(">", value, best)
@@ -233,9 +218,9 @@ def first_largest(emit, x, i, rows, columns, out, where):
                 after.append(builder.fadd(total, value))
             return after
 
-        def exact(places, number, carried):
-            values = [emit.load(place, mask) for place in places]
-            after, number = [], numbers.spread(resized(builder, number, numbers.element))
+        def exact(addresses, number, carried):
+            values = [emit.load(address, mask) for address in addresses]
+            after, number = [], numbers.broadcast(resized(builder, number, numbers.element))
             for value, best, where in zip(values, carried[::2], carried[1::2], strict=True):
                 takes = builder.fcmp_unordered(">", value, best)  # it is larger, or one of them is NaN: not the best
                 takes = builder.and_(takes, builder.fcmp_ordered("ord", best, best))
@@ -259,8 +244,8 @@ def mean(emit, x, i, rows, columns, out):
     size = window_size(emit, rows, columns)
 
     def window(visit, number, elements, mask):
-        def update(places, number, sums):
-            values = [emit.load(place, mask) for place in places]
+        def update(addresses, number, sums):
+            values = [emit.load(address, mask) for address in addresses]
             return _sums(emit, sums, values) if sums else values
 
         sums = visit(update, [ir.Constant(emit.vector, None)] * len(elements))
@@ -277,14 +262,14 @@ def to_largest(emit, dout, where, i, rows, columns, dx):
 
     def window(visit, number, elements, mask):
         gradients = load(emit, dout, elements, mask)
-        first = numbers.spread(resized(builder, number, numbers.element))
-        wheres = [builder.sub(place, first) for place in load(numbers, where, elements, mask)]
+        first = numbers.broadcast(resized(builder, number, numbers.element))
+        wheres = [builder.sub(number, first) for number in load(numbers, where, elements, mask)]
 
-        def update(places, number, _):
-            number = numbers.spread(resized(builder, number, numbers.element))
-            for place, gradient, where in zip(places, gradients, wheres, strict=True):
+        def update(addresses, number, _):
+            number = numbers.broadcast(resized(builder, number, numbers.element))
+            for address, gradient, where in zip(addresses, gradients, wheres, strict=True):
                 here = builder.icmp_unsigned("==", where, number)
-                emit.store(builder.select(here, gradient, ir.Constant(emit.vector, None)), place, mask)
+                emit.store(builder.select(here, gradient, ir.Constant(emit.vector, None)), address, mask)
 
         visit(update)
 
@@ -299,9 +284,9 @@ def to_all(emit, dout, i, rows, columns, dx):
     def window(visit, number, elements, mask):
         shares = [emit.builder.fdiv(gradient, size) for gradient in load(emit, dout, elements, mask)]
 
-        def update(places, number, _):
-            for place, share in zip(places, shares, strict=True):
-                emit.store(share, place, mask)
+        def update(addresses, number, _):
+            for address, share in zip(addresses, shares, strict=True):
+                emit.store(share, address, mask)
 
         visit(update)
 

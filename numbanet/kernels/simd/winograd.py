@@ -23,7 +23,7 @@ def _line(emit, row, values):
         for value, is_less in terms:
             total = emit.builder.fsub(total, value) if is_less else emit.builder.fadd(total, value)
         if scale != 1:
-            total = emit.builder.fmul(total, emit.spread(ir.Constant(emit.element, scale)))
+            total = emit.builder.fmul(total, emit.broadcast(ir.Constant(emit.element, scale)))
         whole = total if whole is None else emit.builder.fadd(whole, total)
     return whole
 
@@ -38,41 +38,38 @@ def _squares(emit, matrix, start, row, pixel, width, body):
     """``body(offset, mask, square)`` for each vector of `width` columns: its offset in bytes, and the square there,
     which has `matrix` on both sides.
     """
-    builder, size = emit.builder, len(matrix[0])
+    size = len(matrix[0])
 
-    def vector(i, mask):
-        offset = emit.elements(i)
+    def vector(starts, mask):
+        offset = emit.elements(starts[0])
         square = [
             [emit.load(emit.moved(start, offset, *[row] * r, *[pixel] * s), mask) for s in range(size)]
             for r in range(size)
         ]
-        return body(offset, mask, _both_sides(emit, matrix, square))
+        body(offset, mask, _both_sides(emit, matrix, square))
 
-    whole = builder.and_(width, emit.constant(-emit.lanes))
-    emit.loop(whole, emit.lanes, lambda i, _: vector(i, None) and None)
-    with builder.if_then(builder.icmp_signed("<", whole, width)):
-        vector(whole, emit.first_lanes(builder.sub(width, whole)))
+    emit.along(width, vector)
 
 
 def _transform(matrix):
-    """An intrinsic ``(a, start, row, pixel, width, b, at, step)``: squares of a, with `matrix` on both sides, into b.
+    """An intrinsic ``(a, start, row, pixel, width, b, at, stride)``: squares of a, with `matrix` on both sides, into b.
 
-    A square's elements are at ``a[start + r row + s pixel]``, and go to ``b[at + (r size + s) step]``, r and s from 0
+    A square's elements are at ``a[start + r row + s pixel]``, and go to ``b[at + (r size + s) stride]``, r and s from 0
     on; from each place on, so for `width` columns.
     """
 
     @intrinsic
-    def transform(typing_context, a, start, row, pixel, width, b, at, step):
+    def transform(typing_context, a, start, row, pixel, width, b, at, stride):
         def codegen(context, builder, signature, args):
             emit = Vectors(context, builder, signature.args[5].dtype)
             (source, _), (target, _) = (emit.array(signature.args[n], args[n]) for n in (0, 5))
-            start, row, pixel, at, step = (emit.elements(args[n]) for n in (1, 2, 3, 6, 7))
+            start, row, pixel, at, stride = (emit.elements(args[n]) for n in (1, 2, 3, 6, 7))
 
             def put(offset, mask, square):
-                place = emit.moved(target, at, offset)
+                address = emit.moved(target, at, offset)
                 for value in (value for line in square for value in line):
-                    emit.store(value, place, mask)
-                    place = emit.moved(place, step)
+                    emit.store(value, address, mask)
+                    address = emit.moved(address, stride)
 
             _squares(emit, matrix, emit.moved(source, start), row, pixel, args[4], put)
             return context.get_dummy_value()
@@ -87,13 +84,13 @@ transform_input, transform_filter, transform_sums = map(_transform, (INPUT, FILT
 
 
 @intrinsic
-def transform_result_gradient(typing_context, a, start, row, pixel, below, right, width, b, at, step):
+def transform_result_gradient(typing_context, a, start, row, pixel, below, right, width, b, at, stride):
     """As `_transform` for squares of 2 x 2, where those to the right or below count as zero where there are none."""
 
     def codegen(context, builder, signature, args):
         emit = Vectors(context, builder, signature.args[7].dtype)
         (source, _), (target, _) = (emit.array(signature.args[n], args[n]) for n in (0, 7))
-        start, row, pixel, at, step = (emit.elements(args[n]) for n in (1, 2, 3, 8, 9))
+        start, row, pixel, at, stride = (emit.elements(args[n]) for n in (1, 2, 3, 8, 9))
         below, right, width = args[4:7]
         there = [[None, right], [below, builder.and_(below, right)]]
 
@@ -102,13 +99,13 @@ def transform_result_gradient(typing_context, a, start, row, pixel, below, right
 
             def load(r, s):
                 count = builder.select(there[r][s], rest, emit.constant(0)) if there[r][s] else rest
-                return emit.load(emit.moved(source, start, offset, *[row] * r, *[pixel] * s), emit.first_lanes(count))
+                return emit.load(emit.moved(source, start, offset, *[row] * r, *[pixel] * s), emit.tail_mask(count))
 
             square = _both_sides(emit, RESULT_GRADIENT, [[load(r, s) for s in range(2)] for r in range(2)])
-            place = emit.moved(target, at, offset)
+            address = emit.moved(target, at, offset)
             for value in (value for line in square for value in line):
-                emit.store(value, place)
-                place = emit.moved(place, step)
+                emit.store(value, address)
+                address = emit.moved(address, stride)
 
         emit.loop(width, emit.lanes, vector)
         return context.get_dummy_value()
@@ -118,8 +115,8 @@ def transform_result_gradient(typing_context, a, start, row, pixel, below, right
 
 
 @intrinsic
-def transform_output(typing_context, m, at, step, bias, width, out, place, row, pixel, below, right, floor):
-    """A square of results, ``max(bias + OUTPUT m OUTPUTᵀ, floor)``, to out[place], its neighbour a `pixel` further, and
+def transform_output(typing_context, m, at, stride, bias, width, out, start, row, pixel, below, right, floor):
+    """A square of results, ``max(bias + OUTPUT m OUTPUTᵀ, floor)``, to out[start], its neighbour a `pixel` further, and
     two a `row` further; where there is none to the right or below, nothing is written. Whether all are finite.
     """
     element = out.dtype
@@ -128,10 +125,10 @@ def transform_output(typing_context, m, at, step, bias, width, out, place, row, 
         emit = Vectors(context, builder, element)
         m_data, bias_data, out_data = (emit.array(signature.args[n], args[n])[0] for n in (0, 3, 5))
         (bias_size,) = emit.shape(signature.args[3], args[3])
-        at, step, place, row, pixel = (emit.elements(args[n]) for n in (1, 2, 6, 7, 8))
+        at, stride, start, row, pixel = (emit.elements(args[n]) for n in (1, 2, 6, 7, 8))
         width, below, right = args[4], args[9], args[10]
-        floor, zero = emit.spread(args[11]), ir.Constant(emit.vector, None)
-        has_bias = emit.first_lanes(bias_size)
+        floor, zero = emit.broadcast(args[11]), ir.Constant(emit.vector, None)
+        has_bias = emit.tail_mask(bias_size)
         check = builder.alloca(emit.vector)
         builder.store(zero, check)
 
@@ -147,7 +144,7 @@ def transform_output(typing_context, m, at, step, bias, width, out, place, row, 
                 [builder.select(builder.fcmp_ordered("<", value, floor), floor, value) for value in line]
                 for line in square
             ]
-            first = emit.moved(out_data, place, offset)
+            first = emit.moved(out_data, start, offset)
             second = emit.moved(first, row)
             emit.store(square[0][0], first, mask)
             with builder.if_then(right):
@@ -157,8 +154,8 @@ def transform_output(typing_context, m, at, step, bias, width, out, place, row, 
                 with builder.if_then(right):
                     emit.store(square[1][1], emit.moved(second, pixel), mask)
 
-        four = builder.mul(step, emit.constant(4))
-        _squares(emit, OUTPUT, emit.moved(m_data, at), four, step, width, put)
+        four = builder.mul(stride, emit.constant(4))
+        _squares(emit, OUTPUT, emit.moved(m_data, at), four, stride, width, put)
         total = builder.load(check)
         wrong = builder.fcmp_unordered("uno", total, total)
         bits = builder.bitcast(wrong, ir.IntType(emit.lanes))
