@@ -1,13 +1,20 @@
 """Losses with their gradients, and the L2 penalty: N examples, C classes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import kernels
 from .._checks import class_labels, common_dtype
 from ._prepare import array, non_negative, rows, run, same_shape
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike, FloatArray, Ops
 
-def softmax_forward(scores, *, ops=kernels):
+
+def softmax_forward(scores: ArrayLike, *, ops: Ops = kernels) -> FloatArray:
     """Class probabilities of scores, each row shifted by its maximum so that nothing overflows.
 
     Parameters
@@ -34,7 +41,7 @@ def softmax_forward(scores, *, ops=kernels):
     return probabilities
 
 
-def softmax_loss(scores, y, *, ops=kernels):
+def softmax_loss(scores: ArrayLike, y: ArrayLike, *, ops: Ops = kernels) -> tuple[float, FloatArray]:
     """Mean cross-entropy of the softmax of the scores, and its gradient. PyTorch's ``cross_entropy``.
 
     Parameters
@@ -62,7 +69,7 @@ def softmax_loss(scores, y, *, ops=kernels):
     return _classification("softmax_loss", ops, scores, y)
 
 
-def svm_loss(scores, y, *, ops=kernels):
+def svm_loss(scores: ArrayLike, y: ArrayLike, *, ops: Ops = kernels) -> tuple[float, FloatArray]:
     """Mean multi-class hinge loss with margin 1, summed over the classes, and its gradient.
 
     Parameters, returns and errors are those of `softmax_loss`. See `numbanet.reference.svm_loss` for the source.
@@ -70,7 +77,7 @@ def svm_loss(scores, y, *, ops=kernels):
     return _classification("svm_loss", ops, scores, y)
 
 
-def squared_error_loss(pred, target, *, ops=kernels):
+def squared_error_loss(pred: ArrayLike, target: ArrayLike, *, ops: Ops = kernels) -> tuple[float, FloatArray]:
     """Mean squared error over all elements, and its gradient. PyTorch's ``mse_loss``.
 
     Parameters
@@ -96,7 +103,7 @@ def squared_error_loss(pred, target, *, ops=kernels):
     return _per_element("squared_error_loss", ops, *_each("pred", pred, target))
 
 
-def binary_cross_entropy_loss(logits, target, *, ops=kernels):
+def binary_cross_entropy_loss(logits: ArrayLike, target: ArrayLike, *, ops: Ops = kernels) -> tuple[float, FloatArray]:
     """Mean binary cross-entropy on logits, and its gradient. PyTorch's ``binary_cross_entropy_with_logits``.
 
     Parameters
@@ -126,7 +133,7 @@ def binary_cross_entropy_loss(logits, target, *, ops=kernels):
     return _per_element("binary_cross_entropy_loss", ops, logits, target)
 
 
-def l2_penalty(w, *, l2, ops=kernels):
+def l2_penalty(w: ArrayLike, *, l2: float, ops: Ops = kernels) -> tuple[float, FloatArray]:
     """L2 regularisation, ``l2/2 Σ w²``, and its gradient ``l2 * w``.
 
     Parameters
@@ -156,18 +163,18 @@ def l2_penalty(w, *, l2, ops=kernels):
     return penalty, dw
 
 
-def _scores(scores):
+def _scores(scores: ArrayLike) -> FloatArray:
     return array("scores", scores, common_dtype(scores=scores), ndim=2)
 
 
-def _classification(operation, ops, scores, y):
+def _classification(operation: str, ops: Ops, scores: ArrayLike, y: ArrayLike) -> tuple[float, FloatArray]:
     scores = _scores(scores)
     y = class_labels("y", y, *scores.shape)
     dscores = np.empty_like(scores)
     return run(ops, operation, scores, y, dscores), dscores
 
 
-def _each(name, values, target):
+def _each(name: str, values: ArrayLike, target: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Values and a target for each of them, as they came in shape."""
     values, target = same_shape(**{name: values, "target": target})
     if values.ndim == 0:
@@ -175,7 +182,7 @@ def _each(name, values, target):
     return values, target
 
 
-def _per_element(operation, ops, values, target):
+def _per_element(operation: str, ops: Ops, values: FloatArray, target: FloatArray) -> tuple[float, FloatArray]:
     gradient = np.empty_like(values)
     # One value for each example is (N,) to a user and (N, 1) to the operations.
     return run(ops, operation, rows(values), rows(target), rows(gradient)), gradient

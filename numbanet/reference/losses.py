@@ -3,10 +3,19 @@
 N examples, C classes, M outputs. Every loss is a mean, and its gradient is that of the mean.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def softmax_forward(scores, out):
+    from .._types import Array
+
+
+def softmax_forward(scores: Array, out: Array) -> None:
     """Class probabilities: ``out[n, c] = exp(s[n, c]) / Σⱼ exp(s[n, j])``, shifted by the row's maximum.
 
     Parameters
@@ -23,7 +32,7 @@ def softmax_forward(scores, out):
     out[...] = e / e.sum(axis=1, keepdims=True)
 
 
-def softmax_loss(scores, y, dscores):
+def softmax_loss(scores: Array, y: Array, dscores: Array) -> Any:
     """Mean cross-entropy of the softmax: ``loss = -1/N Σₙ log p[n, y[n]]``, ``dscores = (p - onehot(y)) / N``.
 
     Parameters
@@ -53,7 +62,7 @@ def softmax_loss(scores, y, dscores):
     return float(loss)
 
 
-def svm_loss(scores, y, dscores):
+def svm_loss(scores: Array, y: Array, dscores: Array) -> Any:
     """Mean multi-class hinge loss: ``1/N Σₙ Σ_{c≠y[n]} max(0, s[n, c] - s[n, y[n]] + 1)``, with its gradient.
 
     Parameters
@@ -84,7 +93,7 @@ def svm_loss(scores, y, dscores):
     return float(loss)
 
 
-def squared_error_loss(pred, target, dpred):
+def squared_error_loss(pred: Array, target: Array, dpred: Array) -> Any:
     """Mean squared error over all elements: ``Σ (p - t)² / (N M)``, ``dpred = 2 (p - t) / (N M)``.
 
     Parameters
@@ -107,7 +116,7 @@ def squared_error_loss(pred, target, dpred):
     return float(loss)
 
 
-def binary_cross_entropy_loss(logits, target, dlogits):
+def binary_cross_entropy_loss(logits: Array, target: Array, dlogits: Array) -> Any:
     """Mean binary cross-entropy on logits: ``max(z, 0) - z t + log(1 + exp(-|z|))``, averaged over all elements.
 
     Parameters
@@ -132,7 +141,7 @@ def binary_cross_entropy_loss(logits, target, dlogits):
     return float(loss)
 
 
-def l2_penalty(w, l2, dw):
+def l2_penalty(w: Array, l2: float, dw: Array) -> Any:
     """L2 regularisation: returns ``l2/2 Σ w²`` and adds ``l2 * w`` to `dw`.
 
     Parameters
