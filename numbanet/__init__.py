@@ -50,7 +50,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     from .models import Sequential
     from .networks import FullyConnectedNet, SmallResNet, SmallVGG, ThreeLayerConvNet, TwoLayerNet
     from .runtime.threads import get_num_threads, set_num_threads
-    from .solver import Solver
+    from .training.solver import Solver
 
 __all__ = [
     "ELU",
@@ -134,7 +134,7 @@ _IN = {
     "losses": ("BinaryCrossEntropy", "Loss", "SVM", "Softmax", "SquaredError"),
     "models": ("Sequential",),
     "networks": ("FullyConnectedNet", "SmallResNet", "SmallVGG", "ThreeLayerConvNet", "TwoLayerNet"),
-    "solver": ("Solver",),
+    "training.solver": ("Solver",),
 }
 _MODULE_OF = {name: module for module, names in _IN.items() for name in names}
 

@@ -8,10 +8,10 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from ._checks import describe, integer, sequence
-from ._interrupts import CtrlC
 from .errors import TrainingDiverged
 from .runtime.threads import alone, get_num_threads
-from .solver import Solver
+from .training.interrupts import CtrlC
+from .training.solver import Solver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,13 +7,13 @@ import math
 import numpy as np
 
 from . import checkpoint, kernels
-from ._adapters import FlatModel
 from ._checks import all_finite, as_data, describe, float_dtype, integer, number
 from ._exclusive import exclusively
 from ._network_arrays import NetworkArrays
 from ._plain import refusing
 from .data import Standardizer
 from .losses import checked_loss
+from .training.learners import FlatModel
 from .workspaces import Workspaces
 
 INFERENCE_BATCH = 512  # rows that go through the network together, or fewer,
@@ -191,13 +191,11 @@ class Sequential(NetworkArrays, FlatModel):
         return program.step()
 
     def training_steps(self, X, y, batch, optimizer, augment=None):
-        """Steps of training on `batch` examples each without Python in between, or None where they need it.
+        """Steps of training on `batch` examples each without Python in between, where nothing stands in their way.
 
         `X` and `y` must have passed the checks, and `optimizer` be one for this network. See
-        `numbanet.training_steps.TrainingSteps` for how to call it.
+        `numbanet.training_steps.TrainingSteps` for how to call it. It knows nothing of methods that are overridden.
         """
-        if self.overrides("loss", "train_batch"):
-            return None  # somebody's own steps
         return self._training_program(batch).training_steps(X, y, optimizer, augment)
 
     def predict(self, X):

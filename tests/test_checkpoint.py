@@ -784,12 +784,12 @@ def test_headers_of_states_that_lie(change, state_file, tmp_path):
     change(header)
     path = write(tmp_path / "file.npz", arrays, numbanet=np.array(json.dumps(header)))
     fresh = trained(epochs=0)
-    before = fresh.model.params.flat.copy(), fresh._rng.bit_generator.state
+    before = fresh.model.params.flat.copy(), fresh._batches.rng.bit_generator.state
     with pytest.raises(CheckpointError):
         fresh.restore(path)
     # Nothing of it has been taken up.
     np.testing.assert_array_equal(fresh.model.params.flat, before[0])
-    assert fresh._rng.bit_generator.state == before[1]
+    assert fresh._batches.rng.bit_generator.state == before[1]
     assert fresh.iteration == fresh._update.optimizer.t == 0
     assert fresh.loss_history == []
 

@@ -17,12 +17,12 @@ import pytest
 
 import numbanet
 from numbanet import Affine, Sequential, data
-from numbanet._progress import clock
 from numbanet.cli import _watch, main
 from numbanet.cli._trained import Trained
 from numbanet.runtime import cache
 from numbanet.runtime import threading_layer as _layer
 from numbanet.runtime import threads as _threads
+from numbanet.training.progress import clock
 
 NAMES = ("ash", "oak", "yew")
 COLUMNS = ["width", "girth", "age"]  # the label stands between the last two

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from numbanet import _progress
+from numbanet.training import progress as _progress
 
 
 class Terminal(io.StringIO):

@@ -18,10 +18,11 @@ import pytest
 from nets import CourseModel, digits
 
 import numbanet
-from numbanet import FullyConnectedNet, Solver, TrainingDiverged, _progress, optim
-from numbanet._best import Best
+from numbanet import FullyConnectedNet, Solver, TrainingDiverged, optim
 from numbanet.data import Augment
 from numbanet.optim import RULES
+from numbanet.training import progress as _progress
+from numbanet.training.best import Best
 
 DATA = digits()
 PACKAGE = Path(numbanet.__file__).parent
@@ -98,7 +99,7 @@ def test_the_model_ends_with_the_best_parameters(monitor):
     def look(s):
         scores = s.model.loss(DATA["X_val"])
         measured = data_loss(scores, DATA["y_val"]), np.mean(scores.argmax(axis=1) == DATA["y_val"])
-        seen.append((*measured, s.epoch, s._network.snapshot()))
+        seen.append((*measured, s.epoch, s._learner.snapshot()))
 
     trained.on_epoch = look
     trained.train()
@@ -399,12 +400,12 @@ def test_train_again_goes_on():
 def test_reset_starts_the_books_and_the_update_rule_again(rule):
     options = {"optimizer": rule, "optimizer_options": {"learning_rate": 1e-2}, "lr_decay": 0.5, "epochs": 2}
     again, fresh = solver(**options), solver(**options)
-    initial, order = again.model.params.copy(), again._rng.bit_generator.state
+    initial, order = again.model.params.copy(), again._batches.rng.bit_generator.state
     for trained in (again, fresh):
         trained.train()
     again.model.params = initial
     again._reset()
-    again._rng.bit_generator.state = order
+    again._batches.rng.bit_generator.state = order
     assert again.learning_rate == 1e-2
     assert again.loss_history == []
     again.train()
@@ -709,7 +710,7 @@ def test_data_that_take_the_place_of_others_are_trained_on():
     straight.train()
     trained.X_train, trained.y_train = DATA["X_train"][order].reshape(-1, 8, 8), DATA["y_train"][order]
     trained.train()
-    straight._permutation = None
+    straight._batches.permutation = None
     losses = trained.loss_history[4:]
     straight.train()
     assert straight.loss_history[4:] != losses  # the same order of other examples
@@ -733,9 +734,9 @@ def test_a_copy_of_a_solver_goes_on_by_itself(model, copied, augment):
     trained = solver(model(), data, epochs=1, lr_decay=0.9, num_train_samples=50, augment=augment)
     trained.train()
     twin = copied(trained)
-    before = twin._network.snapshot()
+    before = twin._learner.snapshot()
     trained.train()
-    for name, value in twin._network.snapshot().items():  # nothing is shared
+    for name, value in twin._learner.snapshot().items():  # nothing is shared
         np.testing.assert_array_equal(value, before[name])
     twin.train()
     assert histories(twin) == histories(trained)
@@ -1076,8 +1077,8 @@ def test_ctrl_c_at_any_line_leaves_whole_steps(model, presses, validation):
         return solver(model(), data, optimizer="adam", batch_size=10, epochs=2, seed=0)
 
     whole = fresh()
-    after = [whole._network.snapshot()]  # the values after each number of steps
-    whole.on_step = lambda s: after.append(s._network.snapshot())
+    after = [whole._learner.snapshot()]  # the values after each number of steps
+    whole.on_step = lambda s: after.append(s._learner.snapshot())
     counting, handler, interrupted = Places(), signal.getsignal(signal.SIGINT), 0
     counting.train(whole)
     for at in range(1, counting.count, 7):
@@ -1088,12 +1089,12 @@ def test_ctrl_c_at_any_line_leaves_whole_steps(model, presses, validation):
         assert signal.getsignal(signal.SIGINT) is handler
         assert trained.loss_history == whole.loss_history[:steps]
         assert len(trained.val_acc_history) == validation * len(trained.train_acc_history)
-        if hasattr(trained._update, "optimizer"):
+        if trained._update.optimizer:
             assert trained._update.optimizer.t == steps
         # Where there is a best, the model has it, unless a second press came while it was being put there.
         expected = [after[steps], trained._best] if trained._best else [after[steps]]
         names = after[0] if presses == 1 else trained.model.params  # running averages wait for one press only
-        got = trained._network.snapshot()
+        got = trained._learner.snapshot()
         assert any(all(np.array_equal(got[name], values[name]) for name in names) for values in expected), at
         if presses == 1 and trained.interrupted and trained._best:
             for name, value in trained._best.items():

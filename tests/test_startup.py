@@ -55,7 +55,9 @@ def test_importing_numbanet_loads_nothing_until_a_name_is_used():
 
 
 def test_every_name_is_there_and_is_what_its_module_has():
-    used, _ = loaded_after("from numbanet import *\nassert Solver.__module__ == 'numbanet.solver' and data.load_digits")
+    used, _ = loaded_after(
+        "from numbanet import *\nassert Solver.__module__ == 'numbanet.training.solver' and data.load_digits"
+    )
     assert used == list(HEAVY)
     assert all(hasattr(numbanet, name) for name in numbanet.__all__)
     assert set(numbanet.__all__) <= set(dir(numbanet))

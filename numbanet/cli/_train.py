@@ -5,10 +5,10 @@ import math
 import sys
 
 from .. import checkpoint, data, optim, schedules
-from .._progress import clock
 from ..errors import DataError, TrainingDiverged
 from ..runtime.threads import get_num_threads
-from ..solver import Solver
+from ..training.progress import clock
+from ..training.solver import Solver
 from ._data import load_parts
 from ._files import HISTORY, MODEL, RECORD, Store, check_writable, run_folder, write_text
 from ._info import use_threads, versions

@@ -4,7 +4,7 @@ import sys
 from time import perf_counter
 
 from .. import _warmup
-from .._progress import LINE_EVERY, clock
+from ..training.progress import LINE_EVERY, clock
 from ._status import FAILURE
 
 

@@ -9,8 +9,8 @@ import sys
 import threading
 from time import perf_counter
 
-from .._progress import display
 from ..runtime import machine
+from ..training.progress import display
 from ._status import INTERRUPTED, TERMINATED
 
 ENDINGS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}

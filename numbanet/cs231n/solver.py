@@ -4,9 +4,9 @@ import inspect
 
 import numpy as np
 
-from numbanet import solver
 from numbanet._plain import refuse_unknown
 from numbanet.cs231n._params import our_names, speaking
+from numbanet.training import data, solver
 
 __all__ = ["Solver"]
 
@@ -30,7 +30,7 @@ class Solver(solver.Solver):
     models and update rules that are written for the course.
     """
 
-    _data_keys, _first_of_equals = (*solver.DATA, "X_test", "y_test"), True
+    _data_keys, _first_of_equals = (*data.DATA, "X_test", "y_test"), True
     update_rule, optim_config, num_epochs = map(_renamed, NAMES.values())
 
     def __init__(self, model, data, **options):

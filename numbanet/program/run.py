@@ -162,7 +162,7 @@ class Program:
         return loss
 
     def training_steps(self, X, y, optimizer, augment=None):
-        """The `TrainingSteps` on these arrays, or None where that must be done step by step from Python.
+        """The `TrainingSteps` on these arrays.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class Program:
         if steps is None or any(a is not b for a, b in zip(steps.given, given, strict=True)):
             steps = TrainingSteps(self, *given)
             self._steps = weakref.ref(steps)  # the data belong to whoever trains, not to the network
-        return None if steps.table is None else steps
+        return steps
 
 
 def _copied(X, largest, out, bad):

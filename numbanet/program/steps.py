@@ -19,18 +19,25 @@ class TrainingSteps:
     Attributes
     ----------
     table : numbanet.runtime.call_table.Table or None
-        What the compiled loop walks; None where some operation is not a kernel, or X is of a kind that none takes.
+        What the compiled loop walks; None where only Python can.
+    obstacle : str or None
+        Why that is so, in words.
     """
 
     def __init__(self, program, X, y, optimizer, augment):
         self.program, self.given, self.table = program, (X, y, optimizer, augment), None
-        model, rows = program.model, np.zeros(program.batch, np.int64)
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
+        self.obstacle = "an operation of the network is not compiled"
         if program.calls is None:
             return
+        self.obstacle = _unreadable("examples", X, augment) or _unreadable("targets", y)
+        if self.obstacle is None:
+            self._lower()
+
+    def _lower(self):
+        program, (_, y, optimizer, augment) = self.program, self.given
+        model, rows = program.model, np.zeros(program.batch, np.int64)
         gathers = [self._examples(rows), _gathered(y, rows, program.y)]
-        if None in gathers:
-            return
         changes = []
         if augment and model.standardizer:  # in place
             changes.append(_gathered(program.x, np.arange(program.batch), program.x, model.standardizer))
@@ -38,6 +45,7 @@ class TrainingSteps:
         operations, _ = forms([*gathers, *changes, update], program.nanoseconds_alone)
         calls = call_table.calls(operations)
         if calls is None:
+            self.obstacle = f"the update {optimizer.name!r} is not compiled"
             return
         *before, self._update = calls
         self._gathers = before[: len(gathers)]
@@ -53,15 +61,12 @@ class TrainingSteps:
         self._cells = call_table.Numbers(cells, 2)
 
     def _examples(self, rows):
-        """The operation that puts the examples `rows` into the network, or None where no kernel takes them."""
+        """The operation that puts the examples `rows` into the network."""
         X, _, _, augment = self.given
         model, x = self.program.model, self.program.x
         if augment is None:
             return _gathered(X, rows, x, model.standardizer)
-        if not augment.takes(X):
-            return None
-        arguments = augment.arguments(X, rows, self._augmented, x)
-        return model.ops.augment, arguments
+        return model.ops.augment, augment.arguments(X, rows, self._augmented, x)
 
     def __call__(self, rows, step=0):
         """Take a step on each batch of `rows`, and return the losses.
@@ -106,11 +111,22 @@ class TrainingSteps:
         return history[: taken + diverged].tolist()
 
 
-def _gathered(values, rows, into, standardizer=None):
-    """The operation that gathers `rows`, as (function, arguments), or None for arrays that it cannot read."""
+def _unreadable(what, values, augment=None):
+    """Why no kernel gathers rows of `values`, in words; None where one does."""
     flags, dtype = values.flags, values.dtype
-    if not (dtype.isnative and dtype != np.float16 and flags.aligned and (values.ndim == 2 or flags.c_contiguous)):
-        return None
+    if not dtype.isnative or dtype == np.float16:
+        return f"no kernel reads {what} of dtype {dtype.str if not dtype.isnative else dtype}"
+    if not flags.aligned:
+        return f"no kernel reads {what} that are not aligned"
+    if augment and not flags.carray:
+        return f"augmentation reads {what} that are C-contiguous and may be written to"
+    if values.ndim != 2 and not flags.c_contiguous:
+        return f"no kernel reads {what} of {values.ndim} axes that are not C-contiguous"
+    return None
+
+
+def _gathered(values, rows, into, standardizer=None):
+    """The operation that gathers `rows`, as (function, arguments)."""
     values, into = values.reshape(len(values), -1), into.reshape(len(rows), -1)
     if standardizer is None:
         kernel, arguments = _gather.gather, (values, rows, into)

@@ -4,7 +4,7 @@ from . import Mutant
 
 APPLY, DATA = "numbanet/cli/_apply.py", "numbanet/cli/_data.py"
 TRAIN, TRAINED = "numbanet/cli/_train.py", "numbanet/cli/_trained.py"
-MODELS, PROGRESS = "numbanet/cli/_models.py", "numbanet/_progress.py"
+MODELS, PROGRESS = "numbanet/cli/_models.py", "numbanet/training/progress.py"
 IMAGES = "tests/test_cli_images.py::test_features_are_those_of_the_first_test_image"
 NUMBERS, OPTIONS = "tests/test_cli_numbers.py", "tests/test_cli_options.py"
 

@@ -82,14 +82,14 @@ MUTANTS = [
     ),
     Mutant(
         "features that float32 rounds to one number are taken",
-        "numbanet/_adapters.py",
+        "numbanet/training/learners.py",
         "            told_apart(x_name, X,",
         "            0 and told_apart(x_name, X,",
         "tests/test_data_digits_kept.py::test_numbers_that_the_network_s_dtype_hardly_tells_apart_are_refused",
     ),
     Mutant(
         "targets that float32 rounds to one number are taken",
-        "numbanet/_adapters.py",
+        "numbanet/training/learners.py",
         "            told_apart(y_name,",
         "            0 and told_apart(y_name,",
         "tests/test_data_digits_kept.py::test_targets_that_the_network_s_dtype_hardly_tells_apart_are_refused",

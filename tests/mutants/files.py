@@ -8,21 +8,21 @@ FORKS, IMPORTS, THREADS = "tests/test_forks.py", "tests/test_imports.py", "tests
 MUTANTS = [
     Mutant(
         "checkpoint: best_epoch saved as 0",
-        "numbanet/_best.py",
+        "numbanet/training/best.py",
         '"epoch": self.epoch,',
         '"epoch": 0,',
         f"{CHECKPOINTS}::test_a_state_of_training_keeps_the_best_epoch",
     ),
     Mutant(
         "checkpoint: augmentation not compared on restore",
-        "numbanet/checkpoint.py",
+        "numbanet/training/state.py",
         '"augmentation": solver.augment and dataclasses.asdict(solver.augment),',
         '"augmentation": bool(solver.augment),',
         f"{CHECKPOINTS}::test_augmentation_is_part_of_a_state_of_training",
     ),
     Mutant(
         "checkpoint: augmentation's seed not compared on restore",
-        "numbanet/checkpoint.py",
+        "numbanet/training/state.py",
         '"augmentation": solver.augment and dataclasses.asdict(solver.augment),',
         '"augmentation": solver.augment and {**dataclasses.asdict(solver.augment), "seed": 0},',
         f"{CHECKPOINTS}::test_augmentation_is_part_of_a_state_of_training",

@@ -2,7 +2,8 @@
 
 from . import Mutant
 
-BEST, SOLVER, ADAPTERS = "numbanet/_best.py", "numbanet/solver.py", "numbanet/_adapters.py"
+BEST, SOLVER, LEARNERS = (f"numbanet/training/{name}.py" for name in ("best", "solver", "learners"))
+PARTS, STATE = "numbanet/training/data.py", "numbanet/training/state.py"
 LOSSES, NETWORKS = "numbanet/losses.py", "numbanet/networks.py"
 TESTS, DEFAULTS, INPUT = "tests/test_solver.py", "tests/test_defaults.py", "tests/test_bad_input.py"
 CHOICE = f"{TESTS}::test_of_equally_good_epochs_the_last_is_the_best"
@@ -79,27 +80,25 @@ MUTANTS = [
     Mutant(
         "num_train_samples ignored",
         SOLVER,
-        "self._sample(self._X_train, self._y_train, self.num_train_samples)",
-        "self._sample(self._X_train, self._y_train, None)",
+        'self._sample("train", self.num_train_samples)',
+        'self._sample("train", None)',
         REPORTED,
     ),
     Mutant(
         "num_val_samples ignored",
         SOLVER,
-        "self._sample(self._X_val, self._y_val, self.num_val_samples)",
-        "self._sample(self._X_val, self._y_val, None)",
+        'self._sample("val", self.num_val_samples)',
+        'self._sample("val", None)',
         REPORTED,
     ),
     Mutant(
         "samples are drawn from the stream of the order",
         SOLVER,
-        "self._sample_rng.choice(",
-        "self._rng.choice(",
+        "self._parts[part].y, count, self._sample_rng)",
+        "self._parts[part].y, count, self._batches.rng)",
         REPORTED,
     ),
-    Mutant(
-        "unknown data are ignored", SOLVER, 'known_keys("data", data, self._data_keys)', "pass", f"{INPUT}::test_data"
-    ),
+    Mutant("unknown data are ignored", PARTS, 'known_keys("data", data, keys)', "pass", f"{INPUT}::test_data"),
     Mutant(
         "unknown options in the config of an update rule are ignored",
         "numbanet/optim.py",
@@ -116,71 +115,71 @@ MUTANTS = [
     ),
     Mutant(
         "an overridden loss is not trained with",
-        ADAPTERS,
-        "if not self._own_loss:",
+        LEARNERS,
+        'if self.model.overrides("train_batch") or not self.model.overrides("loss"):',
         "if True:",
         f"{TESTS}::test_a_network_with_a_loss_of_its_own_trains_with_it",
     ),
     Mutant(
         "an overridden loss is ignored by compiled steps",
-        "numbanet/models.py",
-        'if self.overrides("loss", "train_batch"):',
-        'if self.overrides("train_batch"):',
+        LEARNERS,
+        'own = [name for name in ("train_batch", "loss") if',
+        'own = [name for name in ("train_batch",) if',
         f"{TESTS}::test_a_network_with_a_loss_of_its_own_trains_with_it",
     ),
     Mutant(
         "an overridden score is not asked",
-        ADAPTERS,
+        LEARNERS,
         'self.model.score(X, y) if self.model.overrides("score") else score',
         "score",
         f"{TESTS}::test_methods_of_a_subclass_are_used",
     ),
     Mutant(
         "whatever has a train_batch is taken for a network",
-        ADAPTERS,
+        LEARNERS,
         "isinstance(model, FlatModel)",
         'hasattr(model, "train_batch")',
         f"{TESTS}::test_a_model_whose_train_batch_is_something_else",
     ),
     Mutant(
-        "OtherModel.snapshot is not a copy",
-        ADAPTERS,
+        "ObjectLearner.snapshot is not a copy",
+        LEARNERS,
         "return {name: w.copy() for name, w in self.params.items()}",
         "return dict(self.params)",
         f"{TESTS}::test_a_rule_that_updates_in_place",
     ),
     Mutant(
         "labels are the caller's array",
-        SOLVER,
+        PARTS,
         'checked.copy() if checked.dtype.kind in "iu" else checked.view()',
         "checked.view()",
         f"{TESTS}::test_labels_are_the_solver_s_own",
     ),
     Mutant(
         "labels that take the place of others are of any number",
-        SOLVER,
-        '_same_count(f"y_{part}", y, getattr(solver, name))',
+        PARTS,
+        'self._same_count(f"y_{self.name}", y)',
         "pass",
         f"{TESTS}::test_data_that_take_the_place_of_others_are_checked",
     ),
     Mutant(
         "the last, smaller batch is left out",
-        SOLVER,
-        "left = 0 if self.drop_last else count % self._batch",
+        PARTS,
+        "left = 0 if drop_last else count % self._size",
         "left = 0",
         f"{TESTS}::test_the_last_batch_of_an_epoch_is_what_is_left",
     ),
     Mutant(
         "drop_last ignored",
-        SOLVER,
-        "left = 0 if self.drop_last else count % self._batch",
-        "left = count % self._batch",
+        PARTS,
+        "left = 0 if drop_last else count % self._size",
+        "left = count % self._size",
         f"{TESTS}::test_a_single_example_that_is_left_over",
     ),
     Mutant(
         "a copy of a solver begins its update rule anew",
         SOLVER,
-        "self._update.state = state",
+        "self._update.state = update",
         "pass",
         f"{TESTS}::test_a_copy_of_a_solver_goes_on_by_itself",
     ),
@@ -229,8 +228,8 @@ MUTANTS = [
     Mutant(
         "large targets are not blamed",
         SOLVER,
-        'suspects = {"inputs": self._X_train, "targets": self._y_train}',
-        'suspects = {"inputs": self._X_train, "targets": self._y_train[:0]}',
+        'suspects = {"inputs": self.X_train, "targets": self.y_train}',
+        'suspects = {"inputs": self.X_train, "targets": self.y_train[:0]}',
         f"{TESTS}::test_divergence_says_what_is_not_scaled",
     ),
     Mutant(
@@ -270,7 +269,7 @@ MUTANTS = [
     ),
     Mutant(
         "checkpoint: where the learning rate is on its way down is forgotten",
-        "numbanet/checkpoint.py",
+        STATE,
         '"share": solver._share,',
         '"share": 1.0,',
         f"{TESTS}::test_resumption_on_the_way_down_is_exact",

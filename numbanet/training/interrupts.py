@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 
-from .runtime.machine import Compilations
+from ..runtime.machine import Compilations
 
 
 class CtrlC:

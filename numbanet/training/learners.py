@@ -1,41 +1,87 @@
-"""What the Solver asks of a model and of an update rule: one face for numbanet's own, one for those of a user.
+"""What a Solver asks of a model: one protocol, for numbanet's networks and for any object with `params` and `loss`.
 
-Which of them a training takes decides whether its parameters are updated as one flat array or one by one.
+`learner` chooses by the model's class alone: an object of a user's own may have attributes of any name.
 """
 
 import math
+import numbers
 
 import numpy as np
 
-from . import kernels, optim
-from ._checks import all_finite, as_data, describe, mapping, told_apart
+from .. import kernels
+from .._checks import all_finite, as_data, describe, mapping, told_apart
 
 
 class FlatModel:
     """What numbanet's own networks are told by: their parameters are one flat array, and so are their gradients."""
 
 
-def adapted(model):
+def learner(model):
     """What the Solver asks of `model`."""
-    return Network(model) if isinstance(model, FlatModel) else OtherModel(model)
+    if isinstance(model, type):
+        raise TypeError(f"model: expected a model, got the class; write {model.__name__}(...)")
+    return NetworkLearner(model) if isinstance(model, FlatModel) else ObjectLearner(model)
 
 
-class Network:
+class NetworkLearner:
     """What the Solver asks of one of numbanet's networks.
 
-    A subclass may have methods of its own. It is trained by its `train_batch`, else by its `loss`, and measured by its
-    `score`, which goes by its `predict` and `loss`. Where it has a training loss of its own, that of other examples in
-    inference is not known.
+    A subclass, or an object, may have methods of its own. It is trained by its `train_batch`, else by its `loss`, and
+    measured by its `score`, which goes by its `predict` and `loss`. Where it has a training loss of its own, that of
+    other examples in inference is not known.
+
+    Attributes
+    ----------
+    flat : bool
+        Whether all parameters may be updated as one array.
+    has_loss : bool
+        Whether the mean loss of examples in inference is known.
+    seed, input_shape : int and tuple of int, or None
+        Of the network; None where that is not known.
     """
 
-    flat = True  # updated as one array
+    flat = True
 
     def __init__(self, model):
-        self.model, self.params, self.grads, self.ops = model, model.params, model.grads, model.ops
-        self.has_loss = not model.overrides("loss", "train_batch")
-        self._own_loss = model.overrides("loss") and not model.overrides("train_batch")
+        self.model = model
+
+    @property
+    def has_loss(self):
+        return not self.model.overrides("loss", "train_batch")
+
+    @property
+    def own_steps(self):
+        """Why only Python can take its steps, in words; None where its operations decide."""
+        own = [name for name in ("train_batch", "loss") if self.model.overrides(name)]
+        return f"{type(self.model).__name__} has a {own[0]} of its own" if own else None
+
+    @property
+    def seed(self):
+        return self.model.seed
+
+    @property
+    def input_shape(self):
+        return self.model.input_shape
+
+    @property
+    def standardizes(self):
+        """Whether it brings its inputs to unit variance itself."""
+        return self.model.standardizer is not None
+
+    @property
+    def params(self):
+        return self.model.params
+
+    @property
+    def grads(self):
+        return self.model.grads
+
+    @property
+    def ops(self):
+        return self.model.ops
 
     def check(self, x_name, X, y_name, y):
+        """`X` and `y` as the model takes them; TypeError or ValueError where it does not."""
         X = self.model.check_examples(x_name, X)
         checked = self.model.check_targets(y_name, y, len(X))
         self.model.check_finite(x_name, X)
@@ -55,10 +101,12 @@ class Network:
         self.model.workspaces.claim(solver)
 
     def free(self, solver):
+        """The end of what `claim` began."""
         self.model.workspaces.free(solver)
 
     def loss(self, X, y, rows, gather):
-        if not self._own_loss:
+        """Loss of a batch; its gradients go into `grads`."""
+        if self.model.overrides("train_batch") or not self.model.overrides("loss"):
             return self.model.train_batch(X, y, rows, gather)
         loss, grads = _own_loss(self.model, X, y, rows, gather)
         for name, gradient in grads.items():
@@ -80,6 +128,7 @@ class Network:
         return self.model.learns_from(count)
 
     def first_non_finite(self):
+        """Where NaN or infinity first shows in the step that was taken last, in words."""
         return self.model.first_non_finite()
 
     def snapshot(self, into=None):
@@ -99,10 +148,14 @@ class Network:
             end()
 
 
-class OtherModel:
-    """The same of any object with `params` and ``loss(X, y)``, as in the course."""
+class ObjectLearner:
+    """The same of any object with `params` and ``loss(X, y)``, as in the course.
 
-    flat, has_loss = False, False
+    Nothing else of it is looked at but a `seed`, where that is a number.
+    """
+
+    flat, has_loss, standardizes, ops = False, False, False, kernels
+    input_shape = None
 
     def __init__(self, model):
         for name in ("params", "loss"):
@@ -111,7 +164,16 @@ class OtherModel:
                     f"model: expected an object with params and loss(X, y); {type(model).__name__} has no {name}"
                 )
         mapping("model.params", model.params, "arrays")
-        self.model, self.grads, self.ops = model, {}, kernels
+        self.model, self.grads = model, {}
+
+    @property
+    def own_steps(self):
+        return f"{type(self.model).__name__} has a loss of its own"
+
+    @property
+    def seed(self):
+        seed = getattr(self.model, "seed", None)
+        return seed if isinstance(seed, numbers.Integral) and seed >= 0 else None
 
     @property
     def params(self):
@@ -151,7 +213,7 @@ class OtherModel:
         return right / len(X)
 
     def measure(self, X, y):
-        """As of `Network`: ``loss(X, y)`` trains, and has penalties, so that there is only the score."""
+        """As of a network: ``loss(X, y)`` trains, and has penalties, so that there is only the score."""
         return math.nan, self.score(X, y)
 
     def learns_from(self, count):
@@ -185,89 +247,3 @@ def _own_loss(model, X, y, rows, gather):
     if missing := [name for name in model.params if name not in grads]:
         raise ValueError(f"model: loss(X, y) gave no gradient for {', '.join(missing)}")
     return float(loss), grads
-
-
-class FlatUpdate:
-    """One of numbanet's rules on one of its networks: all parameters are updated as one array."""
-
-    def __init__(self, network, rule, config):
-        self.params, self.grads, self.model = network.params.flat, network.grads.flat, network.model
-        self.optimizer = optim.Optimizer(rule, self.params.size, self.model.dtype, self.model.ops, **config)
-        self._steps = {}  # by the size of a batch: the last of an epoch may be smaller
-
-    @property
-    def state(self):
-        """What a copy goes on from."""
-        return self.optimizer.options, self.optimizer.t, self.optimizer.state
-
-    @state.setter
-    def state(self, values):
-        options, self.optimizer.t, state = values
-        self.optimizer.options = dict(options)
-        for name, value in state.items():
-            self.optimizer.state[name][...] = value
-
-    @property
-    def learning_rate(self):
-        return self.optimizer.options["learning_rate"]
-
-    @learning_rate.setter
-    def learning_rate(self, value):
-        self.optimizer.options["learning_rate"] = value
-
-    def decay(self, factor):
-        self.optimizer.options["learning_rate"] *= factor
-
-    def step(self):
-        self.optimizer.update(self.params, self.grads)
-
-    def without_python(self, X, y, batch, augment):
-        """Steps of training as one call, or None; see `numbanet.Sequential.training_steps`."""
-        self._steps[batch] = self.model.training_steps(X, y, batch, self.optimizer, augment)
-        return self._steps[batch]
-
-
-class NamedUpdate:
-    """Any rule, parameter by parameter, as in the course."""
-
-    def __init__(self, network, rule, config):
-        self.network, self.rule = network, rule
-        self.configs = {name: dict(config) for name in network.params}
-
-    @property
-    def state(self):
-        """What a copy goes on from."""
-        return self.configs
-
-    @state.setter
-    def state(self, configs):
-        self.configs = configs
-
-    @property
-    def learning_rate(self):
-        """NaN while there is none: a rule may fill in its default at the first step, or have no such option."""
-        return next(
-            (config["learning_rate"] for config in self.configs.values() if "learning_rate" in config), math.nan
-        )
-
-    @learning_rate.setter
-    def learning_rate(self, value):
-        for config in self.configs.values():
-            config["learning_rate"] = value
-
-    def decay(self, factor):
-        for config in self.configs.values():
-            if "learning_rate" in config:
-                config["learning_rate"] *= factor
-
-    def without_python(self, X, y, batch, augment):
-        return None
-
-    def step(self):
-        params, grads, new = self.network.params, self.network.grads, {}
-        for name, w in params.items():
-            new[name] = self.rule(w, grads[name], dict(self.configs[name]))
-            if not (isinstance(new[name], tuple) and len(new[name]) == 2):
-                raise TypeError(f"optimizer: expected (next_w, config) from it, got {describe(new[name])}")
-        for name, (next_w, config) in new.items():  # a rule that failed halfway has changed nothing
-            params[name], self.configs[name] = next_w, config

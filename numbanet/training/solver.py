@@ -1,7 +1,8 @@
 """The training loop.
 
 A `Solver` trains numbanet's own networks by one update of one flat array per step, and any other object with `params`
-and ``loss(X, y)``, or any other update rule, array by array, as the course's Solver does.
+and ``loss(X, y)``, or any other update rule, array by array, as the course's Solver does. How it takes its steps,
+`steps` decides.
 """
 
 import contextlib
@@ -12,60 +13,23 @@ from time import perf_counter
 
 import numpy as np
 
-from . import _files, checkpoint, optim
-from ._adapters import FlatUpdate, NamedUpdate, adapted
-from ._best import Best
-from ._checks import as_numeric, boolean, describe, integer, known_keys, mapping, number
-from ._interrupts import BeforeCompiling, CtrlC
-from ._plain import refusing
-from .data import Augment
-from .errors import TrainingDiverged
-from .runtime.company import Company
+from .. import _files
+from .._checks import boolean, describe, integer, mapping, number
+from .._plain import refusing
+from ..errors import TrainingDiverged
+from ..runtime.company import Company
+from . import state
+from .best import Best
+from .data import DATA, Batches, checked_augmentation, examples_of, parts_of, sample, targets_of
+from .interrupts import BeforeCompiling, CtrlC
+from .learners import learner
+from .pace import Pace
+from .steps import steps_of
+from .updates import check_rule, update_of
 
-CALL_SECONDS = 0.02  # that steps without Python take at once, so that Ctrl-C and callbacks need not wait for long
-SLOW_SECONDS = 0.05  # of one step, from which Python may as well call the operations, and be interrupted between them
 UPDATE_RULE, OPTIM_CONFIG = "adamw", {"weight_decay": 1.0}  # by default; docs/defaults.md says why
 STEPS, EPOCHS = 4000, 10  # that training has at least, where nobody says
 LARGE = 30  # inputs or targets beyond that are not scaled to unit variance
-DATA = ("X_train", "y_train", "X_val", "y_val")
-
-
-def _examples(part):
-    """A property: the examples of a part of the data; others may take their place, as many and of the same kind."""
-    name, targets = f"_X_{part}", f"_y_{part}"
-
-    def replace(solver, X):
-        _same_count(f"X_{part}", X, getattr(solver, name))
-        checked, _ = solver._checked(part, X, getattr(solver, targets))
-        setattr(solver, name, checked.reshape(getattr(solver, name).shape))
-
-    return property(lambda solver: getattr(solver, name), replace)
-
-
-def _targets(part):
-    """The same of the targets, which can be looked at, but not written into."""
-    name, examples = f"_y_{part}", f"_X_{part}"
-
-    def get(solver):
-        targets = getattr(solver, name)
-        if targets is not None:
-            targets = targets.view()
-            targets.flags.writeable = False
-        return targets
-
-    def replace(solver, y):
-        _same_count(f"y_{part}", y, getattr(solver, name))
-        setattr(solver, name, solver._checked(part, getattr(solver, examples), y)[1])
-
-    return property(get, replace)
-
-
-def _same_count(name, new, old):
-    if old is None:
-        raise ValueError(f"{name}: this solver was made without validation data; make another with them")
-    count = len(as_numeric(name, new)) if np.ndim(new) else 0
-    if count != len(old):
-        raise ValueError(f"{name}: expected {len(old)} rows as before, got {count}; make another Solver for others")
 
 
 class Solver:
@@ -151,8 +115,8 @@ class Solver:
         options that are unknown or out of range: all before anything runs.
     """
 
-    X_train, y_train = _examples("train"), _targets("train")
-    X_val, y_val = _examples("val"), _targets("val")
+    X_train, y_train = examples_of("train"), targets_of("train")
+    X_val, y_val = examples_of("val"), targets_of("val")
     _data_keys, _first_of_equals = DATA, False  # otherwise in the course
 
     @refusing
@@ -202,103 +166,52 @@ class Solver:
         if optimizer is None:
             optimizer, self.optimizer_options = UPDATE_RULE, {**OPTIM_CONFIG, **self.optimizer_options}
         self.optimizer = optimizer
-        self._prepare()
+        self._learner = learner(model)
+        check_rule(optimizer, self.optimizer_options)
         self.monitor, self.min_delta = self._checked_monitor(monitor), min_delta
-        self._take_data(data)
-        self._take_augment(augment)
+        if seed is None:
+            seed = self._learner.seed
+        seed = np.random.SeedSequence().entropy if seed is None else integer("seed", seed, 0)
+        self._sample_rng = np.random.default_rng([seed, 1])  # apart from the order of the examples
+        self._parts = parts_of(data, self._learner, self._data_keys)
+        train = self._parts["train"]
+        order = np.random.default_rng(seed)
+        self._batches = Batches(len(train), self.batch_size, self.drop_last, self._learner.learns_from, order)
+        self.iterations_per_epoch = self._batches.per_epoch
+        if self.epochs is None:
+            self.epochs = max(EPOCHS, -(-STEPS // self.iterations_per_epoch))
+        self.augment = checked_augmentation(augment, train, self._learner.input_shape)
         if patience is not None and self.X_val is None:
             raise ValueError("patience: needs X_val and y_val in data, to tell when to stop")
         self._reset()
         self.checkpoint_name = None if checkpoint_name is None else os.fspath(checkpoint_name)
         if checkpoint_name is not None:
             try:
-                checkpoint.check_solver(self)
+                state.check_solver(self)
             except TypeError as error:
                 raise TypeError(f"checkpoint_name: {error}") from None
-        if seed is None:
-            seed = getattr(model, "seed", None)
-        seed = np.random.SeedSequence().entropy if seed is None else integer("seed", seed, 0)
-        self._rng = np.random.default_rng(seed)  # of the order of the examples alone
-        self._sample_rng = np.random.default_rng([seed, 1])
-        self._permutation = None
 
-    def _prepare(self):
-        """Choose how the model is run, and check the update rule."""
-        model, rule = self.model, self.optimizer
-        if isinstance(model, type):
-            raise TypeError(f"model: expected a model, got the class; write {model.__name__}(...)")
-        self._network = adapted(model)
-        if isinstance(rule, str):
-            optim.check_options(rule, self.optimizer_options)
-            rule = rule if self._network.flat else getattr(optim, rule)
-        elif not callable(rule):
-            raise TypeError(f"optimizer: expected a name or a function (w, dw, config), got {describe(rule)}")
-        self._rule = rule
+    def _reset(self):
+        """Begin the books and the update rule's state anew; the model and the order of the examples go on."""
+        self._update = update_of(self._learner, self.optimizer, self.optimizer_options)
+        self._steps = {}  # by the size of a batch: the last of an epoch may be smaller
+        self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
+        self.num_iterations = self.epochs * self.iterations_per_epoch
+        self._share = 1.0  # of the full learning rate, on the way down at the end
+        self._choice, self._best = Best(self.monitor, self.min_delta, self._first_of_equals), {}
+        self._ctrl_c, self._pace, self._company = CtrlC(), Pace(), Company()
+        self.loss_history, self.train_acc_history, self.val_acc_history, self.val_loss_history = [], [], [], []
+        self.interrupted = False
 
     def _checked_monitor(self, monitor):
         if monitor is None:
-            return "val_loss" if self._network.has_loss else "val_accuracy"
-        if monitor == "val_loss" and not self._network.has_loss:
+            return "val_loss" if self._learner.has_loss else "val_accuracy"
+        if monitor == "val_loss" and not self._learner.has_loss:
             raise ValueError(
                 f"monitor: {type(self.model).__name__} has a loss of its own, which trains; its validation loss is not "
                 "known. Expected 'val_accuracy'"
             )
         return monitor
-
-    def _take_data(self, data):
-        mapping("data", data, "X_train, y_train and, optionally, X_val, y_val")
-        known_keys("data", data, self._data_keys)
-        for name in DATA[:2]:
-            if name not in data:
-                came = ", ".join(map(str, data)) or "nothing"
-                raise ValueError(f"data: expected {', '.join(DATA)}; {name} is missing among {came}")
-        if ("X_val" in data) != ("y_val" in data):
-            raise ValueError("data: X_val and y_val go together")
-        self._X_train, self._y_train = self._checked("train", data["X_train"], data["y_train"])
-        self._X_val = self._y_val = None
-        if "X_val" in data:
-            self._X_val, self._y_val = self._checked("val", data["X_val"], data["y_val"])
-        count = len(self._X_train)
-        self._batch = min(self.batch_size, count)
-        left = 0 if self.drop_last else count % self._batch
-        self._last_batch = left if left and self._network.learns_from(left) else 0  # 0: all are of one size
-        self.iterations_per_epoch = count // self._batch + (self._last_batch > 0)
-        if self.epochs is None:
-            self.epochs = max(EPOCHS, -(-STEPS // self.iterations_per_epoch))
-
-    def _checked(self, part, X, y):
-        """Examples and targets as the model takes them: arrays that nobody else can reshape, and labels of our own."""
-        X, checked = self._network.check(f"X_{part}", X, f"y_{part}", y)
-        # Kernels index by integers, and read foreign memory where one is out of range.
-        return X.view(), checked.copy() if checked.dtype.kind in "iu" else checked.view()
-
-    def _take_augment(self, augment):
-        self.augment = augment
-        if augment is None:
-            return
-        if not isinstance(augment, Augment):
-            raise TypeError(f"augment: expected a numbanet.data.Augment, got {describe(augment)}")
-        if self._X_train.ndim == 2:  # images that lie flat, where the network knows their shape
-            self._X_train = self._X_train.reshape(-1, *getattr(self.model, "input_shape", self._X_train.shape[1:]))
-        augment.check("X_train", self._X_train.shape[1:])
-
-    def _augmented(self, X, rows, out):
-        self.augment.gather(X, rows, self.iteration, out, self._network.ops)
-
-    def _reset(self):
-        """Begin the books and the update rule's state anew; the model and the order of the examples go on."""
-        self._update = self._new_update()
-        self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
-        self.num_iterations = self.epochs * self.iterations_per_epoch
-        self._share = 1.0  # of the full learning rate, on the way down at the end
-        self._choice, self._best = Best(self.monitor, self.min_delta, self._first_of_equals), {}
-        self._ctrl_c, self._pace, self._company = CtrlC(), _Pace(), Company()
-        self.loss_history, self.train_acc_history, self.val_acc_history, self.val_loss_history = [], [], [], []
-        self.interrupted = False
-
-    def _new_update(self):
-        update = FlatUpdate if isinstance(self._rule, str) else NamedUpdate
-        return update(self._network, self._rule, self.optimizer_options)
 
     @property
     def epoch(self):
@@ -360,18 +273,18 @@ class Solver:
 
     def run(self):
         """`train`, without the warning."""
-        self._network.claim(self)
+        self._learner.claim(self)
         try:
             if self.checkpoint_name is not None:
-                _files.check_writable(self._checkpoint_path(self.epoch + 1), checkpoint.solver_bytes(self))
+                _files.check_writable(self._checkpoint_path(self.epoch + 1), state.solver_bytes(self))
             self.num_iterations = (self.epoch + self.epochs) * self.iterations_per_epoch
             self._cool()  # a training that was interrupted on its way down goes on towards another end
             self._run()
         finally:
-            self._network.free(self)
+            self._learner.free(self)
 
     def _run(self):
-        self._fallback = self._network.snapshot()
+        self._fallback = self._learner.snapshot()
         self.interrupted, self._ctrl_c = False, CtrlC()
         with self._ctrl_c, self._company:
             try:
@@ -381,7 +294,7 @@ class Solver:
                 self.interrupted = True
             except TrainingDiverged:
                 with self._ctrl_c.held():
-                    self._network.restore(self._best or self._fallback)
+                    self._learner.restore(self._best or self._fallback)
                 raise
             self.interrupted = self.interrupted or self._ctrl_c.pressed
             if self.iteration > self._measured:  # stopped within an epoch: what was learnt since counts too
@@ -389,7 +302,7 @@ class Solver:
                     self._measure()
             if self.restore_best_weights:
                 with self._ctrl_c.held():
-                    self._network.restore(self._best)
+                    self._learner.restore(self._best)
 
     def _check_pressed(self):
         if self._ctrl_c.pressed and not self._ctrl_c.is_held:
@@ -405,7 +318,7 @@ class Solver:
         if not math.isfinite(loss):
             raise TrainingDiverged(
                 f"the loss became {loss} at step {self.iteration + 1} (epoch {self.epoch + 1}) with learning rate "
-                f"{self.learning_rate:g}; NaN or infinity first shows in {self._network.first_non_finite()}. "
+                f"{self.learning_rate:g}; NaN or infinity first shows in {self._learner.first_non_finite()}. "
                 f"{self._remedy()}"
             )
         epoch_ends = self.iteration % self.iterations_per_epoch == 0
@@ -420,40 +333,35 @@ class Solver:
 
     def _take_steps(self):
         """One step or, without Python in between, several of one epoch; the last loss, which ends it if not finite."""
-        end = self._network.begin()
+        end = self._learner.begin()
         try:
-            return self._take_steps_alone()
+            size, left = self._batches.coming(self.iteration)
+            steps = self._steps_of(size)
+            one_by_one = not steps.compiled or self.on_step or self.iteration == 0
+            rows = self._batches.rows(self.iteration, 1 if one_by_one else min(self._pace.steps, left))
+            started = perf_counter()
+            steps.prepare(rows, self.iteration)
+            with self._ctrl_c.held():
+                losses = steps.finish()
+                self._count(losses if math.isfinite(losses[-1]) else losses[:-1])
+            self._pace.note(len(losses), perf_counter() - started)
+            self._note_company()
+            return losses[-1]
         finally:
             end()
 
-    def _take_steps_alone(self):
-        X, y, position = self._X_train, self._y_train, self.iteration % self.iterations_per_epoch
-        left, batch = len(X) // self._batch - position, self._batch
-        if left == 0:
-            left, batch = 1, self._last_batch
-        run = None if self._pace.slow else self._update.without_python(X, y, batch, self.augment)
-        started = perf_counter()
-        if run is None:
-            losses = [self._network.loss(X, y, self._next_rows(1), self.augment and self._augmented)]
-            with self._ctrl_c.held():
-                if math.isfinite(losses[0]):
-                    self._update.step()
-                    self._count(losses)
-        else:
-            rows = self._next_rows(1 if self.on_step or self.iteration == 0 else min(self._pace.steps, left))
-            with self._ctrl_c.held():
-                losses = run(rows, self.iteration)
-                self._count(losses if math.isfinite(losses[-1]) else losses[:-1])
-        self._pace.note(len(losses), perf_counter() - started)
-        self._note_company()
-        return losses[-1]
+    def _steps_of(self, size):
+        """How steps on batches of this size are taken just now."""
+        train = self._parts["train"]
+        self._steps[size] = steps_of(self._learner, self._update, train, size, self.augment, self._pace.slow)
+        return self._steps[size]
 
     def _remedy(self):
         """What usually helps against divergence."""
-        suspects = {"inputs": self._X_train, "targets": self._y_train}
-        if getattr(self.model, "standardizer", None) is not None:
+        suspects = {"inputs": self.X_train, "targets": self.y_train}
+        if self._learner.standardizes:
             del suspects["inputs"]
-        if self._y_train.dtype.kind != "f":  # labels
+        if self.y_train.dtype.kind != "f":  # labels
             del suspects["targets"]
         highest = {name: max(-float(array.min()), float(array.max())) for name, array in suspects.items()}
         wide = [f"{name} (up to {value:g}) scaled to unit variance" for name, value in highest.items() if value > LARGE]
@@ -492,19 +400,12 @@ class Solver:
     def _checkpoint_path(self, epoch):
         return f"{self.checkpoint_name}_epoch_{epoch}.npz"
 
-    def _next_rows(self, steps):
-        """Rows of the next batches: the epoch's permutation, piece by piece."""
-        position = self.iteration % self.iterations_per_epoch
-        if position == 0 or self._permutation is None:
-            self._permutation = self._rng.permutation(len(self._X_train))
-        return self._permutation[position * self._batch : (position + steps) * self._batch]
-
     def _measure(self):
         """Losses, accuracies, the best parameters, the report; True where training is to stop."""
-        epoch, network = self.epoch, self._network
-        train_loss, train_acc = network.measure(*self._sample(self._X_train, self._y_train, self.num_train_samples))
+        epoch, learner = self.epoch, self._learner
+        train_loss, train_acc = learner.measure(*self._sample("train", self.num_train_samples))
         text = f"(Epoch {epoch} / {self.num_iterations // self.iterations_per_epoch}) train acc: {train_acc:f}"
-        validated = self._X_val is not None
+        validated = self._parts["val"] is not None
         if validated:
             val_loss, val_acc = self._validate()
             text += f"; val_acc: {val_acc:f}"
@@ -515,9 +416,9 @@ class Solver:
                 self.val_acc_history.append(val_acc)
                 self.val_loss_history.append(val_loss)
                 if self._choice.enter(epoch, val_loss, val_acc):
-                    self._best = network.snapshot()
-            if not self._best and not math.isnan(train_loss if network.has_loss else train_acc):
-                self._fallback = network.snapshot(self._fallback)
+                    self._best = learner.snapshot()
+            if not self._best and not math.isnan(train_loss if learner.has_loss else train_acc):
+                self._fallback = learner.snapshot(self._fallback)
         if self.verbose:
             print(text)
         stop = bool(self.on_epoch and self.on_epoch(self))
@@ -525,32 +426,29 @@ class Solver:
 
     def _validate(self):
         """Loss on the validation data, and accuracy on them or on a sample."""
-        X, y = self._sample(self._X_val, self._y_val, self.num_val_samples)
-        if len(X) == len(self._X_val) or not self._network.has_loss:
-            return self._network.measure(X, y)
-        return self._network.measure(self._X_val, self._y_val)[0], self._network.score(X, y)
+        X, y = self._sample("val", self.num_val_samples)
+        if len(X) == len(self._parts["val"]) or not self._learner.has_loss:
+            return self._learner.measure(X, y)
+        return self._learner.measure(self.X_val, self.y_val)[0], self._learner.score(X, y)
 
-    def _sample(self, X, y, count):
-        """That many examples drawn at random, or all."""
-        if count is None or len(X) <= count:
-            return X, y
-        rows = self._sample_rng.choice(len(X), count, replace=False)
-        return X[rows], y[rows]
+    def _sample(self, part, count):
+        """That many examples of a part of the data, drawn at random, or all."""
+        return sample(self._parts[part].X, self._parts[part].y, count, self._sample_rng)
 
     def check_accuracy(self, X, y, num_samples=None, batch_size=100):
         """Accuracy of the model on (X, y), or on `num_samples` of them drawn at random; R² for squared error.
 
         `batch_size` is how many rows a model of the user's own sees at a time.
         """
-        X, y = self._sample(np.asarray(X), np.asarray(y), num_samples)
-        return self._network.score(X, y, batch_size)
+        X, y = sample(np.asarray(X), np.asarray(y), num_samples, self._sample_rng)
+        return self._learner.score(X, y, batch_size)
 
     def save(self, path):
         """Write the state of training to one file, for `restore` to go on from as if nothing had happened.
 
         Only for numbanet's own networks, layers and update rules.
         """
-        checkpoint.save_solver(path, self)
+        state.save_solver(path, self)
 
     def restore(self, path):
         """Take up the state of training that `save` wrote; model, data and options must be the same as then.
@@ -563,20 +461,20 @@ class Solver:
             Where the file is missing, damaged or of another training; nothing has changed then.
         """
         with CtrlC() as ctrl_c, ctrl_c.held():
-            checkpoint.restore_solver(path, self)
+            state.restore_solver(path, self)
         if ctrl_c.pressed:
             raise KeyboardInterrupt
 
     def __getstate__(self):  # for copy and pickle: all but what is bound to the model's arrays
-        kept = {name: value for name, value in self.__dict__.items() if name not in ("_network", "_ctrl_c")}
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("_steps", "_ctrl_c")}
         return {**kept, "_update": self._update.state}
 
     def __setstate__(self, kept):
-        state = kept.pop("_update")
+        update = kept.pop("_update")
         self.__dict__.update(kept)
-        self._network, self._ctrl_c = adapted(self.model), CtrlC()
-        self._update = self._new_update()
-        self._update.state = state
+        self._steps, self._ctrl_c = {}, CtrlC()
+        self._update = update_of(self._learner, self.optimizer, self.optimizer_options)
+        self._update.state = update
 
 
 def _optional_count(name, value):
@@ -590,23 +488,3 @@ def _optional_callable(name, value):
 
 
 BeforeCompiling(Solver._run, Solver._check_pressed).__enter__()  # for as long as the process lives
-
-
-class _Pace:
-    """How many steps to take in one call, by how long the last ones took.
-
-    Attributes
-    ----------
-    steps : int
-    slow : bool
-        Whether a single step takes longer than a call should.
-    """
-
-    def __init__(self):
-        self.steps, self.slow = 1, False
-
-    def note(self, steps, seconds):
-        """`steps` took `seconds`. A number grows by doubling, since the first steps may have been unusual."""
-        self.slow = seconds > steps * SLOW_SECONDS
-        allowed = int(CALL_SECONDS * steps / seconds)
-        self.steps = max(1, min(allowed, max(self.steps, 2 * steps)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ._checks import integer, number, one_of
-from ._names import MONITORS
+from .._checks import integer, number, one_of
+from .._names import MONITORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,172 @@
+"""The examples of a training: checked once, drawn as batches, sampled to measure on."""
+
+import numpy as np
+
+from .._checks import as_numeric, describe, known_keys, mapping
+from ..data import Augment
+
+DATA = ("X_train", "y_train", "X_val", "y_val")
+
+
+class Part:
+    """Examples and targets of one part of the data, as the model takes them.
+
+    Others may take their place, as many and of the same kind.
+
+    Parameters
+    ----------
+    name : {"train", "val"}
+        As in ``X_train``.
+    learner : NetworkLearner or ObjectLearner
+        Checks them.
+    X, y : array-like
+    """
+
+    def __init__(self, name, learner, X, y):
+        self.name, self._learner = name, learner
+        self._X, self._y = self._checked(X, y)
+
+    def __len__(self):
+        return len(self._X)
+
+    @property
+    def X(self):
+        return self._X
+
+    @X.setter
+    def X(self, X):
+        self._same_count(f"X_{self.name}", X)
+        self._X = self._checked(X, self._y)[0].reshape(self._X.shape)
+
+    @property
+    def y(self):
+        return self._y
+
+    @y.setter
+    def y(self, y):
+        self._same_count(f"y_{self.name}", y)
+        self._y = self._checked(self._X, y)[1]
+
+    def _checked(self, X, y):
+        """Arrays that nobody else can reshape, and labels of our own."""
+        X, checked = self._learner.check(f"X_{self.name}", X, f"y_{self.name}", y)
+        # Kernels index by integers, and read foreign memory where one is out of range.
+        return X.view(), checked.copy() if checked.dtype.kind in "iu" else checked.view()
+
+    def _same_count(self, name, new):
+        count = len(as_numeric(name, new)) if np.ndim(new) else 0
+        if count != len(self):
+            raise ValueError(
+                f"{name}: expected {len(self)} rows as before, got {count}; make another Solver for others"
+            )
+
+    def take_shape(self, shape):
+        """Give examples that lie flat the shape that the network knows them by."""
+        if self._X.ndim == 2:
+            self._X = self._X.reshape(-1, *shape)
+
+
+def examples_of(part):
+    """A property of a Solver: the examples of a part of its data."""
+
+    def replace(solver, X):
+        _known(solver, part, "X").X = X
+
+    return property(lambda solver: solver._parts[part] and solver._parts[part].X, replace)
+
+
+def targets_of(part):
+    """The same of the targets, which can be looked at, but not written into."""
+
+    def get(solver):
+        if solver._parts[part] is None:
+            return None
+        targets = solver._parts[part].y.view()
+        targets.flags.writeable = False
+        return targets
+
+    def replace(solver, y):
+        _known(solver, part, "y").y = y
+
+    return property(get, replace)
+
+
+def _known(solver, part, what):
+    if solver._parts[part] is None:
+        raise ValueError(f"{what}_{part}: this solver was made without validation data; make another with them")
+    return solver._parts[part]
+
+
+def parts_of(data, learner, keys):
+    """The parts of what a Solver was given as `data`, None for validation data that are not there."""
+    mapping("data", data, "X_train, y_train and, optionally, X_val, y_val")
+    known_keys("data", data, keys)
+    for name in DATA[:2]:
+        if name not in data:
+            came = ", ".join(map(str, data)) or "nothing"
+            raise ValueError(f"data: expected {', '.join(DATA)}; {name} is missing among {came}")
+    if ("X_val" in data) != ("y_val" in data):
+        raise ValueError("data: X_val and y_val go together")
+    train = Part("train", learner, data["X_train"], data["y_train"])
+    return {"train": train, "val": Part("val", learner, data["X_val"], data["y_val"]) if "X_val" in data else None}
+
+
+def checked_augmentation(augment, part, shape):
+    """`augment`, where it suits the examples, which take the `shape` of the network's input; None for None."""
+    if augment is None:
+        return None
+    if not isinstance(augment, Augment):
+        raise TypeError(f"augment: expected a numbanet.data.Augment, got {describe(augment)}")
+    if shape is not None:
+        part.take_shape(shape)
+    augment.check("X_train", part.X.shape[1:])
+    return augment
+
+
+class Batches:
+    """Which examples make the next batches: every epoch takes them in a new order, piece by piece.
+
+    Parameters
+    ----------
+    count : int
+        Number of examples.
+    batch_size : int
+    drop_last : bool
+        Whether what does not fill a batch is left out.
+    learns_from : callable
+        Whether so few examples as are left make a batch.
+    rng : numpy.random.Generator
+
+    Attributes
+    ----------
+    per_epoch : int
+    permutation : ndarray or None
+        The order of this epoch, None before the first.
+    """
+
+    def __init__(self, count, batch_size, drop_last, learns_from, rng):
+        self.rng, self.permutation = rng, None
+        self._count, self._size = count, min(batch_size, count)
+        left = 0 if drop_last else count % self._size
+        self._last = left if left and learns_from(left) else 0  # 0: all are of one size
+        self.per_epoch = count // self._size + (self._last > 0)
+
+    def coming(self, step):
+        """(batch size, number of batches of this size that are left in the epoch) from number `step` on."""
+        left = self._count // self._size - step % self.per_epoch
+        return (self._size, left) if left else (self._last, 1)
+
+    def rows(self, step, steps):
+        """Rows of so many batches from number `step` on, all of one epoch."""
+        position = step % self.per_epoch
+        if position == 0 or self.permutation is None:
+            self.permutation = self.rng.permutation(self._count)
+        return self.permutation[position * self._size : (position + steps) * self._size]
+
+
+def sample(X, y, count, rng):
+    """That many examples drawn at random, or all."""
+    if count is None or len(X) <= count:
+        return X, y
+    rows = rng.choice(len(X), count, replace=False)
+    return X[rows], y[rows]

@@ -1,0 +1,132 @@
+"""States of training in files (`_archive`): what is stored of a Solver, and how it takes that up."""
+
+import copy
+import dataclasses
+import warnings
+import zlib
+
+import numpy as np
+
+from .. import _archive, checkpoint, optim
+from .._checks import float_array, integer, number
+from ..errors import CheckpointError
+
+
+def _solver_identity(solver):
+    """What must be the same for a saved state of training to make sense."""
+    standardizer = b"".join(array.tobytes() for array in checkpoint.standardizer_arrays(solver.model).values())
+    return {
+        "model": checkpoint.describe_model(solver.model),
+        "standardizer": f"one of checksum {zlib.crc32(standardizer):08x}" if standardizer else "None",
+        "optimizer": solver.optimizer,
+        "training examples": len(solver.X_train),
+        "batch_size": solver.batch_size,
+        "drop_last": solver.drop_last,
+        "augmentation": solver.augment and dataclasses.asdict(solver.augment),
+    }
+
+
+_HISTORIES = ("loss_history", "train_acc_history", "val_acc_history", "val_loss_history")
+
+
+def save_solver(path, solver):
+    """Write the state of training; see `numbanet.Solver.save`."""
+    optimizer = _optimizer(solver)
+    header = {
+        "identity": _solver_identity(solver),
+        "iteration": solver.iteration,
+        "best": solver._choice.to_dict(),
+        "share": solver._share,
+        "options": optimizer.options,
+        "t": optimizer.t,
+        "rng": solver._batches.rng.bit_generator.state,
+        "sample_rng": solver._sample_rng.bit_generator.state,
+    }
+    _archive.write(path, checkpoint.STATE, header, _solver_arrays(solver))
+
+
+def _solver_arrays(solver):
+    arrays = {**checkpoint.network_arrays(solver.model), **checkpoint.standardizer_arrays(solver.model)}
+    arrays.update((f"optimizer/{name}", array) for name, array in _optimizer(solver).state.items())
+    arrays.update((f"best/{name}", array) for name, array in solver._best.items())
+    arrays.update((name, np.array(getattr(solver, name), np.float64)) for name in _HISTORIES)
+    order = solver._batches.permutation
+    arrays["permutation"] = np.arange(len(solver.X_train)) if order is None else order
+    return arrays
+
+
+def solver_bytes(solver):
+    """Size of the file that `save_solver` would write, about."""
+    return sum(array.nbytes for array in _solver_arrays(solver).values())
+
+
+def restore_solver(path, solver):
+    """Take up a state of training; see `numbanet.Solver.restore`."""
+    optimizer = _optimizer(solver)
+    header, arrays = _archive.read(path, checkpoint.STATE)
+    # All is read and checked before anything of it is taken up.
+    try:
+        for name, value in _solver_identity(solver).items():
+            saved = header["identity"].get(name, "None")
+            if saved != value:
+                raise CheckpointError(f"{path}: saved with {name} {saved}, but the solver has {value}")
+        iteration, t = integer("iteration", header["iteration"], 0), integer("t", header["t"], 0)
+        if "best" not in header:
+            raise CheckpointError(
+                f"{path}: of an earlier version, which kept other epochs; numbanet.load has its network"
+            )
+        choice = copy.copy(solver._choice)
+        choice.take_up(header["best"])
+        share = number("share", header["share"], 0, 1, include_low=False)
+        options = optim.check_options(solver.optimizer, header["options"])
+        rng, sample_rng = _generator(header["rng"]), _generator(header["sample_rng"])
+        histories = {name: float_array(name, arrays[name], np.float64, ndim=1).tolist() for name in _HISTORIES}
+        permutation = arrays["permutation"]
+        if len(histories["loss_history"]) != iteration:
+            raise ValueError(f"{iteration} steps, and {len(histories['loss_history'])} losses")
+        order = np.arange(len(solver.X_train))
+        if permutation.dtype.kind != "i" or not np.array_equal(np.sort(permutation), order):
+            raise ValueError("the order of the examples is not a permutation")
+    except CheckpointError:
+        raise
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged header ({error!r})") from None
+    best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
+    if best:
+        checkpoint.check_arrays(solver._learner.snapshot(), best, path)
+    targets = checkpoint.network_arrays(solver.model)
+    targets.update((f"optimizer/{name}", array) for name, array in optimizer.state.items())
+    checkpoint.fill(targets, arrays, path)
+    solver.iteration = solver._measured = iteration
+    solver._choice, solver._best, solver._share = choice, best, share
+    for name, values in histories.items():
+        setattr(solver, name, values)
+    solver._batches.permutation, solver._batches.rng, solver._sample_rng = permutation, rng, sample_rng
+    optimizer.options, optimizer.t = options, t
+
+
+def _generator(state):
+    """A generator of random numbers in that state, in full."""
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy 1 warns of a number that is out of range, and takes another
+        rng.bit_generator.state = state
+    if rng.bit_generator.state != state:
+        raise ValueError("the state of the random numbers is none")
+    return rng
+
+
+def check_solver(solver):
+    """TypeError where the training of this solver cannot be saved."""
+    _optimizer(solver)
+    _solver_identity(solver)
+
+
+def _optimizer(solver):
+    optimizer = solver._update.optimizer
+    if optimizer is None:
+        raise TypeError(
+            "only the training of numbanet's own networks with its own update rules can be saved, "
+            f"not of {type(solver.model).__name__} by the rule {solver.optimizer!r}"
+        )
+    return optimizer
