@@ -14,7 +14,8 @@ import numpy as np
 from .._memory import address, layout, lifetimes, moved, reserved
 from .._views import aligned_zeros
 from ..layers import EITHER, reordering
-from ..runtime.dispatch import forms
+from ..runtime.dispatch import Kernel, forms
+from ..runtime.internals import Dispatcher
 
 
 class Operations(NamedTuple):
@@ -69,11 +70,14 @@ class Lowering:
         In training, of every layer, to find where a number went wrong.
     keys : list of ndarray
         Seed and step of the layers that draw random numbers.
+    uncompiled : str or None
+        The first operation that only Python can call, and whose it is, in words.
     """
 
     def __init__(self, model, batch, training):
         self.model, self.batch, self.training, self.dtype = model, batch, training, model.dtype
         self.operations, self.outputs, self.keys, self.y = Operations([], [], [], []), [], [], None
+        self.uncompiled = None
         self._buffers = {}  # by address; by `settle`, they get their memory
         self._next = 0  # index of the layer that is lowered next
         features = math.prod(model.input_shape)
@@ -141,7 +145,11 @@ class Lowering:
         self._bind(self.operations.backward, operation, *arguments)
 
     def _bind(self, operations, operation, *arguments):
-        operations.append((getattr(self.model.ops, operation), arguments))
+        function = getattr(self.model.ops, operation)
+        if self.uncompiled is None and not isinstance(function, (Kernel, Dispatcher)):
+            whose = self.model.objective if operations is self.operations.loss else self.model.placed[self._index]
+            self.uncompiled = f"operation `{getattr(function, '__name__', function)}` of {whose}"
+        operations.append((function, arguments))
 
     # From layers to operations.
 

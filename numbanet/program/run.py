@@ -43,7 +43,7 @@ class Program:
         Targets go in here; training only.
     operations : numbanet.program.build.Operations
         Forward, loss, backward and penalties, bound to their arrays.
-    outputs, keys
+    outputs, keys, uncompiled
         As of `Lowering`.
     workspace : ndarray of uint8
         The memory that is shared.
@@ -60,7 +60,7 @@ class Program:
         lowered = Lowering(model, batch, training)
         self.workspace, self.nanoseconds_alone = lowered.settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
         self.x, self.y, self.scores, self.operations = lowered.x, lowered.y, lowered.scores, lowered.operations
-        self.outputs, self.keys = lowered.outputs, lowered.keys
+        self.outputs, self.keys, self.uncompiled = lowered.outputs, lowered.keys, lowered.uncompiled
         self.own_bytes = self.x.nbytes if training else 0
         self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
         self._steps = lambda: None

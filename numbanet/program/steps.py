@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import kernels
 from ..kernels import _gather
 from ..runtime import call_table
 from ..runtime.dispatch import forms
@@ -27,12 +28,18 @@ class TrainingSteps:
     def __init__(self, program, X, y, optimizer, augment):
         self.program, self.given, self.table = program, (X, y, optimizer, augment), None
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
-        self.obstacle = "an operation of the network is not compiled"
-        if program.calls is None:
-            return
-        self.obstacle = _unreadable("examples", X, augment) or _unreadable("targets", y)
+        self.obstacle = self._uncompiled() or _unreadable("X_train", X, augment) or _unreadable("y_train", y)
         if self.obstacle is None:
             self._lower()
+
+    def _uncompiled(self):
+        """Why the network's operations cannot be called without Python, in words."""
+        program = self.program
+        if program.uncompiled is None:
+            return "an operation has an argument that compiled code cannot hand on" if program.calls is None else None
+        ops = program.model.ops
+        where = "" if ops is kernels else f"ops is {ops.__name__}, and "
+        return f"{where}{program.uncompiled} is not compiled"
 
     def _lower(self):
         program, (_, y, optimizer, augment) = self.program, self.given
@@ -45,7 +52,7 @@ class TrainingSteps:
         operations, _ = forms([*gathers, *changes, update], program.nanoseconds_alone)
         calls = call_table.calls(operations)
         if calls is None:
-            self.obstacle = f"the update {optimizer.name!r} is not compiled"
+            self.obstacle = f"the update of {optimizer.name!r} is not compiled"
             return
         *before, self._update = calls
         self._gathers = before[: len(gathers)]

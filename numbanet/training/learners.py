@@ -53,7 +53,7 @@ class NetworkLearner:
     def own_steps(self):
         """Why only Python can take its steps, in words; None where its operations decide."""
         own = [name for name in ("train_batch", "loss") if self.model.overrides(name)]
-        return f"{type(self.model).__name__} has a {own[0]} of its own" if own else None
+        return f"{own[0]} is overridden by {type(self.model).__name__}" if own else None
 
     @property
     def seed(self):

@@ -103,6 +103,8 @@ class Solver:
         The parameters there.
     epoch, iteration, num_iterations : int
         Epochs and steps that are done, and steps to do in all.
+    compiled : numbanet.training.steps.Compiled
+        Whether steps run compiled, many in one call: true or false, and as a string why not.
     interrupted : bool
         Whether Ctrl-C ended the last `train`.
     crowded : str or None
@@ -228,6 +230,16 @@ class Solver:
         self._update.learning_rate = number("learning_rate", value, 0, include_high=False)
 
     @property
+    def compiled(self):
+        """Whether steps run compiled: true or false, and ``str(solver.compiled)`` says why not."""
+        end = self._learner.begin()
+        try:
+            size, _ = self._batches.coming(self.iteration)
+            return self._steps_of(size).compiled
+        finally:
+            end()
+
+    @property
     def best_epoch(self):
         return self._choice.epoch
 
@@ -321,6 +333,8 @@ class Solver:
                 f"{self.learning_rate:g}; NaN or infinity first shows in {self._learner.first_non_finite()}. "
                 f"{self._remedy()}"
             )
+        if self.verbose and self.iteration == 1 and self._learner.flat and not self.compiled:
+            print(f"(steps are taken {self.compiled})")
         epoch_ends = self.iteration % self.iterations_per_epoch == 0
         stop = self._measure() if epoch_ends or self.iteration == 1 else False
         if self.on_step and self.on_step(self):
@@ -337,8 +351,8 @@ class Solver:
         try:
             size, left = self._batches.coming(self.iteration)
             steps = self._steps_of(size)
-            one_by_one = not steps.compiled or self.on_step or self.iteration == 0
-            rows = self._batches.rows(self.iteration, 1 if one_by_one else min(self._pace.steps, left))
+            alone = steps.compiled.one_by_one or self.iteration == 0
+            rows = self._batches.rows(self.iteration, 1 if alone else min(self._pace.steps, left))
             started = perf_counter()
             steps.prepare(rows, self.iteration)
             with self._ctrl_c.held():
@@ -353,7 +367,7 @@ class Solver:
     def _steps_of(self, size):
         """How steps on batches of this size are taken just now."""
         train = self._parts["train"]
-        self._steps[size] = steps_of(self._learner, self._update, train, size, self.augment, self._pace.slow)
+        self._steps[size] = steps_of(self._learner, self._update, train, size, self.augment, bool(self.on_step))
         return self._steps[size]
 
     def _remedy(self):

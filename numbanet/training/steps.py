@@ -9,24 +9,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Compiled:
-    """Whether steps run compiled: true or false, and in words why not.
+    """Whether steps run compiled: true or false, and as a string why not.
 
     Attributes
     ----------
     why_not : str or None
-        What keeps them in Python; None where nothing does.
+        What keeps them in Python, in words; None where nothing does.
+    one_by_one : bool
+        Whether Python has its turn after each of them.
     """
 
     why_not: str | None = None
+    one_by_one: bool = False
 
     def __bool__(self):
         return self.why_not is None
 
     def __str__(self):
-        return "compiled" if self else f"from Python, since {self.why_not}"
+        if not self:
+            return f"from Python, since {self.why_not}"
+        return "compiled, but one by one, since on_step looks at each" if self.one_by_one else "compiled"
 
 
-def steps_of(learner, update, part, batch, augment, slow):
+def steps_of(learner, update, part, batch, augment, one_by_one=False):
     """How steps on batches of this size are taken: `CompiledSteps` where that can be, else `PythonSteps`.
 
     Parameters
@@ -38,27 +43,23 @@ def steps_of(learner, update, part, batch, augment, slow):
     batch : int
         Number of examples in each.
     augment : numbanet.data.Augment or None
-    slow : bool
-        Whether a step takes so long that it is to be interrupted between its operations.
+    one_by_one : bool
+        Whether Python wants its turn after each step.
     """
     why_not = learner.own_steps or update.own_rule
-    if why_not is None and slow:
-        why_not = "a step takes so long that Ctrl-C should not wait for its end"
     if why_not is None:
         steps = learner.model.training_steps(part.X, part.y, batch, update.optimizer, augment)
         if steps.obstacle is None:
-            return CompiledSteps(steps)
+            return CompiledSteps(steps, Compiled(None, one_by_one))
         why_not = steps.obstacle
-    return PythonSteps(learner, update, part, augment, Compiled(why_not))
+    return PythonSteps(learner, update, part, augment, Compiled(why_not, True))
 
 
 class CompiledSteps:
     """As many steps as there are rows for in one call, gradients and updates."""
 
-    compiled = Compiled()
-
-    def __init__(self, steps):
-        self._steps = steps
+    def __init__(self, steps, compiled):
+        self._steps, self.compiled = steps, compiled
 
     def prepare(self, rows, step):
         """Do what may be interrupted of the steps on `rows`, the first of which is number `step`."""

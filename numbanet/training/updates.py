@@ -73,7 +73,7 @@ class NamedUpdate:
 
     def __init__(self, learner, rule, options):
         self.learner, self.rule = learner, rule
-        self.own_rule = f"the update rule {getattr(rule, '__name__', type(rule).__name__)} is a function of your own"
+        self.own_rule = f"the update rule `{getattr(rule, '__name__', type(rule).__name__)}` is a function of your own"
         self.configs = {name: dict(options) for name in learner.params}
 
     @property
