@@ -41,7 +41,7 @@ from .models import Sequential
 from .objectives import OBJECTIVES
 from .optim import RULES, Optimizer
 from .program import Program
-from .runtime import compiling
+from .runtime import cache, compiling
 from .runtime.threads import get_num_threads
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def warmup(
     started = perf_counter()
     every = [(dtype, name, form) for dtype in names for name, form in _kernels(dtype, threads)]
     jobs = [job for job in every if not _is_ready(job)]
-    folder = compiling.cache_folder()
+    folder = cache.cache_folder()
     report = on_progress or (lambda done, total, name: None)
     report(0, len(jobs), "")
     processes = min(processes, len(jobs)) if folder and sys.executable else 1
@@ -215,7 +215,7 @@ def _by_workers(jobs: list[tuple[str, str, str]], processes: int) -> Iterator[tu
     command = [sys.executable, "-c", "from numbanet._warmup import _work; _work()"]
     environment = {
         **os.environ,
-        "NUMBANET_CACHE_DIR": str(compiling.cache_folder().parent),
+        "NUMBANET_CACHE_DIR": str(cache.cache_folder().parent),
     }  # wherever we have gone since
     options: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
     workers = [subprocess.Popen(command, **options) for _ in range(processes)]

@@ -19,8 +19,7 @@ import numbanet
 from numbanet import Affine, Sequential, data
 from numbanet.cli import _watch, main
 from numbanet.cli._trained import Trained
-from numbanet.runtime import cache
-from numbanet.runtime import threading_layer as _layer
+from numbanet.runtime import cache, threading_layer
 from numbanet.runtime import threads as _threads
 from numbanet.training.progress import clock
 
@@ -182,9 +181,8 @@ def test_counts_times_and_options_of_the_record(here):
     assert record["parameters"] == 3 * 6 + 6 + 6 * 3 + 3
     assert record["parameters"] == sum(a.size for name, a in Saved("run/model.npz").arrays.items() if "param/" in name)
     assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5, 6]
-    assert all(row["seconds"] >= 0 for row in history)
+    assert all(row["seconds"] > 0 for row in history)
     assert sum(row["seconds"] for row in history) <= result["seconds"] * 1.001
-    assert result["seconds_compiling"] >= 0
     assert (record["seed"], record["options"]["epochs"], record["optimizer_options"]["learning_rate"]) == (3, 6, 0.01)
 
 
@@ -436,8 +434,8 @@ def test_info_counts_what_there_is(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cache, "cache_root", lambda: folder)
     monkeypatch.setattr(cache, "cache_folder", lambda: folder / "0123456789abcdef")
     monkeypatch.setattr(_threads, "choice", lambda: (7, "as if"))
-    monkeypatch.setattr(_layer, "start", lambda: "workqueue")
-    monkeypatch.setattr(_layer, "reason", lambda: "no other")
+    monkeypatch.setattr(threading_layer, "start", lambda: "workqueue")
+    monkeypatch.setattr(threading_layer, "reason", lambda: "no other")
     assert main(["info"]) == 0
     facts = dict(re.findall(r"^(.{16}) (.*)$", capsys.readouterr().out, re.MULTILINE))
     facts = {name.strip(): fact for name, fact in facts.items()}

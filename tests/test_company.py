@@ -13,7 +13,7 @@ from nets import digits
 from numbanet import FullyConnectedNet, Solver, set_num_threads
 from numbanet.cli import main
 from numbanet.runtime import company as _company
-from numbanet.runtime import threading_layer as _layer
+from numbanet.runtime import threading_layer
 from numbanet.runtime import threads as _threads
 
 
@@ -101,7 +101,7 @@ def test_a_number_that_was_asked_for_is_kept(two, monkeypatch):
 
 def test_threads_that_were_never_started_are_not_looked_at(two, monkeypatch):
     looks = found(monkeypatch, 5.0)
-    monkeypatch.setattr(_layer, "is_started", lambda: False)
+    monkeypatch.setattr(threading_layer, "is_started", lambda: False)
     data = digits()
     solver = Solver(FullyConnectedNet([4], 64, 10, seed=1), data, epochs=2, verbose=False)
     solver.train()

@@ -10,7 +10,7 @@ from llvmlite import binding
 from numba.core import config
 
 from numbanet.kernels.simd import fma as _math
-from numbanet.kernels.simd import vectors as _vectors
+from numbanet.kernels.simd import vectors
 
 pytestmark = pytest.mark.skipif(
     "sse2" not in binding.get_host_cpu_features(), reason="x86-64 alone goes by these names"
@@ -22,7 +22,7 @@ CODE = """
 import hashlib
 import numpy as np
 import numbanet as nn
-from numbanet.kernels.simd import vectors as _vectors
+from numbanet.kernels.simd import vectors
 rng = np.random.default_rng(0)
 X, y = rng.standard_normal((64, 3, 9, 8)).astype(np.float32), np.arange(64) % 5
 layers = [
@@ -35,7 +35,7 @@ solver = nn.Solver(net, {"X_train": X, "y_train": y}, augment=nn.data.Augment(2,
                    optimizer="adam", seed=2, verbose=False)
 solver.train()
 found = hashlib.sha256(net.params.flat.tobytes() + net.state.flat.tobytes() + repr(solver.loss_history).encode())
-print(_vectors.VECTOR_BYTES, found.hexdigest(), net.predict_proba(X[:7]).tobytes().hex())
+print(vectors.VECTOR_BYTES, found.hexdigest(), net.predict_proba(X[:7]).tobytes().hex())
 """
 CPUS = {"haswell": 32, "znver1": 32, "x86-64-v3": 32, "skylake-avx512": 64}
 
@@ -75,6 +75,6 @@ def test_one_hash_for_every_cpu(tmp_path):
 def test_vectors_are_those_of_the_cpu_that_numba_compiles_for(cpu, features, width, fused, monkeypatch):
     monkeypatch.setattr(config, "CPU_NAME", cpu)
     monkeypatch.setattr(config, "CPU_FEATURES", features)
-    assert _vectors._vector_bytes() == width
+    assert vectors._vector_bytes() == width
     codegen = SimpleNamespace(magic_tuple=lambda: (binding.get_process_triple(), cpu, features))
     assert _math._has_fma(codegen) == fused

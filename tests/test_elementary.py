@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from numbanet.kernels.simd import elementary as _functions
+from numbanet.kernels.simd import elementary
 
 # The functions, where they are defined, and the most they may be wrong by, in units in the last place.
 ALL = (-math.inf, math.inf)
@@ -45,8 +45,8 @@ def loops():
 
         return of
 
-    singles = {name: loop(getattr(_functions, name)) for name, _, _ in FUNCTIONS}
-    return {**singles, "normal": loop(first(_functions.normal))}
+    singles = {name: loop(getattr(elementary, name)) for name, _, _ in FUNCTIONS}
+    return {**singles, "normal": loop(first(elementary.normal))}
 
 
 def worst_ulp(got, want, dtype):

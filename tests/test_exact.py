@@ -14,11 +14,9 @@ from cases import convolutions, operations, sizes
 
 from numbanet import kernels, reference
 from numbanet.kernels import _gemm, convolution, dropout, group_normalization, layout, losses, normalization, pooling
-from numbanet.kernels.conv import direct as _correlate
-from numbanet.kernels.conv import winograd as _winograd
-from numbanet.kernels.simd import columns as _columns
+from numbanet.kernels.conv import direct, winograd
+from numbanet.kernels.simd import columns, reductions
 from numbanet.kernels.simd import moments as _normalize
-from numbanet.kernels.simd import reductions as _sums
 from numbanet.kernels.simd import vectors as _vectors
 
 EPS = float(np.finfo(np.float32).eps)
@@ -35,7 +33,7 @@ def near(*constants):
 TILE = (_gemm.MR, _gemm.HALF_MR, _gemm.FEW_COLUMNS, _gemm.IN_PLACE_ROWS)
 STRIP = (LANES, 2 * LANES, 3 * LANES, 4 * LANES)
 LENGTHS = {
-    "flat": near(LANES, _sums.LANES, _sums.LEAST, RUN, _sums.LEAST * _sums.BLOCKS),
+    "flat": near(LANES, reductions.LANES, reductions.LEAST, RUN, reductions.LEAST * reductions.BLOCKS),
     "products": near(
         *TILE,
         *STRIP,
@@ -45,14 +43,14 @@ LENGTHS = {
         _gemm.WIDE_VECTORS * LANES,
         512,
     ),
-    "examples": near(losses.GROUP_ROWS, losses.GROUP_ROWS * 3, losses.GROUP_ROWS * _sums.BLOCKS),
-    "classes": near(LANES, losses.FEW_CLASSES, _sums.LANES * 2),
-    "rows": near(normalization.CACHED_ROWS, 8, _columns.BLOCK_ROWS, 512, 2500),
-    "features": near(_columns.SUMMED * LANES, _columns.UNSUMMED * LANES, LANES, _sums.LANES),
-    "pixels": near(8, _columns.BLOCK_ROWS, layout.BLOCK, LANES),
+    "examples": near(losses.GROUP_ROWS, losses.GROUP_ROWS * 3, losses.GROUP_ROWS * reductions.BLOCKS),
+    "classes": near(LANES, losses.FEW_CLASSES, reductions.LANES * 2),
+    "rows": near(normalization.CACHED_ROWS, 8, columns.BLOCK_ROWS, 512, 2500),
+    "features": near(columns.SUMMED * LANES, columns.UNSUMMED * LANES, LANES, reductions.LANES),
+    "pixels": near(8, columns.BLOCK_ROWS, layout.BLOCK, LANES),
     "channels": near(LANES, 2 * LANES, group_normalization.CHANNELS_AT_ONCE, group_normalization.CHANNELS_AT_ONCE * 2),
     "sides": near(pooling.PIXEL_ROWS, 8),
-    "filters": near(LANES, 3 * LANES, _winograd.FILTERS, _correlate.GRADIENT_CHANNELS, convolution.TOGETHER),
+    "filters": near(LANES, 3 * LANES, winograd.FILTERS, direct.GRADIENT_CHANNELS, convolution.TOGETHER),
 }
 
 

@@ -27,8 +27,7 @@ from numbanet import (
 from numbanet.layers import ACTIVATIONS, NORMALIZATIONS
 from numbanet.losses import LOSSES
 from numbanet.optim import RULES, Optimizer
-from numbanet.runtime import placement as _placement
-from numbanet.runtime import threading_layer as _layer
+from numbanet.runtime import placement, threading_layer
 
 DATA = digits()
 X, Y = DATA["X_train"], DATA["y_train"]
@@ -113,7 +112,7 @@ def wide(dtype, **options):
 def test_training_gives_the_same_bits_on_one_and_two_threads(threads, dtype):
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("needs two threads")
-    if _layer.start() == "workqueue":
+    if threading_layer.start() == "workqueue":
         pytest.skip("the threading layer is workqueue")  # whose calls do not show which form they take
     data = digits(600)
     x, y = data["X_train"], data["y_train"]
@@ -133,7 +132,7 @@ def test_training_gives_the_same_bits_on_one_and_two_threads(threads, dtype):
         parallel.append({function.__name__ for function in operations if function.targetoptions["parallel"]})
     assert not parallel[0]
     both = ["affine", "affine_relu", "batchnorm", "dropout", "layernorm"]
-    both += ["relu"] * (_layer.start() == "omp")  # which is too short here to be worth TBB's start
+    both += ["relu"] * (threading_layer.start() == "omp")  # which is too short here to be worth TBB's start
     assert parallel[1] == {f"{name}_{way}" for name in both for way in ("forward", "backward")} | {"adam_update"}
     for one, two in zip(*runs, strict=True):
         np.testing.assert_array_equal(one, two)
@@ -609,7 +608,7 @@ def test_a_standardizer_that_does_not_fit_is_refused():
 
 def test_a_step_allocates_no_array_memory(threads, monkeypatch):
     threads(None)
-    monkeypatch.setattr(_placement, "_due", math.inf)  # a look at where threads run, now and then, is no part of a step
+    monkeypatch.setattr(placement, "_due", math.inf)  # a look at where threads run, now and then, is no part of a step
     net = wide(np.float32)
     optimizer = Optimizer("adam", net.params.flat.size)
     program = net._training_program(len(X))

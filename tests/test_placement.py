@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from numbanet.kernels import affine_forward
-from numbanet.runtime import placement as _placement
-from numbanet.runtime import threading_layer as _layer
+from numbanet.runtime import placement, threading_layer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says and sets where a thread runs")
 
@@ -26,18 +25,18 @@ def moves(monkeypatch):
 
 
 def test_a_thread_on_the_callers_cpu_is_moved_and_kept_off_it(moves):
-    _placement._spread([OWN, 77], [2, 2])
+    placement._spread([OWN, 77], [2, 2])
     assert moves == [(77, {3}), (77, {0, 1, 3})]
 
 
 def test_each_of_several_gets_a_cpu_of_its_own(moves):
-    _placement._spread([71, 72, OWN, 73], [1, 1, 1, 0])
+    placement._spread([71, 72, OWN, 73], [1, 1, 1, 0])
     assert [cpus for _, cpus in moves[::2]] == [{3}, {2}]
     assert {thread for thread, _ in moves} == {71, 72}
 
 
 def test_nothing_is_moved_where_no_cpu_is_free(moves):
-    _placement._spread([OWN, 71, 72, 73, 74], [0, 1, 2, 3, 3])
+    placement._spread([OWN, 71, 72, 73, 74], [0, 1, 2, 3, 3])
     assert moves == []
 
 
@@ -46,22 +45,22 @@ def test_the_pool_is_looked_at_now_and_then(monkeypatch):
         pytest.skip("needs two threads")
     a = np.ones((4, 4), np.float32)
     affine_forward.parallel(a, a, a[0], a.copy())
-    if _layer.start() != "omp":
-        pytest.skip(f"the threading layer is {_layer.start()}")
-    spread, look = [], _placement._compiled_look()
+    if threading_layer.start() != "omp":
+        pytest.skip(f"the threading layer is {threading_layer.start()}")
+    spread, look = [], placement._compiled_look()
 
     def look_alike(threads, cpus):
         look(threads, cpus)
         cpus[:] = 0  # as if they shared one
 
-    monkeypatch.setattr(_placement, "_spread", lambda threads, cpus: spread.append(threads))
-    monkeypatch.setattr(_placement, "_compiled_look", lambda: look_alike)
+    monkeypatch.setattr(placement, "_spread", lambda threads, cpus: spread.append(threads))
+    monkeypatch.setattr(placement, "_compiled_look", lambda: look_alike)
     numba.set_num_threads(2)
     look_alike(np.zeros(2, np.int64), np.zeros(2, np.int64))  # compiles, which takes longer than a moment
-    monkeypatch.setattr(_placement, "_due", 0.0)
-    monkeypatch.setattr(_placement, "INTERVAL", 3600.0)  # whatever else is running
-    _placement.keep_apart()
-    _placement.keep_apart()  # too soon
+    monkeypatch.setattr(placement, "_due", 0.0)
+    monkeypatch.setattr(placement, "INTERVAL", 3600.0)  # whatever else is running
+    placement.keep_apart()
+    placement.keep_apart()  # too soon
     (threads,) = spread
     assert OWN in threads
     assert len(set(threads)) == 2

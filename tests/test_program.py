@@ -35,7 +35,7 @@ from numbanet.layers import ACTIVATIONS, place
 from numbanet.losses import LOSSES
 from numbanet.optim import RULES
 from numbanet.program import Program
-from numbanet.runtime import call_table as _program
+from numbanet.runtime import call_table
 
 DATA = digits()
 LAYERS = {
@@ -63,7 +63,7 @@ def from_python(monkeypatch):
 
     def run(function):
         with monkeypatch.context() as patch:
-            patch.setattr(_program, "calls", lambda operations: None)
+            patch.setattr(call_table, "calls", lambda operations: None)
             return function()
 
     return run

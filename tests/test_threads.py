@@ -10,8 +10,7 @@ import pytest
 
 from numbanet import SettingError
 from numbanet.kernels import relu_forward
-from numbanet.runtime import dispatch as _parallel
-from numbanet.runtime import threading_layer as _layer
+from numbanet.runtime import dispatch, threading_layer
 from numbanet.runtime import threads as _threads
 from numbanet.runtime.dispatch import Kernel
 
@@ -267,7 +266,7 @@ def test_a_list_of_operations_is_shared_where_most_of_it_can_be(monkeypatch, siz
         pass
 
     arrays = [np.zeros(size, np.bool_) for size in sizes]
-    chosen, alone = _parallel.forms([(reference, (arrays[0],)), *((work, (x,)) for x in arrays)], besides)
+    chosen, alone = dispatch.forms([(reference, (arrays[0],)), *((work, (x,)) for x in arrays)], besides)
     assert alone == (0 if parallel else sum(sizes) + besides)
     assert chosen[0][0] is reference
     assert [form is work.parallel for form, _ in chosen[1:]] == [parallel and size > 10_000 for size in sizes]
@@ -340,32 +339,34 @@ def test_tbb_is_loaded_from_where_pip_puts_it(monkeypatch, tmp_path):
 
     loaded = []
     monkeypatch.undo()
-    monkeypatch.setattr(_layer.metadata, "files", lambda name: [File(tmp_path / "other"), File(tmp_path / "lib.so")])
-    monkeypatch.setattr(_layer, "TBB", {sys.platform: "lib.so"})
-    monkeypatch.setattr(_layer.ctypes, "CDLL", loaded.append)
-    _layer._load_tbb()
+    monkeypatch.setattr(
+        threading_layer.metadata, "files", lambda name: [File(tmp_path / "other"), File(tmp_path / "lib.so")]
+    )
+    monkeypatch.setattr(threading_layer, "TBB", {sys.platform: "lib.so"})
+    monkeypatch.setattr(threading_layer.ctypes, "CDLL", loaded.append)
+    threading_layer._load_tbb()
     assert loaded == [str(tmp_path / "lib.so")]
 
 
 def test_the_slow_layer_is_said_once(monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(_layer.numba, "threading_layer", lambda: "workqueue")
-    _layer.start.cache_clear()
+    monkeypatch.setattr(threading_layer.numba, "threading_layer", lambda: "workqueue")
+    threading_layer.start.cache_clear()
     with pytest.warns(RuntimeWarning, match="neither TBB nor OpenMP") as caught:
-        assert _layer.start() == _layer.start() == "workqueue"
+        assert threading_layer.start() == threading_layer.start() == "workqueue"
     assert len(caught) == 1
-    _layer.start.cache_clear()
+    threading_layer.start.cache_clear()
 
 
 def test_how_long_openmp_waits_is_set_for_its_loading_alone(monkeypatch):
     monkeypatch.undo()
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    with _layer._short_waits():
-        assert os.environ["GOMP_SPINCOUNT"] == _layer.SPINS
+    with threading_layer._short_waits():
+        assert os.environ["GOMP_SPINCOUNT"] == threading_layer.SPINS
     assert "GOMP_SPINCOUNT" not in os.environ
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
-    with _layer._short_waits():
+    with threading_layer._short_waits():
         assert "GOMP_SPINCOUNT" not in os.environ
 
 
