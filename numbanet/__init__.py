@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ._version import __version__
 from .errors import CheckpointError, DataError, SettingError, TrainingDiverged
+from .operations import public_names
 
 if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     from collections.abc import Sequence
@@ -26,8 +27,6 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     from ._types import Ops, StrPath
     from ._warmup import warmup
     from .layers import (
-        ELU,
-        GELU,
         Affine,
         AvgPool,
         BatchNorm,
@@ -38,28 +37,22 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
         GroupNorm,
         Layer,
         LayerNorm,
-        LeakyReLU,
         MaxPool,
-        ReLU,
         Residual,
-        Sigmoid,
-        SiLU,
-        Tanh,
+        activations,
     )
-    from .losses import SVM, BinaryCrossEntropy, Loss, Softmax, SquaredError
+    from .layers.activations import *  # noqa: F403
+    from .losses import *  # noqa: F403
+    from .losses import Loss
     from .models import Sequential
     from .networks import FullyConnectedNet, SmallResNet, SmallVGG, ThreeLayerConvNet, TwoLayerNet
     from .runtime.threads import get_num_threads, set_num_threads
     from .training.solver import Solver
 
 __all__ = [
-    "ELU",
-    "GELU",
-    "SVM",
     "Affine",
     "AvgPool",
     "BatchNorm",
-    "BinaryCrossEntropy",
     "CheckpointError",
     "Conv",
     "DataError",
@@ -70,21 +63,14 @@ __all__ = [
     "GroupNorm",
     "Layer",
     "LayerNorm",
-    "LeakyReLU",
     "Loss",
     "MaxPool",
-    "ReLU",
     "Residual",
     "Sequential",
     "SettingError",
-    "SiLU",
-    "Sigmoid",
     "SmallResNet",
     "SmallVGG",
-    "Softmax",
     "Solver",
-    "SquaredError",
-    "Tanh",
     "ThreeLayerConvNet",
     "TrainingDiverged",
     "TwoLayerNet",
@@ -105,14 +91,19 @@ __all__ = [
     "train_many",
     "warmup",
 ]
+if TYPE_CHECKING:
+    __all__ += activations.__all__
+    __all__ += losses.__all__
+else:
+    __all__ += public_names("activations")
+    __all__ += public_names("losses")
 
 _IN = {
     "_many": ("train_many",),
     "_warmup": ("warmup",),
     "runtime.threads": ("get_num_threads", "set_num_threads"),
     "layers": (
-        "ELU",
-        "GELU",
+        *public_names("activations"),
         "Affine",
         "AvgPool",
         "BatchNorm",
@@ -123,15 +114,10 @@ _IN = {
         "GroupNorm",
         "Layer",
         "LayerNorm",
-        "LeakyReLU",
         "MaxPool",
-        "ReLU",
         "Residual",
-        "SiLU",
-        "Sigmoid",
-        "Tanh",
     ),
-    "losses": ("BinaryCrossEntropy", "Loss", "SVM", "Softmax", "SquaredError"),
+    "losses": ("Loss", *public_names("losses")),
     "models": ("Sequential",),
     "networks": ("FullyConnectedNet", "SmallResNet", "SmallVGG", "ThreeLayerConvNet", "TwoLayerNet"),
     "training.solver": ("Solver",),

@@ -5,7 +5,9 @@ The functions and classes stand in `initializers.BY_NAME`, `layers.ACTIVATIONS` 
 
 from dataclasses import dataclass
 
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu")
+from . import operations
+
+ACTIVATIONS = tuple(operations.ACTIVATIONS)
 NORMALIZATIONS = ("batchnorm", "layernorm")
 MONITORS = ("val_loss", "val_accuracy")  # the lowest is the best of one, the highest of the other
 INITIALIZERS = (

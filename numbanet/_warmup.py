@@ -1,7 +1,4 @@
-"""Compiling ahead of time every kernel that networks and optimizers run.
-
-What they run is not written down here: networks of all layers are lowered, and what they bind is noted.
-"""
+"""Compiling ahead of time every kernel that networks and optimizers run: all those of the table of operations."""
 
 from __future__ import annotations
 
@@ -21,26 +18,9 @@ import numpy as np
 
 from . import kernels
 from ._checks import float_dtype, integer, sequence
-from .data import Augment
-from .layers import (
-    ACTIVATIONS,
-    GELU,
-    NORMALIZATIONS,
-    Affine,
-    AvgPool,
-    Conv,
-    Dropout,
-    Flatten,
-    GlobalAvgPool,
-    GroupNorm,
-    MaxPool,
-    ReLU,
-    Residual,
-)
-from .models import Sequential
-from .objectives import OBJECTIVES
-from .optim import RULES, Optimizer
-from .program import Program
+from ._image_shapes import workspace
+from .operations import OPERATIONS
+from .operations.arguments import make
 from .runtime import cache, compiling
 from .runtime.threads import get_num_threads
 
@@ -125,84 +105,33 @@ def prepare(names: Collection[str], dtype: str, on_compiling: Callable[[], objec
         pass
 
 
-class _Notes:
-    """In the place of a namespace of operations: notes what is called with what, and computes nothing."""
-
-    def __init__(self) -> None:
-        self.calls: dict[str, list[tuple[Any, ...]]] = {}  # operation -> list of argument lists
-
-    def __getattr__(self, name: str) -> _Noted:
-        getattr(kernels, name)  # AttributeError where there is none
-        return _Noted(self.calls.setdefault(name, []))
-
-
-class _Noted:
-    """One operation of `_Notes`."""
-
-    def __init__(self, calls: list[tuple[Any, ...]]) -> None:
-        self._calls = calls
-
-    def __call__(self, *arguments: Any) -> None:
-        self._calls.append(arguments)
-
-    def variant(self, *arguments: Any) -> _Noted:
-        self(*arguments)
-        return self
-
-
-def calls(dtype: DTypeLike) -> dict[str, list[tuple[Any, ...]]]:
-    """Every operation that networks and optimizers of this dtype call, with arguments of each call that they make."""
-    notes = _Notes()
-    layers = [
-        *(Affine(2), ReLU()),  # together one operation
-        *(Affine(2), *(layer() for layer in (*NORMALIZATIONS.values(), *ACTIVATIONS.values()))),
-        *(GELU("tanh"), Dropout(0.5), Affine(2)),
-    ]
-    for loss, objective in OBJECTIVES.items():
-        net = Sequential(layers, (2,), loss=loss, l2=0.1, dtype=dtype, seed=0, ops=notes)
-        Program(net, 2, training=True)
-        scores = Program(net, 2, training=False).scores
-        with contextlib.suppress(ValueError):  # some have no probabilities
-            objective.probabilities(scores, notes)
-    convolutions = [
-        *(Conv(2, 3, padding=1), ReLU()),  # together one operation
-        *(Residual([Conv(2, 3, padding=1)]), MaxPool(1), AvgPool(1), GroupNorm(1)),
-    ]
-    for end in ([Flatten(), Affine(2)], [GlobalAvgPool()]):
-        net = Sequential([*convolutions, *end], (2, 2, 2), dtype=dtype, seed=0, ops=notes)
-        Program(net, 2, training=True)
-        Program(net, 2, training=False)
-    images = np.zeros((2, 1, 2, 2), dtype)
-    Augment(1).gather(images, np.zeros(2, np.int64), 0, np.zeros_like(images), notes)
-    flat = np.zeros(2, dtype)
-    for rule in RULES:
-        Optimizer(rule, flat.size, dtype, notes).update(flat, flat)
-    return notes.calls
+def arguments(name: str, dtype: DTypeLike) -> tuple[Any, ...]:
+    """Arguments of the types that networks and optimizers of this dtype call an operation with."""
+    operation, rng = OPERATIONS[name], np.random.default_rng(0)
+    return tuple(make(operation, operation.sizes.tested[0], dtype, rng, workspace=workspace).values())
 
 
 def _kernels(dtype: DTypeLike, threads: int) -> list[tuple[str, str]]:
     """(operation, form) of all that is needed, those that share their pieces side by side."""
     forms = ("serial", "parallel") if threads > 1 else ("serial",)
-    return [(name, form) for name in calls(dtype) for form in forms]
+    return [(name, form) for name in OPERATIONS for form in forms]
 
 
-def _signatures(job: tuple[str, str, str]) -> tuple[Any, set[Any]]:
+def _signature(job: tuple[str, str, str]) -> tuple[Any, Any]:
     """The dispatcher of a job, and the types of arguments to compile it for."""
     dtype, name, form = job
     dispatcher = getattr(getattr(kernels, name), form)
-    return dispatcher, {compiling.types_of(dispatcher, arguments) for arguments in calls(dtype)[name]}
+    return dispatcher, compiling.types_of(dispatcher, arguments(name, dtype))
 
 
 def _is_ready(job: tuple[str, str, str]) -> bool:
-    dispatcher, signatures = _signatures(job)
-    return all(compiling.is_ready(dispatcher, types) for types in signatures)
+    return compiling.is_ready(*_signature(job))
 
 
 def _one_by_one(jobs: list[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
     for job in jobs:
-        dispatcher, signatures = _signatures(job)
-        for types in signatures:
-            dispatcher.compile(types)
+        dispatcher, types = _signature(job)
+        dispatcher.compile(types)
         yield job
 
 

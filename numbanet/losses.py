@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import operations
 from ._checks import all_finite, as_data, class_numbers, describe, float_array, one_of
 
-__all__ = ["LOSSES", "SVM", "BinaryCrossEntropy", "Loss", "Softmax", "SquaredError", "checked_loss"]
+__all__ = ["SVM", "BinaryCrossEntropy", "Loss", "Softmax", "SquaredError"]
 
 BATCH = 512  # rows that a loss is computed of at a time
 
@@ -143,12 +144,8 @@ class BinaryCrossEntropy(Loss):
         return scores
 
 
-LOSSES = {
-    "softmax": Softmax,
-    "svm": SVM,
-    "squared_error": SquaredError,
-    "binary_cross_entropy": BinaryCrossEntropy,
-}
+# By the names that are short for them.
+LOSSES = {name.removesuffix("_loss"): globals()[loss] for name, loss in operations.LOSSES.items() if loss in globals()}
 
 
 def checked_loss(name, loss):

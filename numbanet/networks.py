@@ -55,7 +55,7 @@ class FullyConnectedNet(Sequential):
     weight_scale : float, optional
         Standard deviation of Gaussian initial weights, as in the course.
     activation : str
-        One of "relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu".
+        A name in `numbanet.layers.ACTIVATIONS`, such as "relu", "leaky_relu" or "gelu".
     weight_init : str, float or callable, optional
         See `numbanet.initializers`; it takes the place of `weight_scale`. By default what suits the activation and
         learns at any depth: "xavier_normal" for sigmoid and tanh, "he_normal" for the others.

@@ -22,6 +22,7 @@ import pytest
 from numba.core import event
 
 from numbanet import Solver, cli, data
+from numbanet._names import ACTIVATIONS
 from numbanet.cli import _train, _watch, main
 from numbanet.cli._trained import Trained
 from numbanet.loading import load_model
@@ -189,7 +190,7 @@ def test_the_result_names_accuracy_time_and_files(here, capsys):
         "--normalization none --dropout 0",
         "--batch-size 1 --normalization layernorm --test-fraction 0.9",
         "--batch-size 100000",
-        *(f"--activation {name}" for name in ("leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu")),
+        *(f"--activation {name}" for name in ACTIVATIONS),
         "--optimizer sgd --learning-rate 0.1",
         "--optimizer sgd_momentum --momentum 0.8",
         "--optimizer nesterov --momentum 0.8",

@@ -13,24 +13,18 @@ import numpy as np
 import pytest
 
 from numbanet import (
-    ELU,
-    GELU,
     Affine,
     BatchNorm,
     Conv,
     Dropout,
     LayerNorm,
-    LeakyReLU,
-    ReLU,
     Residual,
-    Sigmoid,
-    SiLU,
-    Tanh,
     data,
     get_num_threads,
 )
 from numbanet.cli import _train, main
 from numbanet.cli._arguments import _parser
+from numbanet.layers import ACTIVATIONS
 from numbanet.loading import load_model
 from numbanet.runtime import threads as _threads
 
@@ -131,15 +125,7 @@ TRAIN = [
     (f"{VGG} --dropout 0.6", lambda run: {layer.rate for layer in of_type(run, Dropout)}, {0.6}),
     *(
         (f"--activation {name}", lambda run, kind=kind: len(of_type(run, kind)), 1)
-        for name, kind in {
-            "leaky_relu": LeakyReLU,
-            "elu": ELU,
-            "sigmoid": Sigmoid,
-            "tanh": Tanh,
-            "gelu": GELU,
-            "silu": SiLU,
-            "relu": ReLU,
-        }.items()
+        for name, kind in ACTIVATIONS.items()
     ),
     # Variances by their definitions: He 2 / 408, Glorot 2 / (408 + 100); an orthogonal matrix's is 1 / 408.
     ("--weight-init 0.5 --hidden 100 --learning-rate 0", spread, near(0.5 * np.sqrt(408))),

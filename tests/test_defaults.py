@@ -14,7 +14,7 @@ from numbanet.cli._arguments import parse
 from numbanet.cli._train_options import settle
 from numbanet.cs231n.classifiers import cnn, fc_net
 from numbanet.cs231n.solver import Solver as CourseSolver
-from numbanet.layers import LAYERS
+from numbanet.layers import ACTIVATIONS, LAYERS
 from numbanet.optim import RULES
 
 IMAGES = {"input_dim": (3, 32, 32), "num_classes": 10}
@@ -26,6 +26,7 @@ NETWORK = {"loss": "softmax", "l2": 0.0, "dtype": np.float32, "seed": None, "ops
 UNSET = {"weight_scale": None, "weight_init": None, "bias_init": None}  # what they stand for is tested below
 
 SIGNATURES = {
+    **dict.fromkeys(ACTIVATIONS.values(), {}),  # but for those below
     numbanet.Affine: {"weight_init": "he_normal", "bias_init": "zeros"},
     numbanet.Conv: {
         "stride": 1,
@@ -44,13 +45,9 @@ SIGNATURES = {
     numbanet.Flatten: {},
     numbanet.Residual: {"shortcut": ()},
     numbanet.Dropout: {},
-    numbanet.ReLU: {},
     numbanet.LeakyReLU: {"negative_slope": 0.01},
     numbanet.ELU: {"alpha": 1.0},
-    numbanet.Sigmoid: {},
-    numbanet.Tanh: {},
     numbanet.GELU: {"approximate": "none"},
-    numbanet.SiLU: {},
     numbanet.Sequential: NETWORK,
     numbanet.FullyConnectedNet: {
         **FLAT,

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 import pytest
-from cases import convolutions, operations, sizes
+from cases import tested_like
 
 from numbanet import kernels, reference
 from numbanet.kernels import _gemm, convolution, dropout, group_normalization, layout, losses, normalization, pooling
@@ -18,6 +18,7 @@ from numbanet.kernels.conv import direct, winograd
 from numbanet.kernels.simd import columns, reductions
 from numbanet.kernels.simd import moments as _normalize
 from numbanet.kernels.simd import vectors as _vectors
+from numbanet.operations.sizes import convolutions, sizes, windows
 
 EPS = float(np.finfo(np.float32).eps)
 LANES = _vectors.VECTOR_BYTES // 4
@@ -55,7 +56,7 @@ LENGTHS = {
 
 
 class Sizes:
-    """Random sizes, as `operations` takes them."""
+    """Random sizes, by the names of `operations.sizes`."""
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
@@ -82,7 +83,7 @@ class Sizes:
         window = [int(self.rng.integers(1, min(side, 4) + 1)) for side in (h, w)]
         stride = [int(self.rng.integers(1, 4)) for _ in range(2)]
         padding = [int(self.rng.integers(0, size // 2 + 1)) for size in window]
-        return [((n, h, w, c), tuple(window), tuple(stride), tuple(padding))]
+        return windows(((n, h, w, c), tuple(window), tuple(stride), tuple(padding)))
 
     def convolutions(self):
         rng = self.rng
@@ -101,18 +102,20 @@ class Sizes:
 
     def draw(self):
         scores = self.of("NC", "examples", "classes", most=20000)
+        elements = self.of("P", "flat", most=20000)
         return {
-            "flat": self.of("P", "flat", most=20000),
-            "affine": self.of("NDM", "products", "products", "products", most=300_000),
-            "scores": scores,
-            "targets": self.of("NM", "examples", "classes", most=20000),
-            "rows": self.of("ND", "rows", "features", most=40000),
-            "images": self.of("MNCHW", "sides", "sides", "filters", "sides", "sides", most=10000),
-            "pixels": self.of("NPC", "examples", "pixels", "channels", most=20000),
-            "grouped": self.grouped(),
-            "maps": self.of("NHWC", "examples", "sides", "sides", "channels", most=12000),
-            "windows": self.windows(),
-            "convolutions": self.convolutions(),
+            "ELEMENTS": elements,
+            "PARAMETERS": elements,
+            "AFFINE": self.of("NDM", "products", "products", "products", most=300_000),
+            "SCORES": scores,
+            "TARGETS": self.of("NM", "examples", "classes", most=20000),
+            "ROWS": self.of("ND", "rows", "features", most=40000),
+            "IMAGES": self.of("MNCHW", "sides", "sides", "filters", "sides", "sides", most=10000),
+            "PIXELS": self.of("NPC", "examples", "pixels", "channels", most=20000),
+            "GROUPED": self.grouped(),
+            "MAPS": self.of("NHWC", "examples", "sides", "sides", "channels", most=12000),
+            "WINDOWS": self.windows(),
+            "CONVOLUTIONS": self.convolutions(),
         }
 
 
@@ -219,7 +222,7 @@ def bound(name, key, arguments, want):
 
 def cases_of(seed):
     """One or a few cases of each operation, as (operation, case)."""
-    drawn = operations(**Sizes(seed).draw())
+    drawn = tested_like(**Sizes(seed).draw())
     return [(name, case) for name, found in drawn.items() for case in found]
 
 

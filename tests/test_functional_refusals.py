@@ -4,10 +4,13 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from cases import ACTIVATIONS
 
 from numbanet import functional as F
 from numbanet import kernels
+from numbanet.operations import LOSSES, OPERATIONS
 
+FOR_EACH_TARGET = [name for name in LOSSES if "target" in OPERATIONS[name].arguments]
 X, W, B = np.ones((3, 4)), np.ones((4, 5)), np.ones(5)
 ROW, Y = np.ones(4), [0, 1, 3]
 IMAGES, FILTERS, TWO = np.ones((3, 2, 5, 4)), np.ones((4, 2, 3, 2)), np.ones(2)
@@ -16,10 +19,7 @@ IMAGES, FILTERS, TWO = np.ones((3, 2, 5, 4)), np.ones((4, 2, 3, 2)), np.ones(2)
 ARGUMENTS = {
     "affine_forward": ({"x": X, "w": W, "b": B}, {}),
     "affine_relu_forward": ({"x": X, "w": W, "b": B}, {}),
-    **{
-        f"{name}_forward": ({"x": X}, {})
-        for name in ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu")
-    },
+    **{f"{name}_forward": ({"x": X}, {}) for name in ACTIVATIONS},
     "augment": ({"x": IMAGES}, {"padding": 1, "seed": 0}),
     "conv_forward": ({"x": IMAGES, "w": FILTERS, "b": ROW}, {}),
     "conv_relu_forward": ({"x": IMAGES, "w": FILTERS, "b": ROW}, {}),
@@ -39,8 +39,7 @@ ARGUMENTS = {
     "softmax_forward": ({"scores": X}, {}),
     "softmax_loss": ({"scores": X}, {"y": Y}),
     "svm_loss": ({"scores": X}, {"y": Y}),
-    "squared_error_loss": ({"pred": X, "target": X}, {}),
-    "binary_cross_entropy_loss": ({"logits": X, "target": X}, {}),
+    **{name: ({next(iter(OPERATIONS[name].arguments)): X, "target": X}, {}) for name in FOR_EACH_TARGET},
     "l2_penalty": ({"w": X}, {"l2": 0.1}),
     "sgd_update": ({"w": X, "dw": X}, {"learning_rate": 0.1}),
     "momentum_update": ({"w": X, "dw": X, "velocity": X}, {"learning_rate": 0.1}),

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from cases import ACTIVATIONS, CASES, FROM_OUTPUT, SHARED, call, sharing
+from cases import CASES, SHARED, call, sharing
 
 from numbanet import kernels, reference
 from numbanet.kernels._gemm import matmul
+from numbanet.operations import OPERATIONS
 from numbanet.testing import check_pair
 
 BOTH = pytest.mark.parametrize("ops", [reference, kernels], ids=["reference", "kernels"])
@@ -195,43 +196,29 @@ def assert_all_close(got, expected):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
 
 
-TORCH_ACTIVATIONS = {
-    "relu": lambda f, x: f.relu(x),
-    "leaky_relu": lambda f, x: f.leaky_relu(x, 0.1),
-    "elu": lambda f, x: f.elu(x, 1.3),
-    "sigmoid": lambda f, x: f.sigmoid(x),
-    "tanh": lambda f, x: f.tanh(x),
-    "gelu": lambda f, x: f.gelu(x),
-    "gelu_tanh": lambda f, x: f.gelu(x, approximate="tanh"),
-    "silu": lambda f, x: f.silu(x),
-}
+EXPRESSED = [
+    name for name, each in OPERATIONS.items() if each.family in ("activations", "losses") and "(" in each.torch
+]
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activation_is_that_of_torch(name, torch):
-    x, dout = draw(257, 257)
-    x[:5] = 0, -30, 30, -1e-9, 1e-9
-    scalars = {"leaky_relu": [0.1], "elu": [1.3]}.get(name, [])
-    out = call(getattr(kernels, f"{name}_forward"), x, *scalars, out=257)["out"]
-    source = out if name in FROM_OUTPUT else x
-    dx = call(getattr(kernels, f"{name}_backward"), dout, source, *scalars, dx=257)["dx"]
-    expected = torch_gradients(torch, lambda x: TORCH_ACTIVATIONS[name](torch.nn.functional, x), dout, x)
-    assert_all_close([out, dx], expected)
-
-
-def test_losses_are_those_of_torch(torch):
-    f = torch.nn.functional
-    scores, target = draw((13, 7), (13, 7))
-    y = np.arange(13) % 7
-    labels, t, p = torch.tensor(y), torch.tensor(target), torch.tensor(np.abs(target) / 5)
-    for operation, ours, theirs in [
-        (kernels.softmax_loss, y, lambda s: f.cross_entropy(s, labels)),
-        (kernels.svm_loss, y, lambda s: 7 * f.multi_margin_loss(s, labels)),
-        (kernels.squared_error_loss, target, lambda s: f.mse_loss(s, t)),
-        (kernels.binary_cross_entropy_loss, p.numpy(), lambda s: f.binary_cross_entropy_with_logits(s, p)),
-    ]:
-        got = call(operation, scores, ours, dscores=scores.shape).values()
-        assert_all_close(got, torch_gradients(torch, theirs, 1.0, scores))
+@pytest.mark.parametrize("name", EXPRESSED)
+def test_activations_and_losses_are_those_of_torch(name, torch):
+    """Everything that a call writes or returns is what the table's expression gives."""
+    operation = OPERATIONS[name]
+    given = CASES[name][3].build(np.random.default_rng(0), np.float64)
+    first = given[next(iter(given))].reshape(-1)
+    first[: 4 if first.size > 4 else 0] = 0, -30, 30, -1e-9
+    tensors = {key: torch.tensor(value) if isinstance(value, np.ndarray) else value for key, value in given.items()}
+    loss = getattr(kernels, name)(*given.values())
+    scope = {"torch": torch, "F": torch.nn.functional, "aten": torch.ops.aten}
+    outputs = operation.arrays("output")
+    if name.endswith("_loss"):
+        leaf = next(iter(tensors.values())).requires_grad_()
+        value = eval(operation.torch, scope, tensors)
+        assert_all_close([loss, given[outputs[0]]], [value.item(), torch.autograd.grad(value, leaf)[0].numpy()])
+    else:
+        eval(operation.torch, scope, tensors)
+        assert_all_close([given[key] for key in outputs], [tensors[key].numpy() for key in outputs])
 
 
 def test_batchnorm_is_that_of_torch(torch):

@@ -79,20 +79,32 @@ def test_a_name_that_is_not_there():
 
 def test_type_checkers_see_the_names_that_there_are():
     tree = ast.parse(Path(numbanet.__file__).read_text(encoding="utf-8"))
-    (block,) = (node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name))
-    seen = {
-        alias.name: node.module
-        for node in block.body
-        if node.module not in ("_types", "collections.abc")
-        for alias in node.names
-    }
+    block, *_ = (node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name))
+    seen = {}
+    for node in block.body:
+        if node.module in ("_types", "collections.abc"):
+            continue
+        for alias in node.names:
+            names = written_out(node.module) if alias.name == "*" else [alias.name]
+            seen.update(dict.fromkeys(names, node.module and node.module.removesuffix(".activations")))
+    del seen["activations"]  # for what it writes out
     modules = {name for name, module in seen.items() if module is None}
     assert {name: module for name, module in seen.items() if module} == numbanet._MODULE_OF
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     eager = {alias.name for node in imports for alias in node.names}
     eager |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert set(seen) <= set(numbanet.__all__) <= {*seen, *eager}
+    assert len(set(numbanet.__all__)) == len(numbanet.__all__)
     assert all(getattr(numbanet, name).__name__ == f"numbanet.{name}" for name in modules)
+
+
+def written_out(module):
+    """The names in `__all__` of a module of the package, which is a list of strings there."""
+    path = Path(numbanet.__file__).parent / f"{module.replace('.', '/')}.py"
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
+            return ast.literal_eval(node.value)
+    raise AssertionError(f"no __all__ in {path}")
 
 
 def test_the_names_that_help_lists_are_those_of_what_is_named():

@@ -1,5 +1,6 @@
 """Compiling ahead of time: all that networks call, and nothing twice."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -7,31 +8,75 @@ import sys
 import numpy as np
 import pytest
 
-import numbanet
+import numbanet as nn
 from numbanet import _warmup, kernels
 from numbanet.cli import main
+from numbanet.data import Augment
+from numbanet.layers import ACTIVATIONS, NORMALIZATIONS
+from numbanet.losses import LOSSES
+from numbanet.optim import RULES, Optimizer
+from numbanet.program import Program
 from numbanet.runtime.cache import cache_folder
 from numbanet.runtime.compiling import types_of
 
 
-def test_every_operation_is_called_by_some_network():
-    assert set(_warmup.calls(np.float32)) == set(kernels.__all__)
+class Notes:
+    """In the place of a namespace of operations: notes what is called with what, and computes nothing."""
+
+    def __init__(self):
+        self.calls = {}  # operation -> list of argument lists
+
+    def __getattr__(self, name):
+        getattr(kernels, name)  # AttributeError where there is none
+        return Noted(self.calls.setdefault(name, []))
+
+
+class Noted:
+    """One operation of `Notes`."""
+
+    def __init__(self, calls):
+        self._calls = calls
+
+    def __call__(self, *arguments):
+        self._calls.append(arguments)
+
+    def variant(self, *arguments):
+        self(*arguments)
+        return self
+
+
+def called(dtype):
+    """Every operation that networks and optimizers of this dtype call, with arguments of each call that they make."""
+    notes = Notes()
+    between = [layer() for layer in (*NORMALIZATIONS.values(), *ACTIVATIONS.values())]
+    flat = [*(nn.Affine(2), nn.ReLU()), *(nn.Affine(2), *between), *(nn.GELU("tanh"), nn.Dropout(0.5), nn.Affine(2))]
+    for loss, declaration in LOSSES.items():
+        net = nn.Sequential(flat, (2,), loss=loss, l2=0.1, dtype=dtype, seed=0, ops=notes)
+        Program(net, 2, training=True)
+        scores = Program(net, 2, training=False).scores
+        with contextlib.suppress(ValueError):  # some have no probabilities
+            declaration().probabilities(scores, notes)
+    deep = [*(nn.Conv(2, 3, padding=1), nn.ReLU()), nn.Residual([nn.Conv(2, 3, padding=1)])]
+    deep += [nn.MaxPool(1), nn.AvgPool(1), nn.GroupNorm(1)]
+    for end in ([nn.Flatten(), nn.Affine(2)], [nn.GlobalAvgPool()]):
+        net = nn.Sequential([*deep, *end], (2, 2, 2), dtype=dtype, seed=0, ops=notes)
+        Program(net, 2, training=True)
+        Program(net, 2, training=False)
+    images = np.zeros((2, 1, 2, 2), dtype)
+    Augment(1).gather(images, np.zeros(2, np.int64), 0, np.zeros_like(images), notes)
+    for rule in RULES:
+        Optimizer(rule, 2, dtype, notes).update(np.zeros(2, dtype), np.zeros(2, dtype))
+    return notes.calls
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_one_signature_for_each_operation_and_dtype(dtype):
-    for name, calls in _warmup.calls(dtype).items():
-        assert len({types_of(getattr(kernels, name).serial, call) for call in calls}) == 1, name
-
-
-def test_a_network_asks_for_nothing_else():
-    notes = _warmup._Notes()
-    net = numbanet.FullyConnectedNet([5, 4], 6, 3, normalization="batchnorm", dropout=0.5, l2=0.1, ops=notes)
-    numbanet.program.Program(net, 7, training=True)
-    foreseen = _warmup.calls(np.float32)
-    for name, calls in notes.calls.items():
-        types = {types_of(getattr(kernels, name).serial, call) for call in calls}
-        assert types == {types_of(getattr(kernels, name).serial, call) for call in foreseen[name]}
+def test_networks_and_optimizers_call_every_operation_with_the_types_that_are_compiled(dtype):
+    found = called(dtype)
+    assert set(found) == set(kernels.__all__)
+    for name, calls in found.items():
+        serial = getattr(kernels, name).serial
+        foreseen = types_of(serial, _warmup.arguments(name, dtype))
+        assert {types_of(serial, call) for call in calls} == {foreseen}, name
 
 
 @pytest.fixture
@@ -45,7 +90,7 @@ def few(monkeypatch):
 def test_progress_and_result():
     told = []
     _warmup.warmup()
-    done = numbanet.warmup(on_progress=lambda *progress: told.append(progress))
+    done = nn.warmup(on_progress=lambda *progress: told.append(progress))
     assert (done.compiled, done.ready, done.folder) == (0, 3, cache_folder())
     assert told == [(0, 0, "")]
 
@@ -76,7 +121,7 @@ print(first.compiled, first.ready, second.compiled, second.ready, told)
 )
 def test_bad_arguments(options, error, message):
     with pytest.raises(error, match=message):
-        numbanet.warmup(**options)
+        nn.warmup(**options)
 
 
 @pytest.mark.usefixtures("few")

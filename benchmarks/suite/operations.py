@@ -1,9 +1,9 @@
-"""Every operation by family: kernels against reference, their speed and their error, over sizes from training."""
+"""Every operation: kernels against reference, their speed and their error, over sizes from training."""
 
 import numbanet
 from numbanet import reference
 from numbanet.bench import ours
-from numbanet.bench.operations import FAMILIES, OPERATIONS, error, label
+from numbanet.bench.operations import OPERATIONS, cases, error, label
 
 IMPLEMENTATIONS = ["kernels", "reference"]
 
@@ -16,75 +16,31 @@ def find(implementation, operation):
     return function
 
 
-class _Family:
-    """Seconds of one call.
+class Operation:
+    """Seconds of one call of each operation, at each of its sizes.
 
     asv runs `setup` again before every sample, and then calls `time_call` once. So the first `setup` of a process
     builds, warms up and calibrates, and later ones only put the arrays back; `time_call` makes many calls, which the
     timer divides by.
     """
 
-    param_names = ("implementation", "operation", "size")
+    params = (IMPLEMENTATIONS, [f"{operation.name} {label(size)}" for operation, size in cases()])
+    param_names = ("implementation", "operation and size")
     number, rounds, repeat, warmup_time = 1, 2, (5, 25, 1.0), 0.05
     timeout = 300  # for a first process that compiles
     _built = {}
 
     def setup(self, *parameters):
         if parameters not in self._built:
-            implementation, operation, size = parameters
-            find(implementation, operation)
-            self._built[parameters] = ours.operation(operation, size, implementation).calibrate()
+            implementation, (name, size) = parameters[0], parameters[1].split()
+            find(implementation, name)
+            self._built[parameters] = ours.operation(name, size, implementation).calibrate()
         benchmark = self._built[parameters]
         benchmark.restore()
         self.timer, self.run = benchmark.clock, benchmark.run
 
     def time_call(self, *parameters):
         self.run()
-
-
-def _params(family):
-    names = [name for name, operation in OPERATIONS.items() if operation.family == family]
-    return IMPLEMENTATIONS, names, [label(size) for size in FAMILIES[family].sizes]
-
-
-class Affine(_Family):
-    params = _params("affine")
-
-
-class Convolution(_Family):
-    params = _params("convolution")
-
-
-class Activations(_Family):
-    params = _params("activations")
-
-
-class Losses(_Family):
-    params = _params("losses")
-
-
-class Normalization(_Family):
-    params = _params("normalization")
-
-
-class GroupNorm(_Family):
-    params = _params("groupnorm")
-
-
-class Pooling(_Family):
-    params = _params("pooling")
-
-
-class Layout(_Family):
-    params = _params("layout")
-
-
-class Dropout(_Family):
-    params = _params("dropout")
-
-
-class Updates(_Family):
-    params = _params("updates")
 
 
 class Error:
@@ -97,5 +53,4 @@ class Error:
 
     def track_error(self, implementation, name):
         operation = OPERATIONS[name]
-        size = FAMILIES[operation.family].sizes[0]
-        return error(operation, size, find(implementation, name), getattr(reference, name))
+        return error(operation, operation.sizes.timed[0], find(implementation, name), getattr(reference, name))

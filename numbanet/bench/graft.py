@@ -1,4 +1,5 @@
-"""Run as a script or by `runpy`: make `numbanet.bench` this folder, whichever commit's numbanet is imported.
+"""Run as a script or by `runpy`: `numbanet.bench` and the table of operations are this checkout's, whichever commit's
+numbanet is imported.
 
 A benchmark compares commits fairly only where all of them are measured by one and the same code.
 """
@@ -9,7 +10,15 @@ from pathlib import Path
 
 import numbanet
 
-_folder = Path(__file__).resolve().parent
-_spec = spec_from_file_location("numbanet.bench", _folder / "__init__.py", submodule_search_locations=[str(_folder)])
-numbanet.bench = sys.modules["numbanet.bench"] = module_from_spec(_spec)
-_spec.loader.exec_module(numbanet.bench)
+
+def _graft(name, folder):
+    spec = spec_from_file_location(f"numbanet.{name}", folder / "__init__.py", submodule_search_locations=[str(folder)])
+    module = module_from_spec(spec)
+    sys.modules[f"numbanet.{name}"] = module
+    setattr(numbanet, name, module)
+    spec.loader.exec_module(module)
+
+
+_bench = Path(__file__).resolve().parent
+_graft("operations", _bench.parent / "operations")
+_graft("bench", _bench)

@@ -11,7 +11,7 @@ import numpy as np
 from jax import numpy as jnp
 
 from .networks import LEARNING_RATE, NETWORKS
-from .operations import OPERATIONS, parse
+from .operations import OPERATIONS, arguments, parse
 from .timing import Benchmark
 
 
@@ -63,7 +63,6 @@ PLAIN = {
     "affine_relu_forward": lambda t: jax.nn.relu(t.x @ t.w + t.b),
     "affine_backward": lambda t: _affine_backward(t.dout, t),
     "affine_relu_backward": lambda t: _affine_backward(jnp.where(t.out > 0, t.dout, 0), t),
-    "softmax_forward": lambda t: jax.nn.softmax(t.scores),
     "softmax_loss": lambda t: jax.value_and_grad(_cross_entropy)(t.scores, t.y),
     "batchnorm_forward": _batchnorm,
     "batchnorm_backward": _normalization_backward(0),
@@ -73,19 +72,23 @@ PLAIN = {
         jax.random.bernoulli(jax.random.key(0), 1 - t.rate, t.x.shape), t.x / (1 - t.rate), 0
     ),
 }
-for _name, _function in {
-    "relu": jax.nn.relu,
-    "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.1),
-    "elu": lambda x: jax.nn.elu(x, 1.3),
-    "sigmoid": jax.nn.sigmoid,
-    "tanh": jnp.tanh,
-    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
-    "gelu_tanh": jax.nn.gelu,
-    "silu": jax.nn.silu,
-}.items():
-    PLAIN[f"{_name}_forward"] = lambda t, f=_function: f(t.x)
-    if _name not in ("elu", "sigmoid", "tanh"):  # ours take the output there, which no function of JAX does
-        PLAIN[f"{_name}_backward"] = lambda t, f=_function: jax.vjp(f, t.x)[1](t.dout)
+
+
+def _expressed(text):
+    """The table's expression as a function of the arguments."""
+    return lambda t: eval(text, {"jax": jax, **vars(t)})
+
+
+def _derivative(text):
+    """The gradient of the table's expression in `x`."""
+    return lambda t: jax.vjp(lambda x: eval(text, {"jax": jax, **vars(t), "x": x}), t.x)[1](t.dout)
+
+
+for _name, _operation in OPERATIONS.items():
+    if _operation.jax and not _name.endswith("_backward"):
+        PLAIN[_name] = _expressed(_operation.jax)
+    elif _operation.jax and "x" in _operation.arguments:  # others take the output, which no function of JAX does
+        PLAIN[_name] = _derivative(_operation.jax)
 PLAIN["sigmoid_backward"] = lambda t: t.dout * t.out * (1 - t.out)
 PLAIN["tanh_backward"] = lambda t: t.dout * (1 - t.out * t.out)
 PLAIN["elu_backward"] = lambda t: t.dout * jnp.where(t.out > 0, 1, t.out + t.alpha)
@@ -121,15 +124,12 @@ class _Last:
 
 
 def operation(name, size):
-    arguments = OPERATIONS[name].arguments(parse(size))
-    arrays = _on_device(arguments)
+    given = arguments(OPERATIONS[name], parse(size))
+    arrays = _on_device(given)
     if name in PLAIN:
-        scalars = {key: value for key, value in arguments.items() if not isinstance(value, np.ndarray)}
-        outputs = [key for key in ("dx", "dw", "db", "dz", "dscores", "dgamma", "dbeta") if key in arrays]
-        for key in outputs:
-            del arrays[key]
-        if name.endswith("forward"):
-            arrays.pop("out")
+        scalars = {key: value for key, value in given.items() if not isinstance(value, np.ndarray)}
+        for key in OPERATIONS[name].arrays("output"):
+            arrays.pop(key, None)
         last = _Last(jax.jit(lambda arrays: PLAIN[name](SimpleNamespace(**arrays, **scalars))), arrays)
         return Benchmark(last.call, finish=last.finish)
     if name in UPDATES:

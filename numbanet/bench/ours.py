@@ -6,10 +6,10 @@ import numpy as np
 
 import numbanet
 
-from .._image_shapes import workspace
+from .commits import keep_apart, solver_options, workspace
 from .convolutions import Convolution
 from .networks import ALL_NETWORKS, LEARNING_RATE, ImageNetwork
-from .operations import OPERATIONS, parse
+from .operations import OPERATIONS, arguments, parse
 from .products import Product
 from .timing import Benchmark
 
@@ -26,9 +26,9 @@ def operation(name, size, implementation):
     if function is None:
         return None
     entry = OPERATIONS[name]
-    arguments = entry.arguments(parse(size))
-    values = list(arguments.values())
-    updated = [(arguments[name], arguments[name].copy()) for name in entry.updated]
+    given = arguments(entry, parse(size))
+    values = list(given.values())
+    updated = [(given[name], given[name].copy()) for name in entry.arrays("updated")]
 
     def restore():
         for array, before in updated:
@@ -40,27 +40,24 @@ def operation(name, size, implementation):
 def product(name, size, implementation):
     """One matrix product by the kernels' engine, in the form that a network would bind."""
     from numbanet.kernels._gemm import matmul
-    from numbanet.runtime.placement import keep_apart
 
     arrays = Product(name, parse(size)).arrays()
     form = matmul.variant(*arrays)
-    return Benchmark(lambda: form(*arrays), restore=keep_apart)  # as each step of a network would
+    return Benchmark(lambda: form(*arrays), restore=keep_apart())  # as each step of a network would
 
 
 def convolution(name, size, implementation):
     """One convolution, in the form that a network would bind."""
-    from numbanet.runtime.placement import keep_apart
-
     case = Convolution(name, parse(size))
     x, w, b, dout, out, dx, dw, db = case.arrays()
     how = (1, 1), (case.padding, case.padding), (1, 1), 1, np.empty(workspace(w.shape), w.dtype)
     if name == "forward":
-        kernel, arguments = numbanet.kernels.conv_forward, (x, w, b, *how, out)
+        kernel, given = numbanet.kernels.conv_forward, (x, w, b, *how, out)
     else:
         kernel = numbanet.kernels.conv_backward
-        arguments = (dout, x, w, *how, dx if name == "both" else dx[:0], dw, db)
-    form = kernel.variant(*arguments)
-    return Benchmark(lambda: form(*arguments), restore=keep_apart)
+        given = (dout, x, w, *how, dx if name == "both" else dx[:0], dw, db)
+    form = kernel.variant(*given)
+    return Benchmark(lambda: form(*given), restore=keep_apart())
 
 
 def _model(net, implementation="kernels"):
@@ -94,9 +91,9 @@ def solver(name, implementation, epochs=1):
     """What trains a network of the table on its data."""
     net = ALL_NETWORKS[name]
     X, y = net.data()
-    options = {"optimizer": "adam", "optimizer_options": {"learning_rate": LEARNING_RATE}, "batch_size": net.batch}
-    data, model = {"X_train": X, "y_train": y}, _model(net, implementation)
-    return numbanet.Solver(model, data, epochs=epochs, num_train_samples=1, verbose=False, **options)
+    rule = {"optimizer": "adam", "optimizer_options": {"learning_rate": LEARNING_RATE}}
+    options = solver_options(**rule, epochs=epochs, batch_size=net.batch, num_train_samples=1, verbose=False)
+    return numbanet.Solver(_model(net, implementation), {"X_train": X, "y_train": y}, **options)
 
 
 def network(name, size, implementation):

@@ -1,7 +1,8 @@
 """PyTorch's side, eager, without autograd where an operation has a function of its own for the gradient.
 
-Each entry is a function of an operation's arguments, as tensors by name, that gives one or several ways to do the same
-work; the fastest counts. Results go into arrays that are there already wherever torch can do that.
+The table of operations has an expression for most; an entry of WAYS is a function of an operation's arguments, as
+tensors by name, that gives one or several ways to do the same work; the fastest counts. Results go into arrays that are
+there already wherever torch can do that.
 """
 
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 from .convolutions import Convolution
 from .networks import ALL_NETWORKS, LEARNING_RATE, ImageNetwork
-from .operations import OPERATIONS, parse
+from .operations import OPERATIONS, arguments, parse
 from .products import Product
 from .timing import Benchmark
 from .torch_networks import build
@@ -65,14 +66,6 @@ def _softmax_loss(t):
         aten._log_softmax_backward_data.out(grad, logs, 1, torch.float32, out=t.dscores)
 
     return [by_autograd, by_hand]
-
-
-def _gradient_of(loss, name):
-    def ways(t):
-        x = getattr(t, name).clone().requires_grad_()
-        return lambda: torch.autograd.grad(loss(x, t), x)
-
-    return ways
 
 
 def _optimizer(cls, variants, **options):
@@ -218,6 +211,7 @@ def _by_pixel(x):
 _FUSED = ({"fused": True}, {"foreach": True}, {"foreach": False})
 _FOREACH = _FUSED[1:]
 
+# Where it takes more than the table's expression: several ways, layouts, or steps.
 WAYS = {
     "affine_forward": _affine_forward,
     "affine_relu_forward": _affine_relu_forward,
@@ -226,37 +220,9 @@ WAYS = {
     "conv_forward": _conv_forward,
     "conv_relu_forward": lambda t: _conv_forward(t, torch.relu_),
     "conv_backward": _conv_backward,
-    "relu_forward": lambda t: lambda: torch.clamp_min(t.x, 0, out=t.out),
-    "relu_backward": lambda t: lambda: aten.threshold_backward.grad_input(t.dout, t.x, 0, grad_input=t.dx),
-    "leaky_relu_forward": lambda t: lambda: aten.leaky_relu.out(t.x, t.negative_slope, out=t.out),
-    "leaky_relu_backward": lambda t: (
-        lambda: aten.leaky_relu_backward.grad_input(t.dout, t.x, t.negative_slope, False, grad_input=t.dx)
-    ),
-    "elu_forward": lambda t: lambda: aten.elu.out(t.x, t.alpha, out=t.out),
-    "elu_backward": lambda t: lambda: aten.elu_backward.grad_input(t.dout, t.alpha, 1, 1, True, t.out, grad_input=t.dx),
-    "sigmoid_forward": lambda t: lambda: torch.sigmoid(t.x, out=t.out),
-    "sigmoid_backward": lambda t: lambda: aten.sigmoid_backward.grad_input(t.dout, t.out, grad_input=t.dx),
-    "tanh_forward": lambda t: lambda: torch.tanh(t.x, out=t.out),
-    "tanh_backward": lambda t: lambda: aten.tanh_backward.grad_input(t.dout, t.out, grad_input=t.dx),
-    "gelu_forward": lambda t: lambda: aten.gelu.out(t.x, out=t.out),
-    "gelu_backward": lambda t: lambda: aten.gelu_backward.grad_input(t.dout, t.x, grad_input=t.dx),
-    "gelu_tanh_forward": lambda t: lambda: aten.gelu.out(t.x, approximate="tanh", out=t.out),
-    "gelu_tanh_backward": lambda t: (
-        lambda: aten.gelu_backward.grad_input(t.dout, t.x, approximate="tanh", grad_input=t.dx)
-    ),
-    "silu_forward": lambda t: lambda: aten.silu.out(t.x, out=t.out),
-    "silu_backward": lambda t: lambda: aten.silu_backward.grad_input(t.dout, t.x, grad_input=t.dx),
-    "softmax_forward": lambda t: lambda: torch.softmax(t.scores, 1, out=t.out),
     "softmax_loss": _softmax_loss,
-    "svm_loss": _gradient_of(lambda x, t: F.multi_margin_loss(x, t.y), "scores"),
-    "squared_error_loss": _gradient_of(lambda x, t: F.mse_loss(x, t.target), "pred"),
-    "binary_cross_entropy_loss": _gradient_of(lambda x, t: F.binary_cross_entropy_with_logits(x, t.target), "logits"),
     "batchnorm_forward": _batchnorm_forward,
-    "batchnorm_inference": lambda t: (
-        lambda: F.batch_norm(t.x, t.running_mean, t.running_var, t.gamma, t.beta, False, 0.1, t.eps)
-    ),
     "batchnorm_backward": _batchnorm_backward,
-    "layernorm_forward": lambda t: lambda: aten.native_layer_norm(t.x, [len(t.gamma)], t.gamma, t.beta, t.eps),
     "layernorm_backward": _layernorm_backward,
     "groupnorm_forward": _groupnorm_forward,
     "groupnorm_backward": _groupnorm_backward,
@@ -265,12 +231,6 @@ WAYS = {
     "avg_pool_forward": _pool_forward(lambda x, t: F.avg_pool2d(x, t.kernel_size, t.stride, t.padding)),
     "avg_pool_backward": _avg_pool_backward,
     "global_avg_pool_forward": _pool_forward(lambda x, t: x.mean((2, 3))),
-    "global_avg_pool_backward": lambda t: [
-        lambda: t.dx.copy_(t.dout[:, None, None, :] / (t.dx.shape[1] * t.dx.shape[2])),
-    ],
-    "channels_last": lambda t: lambda: t.out.copy_(t.x.mT),
-    "channels_first": lambda t: lambda: t.out.copy_(t.x.mT),
-    "add": lambda t: lambda: torch.add(t.x, t.y, out=t.out),
     "dropout_forward": lambda t: [
         lambda: F.dropout(t.x, t.rate, True),
         lambda: aten.native_dropout(t.x, t.rate, True),
@@ -285,18 +245,37 @@ WAYS = {
 }
 
 
+def expressed(text, scope):
+    """A function of no arguments that evaluates an expression of the table, on what `scope` has by name."""
+    return eval(f"lambda: {text}", {"torch": torch, "F": F, "aten": aten, **scope})
+
+
+def ways(operation, given):
+    """Ways to do what an operation does, on arguments by name, as functions of no arguments."""
+    tensors = {name: _tensor(value) for name, value in given.items()}
+    if operation.name in WAYS:
+        made = WAYS[operation.name](SimpleNamespace(**tensors))
+    elif "(" not in (operation.torch or ""):
+        made = []
+    elif operation.name.endswith("_loss"):  # with its gradient
+        first = next(iter(tensors))
+        x = tensors[first].clone().requires_grad_()
+        value = expressed(operation.torch, {**tensors, first: x})
+        made = lambda: torch.autograd.grad(value(), x)  # noqa: E731
+    else:
+        made = expressed(operation.torch, tensors)
+    return made if isinstance(made, list) else [made]
+
+
 def _tensor(value):
     return torch.from_numpy(value) if isinstance(value, np.ndarray) and value.dtype != np.uint64 else value
 
 
 def operation(name, size):
-    if name not in WAYS:
-        return None
-    arguments = OPERATIONS[name].arguments(parse(size))
-    ways = WAYS[name](SimpleNamespace(**{key: _tensor(value) for key, value in arguments.items()}))
     # No recording for a gradient that nobody asks for.
     within = {} if name.endswith(("_loss", "_update")) else {"within": torch.inference_mode}
-    return [Benchmark(way, **within) for way in (ways if isinstance(ways, list) else [ways])]
+    made = ways(OPERATIONS[name], arguments(OPERATIONS[name], parse(size)))
+    return [Benchmark(way, **within) for way in made] or None
 
 
 def product(name, size):

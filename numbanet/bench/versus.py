@@ -56,13 +56,13 @@ class Versus:
     def operations(self, names):
         """A row for each operation and size."""
         for operation, size in operations.cases(names, large=not self.quick):
-            if self.quick and size != operations.FAMILIES[operation.family].sizes[-1]:
+            if self.quick and size != operation.sizes.timed[-1]:
                 continue
             seconds = self._measure("operation", operation.name, operations.label(size))
-            arguments, flops = operation.arguments(size), operation.work(size)
-            moved = operation.bytes(arguments)
+            given, flops = operations.arguments(operation, size), operations.work(operation, size)
+            moved = operations.moved_bytes(operation, given)
             rate, unit = (flops, "GFLOP/s") if flops else (moved, "GB/s")
-            held = sum(value.nbytes for value in arguments.values() if hasattr(value, "nbytes"))
+            held = sum(value.nbytes for value in given.values() if hasattr(value, "nbytes"))
             peak = peaks.multiply_adds(self.threads) if flops else peaks.bandwidth(held, self.threads)
             yield Row(operation.name, operations.label(size), seconds, rate / seconds["kernels"], unit, peak)
 

@@ -9,8 +9,8 @@ import numbanet
 
 from .._plain import did_you_mean
 from ..bench import report, versus
-from ..bench.operations import FAMILIES, OPERATIONS
 from ..kernels.simd import peaks as peaks
+from ..operations import FAMILIES, OPERATIONS
 from ..runtime import machine
 from ._files import write_text
 from ._info import use_threads

@@ -5,7 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import kernels
+from ..operations import backward_takes_output
 from ._prepare import Cache, element_wise, element_wise_backward, fraction, non_negative
+
+__all__ = [
+    "elu_backward",
+    "elu_forward",
+    "gelu_backward",
+    "gelu_forward",
+    "gelu_tanh_backward",
+    "gelu_tanh_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "relu_backward",
+    "relu_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
+    "tanh_backward",
+    "tanh_forward",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,11 +94,9 @@ def _documented(parameter: str = "") -> Callable[[F], F]:
     return decorate
 
 
-def _forward(
-    name: str, ops: Ops, x: ArrayLike, *scalars: float, backward_takes_output: bool = False
-) -> tuple[FloatArray, Cache]:
+def _forward(name: str, ops: Ops, x: ArrayLike, *scalars: float) -> tuple[FloatArray, Cache]:
     x, out = element_wise(ops, f"{name}_forward", x, *scalars)
-    seen = (out if backward_takes_output else x).reshape(-1)
+    seen = (out if backward_takes_output(name) else x).reshape(-1)
     return out, Cache(f"{name}_backward", ops, x.shape, x.shape, x.dtype, (seen, *scalars))
 
 
@@ -109,7 +127,7 @@ def leaky_relu_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
 @_documented("\n    alpha : float, finite and not negative")
 def elu_forward(x: ArrayLike, *, alpha: float = 1.0, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Exponential linear unit: ``out = x`` where ``x > 0``, ``alpha * (exp(x) - 1)`` elsewhere."""
-    return _forward("elu", ops, x, non_negative("alpha", alpha), backward_takes_output=True)
+    return _forward("elu", ops, x, non_negative("alpha", alpha))
 
 
 @_documented()
@@ -121,7 +139,7 @@ def elu_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
 @_documented()
 def sigmoid_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Logistic function: ``out = 1 / (1 + exp(-x))``; nothing overflows."""
-    return _forward("sigmoid", ops, x, backward_takes_output=True)
+    return _forward("sigmoid", ops, x)
 
 
 @_documented()
@@ -133,7 +151,7 @@ def sigmoid_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
 @_documented()
 def tanh_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
     """Hyperbolic tangent: ``out = tanh(x)``."""
-    return _forward("tanh", ops, x, backward_takes_output=True)
+    return _forward("tanh", ops, x)
 
 
 @_documented()

@@ -10,6 +10,13 @@ from .. import kernels
 from .._checks import common_dtype
 from ._prepare import Cache, array, open_cache, rows, run
 
+__all__ = [
+    "affine_backward",
+    "affine_forward",
+    "affine_relu_backward",
+    "affine_relu_forward",
+]
+
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops
 

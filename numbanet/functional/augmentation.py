@@ -10,6 +10,10 @@ from .. import kernels
 from .._checks import common_dtype, integer, one_of
 from ._prepare import array, run
 
+__all__ = [
+    "augment",
+]
+
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops
 

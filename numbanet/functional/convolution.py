@@ -12,6 +12,13 @@ from .._checks import common_dtype, integer
 from .._image_shapes import pair, windows, workspace
 from ._prepare import Cache, array, channels_first, channels_last, open_cache, run
 
+__all__ = [
+    "conv_backward",
+    "conv_forward",
+    "conv_relu_backward",
+    "conv_relu_forward",
+]
+
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops, Size
 

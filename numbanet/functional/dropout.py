@@ -10,6 +10,11 @@ from .. import kernels
 from .._checks import integer, number
 from ._prepare import Cache, element_wise, element_wise_backward
 
+__all__ = [
+    "dropout_backward",
+    "dropout_forward",
+]
+
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops
 

@@ -10,6 +10,11 @@ from .. import kernels
 from .._checks import common_dtype, integer
 from ._prepare import Cache, array, images, pixels, positive, run, spatial_backward
 
+__all__ = [
+    "spatial_groupnorm_backward",
+    "spatial_groupnorm_forward",
+]
+
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops
 

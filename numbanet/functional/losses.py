@@ -12,6 +12,14 @@ from ._prepare import array, non_negative, rows, run, same_shape
 
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops
+__all__ = [
+    "binary_cross_entropy_loss",
+    "l2_penalty",
+    "softmax_forward",
+    "softmax_loss",
+    "squared_error_loss",
+    "svm_loss",
+]
 
 
 def softmax_forward(scores: ArrayLike, *, ops: Ops = kernels) -> FloatArray:

@@ -11,6 +11,17 @@ from .. import kernels
 from .._checks import common_dtype
 from ._prepare import Cache, array, fraction, images, open_cache, pixels, positive, run, spatial_backward
 
+__all__ = [
+    "batchnorm_backward",
+    "batchnorm_forward",
+    "batchnorm_inference",
+    "layernorm_backward",
+    "layernorm_forward",
+    "spatial_batchnorm_backward",
+    "spatial_batchnorm_forward",
+    "spatial_batchnorm_inference",
+]
+
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops
 

@@ -11,6 +11,15 @@ from .._checks import common_dtype
 from .._image_shapes import pooling, windows
 from ._prepare import Cache, array, channels_first, channels_last, open_cache, run
 
+__all__ = [
+    "avg_pool_backward",
+    "avg_pool_forward",
+    "global_avg_pool_backward",
+    "global_avg_pool_forward",
+    "max_pool_backward",
+    "max_pool_forward",
+]
+
 if TYPE_CHECKING:
     from typing import Any
 

@@ -15,6 +15,14 @@ from .. import kernels
 from .._checks import integer, number, one_of
 from ._prepare import fraction, non_negative, run, same_shape
 
+__all__ = [
+    "adam_update",
+    "momentum_update",
+    "nesterov_update",
+    "rmsprop_update",
+    "sgd_update",
+]
+
 if TYPE_CHECKING:
     from typing import Any
 

@@ -5,7 +5,9 @@ operations it runs. It holds no arrays, so one may stand in several places or ne
 (`models.Sequential`), and `program.Program` binds them to the operations.
 """
 
-from .activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
+from . import activations
+from .activations import *  # noqa: F403
+from .activations import ACTIVATIONS
 from .affine import Affine
 from .base import CHANNELS_FIRST, CHANNELS_LAST, EITHER, Layer, Placed, Variable, place
 from .convolution import Conv
@@ -26,8 +28,6 @@ __all__ = [
     "CHANNELS_FIRST",
     "CHANNELS_LAST",
     "EITHER",
-    "ELU",
-    "GELU",
     "LAYERS",
     "NORMALIZATIONS",
     "Affine",
@@ -40,16 +40,12 @@ __all__ = [
     "GroupNorm",
     "Layer",
     "LayerNorm",
-    "LeakyReLU",
     "MaxPool",
     "Placed",
-    "ReLU",
     "Residual",
-    "SiLU",
-    "Sigmoid",
-    "Tanh",
     "Variable",
     "checked_layers",
     "place",
     "reordering",
 ]
+__all__ += activations.__all__

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from .. import operations
 from .._checks import number, one_of
 from .base import EITHER, Layer, set_checked
+
+__all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Tanh"]
 
 
 class _Activation(Layer):
@@ -11,7 +14,10 @@ class _Activation(Layer):
 
     layout = EITHER
     operation = ""
-    backward_takes_output = False
+
+    @property
+    def backward_takes_output(self):
+        return operations.backward_takes_output(self.operation)
 
     def constants(self):
         return ()
@@ -58,7 +64,6 @@ class ELU(_Activation):
 
     alpha: float = 1.0
     operation = "elu"
-    backward_takes_output = True
 
     def __post_init__(self):
         set_checked(self, alpha=number("ELU: alpha", self.alpha, 0, include_high=False))
@@ -72,7 +77,6 @@ class Sigmoid(_Activation):
     """``1 / (1 + exp(-x))``."""
 
     operation = "sigmoid"
-    backward_takes_output = True
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,6 @@ class Tanh(_Activation):
     """Hyperbolic tangent."""
 
     operation = "tanh"
-    backward_takes_output = True
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,5 @@ class SiLU(_Activation):
     operation = "silu"
 
 
-ACTIVATIONS = {
-    "relu": ReLU,
-    "leaky_relu": LeakyReLU,
-    "elu": ELU,
-    "sigmoid": Sigmoid,
-    "tanh": Tanh,
-    "gelu": GELU,
-    "silu": SiLU,
-}
+# By the names that users have for them.
+ACTIVATIONS = {name: globals()[layer] for name, layer in operations.ACTIVATIONS.items() if layer in globals()}

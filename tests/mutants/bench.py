@@ -60,39 +60,39 @@ MUTANTS = [
         "max(candidate.sample() for _ in range(5))",
         f"{FIGURES}::test_the_fastest_is_chosen_by_its_best_sample_of_five",
     ),
-    _mutant(
+    Mutant(
         "floating-point operations of convolution doubled",
-        "operations",
-        "2 * N * H * H * C * F * R * R",
-        "4 * N * H * H * C * F * R * R",
+        "numbanet/operations/__init__.py",
+        '_conv("conv_forward", _CONVOLUTION, flops="2',
+        '_conv("conv_forward", _CONVOLUTION, flops="4',
         COUNTED,
     ),
-    _mutant(
+    Mutant(
         "a convolution's gradients count as one",
-        "operations",
-        "lambda N, H, C, F, R: 4 * N",
-        "lambda N, H, C, F, R: 2 * N",
+        "numbanet/operations/__init__.py",
+        'flops="4NPQ',
+        'flops="2NPQ',
         COUNTED,
     ),
-    _mutant(
+    Mutant(
         "floating-point operations of products without the additions",
-        "operations",
-        "2 * N * D * M",
-        "N * D * M",
+        "numbanet/operations/__init__.py",
+        '_affine("affine_forward", _LINEAR, terms="D", flops="2',
+        '_affine("affine_forward", _LINEAR, terms="D", flops="1',
         COUNTED,
     ),
-    _mutant(
+    Mutant(
         "what is updated moves once",
-        "operations",
-        "size * (1 + (name in self.updated))",
+        "numbanet/bench/operations.py",
+        'size * (1 + (name in operation.arrays("updated")))',
         "size",
         COUNTED,
     ),
-    _mutant(
+    Mutant(
         "Adam's second moment is not updated",
-        "operations",
-        '"adam_update", "w m v"',
-        '"adam_update", "w m"',
+        "numbanet/operations/__init__.py",
+        '"m": updated("P"), "v": _SECOND,',
+        '"m": updated("P"), "v": "P",',
         COUNTED,
     ),
     _mutant(
@@ -195,7 +195,7 @@ MUTANTS = [
     _mutant(
         "errors of sums count by each element",
         "operations",
-        'own = FAMILIES[operation.family].elementwise and operation.name.endswith("forward")',
+        'own = operation.family in ELEMENTWISE and operation.name.endswith("forward")',
         "own = True",
         "tests/test_bench.py::test_errors_of_sums_are_in_units_of_the_largest_element",
     ),
