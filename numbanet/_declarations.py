@@ -4,7 +4,10 @@ numbanet's own have their names alone, a user's the module too: "experiment:Swis
 class of a user's is one that the caller gives, or one of a module that has been imported already.
 """
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +16,16 @@ from .errors import CheckpointError
 from .layers import LAYERS, Layer
 from .losses import LOSSES, Loss
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+
 KNOWN = {**LAYERS, **{loss.__name__: loss for loss in LOSSES.values()}}
 INITIALIZERS = ("weight_init", "bias_init")  # options that are left out: the values are stored
 
 
-def described(declaration):
+def described(declaration: Layer | Loss) -> dict[str, Any]:
     """A layer or a loss as JSON can hold it; TypeError where it has options that no file can hold."""
     kind = type(declaration)
     name = kind.__name__ if KNOWN.get(kind.__name__) is kind else _full_name(kind)
@@ -31,7 +39,7 @@ def described(declaration):
     return {"type": name, **{option: _stored(declaration, option, getattr(declaration, option)) for option in options}}
 
 
-def _stored(declaration, option, value):
+def _stored(declaration: Layer | Loss, option: str, value: Any) -> Any:
     if isinstance(value, (Layer, Loss)):
         return described(value)
     if isinstance(value, (list, tuple)):
@@ -46,7 +54,12 @@ def _stored(declaration, option, value):
     return value
 
 
-def declared(description, base, custom=(), path=""):
+def declared(
+    description: Mapping[str, Any],
+    base: type | tuple[type, ...],
+    custom: Sequence[type[Layer] | type[Loss]] = (),
+    path: object = "",
+) -> Any:
     """The layer or loss that a file describes.
 
     Parameters
@@ -81,17 +94,19 @@ def declared(description, base, custom=(), path=""):
         raise CheckpointError(message) from error
 
 
-def _restored(value, custom, path):
+def _restored(value: Any, custom: Sequence[type[Layer] | type[Loss]], path: object) -> Any:
     if isinstance(value, list):
         return tuple(_restored(each, custom, path) for each in value)
     return declared(value, (Layer, Loss), custom, path) if isinstance(value, dict) else value
 
 
-def _full_name(kind):
+def _full_name(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def _class_of(name, base, custom, path):
+def _class_of(
+    name: str, base: type | tuple[type, ...], custom: Sequence[type[Layer] | type[Loss]], path: object
+) -> type:
     """The class of that full name: of those given, else of a module that is there."""
     module, _, within = name.partition(":")
     short = within.rpartition(".")[2]
@@ -111,7 +126,7 @@ def _class_of(name, base, custom, path):
     return kind
 
 
-def checked_classes(name, custom):
+def checked_classes(name: str, custom: Any) -> tuple[type[Layer] | type[Loss], ...]:
     """A tuple of classes of layers and losses; TypeError where it holds anything else."""
     if isinstance(custom, type):
         raise TypeError(f"{name}: expected a list of classes, got the class; write {name}=[{custom.__name__}]")

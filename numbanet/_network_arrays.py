@@ -1,7 +1,10 @@
 """The arrays of a network: what its layers declare, named, laid out in flat memory and initialised."""
 
+from __future__ import annotations
+
 import math
 import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,8 +13,15 @@ from ._views import NamedViews
 from .data.images import plainly_last
 from .layers import CHANNELS_LAST, checked_layers, place
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
-def checked_shape(input_shape):
+    from ._types import Shape
+    from .layers import Layer, Variable
+
+
+def checked_shape(input_shape: Any) -> Shape:
     """The shape of one example, as a tuple."""
     if isinstance(input_shape, numbers.Integral):
         input_shape = (input_shape,)
@@ -44,7 +54,7 @@ class NetworkArrays:
         Of each layer: seed and step.
     """
 
-    def __init__(self, layers, input_shape, dtype):
+    def __init__(self, layers: Sequence[Layer], input_shape: int | Sequence[int], dtype: np.dtype[Any]) -> None:
         self.layers = checked_layers("layers", layers)
         if not self.layers:
             raise ValueError("layers: a network needs at least one layer")
@@ -58,15 +68,18 @@ class NetworkArrays:
         self.dtype = dtype
         self._declare()
 
-    def _declare(self):
+    def _declare(self) -> None:
         """Walk the shapes through the layers, and name and lay out every array."""
-        counts = {}
-        self.names, self._variables = {}, {}  # of the latter: full name -> Variable
+        counts: dict[str, int] = {}
+        self.names: dict[tuple[int, str], str] = {}
+        self._variables: dict[str, Variable] = {}  # by full name
         self.placed = place(self.layers, self.input_shape)
-        shapes = [shape for placed in self.placed for shape in (placed.input_shape, placed.output_shape)]
-        self.widest = max(map(math.prod, shapes))
-        self._layer_parameters = [[] for _ in self.placed]
-        shapes, state_shapes = {}, {}
+        self.widest = max(
+            math.prod(shape) for placed in self.placed for shape in (placed.input_shape, placed.output_shape)
+        )
+        self._layer_parameters: list[list[str]] = [[] for _ in self.placed]
+        shapes: dict[str, Shape] = {}
+        state_shapes: dict[str, Shape] = {}
         for index, placed in enumerate(self.placed):
             both = [*((v, shapes) for v in placed.parameters), *((v, state_shapes) for v in placed.state)]
             for variable, where in both:
@@ -84,7 +97,7 @@ class NetworkArrays:
         self._params, self.grads = NamedViews(shapes, self.dtype), NamedViews(shapes, self.dtype)
         self._state = NamedViews(state_shapes, self.dtype)
 
-    def _initialize(self, seed):
+    def _initialize(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
         for views in (self._params, self._state):
             for name, view in views.items():
@@ -96,14 +109,14 @@ class NetworkArrays:
         self.random_keys = np.zeros((len(self.placed), 2), np.uint64)
         self.random_keys[:, 0] = rng.integers(2**63, size=len(self.placed), dtype=np.uint64)
 
-    def parameter_names(self, index):
+    def parameter_names(self, index: int) -> list[str]:
         """Full names of the parameters of layer `index`."""
         return self._layer_parameters[index]
 
-    def learns(self, index):
+    def learns(self, index: int) -> bool:
         """Whether layer `index` has parameters."""
         return bool(self._layer_parameters[index])
 
-    def decaying(self):
+    def decaying(self) -> list[tuple[int, str]]:
         """(layer index, local name) of each parameter that an L2 penalty applies to."""
         return [key for key, full in self.names.items() if self._variables[full].decays]

@@ -1,6 +1,9 @@
 """Networks from files."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from . import _archive, checkpoint
 from ._declarations import checked_classes, declared
@@ -10,8 +13,16 @@ from .layers import Layer, place
 from .losses import Loss
 from .models import Sequential, checked_ops
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
-def load_model(path, ops=None, custom=()):
+    from ._types import Array, Ops, StrPath
+
+
+def load_model(
+    path: StrPath, ops: Ops | None = None, custom: Sequence[type[Layer] | type[Loss]] = ()
+) -> tuple[Sequential, dict[str, Any], dict[str, Array]]:
     """Read what `Sequential.save` wrote: (network, extra, dict of extra arrays).
 
     The network is a `Sequential` with the layers and values of the one that was saved. `path` may also be the folder of

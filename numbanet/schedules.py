@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._types import Schedule
-    from .solver import Solver
+    from .training.solver import Solver
 
 
 def exponential(learning_rate: float, factor: float) -> Schedule:

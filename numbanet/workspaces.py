@@ -8,11 +8,14 @@ There is no lock, which Ctrl-C could leave taken. Every change below is one oper
 Python's threads cannot interrupt, and whoever must wait looks again a little later.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import time
 import weakref
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,14 +23,22 @@ from ._views import aligned_zeros
 from .program import Program
 from .runtime import threads
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from ._types import ByteArray
+    from .models import Sequential
+
+
 KEPT_PROGRAMS = 64  # of a workspace: batch sizes for which the list of operations is kept,
 KEPT_BYTES = 1 << 26  # or fewer, where their batches take more than that together,
 KEPT_AT_LEAST = 8  # but never fewer than these
 KEPT_WORKSPACES = max(2, os.cpu_count() or 1)  # that are kept when nobody uses them
 SHORTEST_LOOK, LONGEST_LOOK = 2e-5, 1e-3  # seconds between two looks of somebody who waits
 
-_all = weakref.WeakSet()
-_nothing = {}
+_all: weakref.WeakSet[Workspaces] = weakref.WeakSet()
+_nothing: dict[str, int] = {}
 
 
 class Workspace:
@@ -39,22 +50,23 @@ class Workspace:
         Whether its programs use the calling thread only.
     """
 
-    def __init__(self, alone):
+    def __init__(self, alone: bool) -> None:
         self.alone = alone
         self.forget()
 
-    def forget(self):
+    def forget(self) -> None:
         """Drop everything that was lowered."""
         self._memory = np.empty(0, np.uint8)
-        self._programs, self._latest = OrderedDict(), (None, None)
+        self._programs: OrderedDict[tuple[int, bool, int], Program] = OrderedDict()
+        self._latest: tuple[Any, Any] = None, None
 
-    def memory(self, size):
+    def memory(self, size: int) -> ByteArray:
         """`size` bytes, the same for all programs, which run one at a time."""
         if self._memory.nbytes < size:
             self._memory = aligned_zeros(size, np.uint8)
         return self._memory
 
-    def program(self, model, batch, training):
+    def program(self, model: Sequential, batch: int, training: bool) -> Program:
         """The network lowered for this batch size, for training or for inference."""
         key = batch, training, 1 if self.alone else threads.get_num_threads()
         latest, program = self._latest
@@ -68,17 +80,17 @@ class Workspace:
         self._latest = key, program
         return program
 
-    def programs(self):
+    def programs(self) -> list[Program]:
         """Those that are kept, the one used last at the end."""
         return list(self._programs.values())
 
-    def _lowered(self, model, batch, training):
+    def _lowered(self, model: Sequential, batch: int, training: bool) -> Program:
         if not self.alone:
             return Program(model, batch, training, self.memory)
         with threads.alone():
             return Program(model, batch, training, self.memory)
 
-    def _drop(self):
+    def _drop(self) -> None:
         """Drop the programs that were used least recently, where there are too many."""
         size = sum(program.own_bytes for program in self._programs.values())
         while len(self._programs) > KEPT_PROGRAMS or (size > KEPT_BYTES and len(self._programs) > KEPT_AT_LEAST):
@@ -101,14 +113,18 @@ class Workspaces:
         Not 0 where somebody waits for training to pause, for a loop of many steps to look at.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.wanted = np.zeros(1, np.int64)
-        self._mains, self._others = self.homes = [], []
-        self._made, self._main = weakref.WeakSet(), lambda: None
-        self.trainer, self._waiting, self._claims = {}, {}, {}
+        self.homes: tuple[list[Workspace], list[Workspace]] = [], []
+        self._mains, self._others = self.homes
+        self._made: weakref.WeakSet[Workspace] = weakref.WeakSet()
+        self._main: Callable[[], Workspace | None] = lambda: None
+        self.trainer: dict[str, int] = {}
+        self._waiting: dict[object, bool] = {}
+        self._claims: dict[str, object] = {}
         _all.add(self)
 
-    def take(self):
+    def take(self) -> Workspace:
         """A workspace for inference, the caller's until ``homes[workspace.alone].append(workspace)``.
 
         That belongs in a ``finally`` as it is: a function of ours, Ctrl-C could interrupt before its first line.
@@ -120,7 +136,7 @@ class Workspaces:
         # Whoever trains has entered `trainer` before it counts the workspaces at home: one of the two sees the other.
         return self._after_training(workspace) if self.trainer else workspace
 
-    def _another(self):
+    def _another(self) -> Workspace:
         """One of the others, or a new one, which is the main one where that is not there yet."""
         try:
             while len(self._others) > KEPT_WORKSPACES:
@@ -129,17 +145,17 @@ class Workspaces:
         except IndexError:
             return self._new_main() if self._main() is None else self._new(alone=True)
 
-    def _new(self, alone):
+    def _new(self, alone: bool) -> Workspace:
         workspace = Workspace(alone)
         self._made.add(workspace)
         return workspace
 
-    def _new_main(self):
+    def _new_main(self) -> Workspace:
         workspace = self._new(alone=False)
         self._main = weakref.ref(workspace)
         return workspace
 
-    def main(self):
+    def main(self) -> Workspace:
         """The main workspace, for whoever trains."""
         workspace = self._main()
         if workspace is None:  # not used yet, or lost to a Ctrl-C between taking it and giving it back
@@ -147,7 +163,7 @@ class Workspaces:
             self._mains.append(workspace)
         return workspace
 
-    def _after_training(self, workspace):
+    def _after_training(self, workspace: Workspace) -> Workspace:  # type: ignore[return]  # `_looks` never ends
         """A workspace once the step that is running has ended, in exchange for one."""
         self.homes[workspace.alone].append(workspace)
         if self.trainer.get("thread") == threading.get_ident():  # a prediction within a step
@@ -170,7 +186,7 @@ class Workspaces:
             self._waiting.pop(me, None)
             self.wanted[0] = len(self._waiting) > 0
 
-    def begin(self):
+    def begin(self) -> Callable[[], object]:
         """Begin a training: no other and no inference runs until its end, which is a call of what this returns.
 
         That belongs in a ``finally``. A thread may begin one within another.
@@ -194,19 +210,19 @@ class Workspaces:
             raise
         return self.trainer.clear  # no function of ours, which Ctrl-C could interrupt before its first line
 
-    def claim(self, who):
+    def claim(self, who: object) -> None:
         """Say that `who` is going to train for long; RuntimeError where somebody else does. `free` ends it."""
         if self._claims.setdefault("by", who) is not who:
             raise RuntimeError(
                 "model: is being trained in another thread; train it there, or a copy of it (copy.deepcopy)"
             )
 
-    def free(self, who):
+    def free(self, who: object) -> None:
         """The end of what `claim` began."""
         if self._claims.get("by") is who:
             self._claims.clear()
 
-    def forget(self):
+    def forget(self) -> None:
         """Drop everything that was lowered, since what it is bound to has changed."""
         end = self.begin()
         try:
@@ -216,7 +232,7 @@ class Workspaces:
             end()
 
 
-def _looks():
+def _looks() -> Iterator[float]:
     """Seconds to wait until the next look, for ever: hardly any at first, then more and more."""
     pause = SHORTEST_LOOK
     while True:
@@ -224,14 +240,14 @@ def _looks():
         pause = min(2 * pause, LONGEST_LOOK)
 
 
-def _forked():
+def _forked() -> None:
     """In a forked child, threads that used a workspace, trained or waited are not there any more."""
     me = threading.get_ident()
     for workspaces in list(_all):
         workspaces._waiting.clear()
         if workspaces.trainer.get("thread") != me:
             wanted = workspaces.wanted
-            workspaces.__init__()
+            workspaces.__init__()  # type: ignore[misc]  # it has no subclass
             workspaces.wanted = wanted  # compiled loops look there
 
 

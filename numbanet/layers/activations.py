@@ -1,10 +1,17 @@
 """Activations: functions of each element by itself."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .. import operations
 from .._checks import number, one_of
 from .base import EITHER, Layer, set_checked
+
+if TYPE_CHECKING:
+    from .._types import FloatArray, Lowered
+    from ..program import Lowering
 
 __all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Tanh"]
 
@@ -16,18 +23,18 @@ class _Activation(Layer):
     operation = ""
 
     @property
-    def backward_takes_output(self):
+    def backward_takes_output(self) -> bool:  # type: ignore[override]  # nobody sets it
         return operations.backward_takes_output(self.operation)
 
-    def constants(self):
+    def constants(self) -> tuple[float, ...]:
         return ()
 
-    def lower(self, net, x):
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         out = net.overwritable(x) if self.backward_takes_output else net.buffer(*x.shape[1:])
         net.forward(f"{self.operation}_forward", x.reshape(-1), *self.constants(), out.reshape(-1))
         seen = out if self.backward_takes_output else x
 
-        def backward(dout):
+        def backward(dout: FloatArray) -> FloatArray:
             dx = net.overwritable(dout)
             arguments = (dout.reshape(-1), seen.reshape(-1), *self.constants(), dx.reshape(-1))
             net.backward(f"{self.operation}_backward", *arguments)
@@ -51,10 +58,10 @@ class LeakyReLU(_Activation):
     negative_slope: float = 0.01
     operation = "leaky_relu"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         set_checked(self, negative_slope=number("LeakyReLU: negative_slope", self.negative_slope, 0, 1))
 
-    def constants(self):
+    def constants(self) -> tuple[float, ...]:
         return (self.negative_slope,)
 
 
@@ -65,10 +72,10 @@ class ELU(_Activation):
     alpha: float = 1.0
     operation = "elu"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         set_checked(self, alpha=number("ELU: alpha", self.alpha, 0, include_high=False))
 
-    def constants(self):
+    def constants(self) -> tuple[float, ...]:
         return (self.alpha,)
 
 
@@ -92,11 +99,11 @@ class GELU(_Activation):
 
     approximate: str = "none"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         one_of("GELU: approximate", self.approximate, ("none", "tanh"))
 
     @property
-    def operation(self):
+    def operation(self) -> str:  # type: ignore[override]  # nobody sets it
         return "gelu" if self.approximate == "none" else "gelu_tanh"
 
 
