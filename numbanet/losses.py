@@ -4,13 +4,17 @@ A loss is a declaration, fixed once made, as a layer is: it names the operation 
 holds no arrays. N examples, C outputs; scores have the shape (N, C).
 """
 
+import inspect
 import math
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
 
-from . import operations
+from . import kernels, operations, reference
 from ._checks import all_finite, as_data, class_numbers, describe, float_array, one_of
+from .kernels._written import unwritten, written
+from .runtime.foreign import is_compiled, result_type
 
 __all__ = ["SVM", "BinaryCrossEntropy", "Loss", "Softmax", "SquaredError"]
 
@@ -18,13 +22,20 @@ BATCH = 512  # rows that a loss is computed of at a time
 
 
 class Loss:
-    """Base of all losses.
+    """Base of all losses. One of your own defines `reference` or `kernel`, and what else differs from squared error.
+
+    What computes it is a function of ``(scores, y, *constants, dscores)``, which writes the gradient into `dscores` and
+    returns the mean loss of the examples, a float.
 
     Attributes
     ----------
     operation : str
-        Name of what computes it in the namespaces of operations: ``operation(scores, y, *constants, dscores)`` writes
-        the gradient and returns the mean loss.
+        Its name in the namespaces of operations, for numbanet's own losses.
+    reference : callable or None
+        The function in NumPy, for a loss of your own; it is called from Python.
+    kernel : callable or None
+        The same, compiled by numba. With it, training runs without Python; on `numbanet.reference` it is not used,
+        where there is a `reference` as well.
     per_output : bool
         Whether there is a target for each output, shape (N, C), or (N,) where C is 1; else there is a label from 0 to
         C-1 for each example, shape (N,).
@@ -33,8 +44,12 @@ class Loss:
     """
 
     operation = ""
+    reference = kernel = None
     per_output = True
     classifies = False
+
+    def __repr__(self):  # of a class that is no dataclass
+        return f"{type(self).__name__}()"
 
     @property
     def name(self):
@@ -42,21 +57,75 @@ class Loss:
         return next((name for name, kind in LOSSES.items() if kind is type(self)), type(self).__name__)
 
     def constants(self):
-        """The numbers that the operation takes between targets and gradient: the options, in order."""
+        """The numbers that the function takes between targets and gradient: the options, in order."""
         return tuple(getattr(self, name) for name in getattr(self, "__dataclass_fields__", ()))
+
+    def lower(self, net, scores, y):
+        """Bind the operations for one batch.
+
+        Parameters
+        ----------
+        net : numbanet.program.build.Lowering
+            Gives `buffer`; takes operations by `loss`. What they return is added up.
+        scores : ndarray, shape (N, C)
+        y : ndarray
+            As `check_targets` gives it.
+
+        Returns
+        -------
+        dscores : ndarray, shape (N, C)
+            The gradient.
+        """
+        dscores = net.buffer(scores.shape[1])
+        function, arguments = self._function(net.ops), (scores, y, *self.constants(), dscores)
+        kernel = getattr(function, "kernel", None)
+        if kernel is None:
+            net.loss(function, *arguments)
+            return dscores
+        function.require_float(arguments)
+        net.loss(unwritten, dscores)
+        net.loss(kernel, *arguments)
+        net.loss(written, dscores)
+        return dscores
+
+    def functions(self):
+        """What computes it, by "reference" and "kernel", those that there are; checked, to be called from Python."""
+        if self.operation:
+            named = {way: getattr(ops, self.operation) for way, ops in (("reference", reference), ("kernel", kernels))}
+        else:
+            named = {way: self._own(way) for way in ("reference", "kernel") if getattr(self, way) is not None}
+        return {way: _Checked(self, way, function) for way, function in named.items()}
+
+    def _own(self, way):
+        """The attribute of that name; one that numba compiled takes no `self`."""
+        found = inspect.getattr_static(self, way)
+        found = getattr(found, "__func__", found)  # of a static method
+        return found if is_compiled(found) else getattr(self, way)
+
+    def _function(self, ops):
+        """What computes it with these operations, to be called from Python."""
+        if self.operation:
+            return getattr(ops, self.operation)
+        functions = self.functions()
+        return functions.get("reference" if ops is reference else "kernel") or next(iter(functions.values()))
+
+    def check(self, scores, y, ops):
+        """An error where the loss of this batch is no number through a fault of its function."""
+        if not self.operation and np.isfinite(scores).all():
+            self._function(ops)(scores, y, *self.constants(), np.empty_like(scores))
 
     def mean(self, scores, y, ops):
         """Mean loss of any number of examples, L2 penalty left out: float."""
-        operation, total = getattr(ops, self.operation), 0.0
-        dscores = np.empty_like(scores[:BATCH])  # not wanted, but what the operation writes
+        function, total = self._function(ops), 0.0
+        dscores = np.empty_like(scores[:BATCH])  # not wanted, but what the function writes
         for start in range(0, len(scores), BATCH):
             rows = slice(start, start + BATCH)
             count = len(scores[rows])
-            total += count * float(operation(scores[rows], y[rows], *self.constants(), dscores[:count]))
+            total += count * float(function(scores[rows], y[rows], *self.constants(), dscores[:count]))
         return total / len(scores)
 
     def check_targets(self, name, y, count, outputs, dtype):
-        """`y` as the operation takes it: float, shape (N, C), or int64 labels, shape (N,)."""
+        """`y` as the function takes it: float, shape (N, C), or int64 labels, shape (N,)."""
         if not self.per_output:
             return class_numbers(name, y, count, outputs)
         y = as_data(name, y)
@@ -95,6 +164,47 @@ class Loss:
         """Probabilities, shape (N, C), in the place of the scores; ValueError where the loss has none."""
         gives = "scores" if self.classifies else "values"
         raise ValueError(f"a network trained with the loss {self!r} has {gives}, but no probabilities")
+
+
+class _Checked:
+    """A user's function of a loss, called from Python: what it does wrong becomes an error that names it.
+
+    Attributes
+    ----------
+    kernel : Kernel, numba dispatcher or None
+        The function itself, where it is compiled.
+    """
+
+    def __init__(self, loss, way, function):
+        self.__name__, self._what, self._function = f"{type(loss).__name__}.{way}", f"loss {loss!r}: {way}", function
+        self.kernel = function if is_compiled(function) else None
+
+    def __call__(self, scores, y, *rest):
+        dscores = rest[-1]
+        dscores[...] = np.nan
+        copies = scores.copy(), y.copy()
+        if self.kernel is not None:
+            self.require_float((*copies, *rest))
+        try:
+            result = self._function(*copies, *rest)
+        except Exception as error:
+            given = f"scores of shape {scores.shape} and y of shape {y.shape}, {scores.dtype}"
+            raise RuntimeError(f"{self._what} raised {type(error).__name__}: {error}; given {given}") from error
+        if any(copy.tobytes() != given.tobytes() for copy, given in zip(copies, (scores, y), strict=True)):
+            raise RuntimeError(f"{self._what} wrote into scores or y; expected the gradient alone, in dscores")
+        if isinstance(result, (bool, np.bool_)) or not isinstance(result, numbers.Real):
+            raise TypeError(f"{self._what} returned {describe(result)}; expected the mean loss, a float")
+        if math.isfinite(result) and np.isnan(dscores).any():
+            row, column = np.argwhere(np.isnan(dscores))[0]
+            hint = "; write into the array, as in dscores[...] = gradient" if np.isnan(dscores).all() else ""
+            raise RuntimeError(f"{self._what} left dscores[{row}, {column}] unwritten, or NaN{hint}")
+        return float(result)
+
+    def require_float(self, arguments):
+        """TypeError where the kernel cannot be compiled for these arguments, or returns no float."""
+        kind = result_type(self._what, self.kernel, arguments)
+        if not kind.startswith("float"):
+            raise TypeError(f"{self._what} returns {kind}; expected the mean loss, a float")
 
 
 @dataclass(frozen=True)
@@ -151,6 +261,10 @@ LOSSES = {name.removesuffix("_loss"): globals()[loss] for name, loss in operatio
 def checked_loss(name, loss):
     """The loss that was given, or the one that a string is short for; an error for anything else."""
     if isinstance(loss, Loss):
+        if not loss.operation and loss.reference is loss.kernel is None and type(loss).lower is Loss.lower:
+            raise TypeError(f"{name}: {loss!r} defines neither reference nor kernel, functions of (scores, y, dscores)")
+        if not (loss.per_output or loss.classifies):
+            raise TypeError(f"{name}: {loss!r} takes labels, by per_output = False, so it needs classifies = True")
         return loss
     if isinstance(loss, type) and issubclass(loss, Loss):
         raise TypeError(f"{name}: expected a loss, got the class; write {loss.__name__}()")

@@ -288,7 +288,7 @@ class Sequential(NetworkArrays, FlatModel):
         checkpoint.save_model(path, self, extra, extra_arrays)
 
     def __repr__(self):
-        lines = [f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.loss_name!r}"]
+        lines = [f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.objective!r}"]
         numbers = max(len(placed.number) for placed in self.placed)
         names = max(len(placed.name) for placed in self.placed)
         for index, placed in enumerate(self.placed):

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from . import kernels, reference
-from ._checks import did_you_mean, one_of
+from ._checks import as_data, did_you_mean, one_of
 from ._compare import magnitude, place, require_close
+from .losses import checked_loss
 from .runtime import threads
 from .runtime.dispatch import Kernel
 
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from ._types import Array, ArrayLike, DTypeLike, FloatArray
+    from .losses import Loss
 
 
-__all__ = ["Case", "Report", "check_gradients", "check_pair", "numerical_gradient"]
+__all__ = ["Case", "Report", "check_gradients", "check_loss", "check_pair", "numerical_gradient"]
 
 LAYOUTS = ("C", "F", "strided")
 SPECIAL = {"nan": (np.nan, np.nan), "inf": (np.inf, -np.inf)}
@@ -307,6 +309,94 @@ def check_gradients(
         allowed = atol + rtol * np.abs(numeric)
         error = require_close(f"gradient of {name}", analytic[name], numeric, allowed, ("analytic", "numeric"))
         errors[name] = float(np.max(error, initial=0.0))
+    return errors
+
+
+def check_loss(
+    loss: Loss | str,
+    y: ArrayLike | None = None,
+    *,
+    outputs: int = 3,
+    h: float = 1e-5,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Check a loss of your own: gradients against centred differences, and its kernel against its function in NumPy.
+
+    Also that it is a mean, of the same value for the same examples twice; that it writes the gradient in full, nothing
+    else, and returns a number; and that the kernel gives the same bits on any number of threads.
+
+    Parameters
+    ----------
+    loss : numbanet.Loss or str
+    y : array-like, optional
+        Targets to check it with. By default those of 7 examples: labels, or numbers from 0 to 1 where it is a loss per
+        output.
+    outputs : int
+        Number of outputs, C; the scores are drawn from the normal distribution, shape (N, C).
+    h, rtol, atol : float
+        As for `check_gradients`.
+    seed : int
+        For scores and targets.
+
+    Returns
+    -------
+    dict of str to float
+        The largest absolute error of the gradient of "reference" and "kernel", of those that the loss has.
+
+    Raises
+    ------
+    AssertionError
+        Where something differs; the message says what of which function.
+    TypeError, ValueError, RuntimeError
+        Where the loss cannot be computed, as in training.
+
+    Examples
+    --------
+    >>> errors = check_loss("squared_error")
+    >>> max(errors["reference"], errors["kernel"]) < 1e-8
+    True
+    """
+    loss, rng = checked_loss("loss", loss), np.random.default_rng(seed)
+    if y is None:
+        y = rng.random((7, outputs)) if loss.per_output else rng.integers(outputs, size=7)
+    count = len(as_data("y", y))
+    scores, errors, functions = rng.standard_normal((count, outputs)), {}, loss.functions()
+
+    def targets(dtype):
+        return loss.check_targets("y", y, count, outputs, dtype)
+
+    def computed(function, scores, y):
+        dscores = np.empty_like(scores)
+        return function(scores, y, *loss.constants(), dscores), dscores
+
+    labels = targets(np.dtype(np.float64))
+    for way, function in functions.items():
+        try:
+            errors[way] = check_gradients(
+                lambda scores, function=function: computed(function, scores, labels)[0],
+                lambda dout, scores, function=function: {"scores": dout * computed(function, scores, labels)[1]},
+                {"scores": scores},
+                h=h,
+                rtol=rtol,
+                atol=atol,
+                seed=seed,
+            )["scores"]
+        except AssertionError as error:
+            raise AssertionError(f"loss {loss!r}: {way}: {error}") from None
+        once, twice = (computed(function, *(np.concatenate([a] * n) for a in (scores, labels)))[0] for n in (1, 2))
+        if not math.isclose(once, twice, rel_tol=rtol, abs_tol=atol):
+            raise AssertionError(f"loss {loss!r}: {way}: is no mean: {once} of {count} examples, {twice} of them twice")
+
+    def arguments(rng, dtype):
+        constants = {f"constant {place}": value for place, value in enumerate(loss.constants())}
+        own = scores.astype(dtype)
+        return {"scores": own, "y": targets(dtype), **constants, "dscores": np.empty_like(own)}
+
+    if len(functions) == 2:
+        case = Case(f"{count} examples", arguments, outputs=["dscores"], terms=scores.size)
+        check_pair(tuple(functions.values()), [case], layouts=("C",), special=(None,))
     return errors
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from .._memory import address, layout, lifetimes, moved, reserved
 from .._views import aligned_zeros
 from ..layers import EITHER, reordering
-from ..runtime.dispatch import Kernel, forms
-from ..runtime.internals import Dispatcher
+from ..runtime.dispatch import forms
+from ..runtime.foreign import is_compiled
 
 
 class Operations(NamedTuple):
@@ -59,6 +59,8 @@ class Lowering:
     ----------
     shape : tuple of int
         Of one example of the input of the layer that is being lowered, as users know it.
+    ops : module
+        The namespace of operations.
     needed : bool
         In the backward pass: whether something below learns, so that a gradient of the input is asked for.
     x, scores : ndarray
@@ -76,6 +78,7 @@ class Lowering:
 
     def __init__(self, model, batch, training):
         self.model, self.batch, self.training, self.dtype = model, batch, training, model.dtype
+        self.ops = model.ops
         self.operations, self.outputs, self.keys, self.y = Operations([], [], [], []), [], [], None
         self.uncompiled = None
         self._buffers = {}  # by address; by `settle`, they get their memory
@@ -144,9 +147,14 @@ class Lowering:
         """Add an operation to the backward pass."""
         self._bind(self.operations.backward, operation, *arguments)
 
+    def loss(self, operation, *arguments):
+        """Add an operation to those that compute the loss: the sum of what they return."""
+        self._bind(self.operations.loss, operation, *arguments)
+
     def _bind(self, operations, operation, *arguments):
-        function = getattr(self.model.ops, operation)
-        if self.uncompiled is None and not isinstance(function, (Kernel, Dispatcher)):
+        """Add an operation: one of numbanet's by its name, or any function."""
+        function = getattr(self.ops, operation) if isinstance(operation, str) else operation
+        if self.uncompiled is None and not is_compiled(function):
             whose = self.model.objective if operations is self.operations.loss else self.model.placed[self._index]
             self.uncompiled = f"operation `{getattr(function, '__name__', function)}` of {whose}"
         operations.append((function, arguments))
@@ -221,11 +229,9 @@ class Lowering:
         return dout
 
     def _lower_loss(self):
-        objective = self.model.objective
-        self.y = np.zeros_like(self.scores) if objective.per_output else np.zeros(self.batch, np.int64)
-        dscores = self.buffer(self.scores.shape[1])
-        self._bind(self.operations.loss, objective.operation, self.scores, self.y, *objective.constants(), dscores)
-        return dscores
+        per_output = self.model.objective.per_output
+        self.y = np.zeros_like(self.scores) if per_output else np.zeros(self.batch, np.int64)
+        return self.model.objective.lower(self, self.scores, self.y)
 
     def _lower_penalties(self):
         for index, name in self.model.decaying() if self.model.l2 else ():

@@ -4,6 +4,7 @@ Where every operation is a kernel, a compiled loop walks the list (`runtime.call
 steps in one call; otherwise, with `numbanet.reference` or operations of a user's own, Python does.
 """
 
+import math
 import weakref
 
 import numpy as np
@@ -127,9 +128,10 @@ class Program:
 
     @property
     def losses(self):
-        """The calls whose results add up to the loss: the first of them, and the L2 penalties."""
-        calls = self.calls
-        return [calls[len(self.operations.forward)], *calls[len(calls) - len(self.operations.penalties) :]]
+        """The calls whose results add up to the loss: those of the loss itself, and the L2 penalties."""
+        calls, first = self.calls, len(self.operations.forward)
+        own = calls[first : first + len(self.operations.loss)]
+        return [*own, *calls[len(calls) - len(self.operations.penalties) :]]
 
     def infer(self):
         """Scores of the batch in `x`, into `scores`."""
@@ -145,21 +147,26 @@ class Program:
         """Loss of the batch in `x` and `y`, L2 penalty included; the gradients go into the model's."""
         if self._table is None:
             self.infer()
-            ((function, arguments),) = self.operations.loss
-            loss = function(*arguments)
+            parts = [function(*arguments) for function, arguments in self.operations.loss]
             for function, arguments in self.operations.backward:
                 function(*arguments)
-            for function, arguments in self.operations.penalties:
-                loss += function(*arguments)
+            parts += [function(*arguments) for function, arguments in self.operations.penalties]
         else:
             self._table.walk()
-            loss, *penalties = (call.result for call in self.losses)
-            for penalty in penalties:
-                loss += penalty
+            parts = [call.result for call in self.losses]
+        loss = parts[0]
+        for part in parts[1:]:
+            loss += part
+        self.check(loss)
         if not self.model.fixed_dropout:
             for key in self.keys:
                 key[1] += np.uint64(1)
         return loss
+
+    def check(self, loss):
+        """An error where a loss that the pass gave is no number through a fault of the loss's function."""
+        if not math.isfinite(loss):
+            self.model.objective.check(self.scores, self.y, self.model.ops)
 
     def training_steps(self, X, y, optimizer, augment=None):
         """The `TrainingSteps` on these arrays.

@@ -114,7 +114,10 @@ class TrainingSteps:
         history = np.zeros(steps)
         taken = self.table.train(1, self._losses, self._keys, self._cells, history, wanted)
         optimizer.t += taken
+        self.table.check()
         diverged = taken < steps and not np.isfinite(history[taken])
+        if diverged:
+            self.program.check(history[taken])
         return history[: taken + diverged].tolist()
 
 

@@ -27,7 +27,8 @@ from .placement import keep_apart
 from .threads import in_force
 
 SLOT = ir.IntType(64)
-ENTRY = ir.FunctionType(ir.VoidType(), [SLOT])
+ENTRY = ir.FunctionType(SLOT, [SLOT])  # gives 1 where the operation raised an exception, else 0
+RAISED_NOTHING = (0, -2)  # what numba's functions then return: a result, or None
 FUNCTION, EXCEPTION, RESULT, ARGUMENTS = range(4)  # the first slots of a record
 DATA = 4  # of an array's slots: where its elements are
 
@@ -69,7 +70,7 @@ class Call:
         parts = [_numbers(kind, value) for kind, value in zip(signature, arguments, strict=True)]
         self._starts = np.cumsum([ARGUMENTS, *map(len, parts)]).tolist()
         self.parallel = is_parallel(function)
-        self._kept = arguments  # whose arrays the record points to
+        self._function, self._kept = function, arguments  # whose arrays the record points to
         self.record = np.zeros(self._starts[-1], np.int64)
         self.address = self.record.ctypes.data
         if len(self.record) - 1 != len(self.kind.args):  # result, exception and arguments, but not the function
@@ -109,6 +110,15 @@ class Call:
     def result(self):
         """What the operation gave when it ran last, as a float."""
         return float(self.record.view(np.float64)[RESULT])
+
+    def raise_again(self):
+        """Raise what the operation raised, of which a table knows only that it did."""
+        name = self._function.__name__
+        try:
+            self._function(*self._kept)
+        except Exception as error:
+            raise RuntimeError(f"{name} raised {type(error).__name__}: {error}") from error
+        raise RuntimeError(f"{name} raised an exception, but not when it was called again")
 
 
 def _compiled(function, signature):
@@ -166,25 +176,35 @@ class Table(Numbers):
         super().__init__([(entry, call.address) for entry, call in zip(_entries_of(calls), calls, strict=True)], 2)
         self._calls = calls  # which have the records
         self._parallel = any(call.parallel for call in calls)
+        self._raised = np.zeros(1, np.int64)  # where in the table an operation raised an exception, else 0
 
     def walk(self, count=None):
-        """Run the first `count` calls, by default all."""
+        """Run the first `count` calls, by default all; RuntimeError where one raises an exception."""
         if self._parallel:
             in_force()
             keep_apart()
-        walk(self.span[0], self.span[1] if count is None else count)
+        self._raised[0] = walk(self.span[0], self.span[1] if count is None else count)
+        self.check()
+
+    def check(self):
+        """RuntimeError where an operation has raised an exception in what ran last."""
+        if self._raised[0]:
+            self._calls[(self._raised[0] - self.span[0]) // 16].raise_again()
 
     def train(self, updates, losses, keys, cells, history, wanted):
         """Take as many steps as `history` (float64) has room for; returns how many were taken. See `train`.
 
-        The last `updates` calls are the update; `losses`, `keys` and `cells` are `Numbers`; `wanted` is an array.
+        The last `updates` calls are the update; `losses`, `keys` and `cells` are `Numbers`; `wanted` is an array. The
+        caller is to ask `check` afterwards.
         """
         if self._parallel:
             in_force()
             keep_apart()
         address, count = self.span
         lists = *losses.span, *keys.span, *cells.span
-        return train(address, count - updates, count, *lists, history.ctypes.data, history.size, wanted.ctypes.data)
+        self._raised[0] = 0
+        numbers = history.ctypes.data, history.size, wanted.ctypes.data, self._raised.ctypes.data
+        return train(address, count - updates, count, *lists, *numbers)
 
 
 @global_compiler_lock
@@ -221,8 +241,12 @@ def _emit_entry(entry, function_type):
     result, exception, *kinds = function_type.args
     arguments = [builder.bitcast(slot(RESULT), result), builder.bitcast(slot(EXCEPTION), exception)]
     arguments += [load(index, kind) for index, kind in enumerate(kinds, ARGUMENTS)]
-    builder.call(load(FUNCTION, function_type.as_pointer()), arguments)
-    builder.ret_void()
+    status = builder.call(load(FUNCTION, function_type.as_pointer()), arguments)
+    if isinstance(result.pointee, ir.FloatType):  # the slot of a result holds a float64
+        wide = builder.fpext(builder.load(arguments[0]), ir.DoubleType())
+        builder.store(wide, builder.bitcast(slot(RESULT), ir.DoubleType().as_pointer()))
+    raised = [builder.icmp_signed("!=", status, ir.Constant(status.type, each)) for each in RAISED_NOTHING]
+    builder.ret(builder.zext(builder.and_(*raised), SLOT))
 
 
 # The loops get addresses rather than arrays: for every array that Python hands to compiled code, numba allocates a
@@ -232,10 +256,9 @@ def _emit_entry(entry, function_type):
 @intrinsic
 def _call(typing_context, entry, record):
     def codegen(context, builder, signature, args):
-        builder.call(builder.inttoptr(args[0], ENTRY.as_pointer()), [args[1]])
-        return context.get_dummy_value()
+        return builder.call(builder.inttoptr(args[0], ENTRY.as_pointer()), [args[1]])
 
-    return types.void(types.int64, types.int64), codegen
+    return types.int64(types.int64, types.int64), codegen
 
 
 @intrinsic
@@ -265,9 +288,11 @@ def _store(typing_context, number, address):
 
 @serial
 def walk(table, count):
-    """Run the first `count` operations of the table at this address."""
+    """Run the first `count` operations of the table at this address; returns the place of one that raises, else 0."""
     for place in range(table, table + count * 16, 16):
-        _call(_int_at(place), _int_at(place + 8))
+        if _call(_int_at(place), _int_at(place + 8)):
+            return place
+    return 0
 
 
 @serial
@@ -288,23 +313,30 @@ def _move(cells, count):
 
 
 @serial
-def train(table, update, count, losses, loss_count, keys, key_count, cells, cell_count, history, steps, wanted):
+def train(table, update, count, losses, loss_count, keys, key_count, cells, cell_count, history, steps, wanted, raised):
     """So many steps of training; returns how many were taken.
 
     All but the counts are addresses. A step runs the operations of `table` up to number `update`; adds up the numbers
     that `losses` points to; moves `keys` on; then, if the loss is a finite number, runs the other operations and moves
     `cells` on. If it is not, that is the end, and the loss is in `history` behind those of the steps that were taken.
-    Another end, after a step at the earliest, is that the integer `wanted` is not 0.
+    Another end, after a step at the earliest, is that the integer `wanted` is not 0; and where an operation raises, its
+    place in the table goes into `raised`.
     """
     for step in range(steps):
         if step and _int_at(wanted):
             return step
-        walk(table, update)
+        place = walk(table, update)
+        if place:
+            _store(place, raised)
+            return step
         _move(keys, key_count)
         loss = _sum_at(losses, loss_count)
         _store(loss, history + step * 8)
         if not math.isfinite(loss):
             return step
-        walk(table + update * 16, count - update)
+        place = walk(table + update * 16, count - update)
+        if place:
+            _store(place, raised)
+            return step
         _move(cells, cell_count)
     return steps

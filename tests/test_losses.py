@@ -1,0 +1,631 @@
+"""Losses: what each says of targets and scores, and losses of a user's own, from Python and compiled."""
+
+import copy
+import math
+import pickle
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import pytest
+
+import numbanet as nn
+from numbanet.losses import LOSSES, checked_loss
+from numbanet.optim import Optimizer
+from numbanet.testing import check_loss
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((120, 3))
+Y = np.stack([X[:, 0] + 0.1 * RNG.standard_normal(120), RNG.standard_normal(120)], axis=1)
+FLOATS = [np.float32, np.float64]
+
+
+@pytest.fixture
+def threads():
+    """`numbanet.set_num_threads`, undone afterwards."""
+    yield nn.set_num_threads
+    nn.set_num_threads(None)
+
+
+def network(loss, outputs=2, **options):
+    return nn.Sequential([nn.Affine(5), nn.Tanh(), nn.Affine(outputs)], (3,), loss=loss, seed=1, l2=1e-3, **options)
+
+
+def solver(model, y=Y, **options):
+    options = {"batch_size": 40, "epochs": 5, "verbose": False, **options}
+    return nn.Solver(model, {"X_train": X, "y_train": y, "X_val": X[:50], "y_val": y[:50]}, **options)
+
+
+def trained(loss, y=Y, **options):
+    made = solver(network(loss, **options), y)
+    made.train()
+    return made
+
+
+# What each of numbanet's losses says, by hand.
+
+
+@pytest.mark.parametrize("loss", [nn.Softmax(), nn.SVM()])
+def test_a_loss_of_labels(loss):
+    scores = np.array([[0.0, 2.0, 1.0], [3.0, -1.0, 2.0], [0.0, 0.0, 5.0]])
+    prediction = loss.predict(scores)
+    assert prediction.tolist() == [1, 0, 2]
+    assert loss.score(prediction, np.array([1, 0, 0])) == pytest.approx(2 / 3)
+    y = loss.check_targets("y", [True, 0.0, 2], 3, 3, np.float32)
+    assert (y.dtype, y.tolist()) == (np.int64, [1, 0, 2])
+    assert (loss.classifies, loss.per_output, loss.constants()) == (True, False, ())
+    for bad, message in (([0, 1], "one label for each of the 3"), ([0, 1, 3], "got 3 in row 2"), ([0, 1, 0.5], "0.5")):
+        with pytest.raises((TypeError, ValueError), match=f"^y: .*{message}"):
+            loss.check_targets("y", bad, 3, 3, np.float32)
+
+
+def test_squared_error():
+    loss = nn.SquaredError()
+    scores = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert loss.predict(scores) is scores
+    assert loss.predict(scores[:, :1]).tolist() == [1.0, 3.0]
+    y = loss.check_targets("y", [[1, 2], [3, 6]], 2, 2, np.float32)
+    assert (y.dtype, y.tolist()) == (np.float32, [[1, 2], [3, 6]])
+    assert loss.check_targets("y", [1, 2], 2, 1, np.float64).tolist() == [[1], [2]]
+    assert loss.score(loss.predict(scores), y) == pytest.approx(1 - 4 / (2 + 8))
+    assert math.isnan(loss.score(np.array([1.0, 2.0]), np.array([[3.0], [3.0]])))
+    assert (loss.classifies, loss.per_output) == (False, True)
+    for bad, message in (([1, 2], r"shape \(2, 2\), got \(2,\)"), ([[1, 2], [3, np.nan]], "row 1 holds nan")):
+        with pytest.raises(ValueError, match=f"^y: .*{message}"):
+            loss.check_targets("y", bad, 2, 2, np.float32)
+
+
+def test_binary_cross_entropy():
+    loss = nn.BinaryCrossEntropy()
+    scores = np.array([[-1.0, 0.0], [2.0, 1e-9]])
+    assert loss.predict(scores).tolist() == [[0, 0], [1, 1]]
+    assert loss.predict(scores[:, :1]).tolist() == [0, 1]
+    assert loss.score(loss.predict(scores), np.array([[0.4, 0.6], [0.9, 0.5]])) == 0.5
+    assert loss.probabilities(np.array([[0.0, math.log(3)]]), nn.reference).tolist() == [[0.5, pytest.approx(0.75)]]
+    assert (loss.classifies, loss.per_output) == (True, True)
+    with pytest.raises(ValueError, match=r"^y: binary cross-entropy takes targets from 0 to 1, got -1 to 1"):
+        loss.check_targets("y", [[-1], [1]], 2, 1, np.float32)
+
+
+def test_probabilities_of_the_softmax_and_of_those_that_have_none():
+    scores = np.log([[1.0, 3.0]])
+    assert nn.Softmax().probabilities(scores, nn.reference) is scores
+    np.testing.assert_allclose(scores, [[0.25, 0.75]])
+    with pytest.raises(ValueError, match=r"loss SVM\(\) has scores, but no probabilities"):
+        network("svm").predict_proba(X)
+    with pytest.raises(ValueError, match=r"loss SquaredError\(\) has values, but no probabilities"):
+        network("squared_error").predict_proba(X)
+
+
+MEANS = {  # by hand
+    "softmax": (nn.Softmax(), [[0, 0], [0, math.log(3)]], [0, 0], (math.log(2) + math.log(4)) / 2),
+    "svm": (nn.SVM(), [[1, 3, 0.5], [5, 0, 0]], [0, 0], (3 + 0.5) / 2),
+    "squared_error": (nn.SquaredError(), [[1, 2], [0, 0]], [[0, 0], [0, 3]], (1 + 4 + 9) / 4),
+    "binary_cross_entropy": (
+        nn.BinaryCrossEntropy(),
+        [[0], [math.log(3)]],
+        [[1], [0]],
+        (math.log(2) + math.log(4)) / 2,
+    ),
+}
+
+
+@pytest.mark.parametrize("ops", [nn.reference, nn.kernels], ids=["reference", "kernels"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_mean(name, ops):
+    loss, scores, y, expected = MEANS[name]
+    scores = np.array(scores, np.float64)
+    y = loss.check_targets("y", y, *scores.shape, np.float64)
+    assert loss.mean(scores, y, ops) == pytest.approx(expected, rel=1e-12)
+    many = [np.concatenate([a] * 601) for a in (scores, y)]  # more than one batch of them
+    assert loss.mean(*many, ops) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_gradient(name):
+    errors = check_loss(name)
+    assert set(errors) == {"reference", "kernel"}
+    assert max(errors.values()) < 1e-8
+
+
+# How a loss is given.
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_name_is_short_for_a_loss(name):
+    loss = LOSSES[name]()
+    assert checked_loss("loss", name) == loss
+    assert loss.name == name
+    assert network(loss).loss_name == name
+    assert repr(loss) == f"{type(loss).__name__}()"
+    assert getattr(nn, type(loss).__name__) is type(loss)
+    y = [0, 1, 1] if not loss.per_output else [[0, 1], [1, 1], [0, 0]]
+    (a, _), (b, _) = (network(each).loss(X[:3], y) for each in (name, loss))
+    assert a == b
+
+
+class Empty(nn.Loss):
+    pass
+
+
+class Labels(nn.SquaredError):
+    per_output = False
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "message"),
+    [
+        ("sofmax", ValueError, "loss: expected one of 'softmax', 'svm', .*, got 'sofmax'; did you mean 'softmax'"),
+        (nn.Softmax, TypeError, r"loss: expected a loss, got the class; write Softmax\(\)"),
+        (None, ValueError, "loss: expected one of .*, or a Loss, got None"),
+        (np.square, ValueError, "loss: expected one of .*, or a Loss, got"),
+        (["softmax"], ValueError, "loss: expected one of .*, or a Loss, got"),
+        (nn.ReLU(), ValueError, "loss: expected one of .*, or a Loss, got ReLU"),
+        (Empty(), TypeError, r"loss: Empty\(\) defines neither reference nor kernel"),
+        (nn.Loss(), TypeError, r"loss: Loss\(\) defines neither reference nor kernel"),
+        (Labels(), TypeError, r"loss: Labels\(\) takes labels, .* needs classifies = True"),
+    ],
+)
+def test_bad_losses(loss, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        network(loss)
+    with pytest.raises(error, match=f"^{message}"):
+        nn.FullyConnectedNet([4], 3, 2, loss=loss)
+
+
+# Losses of a user's own.
+
+
+@dataclass(frozen=True)
+class Pinball(nn.Loss):
+    """The quantile loss, from Python."""
+
+    quantile: float = 0.5
+
+    @staticmethod
+    def reference(scores, y, quantile, dscores):
+        error = y - scores
+        dscores[...] = np.where(error > 0, -quantile, 1 - quantile) / scores.size
+        return np.mean(np.maximum(quantile * error, (quantile - 1) * error), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class CompiledPinball(Pinball):
+    @numba.njit
+    def kernel(scores, y, quantile, dscores):
+        loss = 0.0
+        for i in range(scores.shape[0]):
+            for j in range(scores.shape[1]):
+                error = y[i, j] - scores[i, j]
+                loss += max(quantile * error, (quantile - 1) * error)
+                dscores[i, j] = (-quantile if error > 0 else 1 - quantile) / scores.size
+        return loss / scores.size
+
+
+class Twin(nn.Loss):
+    """numbanet's squared error, as its functions are."""
+
+    reference = staticmethod(nn.reference.squared_error_loss)
+    kernel = nn.kernels.squared_error_loss
+
+
+class Plain(nn.Loss):
+    """Squared error, as a method."""
+
+    def reference(self, scores, y, dscores):
+        error = scores - y
+        dscores[...] = error * scores.dtype.type(2 / error.size)
+        return np.square(error).mean()
+
+
+class Loops(nn.Loss):
+    """Squared error, as loops."""
+
+    @staticmethod
+    @numba.njit
+    def kernel(scores, y, dscores):
+        loss, scale = 0.0, scores.dtype.type(2 / scores.size)
+        for i in range(scores.shape[0]):
+            for j in range(scores.shape[1]):
+                error = scores[i, j] - y[i, j]
+                loss += error * error
+                dscores[i, j] = error * scale
+        return loss / scores.size
+
+
+class Labelled(nn.Loss):
+    """The softmax loss on labels."""
+
+    per_output, classifies = False, True
+    reference = staticmethod(nn.reference.softmax_loss)
+    kernel = nn.kernels.softmax_loss
+
+
+def is_compiled(model):
+    optimizer = Optimizer("sgd", model.params.flat.size, model.dtype)
+    y = model.check_targets("y", Y, len(Y))
+    return model.training_steps(X.astype(model.dtype), y, 40, optimizer) is not None
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("own", [Twin, Plain, Loops])
+def test_squared_error_written_anew_learns_the_same(own, dtype):
+    expected, found = trained("squared_error", dtype=dtype), trained(own(), dtype=dtype)
+    np.testing.assert_array_equal(found.model.params.flat, expected.model.params.flat)
+    np.testing.assert_allclose(found.loss_history, expected.loss_history, rtol=1e-6)
+    np.testing.assert_allclose(found.val_loss_history, expected.val_loss_history, rtol=1e-6)
+    assert found.val_acc_history == expected.val_acc_history
+    assert is_compiled(found.model) == (own is not Plain)
+    if own is Twin:
+        assert found.loss_history == expected.loss_history
+        assert found.val_loss_history == expected.val_loss_history
+
+
+def test_a_loss_of_labels_written_anew_learns_the_same():
+    y = (X[:, 0] > 0).astype(int)
+    expected, found = trained("softmax", y), trained(Labelled(), y)
+    np.testing.assert_array_equal(found.model.params.flat, expected.model.params.flat)
+    assert found.val_acc_history == expected.val_acc_history
+    np.testing.assert_array_equal(found.model.predict(X), expected.model.predict(X))
+    with pytest.raises(ValueError, match=r"Labelled\(\) has scores, but no probabilities"):
+        found.model.predict_proba(X)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_from_python_and_compiled_learn_the_same(dtype):
+    plain, compiled = (trained(loss(0.8), dtype=dtype) for loss in (Pinball, CompiledPinball))
+    assert not is_compiled(plain.model)
+    assert is_compiled(compiled.model)
+    np.testing.assert_array_equal(plain.model.params.flat, compiled.model.params.flat)
+    np.testing.assert_allclose(plain.loss_history, compiled.loss_history, rtol=1e-6)
+    np.testing.assert_allclose(plain.val_loss_history, compiled.val_loss_history, rtol=1e-6)
+
+
+def test_what_is_learnt_is_the_quantile():
+    model = trained(CompiledPinball(0.9)).model
+    solver(model, epochs=150, optimizer_options={"learning_rate": 0.02}, restore_best_weights=False).train()
+    below = (model.predict(X) > Y).mean()
+    assert 0.85 < below < 0.95
+
+
+def test_on_the_reference_the_numpy_function_is_what_runs(monkeypatch):
+    @numba.njit
+    def refused(scores, y, quantile, dscores):
+        if quantile > 0:
+            raise ValueError("not this one")
+        return 0.0
+
+    expected = network(Pinball(0.3), ops=nn.reference).loss(X, Y)
+    monkeypatch.setattr(CompiledPinball, "kernel", refused)
+    found = network(CompiledPinball(0.3), ops=nn.reference).loss(X, Y)
+    assert found[0] == expected[0]
+    with pytest.raises(RuntimeError, match="not this one"):
+        network(CompiledPinball(0.3)).loss(X, Y)
+
+
+@pytest.mark.parametrize("own", [Pinball, CompiledPinball])
+def test_an_option_has_an_effect(own):
+    assert own(0.2).constants() == (0.2,)
+    low, high = (network(own(quantile)).loss(X, Y) for quantile in (0.2, 0.9))
+    assert low[0] != high[0]
+    assert not np.array_equal(low[1]["W1"], high[1]["W1"])
+
+
+def test_own_constants():
+    class Half(Loops):
+        def constants(self):
+            return (0.5,)
+
+        @numba.njit
+        def kernel(scores, y, factor, dscores):
+            dscores[:] = (scores - y) * (2 * factor / scores.size)
+            return factor * np.mean((scores - y) ** 2)
+
+    (whole, g), (half, h) = (network(loss, dtype=np.float64).loss(X, Y) for loss in ("squared_error", Half()))
+    net = network("squared_error", dtype=np.float64)
+    net.l2 = 0
+    penalty = whole - net.loss(X, Y)[0]
+    assert half - penalty == pytest.approx(0.5 * (whole - penalty))
+    assert np.linalg.norm(h["b2"]) == pytest.approx(0.5 * np.linalg.norm(g["b2"]))
+
+
+def test_own_methods_take_the_place_of_the_usual():
+    class Signs(Twin):
+        def check_targets(self, name, y, count, outputs, dtype):
+            return super().check_targets(name, np.asarray(y) * 2 - 1, count, outputs, dtype)
+
+        def predict(self, scores):
+            return (scores > 0) * 1
+
+        def score(self, prediction, y):
+            return float(np.mean((prediction * 2 - 1) == y))
+
+        def probabilities(self, scores, ops):
+            return np.clip(scores / 2 + 0.5, 0, 1)
+
+    y = (Y > 0).astype(int)
+    model = network(Signs())
+    solver(model, y, epochs=60).train()
+    assert model.score(X, y) == np.mean(model.predict(X) == y) > 0.6
+    np.testing.assert_array_equal(model.predict_proba(X) > 0.5, model.predict(X) == 1)
+
+
+def test_yes_or_no_for_each_output():
+    class Answers(Twin):
+        classifies = True
+
+    y = (Y > 0).astype(int)
+    model = trained(Answers(), y).model
+    assert set(np.unique(model.predict(X))) <= {0, 1}
+    assert model.score(X, y) == np.mean(model.predict(X) == y)
+
+
+@pytest.mark.parametrize("loss", [Pinball(0.7), CompiledPinball(0.7), Twin(), Plain()], ids=repr)
+def test_copies(loss, tmp_path):
+    model = trained(loss).model
+    model.save(tmp_path / "net.npz")
+    expected = model.loss(X, Y)
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), nn.load(tmp_path / "net.npz")):
+        assert repr(again.objective) == repr(loss)
+        found = again.loss(X, Y)
+        assert found[0] == expected[0]
+        np.testing.assert_array_equal(found[1]["W1"], expected[1]["W1"])
+
+
+def test_training_goes_on_from_a_file(tmp_path):
+    whole = solver(network(CompiledPinball(0.7)), epochs=4)
+    whole.train()
+    half = solver(network(CompiledPinball(0.7)), epochs=2)
+    half.train()
+    half.save(tmp_path / "state.npz")
+    resumed = solver(network(CompiledPinball(0.7)), epochs=2)
+    resumed.restore(tmp_path / "state.npz")
+    resumed.train()
+    np.testing.assert_array_equal(resumed.model.params.flat, whole.model.params.flat)
+    with pytest.raises(nn.CheckpointError, match="saved with model"):
+        solver(network(CompiledPinball(0.6))).restore(tmp_path / "state.npz")
+    assert nn.load(tmp_path / "state.npz").objective == CompiledPinball(0.7)
+
+
+class Shared(nn.Loss):
+    """Squared error by a kernel that shares its rows among threads."""
+
+    @numba.njit(parallel=True)
+    def kernel(scores, y, dscores):
+        losses = np.zeros(scores.shape[0])
+        for i in numba.prange(scores.shape[0]):
+            for j in range(scores.shape[1]):
+                error = scores[i, j] - y[i, j]
+                losses[i] += error * error
+                dscores[i, j] = 2 * error / scores.size
+        return losses.sum() / scores.size
+
+
+@pytest.mark.parametrize("loss", [CompiledPinball(0.8), Shared()], ids=repr)
+def test_one_and_two_threads_give_the_same_bits(loss, threads):
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("needs two threads")
+    found = []
+    for count in (1, 2):
+        threads(count)
+        made = trained(loss)
+        found.append((made.loss_history, made.model.params.flat.tobytes()))
+    assert found[0] == found[1]
+
+
+# What is wrong with a loss of a user's own becomes an error, wherever it runs.
+
+
+def unwritten(scores, y, dscores):
+    return 1.0
+
+
+def written_but_for_one(scores, y, dscores):
+    dscores[:] = 0
+    dscores[len(scores) - 1, 1] = np.nan
+    return 1.0
+
+
+def another_array(scores, y, dscores):
+    dscores = scores - y
+    return dscores.mean()
+
+
+def nothing(scores, y, dscores):
+    dscores[:] = 0
+
+
+def an_array(scores, y, dscores):
+    dscores[:] = 0
+    return scores
+
+
+def raises(scores, y, dscores):
+    dscores[:] = 0
+    if len(scores) > 0:
+        raise ValueError("not today")
+    return 1.0
+
+
+def divides(scores, y, dscores):
+    dscores[:] = 0
+    return 1.0 / (len(scores) - len(y))
+
+
+def too_many(scores, y, weights, dscores):
+    return 1.0
+
+
+def no_such(scores, y, dscores):
+    scores.missing()
+    return 1.0
+
+
+FAULTS = [
+    (unwritten, RuntimeError, r"left dscores\[0, 0\] unwritten, or NaN; write into the array"),
+    (written_but_for_one, RuntimeError, r"left dscores\[\d+, 1\] unwritten, or NaN$"),
+    (another_array, RuntimeError, r"left dscores\[0, 0\] unwritten, or NaN; write into the array"),
+    (nothing, TypeError, "return(ed NoneType None|s none); expected the mean loss, a float"),
+    (an_array, TypeError, "return(ed an array|s array).*; expected the mean loss, a float"),
+    (raises, RuntimeError, "raised ValueError: not today"),
+    (divides, RuntimeError, "raised ZeroDivisionError: (float )?division by zero"),
+    (too_many, (RuntimeError, TypeError), "function takes 4|missing 1 required positional argument: 'dscores'"),
+    (no_such, (RuntimeError, TypeError), "missing"),
+]
+CALLS = {
+    "loss": lambda model: model.loss(X, Y),
+    "evaluate": lambda model: model.evaluate(X, Y),
+    "train": lambda model: solver(model).train(),
+    "check": lambda model: check_loss(model.objective, outputs=2),
+}
+
+
+@pytest.fixture(scope="module")
+def compiled_faults():
+    return {function: numba.njit(function) for function, *_ in FAULTS}
+
+
+@pytest.mark.parametrize("way", ["reference", "kernel"])
+@pytest.mark.parametrize(("function", "error", "message"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
+def test_faults(function, error, message, way, compiled_faults):
+    function = compiled_faults[function] if way == "kernel" else function
+    kind = type("Faulty", (nn.Loss,), {way: staticmethod(function)})
+    for name, call in CALLS.items():
+        model = network(kind())
+        before = model.params.flat.copy()
+        with pytest.raises(error, match=message) as raised:
+            call(model)
+        if "raised" not in message:
+            assert str(raised.value).startswith(f"loss Faulty(): {way}"), name
+        np.testing.assert_array_equal(model.params.flat, before)
+
+
+@pytest.mark.parametrize("way", ["reference", "kernel"])
+def test_targets_and_scores_are_not_written(way):
+    def greedy(scores, y, dscores):
+        y[:] = 0
+        dscores[:] = 0
+        return 1.0
+
+    kind = type("Greedy", (nn.Loss,), {way: staticmethod(numba.njit(greedy) if way == "kernel" else greedy)})
+    y = Y.astype(np.float32)
+    for call in (lambda: network(kind()).evaluate(X, y), lambda: check_loss(kind(), y[:5], outputs=2)):
+        with pytest.raises(RuntimeError, match="wrote into scores or y"):
+            call()
+    np.testing.assert_array_equal(y, Y.astype(np.float32))
+
+
+class Picky(nn.Loss):
+    """Squared error that raises on a target of 99."""
+
+    @numba.njit
+    def kernel(scores, y, dscores):
+        for i in range(scores.shape[0]):
+            for j in range(scores.shape[1]):
+                if y[i, j] == 99:
+                    raise ValueError("99")
+                dscores[i, j] = 2 * (scores[i, j] - y[i, j]) / scores.size
+        return np.mean((scores - y) ** 2)
+
+
+def test_an_exception_between_compiled_steps_ends_them_before_the_update():
+    found = []
+    for poisoned in (False, True):
+        model = network(Picky())
+        x, y = X.astype(np.float32), model.check_targets("y", Y, len(Y)).copy()
+        y[85] = 99 if poisoned else 0
+        optimizer = Optimizer("adam", model.params.flat.size, model.dtype)
+        steps = model.training_steps(x, y, 40, optimizer)
+        if poisoned:
+            with pytest.raises(RuntimeError, match="raised ValueError: 99"):
+                steps(np.arange(120))
+        else:
+            assert len(steps(np.arange(80))) == 2
+        assert optimizer.t == 2
+        found.append(model.params.flat.copy())
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_float32_that_a_kernel_returns_is_the_loss():
+    class Single(nn.Loss):
+        @numba.njit
+        def kernel(scores, y, dscores):
+            dscores[:] = 0
+            return np.float32(3.25)
+
+    net = network(Single())
+    net.l2 = 0
+    assert net.loss(X, Y)[0] == 3.25
+    assert solver(net).model.evaluate(X, Y)[0] == 3.25
+
+
+def test_a_loss_that_is_no_number_is_divergence():
+    """NaN with a gradient that is written is no fault of the function's form."""
+
+    class Endless(nn.Loss):
+        @numba.njit
+        def kernel(scores, y, dscores):
+            dscores[:] = 0
+            return np.inf
+
+    with pytest.raises(nn.TrainingDiverged):
+        solver(network(Endless())).train()
+
+
+# What `check_loss` finds.
+
+
+def wrong_gradient(scores, y, dscores):
+    dscores[...] = scores - y
+    return np.square(scores - y).mean()
+
+
+def summed(scores, y, dscores):
+    dscores[...] = 2 * (scores - y)
+    return np.square(scores - y).sum()
+
+
+@pytest.mark.parametrize(
+    ("functions", "message"),
+    [
+        ({"reference": wrong_gradient}, r"^loss Wrong\(\): reference: gradient of scores\[.*analytic"),
+        ({"reference": summed}, r"^loss Wrong\(\): reference: is no mean: .* of 7 examples, .* of them twice"),
+        ({"reference": nn.reference.squared_error_loss, "kernel": numba.njit(summed)}, "kernel: is no mean"),
+        ({"reference": nn.reference.squared_error_loss, "kernel": nn.kernels.svm_loss}, "kernel"),
+    ],
+    ids=["gradient", "sum", "sum in the kernel", "another kernel"],
+)
+def test_check_loss_finds(functions, message):
+    kind = type("Wrong", (nn.Loss,), {way: staticmethod(function) for way, function in functions.items()})
+    with pytest.raises((AssertionError, RuntimeError, TypeError), match=message):
+        check_loss(kind())
+
+
+def test_check_loss_compares_kernel_and_reference():
+    @numba.njit
+    def half(scores, y, dscores):
+        dscores[:] = (scores - y) / scores.size
+        return np.mean((scores - y) ** 2) / 2
+
+    class Unlike(nn.Loss):
+        reference = staticmethod(nn.reference.squared_error_loss)
+        kernel = half
+
+    with pytest.raises(AssertionError, match="kernel .*, reference "):
+        check_loss(Unlike())
+
+
+def test_check_loss_of_given_targets():
+    class Positive(Pinball):
+        def check_targets(self, name, y, count, outputs, dtype):
+            y = super().check_targets(name, y, count, outputs, dtype)
+            if y.min() < 5:
+                raise ValueError(f"{name}: expected 5 or more")
+            return y
+
+    with pytest.raises(ValueError, match="y: expected 5 or more"):
+        check_loss(Positive(0.3))
+    assert check_loss(Positive(0.3), np.full((4, 2), 7.0), outputs=2)["reference"] < 1e-8
+    assert set(check_loss(CompiledPinball(0.3))) == {"reference", "kernel"}
+    assert set(check_loss(Loops())) == {"kernel"}
+    assert set(check_loss(Labelled(), [0, 1, 4], outputs=5)) == {"reference", "kernel"}
