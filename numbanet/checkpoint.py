@@ -25,7 +25,7 @@ def describe_model(model):
     return {
         "layers": [described(layer) for layer in model.layers],
         "input_shape": list(model.input_shape),
-        "loss": described(model.objective),
+        "loss": described(model.loss_function),
         "l2": model.l2,
         "dtype": model.dtype.name,
         "seed": model.seed,

@@ -52,6 +52,8 @@ class Sequential(NetworkArrays, FlatModel):
         layers gamma1, beta1, ..., each counted by itself in the order of the layers.
     state : mapping of name to ndarray
         Running averages, named likewise.
+    loss_function : numbanet.Loss
+        The loss, as an instance; `loss_name` is its name.
     fixed_dropout : bool
         Whether every training pass draws the same dropout masks, as gradient checks need. False.
     standardizer : numbanet.data.Standardizer or None
@@ -75,8 +77,8 @@ class Sequential(NetworkArrays, FlatModel):
 
     @refusing
     def __init__(self, layers, input_shape, *, loss="softmax", l2=0.0, dtype=np.float32, seed=None, ops=None):
-        self.objective = checked_loss("loss", loss)
-        self.loss_name = self.objective.name
+        self.loss_function = checked_loss("loss", loss)
+        self.loss_name = self.loss_function.name
         self.ops = checked_ops(ops)
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else integer("seed", seed, 0, 2**63)
         self.fixed_dropout = False
@@ -200,11 +202,11 @@ class Sequential(NetworkArrays, FlatModel):
 
     def predict(self, X):
         """Class labels (N,) for softmax and SVM, 0 or 1 for binary cross-entropy, values for squared error."""
-        return self.objective.predict(self.loss(X))
+        return self.loss_function.predict(self.loss(X))
 
     def predict_proba(self, X):
         """Class probabilities, shape (N, C); ValueError where the loss has none."""
-        return self.objective.probabilities(self.loss(X), self.ops)
+        return self.loss_function.probabilities(self.loss(X), self.ops)
 
     def score(self, X, y):
         """Accuracy for classes, the coefficient of determination R² for squared error; 1 is perfect.
@@ -224,8 +226,8 @@ class Sequential(NetworkArrays, FlatModel):
         scores = self.loss(X)
         if not np.isfinite(scores).all():
             return math.nan, math.nan  # a network that has diverged has no accuracy, not a poor one
-        prediction = self.predict(X) if self.overrides("predict") else self.objective.predict(scores)
-        return self.objective.mean(scores, y, self.ops), self.objective.score(prediction, y)
+        prediction = self.predict(X) if self.overrides("predict") else self.loss_function.predict(scores)
+        return self.loss_function.mean(scores, y, self.ops), self.loss_function.score(prediction, y)
 
     def check_examples(self, name, X):
         """`X` as numbers of a shape that this network takes; the values are looked at on their way in."""
@@ -253,7 +255,7 @@ class Sequential(NetworkArrays, FlatModel):
 
     def check_targets(self, name, y, count):
         """`y` as the loss takes it, for `count` examples."""
-        return self.objective.check_targets(name, y, count, self.output_size, self.dtype)
+        return self.loss_function.check_targets(name, y, count, self.output_size, self.dtype)
 
     @exclusively
     def learns_from(self, count):
@@ -288,7 +290,9 @@ class Sequential(NetworkArrays, FlatModel):
         checkpoint.save_model(path, self, extra, extra_arrays)
 
     def __repr__(self):
-        lines = [f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.objective!r}"]
+        lines = [
+            f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.loss_function!r}"
+        ]
         numbers = max(len(placed.number) for placed in self.placed)
         names = max(len(placed.name) for placed in self.placed)
         for index, placed in enumerate(self.placed):

@@ -364,10 +364,10 @@ def check_loss(
     count = len(as_data("y", y))
     scores, errors, functions = rng.standard_normal((count, outputs)), {}, loss.functions()
 
-    def targets(dtype):
+    def targets(dtype: np.dtype[Any]) -> Array:
         return loss.check_targets("y", y, count, outputs, dtype)
 
-    def computed(function, scores, y):
+    def computed(function: Callable[..., float], scores: Array, y: Array) -> tuple[float, Array]:
         dscores = np.empty_like(scores)
         return function(scores, y, *loss.constants(), dscores), dscores
 
@@ -389,7 +389,7 @@ def check_loss(
         if not math.isclose(once, twice, rel_tol=rtol, abs_tol=atol):
             raise AssertionError(f"loss {loss!r}: {way}: is no mean: {once} of {count} examples, {twice} of them twice")
 
-    def arguments(rng, dtype):
+    def arguments(rng: np.random.Generator, dtype: np.dtype[Any]) -> dict[str, Any]:
         constants = {f"constant {place}": value for place, value in enumerate(loss.constants())}
         own = scores.astype(dtype)
         return {"scores": own, "y": targets(dtype), **constants, "dscores": np.empty_like(own)}

@@ -76,7 +76,7 @@ def test_an_own_layer_comes_back(layer, tmp_path):
 
 
 def test_an_own_loss_comes_back(tmp_path):
-    again = nn.load(save(tmp_path, network(loss=Twice(3.0)))).objective
+    again = nn.load(save(tmp_path, network(loss=Twice(3.0)))).loss_function
     assert type(again) is Twice
     assert again == Twice(3.0)
 

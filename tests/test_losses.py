@@ -360,7 +360,7 @@ def test_copies(loss, tmp_path):
     model.save(tmp_path / "net.npz")
     expected = model.loss(X, Y)
     for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), nn.load(tmp_path / "net.npz")):
-        assert repr(again.objective) == repr(loss)
+        assert repr(again.loss_function) == repr(loss)
         found = again.loss(X, Y)
         assert found[0] == expected[0]
         np.testing.assert_array_equal(found[1]["W1"], expected[1]["W1"])
@@ -378,7 +378,7 @@ def test_training_goes_on_from_a_file(tmp_path):
     np.testing.assert_array_equal(resumed.model.params.flat, whole.model.params.flat)
     with pytest.raises(nn.CheckpointError, match="saved with model"):
         solver(network(CompiledPinball(0.6))).restore(tmp_path / "state.npz")
-    assert nn.load(tmp_path / "state.npz").objective == CompiledPinball(0.7)
+    assert nn.load(tmp_path / "state.npz").loss_function == CompiledPinball(0.7)
 
 
 class Shared(nn.Loss):
@@ -470,7 +470,7 @@ CALLS = {
     "loss": lambda model: model.loss(X, Y),
     "evaluate": lambda model: model.evaluate(X, Y),
     "train": lambda model: solver(model).train(),
-    "check": lambda model: check_loss(model.objective, outputs=2),
+    "check": lambda model: check_loss(model.loss_function, outputs=2),
 }
 
 

@@ -155,7 +155,7 @@ class Lowering:
         """Add an operation: one of numbanet's by its name, or any function."""
         function = getattr(self.ops, operation) if isinstance(operation, str) else operation
         if self.uncompiled is None and not is_compiled(function):
-            whose = self.model.objective if operations is self.operations.loss else self.model.placed[self._index]
+            whose = self.model.loss_function if operations is self.operations.loss else self.model.placed[self._index]
             self.uncompiled = f"operation `{getattr(function, '__name__', function)}` of {whose}"
         operations.append((function, arguments))
 
@@ -229,9 +229,9 @@ class Lowering:
         return dout
 
     def _lower_loss(self):
-        per_output = self.model.objective.per_output
+        per_output = self.model.loss_function.per_output
         self.y = np.zeros_like(self.scores) if per_output else np.zeros(self.batch, np.int64)
-        return self.model.objective.lower(self, self.scores, self.y)
+        return self.model.loss_function.lower(self, self.scores, self.y)
 
     def _lower_penalties(self):
         for index, name in self.model.decaying() if self.model.l2 else ():

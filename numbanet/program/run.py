@@ -166,7 +166,7 @@ class Program:
     def check(self, loss):
         """An error where a loss that the pass gave is no number through a fault of the loss's function."""
         if not math.isfinite(loss):
-            self.model.objective.check(self.scores, self.y, self.model.ops)
+            self.model.loss_function.check(self.scores, self.y, self.model.ops)
 
     def training_steps(self, X, y, optimizer, augment=None):
         """The `TrainingSteps` on these arrays.

@@ -88,7 +88,7 @@ class NetworkLearner:
         if self.model.standardizer is None:
             remedy = "standardise them first: model.standardizer = numbanet.data.Standardizer.fit(X_train)"
             told_apart(x_name, X, self.model.dtype, remedy)
-        if self.model.objective.per_output:
+        if self.model.loss_function.per_output:
             told_apart(y_name, as_data(y_name, y), self.model.dtype, "take their mean away and divide by their spread")
         return X, checked
 
