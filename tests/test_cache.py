@@ -31,9 +31,9 @@ for warning in caught:
 """
 
 
-# Forked processes are alike to the address, and so would be the names that numba gives to the loops they compile.
+# Forked processes are alike, often to the address, and so would be the names that numba gives to the loops in them.
 FORKED = """
-import os
+import os, re
 import numpy as np
 from numbanet import kernels
 dout, out, dx = np.ones(1, np.float32), np.full(1, 0.25, np.float32), np.empty(1, np.float32)
@@ -44,7 +44,8 @@ for name in "sigmoid_backward", "tanh_backward":
         parallel.compile("void(f4[::1], f4[::1], f4[::1])")
         [compiled] = parallel.overloads.values()
         names = [function.name for function in compiled.library.get_defined_functions()]
-        print(*[name for name in names if "__numba_parfor_gufunc" in name], flush=True)
+        loops = [name for name in names if "__numba_parfor_gufunc" in name]
+        print(*[re.sub("0x[0-9a-f]+", "address", name) for name in loops], flush=True)
         os._exit(0)
     assert os.wait()[1] == 0
 for name in "sigmoid_backward", "tanh_backward":

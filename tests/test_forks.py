@@ -58,12 +58,12 @@ COMPILING = """
 import os, signal, threading, time, warnings
 import numpy as np
 warnings.simplefilter("ignore")
-from numbanet.runtime import internals
+from numbanet.runtime.forks import LOCKS
 from numbanet.kernels import relu_forward, sigmoid_forward
 x = np.array([-1.0, 2.0], np.float32)
 compiling = threading.Thread(target=lambda: relu_forward.serial(x, np.empty_like(x)))
 held = threading.Event()
-lock = internals.LOCKS[0]
+lock = LOCKS[0]
 acquire = type(lock).acquire
 def noted(self):
     acquire(self)
@@ -90,8 +90,8 @@ def test_a_fork_while_another_thread_compiles(tmp_path):
 
 INTERRUPTED = """
 import os, signal, threading
-from numbanet.runtime import internals
-first, second, *_ = internals.LOCKS
+from numbanet.runtime.forks import LOCKS
+first, second, *_ = LOCKS
 held, go = threading.Event(), threading.Event()
 
 def hold():

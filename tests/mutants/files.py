@@ -270,7 +270,7 @@ MUTANTS = [
         "numbanet/runtime/forks.py",
         "before=_close, after_in_parent=_open, after_in_child=_open",
         "before=lambda: None",
-        f"{FORKS}::test_children_of_a_process_whose_threads_train[30]",
+        f"{FORKS}::test_a_fork_while_another_thread_compiles",
     ),
     Mutant(
         "forks: what was held is forgotten where Ctrl-C ends the waiting",
