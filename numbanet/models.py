@@ -192,14 +192,6 @@ class Sequential(NetworkArrays, FlatModel):
         program.y[...] = y if rows is None else y[rows]
         return program.step()
 
-    def training_steps(self, X, y, batch, optimizer, augment=None):
-        """Steps of training on `batch` examples each without Python in between, where nothing stands in their way.
-
-        `X` and `y` must have passed the checks, and `optimizer` be one for this network. See
-        `numbanet.training_steps.TrainingSteps` for how to call it. It knows nothing of methods that are overridden.
-        """
-        return self._training_program(batch).training_steps(X, y, optimizer, augment)
-
     def predict(self, X):
         """Class labels (N,) for softmax and SVM, 0 or 1 for binary cross-entropy, values for squared error."""
         return self.loss_function.predict(self.loss(X))

@@ -30,6 +30,7 @@ from numbanet import (
 )
 from numbanet.data import Standardizer
 from numbanet.optim import Optimizer
+from numbanet.program import training_steps
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((600, 12)).astype(np.float32)
@@ -136,7 +137,7 @@ def test_training_is_not_touched_and_predictions_are_of_whole_steps(build, optio
 def test_a_loop_of_steps_pauses_for_who_waits():
     net = dense()
     optimizer = Optimizer("sgd", net.params.flat.size)
-    steps = net.training_steps(X, Y, 50, optimizer)
+    steps = training_steps(net.workspaces.main().program(net, 50, training=True), X, Y, optimizer)
     net.workspaces.wanted[0] = 1
     assert len(steps(np.arange(600))) == 1
     net.workspaces.wanted[0] = 0

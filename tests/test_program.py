@@ -34,7 +34,7 @@ from numbanet import (
 from numbanet.layers import ACTIVATIONS, place
 from numbanet.losses import LOSSES
 from numbanet.optim import RULES
-from numbanet.program import Program
+from numbanet.program import Program, training_steps
 from numbanet.runtime import call_table
 
 DATA = digits()
@@ -101,9 +101,9 @@ def assert_same(one, two):
 
 def assert_both_ways_alike(from_python, **options):
     compiled = trained(**options)
-    assert all(steps.compiled for steps in compiled._steps.values())
+    assert compiled.compiled
     plain = from_python(lambda: trained(**options))
-    assert not any(steps.compiled for steps in plain._steps.values())
+    assert not plain.compiled
     assert_same(compiled, plain)
 
 
@@ -154,7 +154,7 @@ def test_standardised_on_the_way_is_as_standardised_before(kind, dtype, from_pyt
     scale = numbanet.data.Standardizer.fit(raw["X_train"])
     before = {key: scale.apply(value, dtype) if key[0] == "X" else value for key, value in raw.items()}
     compiled = trained(data=raw, dtype=dtype, standardizer=scale)
-    assert all(steps.compiled for steps in compiled._steps.values())
+    assert compiled.compiled
     assert_same(compiled, trained(data=before, dtype=dtype))
     assert_same(compiled, from_python(lambda: trained(data=raw, dtype=dtype, standardizer=scale)))
 
@@ -174,7 +174,7 @@ def test_images_are_augmented_and_then_standardised(kind, from_python):
         return solver
 
     compiled = train()
-    assert all(steps.compiled for steps in compiled._steps.values())
+    assert compiled.compiled
     assert_same(compiled, from_python(train))
     rows, batch = np.arange(32), compiled.model._training_program(32)
     image = np.zeros((32, 1, 8, 8), np.float32)
@@ -224,22 +224,26 @@ def test_fixed_dropout_stays_fixed(from_python):
     assert_same(train(), from_python(train))
 
 
+def steps_of(model, X, y, batch, optimizer):
+    return training_steps(model.workspaces.main().program(model, batch, training=True), X, y, optimizer)
+
+
 def test_what_is_not_a_kernel_runs_from_python():
     model = FullyConnectedNet([5], 64, 10, ops=numbanet.reference)
     optimizer = numbanet.optim.Optimizer("sgd", model.params.flat.size, ops=numbanet.reference)
     y = DATA["y_train"]
-    assert "not compiled" in model.training_steps(DATA["X_train"], y, 20, optimizer).obstacle
+    assert "not compiled" in steps_of(model, DATA["X_train"], y, 20, optimizer).obstacle
     model = FullyConnectedNet([5], 64, 10)
     optimizer = numbanet.optim.Optimizer("sgd", model.params.flat.size)
     half = DATA["X_train"].astype(np.float16)
-    assert "float16" in model.training_steps(half, y, 20, optimizer).obstacle
-    assert model.training_steps(DATA["X_train"], y, 20, optimizer).obstacle is None
+    assert "float16" in steps_of(model, half, y, 20, optimizer).obstacle
+    assert steps_of(model, DATA["X_train"], y, 20, optimizer).obstacle is None
 
 
 def test_rows_that_do_not_exist_are_refused():
     model = FullyConnectedNet([5], 64, 10)
     optimizer = numbanet.optim.Optimizer("sgd", model.params.flat.size)
-    steps = model.training_steps(DATA["X_train"], DATA["y_train"], 2, optimizer)
+    steps = steps_of(model, DATA["X_train"], DATA["y_train"], 2, optimizer)
     for rows in ([0, 200], [-1, 0]):
         with pytest.raises(IndexError, match="expected 0 to 199"):
             steps(np.array(rows))
@@ -249,7 +253,7 @@ def test_a_loss_that_is_not_finite_ends_the_call_before_its_update():
     X = np.ones((8, 64), np.float32)
     model = FullyConnectedNet([5], 64, 10, weight_init="he_normal", seed=0)
     optimizer = numbanet.optim.Optimizer("adam", model.params.flat.size)
-    steps = model.training_steps(X, np.zeros(8, int), 2, optimizer)
+    steps = steps_of(model, X, np.zeros(8, int), 2, optimizer)
     X[5] = np.nan
     losses = steps(np.arange(8))
     assert len(losses) == 3

@@ -7,6 +7,6 @@ nothing is checked, chosen or allocated. Arrays that are never needed at the sam
 
 from .build import Lowering
 from .run import Program
-from .steps import TrainingSteps
+from .steps import TrainingSteps, training_steps
 
-__all__ = ["Lowering", "Program", "TrainingSteps"]
+__all__ = ["Lowering", "Program", "TrainingSteps", "training_steps"]

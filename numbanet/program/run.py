@@ -18,7 +18,6 @@ from ..runtime.placement import keep_apart
 from ..runtime.threads import in_force
 from . import diagnose
 from .build import Lowering
-from .steps import TrainingSteps
 
 
 class Program:
@@ -64,7 +63,7 @@ class Program:
         self.outputs, self.keys, self.uncompiled = lowered.outputs, lowered.keys, lowered.uncompiled
         self.own_bytes = self.x.nbytes if training else 0
         self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
-        self._steps = lambda: None
+        self.steps = lambda: None  # those that `steps.training_steps` made last
 
     @property
     def model(self):
@@ -167,24 +166,6 @@ class Program:
         """An error where a loss that the pass gave is no number through a fault of the loss's function."""
         if not math.isfinite(loss):
             self.model.loss_function.check(self.scores, self.y, self.model.ops)
-
-    def training_steps(self, X, y, optimizer, augment=None):
-        """The `TrainingSteps` on these arrays.
-
-        Parameters
-        ----------
-        X, y : ndarray
-            All examples and targets, as the model's checks let them pass.
-        optimizer : numbanet.optim.Optimizer
-            For the model's flat arrays.
-        augment : numbanet.data.Augment, optional
-            How the examples are changed when they are gathered.
-        """
-        given, steps = (X, y, optimizer, augment), self._steps()
-        if steps is None or any(a is not b for a, b in zip(steps.given, given, strict=True)):
-            steps = TrainingSteps(self, *given)
-            self._steps = weakref.ref(steps)  # the data belong to whoever trains, not to the network
-        return steps
 
 
 def _copied(X, largest, out, bad):

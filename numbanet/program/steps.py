@@ -1,11 +1,34 @@
 """Whole steps of training as one call, from the rows of a batch to the update."""
 
+import weakref
+
 import numpy as np
 
 from .. import kernels
 from ..kernels import _gather
 from ..runtime import call_table
 from ..runtime.dispatch import forms
+
+
+def training_steps(program, X, y, optimizer, augment=None):
+    """The `TrainingSteps` on these arrays.
+
+    Parameters
+    ----------
+    program : Program
+        For training; the caller is within `begin` of the network's workspaces.
+    X, y : ndarray
+        All examples and targets, as the model's checks let them pass.
+    optimizer : numbanet.optim.Optimizer
+        For the model's flat arrays.
+    augment : numbanet.data.Augment, optional
+        How the examples are changed when they are gathered.
+    """
+    given, steps = (X, y, optimizer, augment), program.steps()
+    if steps is None or any(a is not b for a, b in zip(steps.given, given, strict=True)):
+        steps = TrainingSteps(program, *given)
+        program.steps = weakref.ref(steps)  # the data belong to whoever trains, not to the network
+    return steps
 
 
 class TrainingSteps:
@@ -15,7 +38,7 @@ class TrainingSteps:
     ----------
     program : Program
     X, y, optimizer, augment
-        See `Program.training_steps`; kept as `given`.
+        See `training_steps`; kept as `given`.
 
     Attributes
     ----------
@@ -26,7 +49,8 @@ class TrainingSteps:
     """
 
     def __init__(self, program, X, y, optimizer, augment):
-        self.program, self.given, self.table = program, (X, y, optimizer, augment), None
+        self.program, self.model, self.given = program, program.model, (X, y, optimizer, augment)
+        self.table = None
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
         self.obstacle = self._uncompiled() or _unreadable("X_train", X, augment) or _unreadable("y_train", y)
         if self.obstacle is None:
@@ -37,13 +61,13 @@ class TrainingSteps:
         program = self.program
         if program.uncompiled is None:
             return "an operation has an argument that compiled code cannot hand on" if program.calls is None else None
-        ops = program.model.ops
+        ops = self.model.ops
         where = "" if ops is kernels else f"ops is {ops.__name__}, and "
         return f"{where}{program.uncompiled} is not compiled"
 
     def _lower(self):
         program, (_, y, optimizer, augment) = self.program, self.given
-        model, rows = program.model, np.zeros(program.batch, np.int64)
+        model, rows = self.model, np.zeros(program.batch, np.int64)
         gathers = [self._examples(rows), _gathered(y, rows, program.y)]
         changes = []
         if augment and model.standardizer:  # in place
@@ -70,7 +94,7 @@ class TrainingSteps:
     def _examples(self, rows):
         """The operation that puts the examples `rows` into the network."""
         X, _, _, augment = self.given
-        model, x = self.program.model, self.program.x
+        model, x = self.model, self.program.x
         if augment is None:
             return _gathered(X, rows, x, model.standardizer)
         return model.ops.augment, augment.arguments(X, rows, self._augmented, x)
@@ -92,7 +116,7 @@ class TrainingSteps:
         -------
         list of float
         """
-        workspaces = self.program.model.workspaces
+        workspaces = self.model.workspaces
         end = workspaces.begin()
         try:
             return self._take(rows, step, workspaces.wanted)
@@ -110,7 +134,7 @@ class TrainingSteps:
         values = {**optimizer.options, "t": optimizer.t + 1}
         for name, position in self._scalars.items():
             self._update.set(position, values[name])
-        self._keys.array[:, 1] = 0 if self.program.model.fixed_dropout else 1
+        self._keys.array[:, 1] = 0 if self.model.fixed_dropout else 1
         history = np.zeros(steps)
         taken = self.table.train(1, self._losses, self._keys, self._cells, history, wanted)
         optimizer.t += taken

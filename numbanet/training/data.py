@@ -1,4 +1,4 @@
-"""The examples of a training: checked once, drawn as batches, sampled to measure on."""
+"""The examples of a training: checked once, and sampled to measure on."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ DATA = ("X_train", "y_train", "X_val", "y_val")
 class Part:
     """Examples and targets of one part of the data, as the model takes them.
 
-    Others may take their place, as many and of the same kind.
+    Others may take their place (`replace_X`, `replace_y`), as many and of the same kind.
 
     Parameters
     ----------
@@ -24,28 +24,18 @@ class Part:
 
     def __init__(self, name, learner, X, y):
         self.name, self._learner = name, learner
-        self._X, self._y = self._checked(X, y)
+        self.X, self.y = self._checked(X, y)
 
     def __len__(self):
-        return len(self._X)
+        return len(self.X)
 
-    @property
-    def X(self):
-        return self._X
-
-    @X.setter
-    def X(self, X):
+    def replace_X(self, X):
         self._same_count(f"X_{self.name}", X)
-        self._X = self._checked(X, self._y)[0].reshape(self._X.shape)
+        self.X = self._checked(X, self.y)[0].reshape(self.X.shape)
 
-    @property
-    def y(self):
-        return self._y
-
-    @y.setter
-    def y(self, y):
+    def replace_y(self, y):
         self._same_count(f"y_{self.name}", y)
-        self._y = self._checked(self._X, y)[1]
+        self.y = self._checked(self.X, y)[1]
 
     def _checked(self, X, y):
         """Arrays that nobody else can reshape, and labels of our own."""
@@ -62,15 +52,15 @@ class Part:
 
     def take_shape(self, shape):
         """Give examples that lie flat the shape that the network knows them by."""
-        if self._X.ndim == 2:
-            self._X = self._X.reshape(-1, *shape)
+        if self.X.ndim == 2:
+            self.X = self.X.reshape(-1, *shape)
 
 
 def examples_of(part):
     """A property of a Solver: the examples of a part of its data."""
 
     def replace(solver, X):
-        _known(solver, part, "X").X = X
+        _known(solver, part, "X").replace_X(X)
 
     return property(lambda solver: solver._parts[part] and solver._parts[part].X, replace)
 
@@ -86,7 +76,7 @@ def targets_of(part):
         return targets
 
     def replace(solver, y):
-        _known(solver, part, "y").y = y
+        _known(solver, part, "y").replace_y(y)
 
     return property(get, replace)
 
@@ -121,47 +111,6 @@ def checked_augmentation(augment, part, shape):
         part.take_shape(shape)
     augment.check("X_train", part.X.shape[1:])
     return augment
-
-
-class Batches:
-    """Which examples make the next batches: every epoch takes them in a new order, piece by piece.
-
-    Parameters
-    ----------
-    count : int
-        Number of examples.
-    batch_size : int
-    drop_last : bool
-        Whether what does not fill a batch is left out.
-    learns_from : callable
-        Whether so few examples as are left make a batch.
-    rng : numpy.random.Generator
-
-    Attributes
-    ----------
-    per_epoch : int
-    permutation : ndarray or None
-        The order of this epoch, None before the first.
-    """
-
-    def __init__(self, count, batch_size, drop_last, learns_from, rng):
-        self.rng, self.permutation = rng, None
-        self._count, self._size = count, min(batch_size, count)
-        left = 0 if drop_last else count % self._size
-        self._last = left if left and learns_from(left) else 0  # 0: all are of one size
-        self.per_epoch = count // self._size + (self._last > 0)
-
-    def coming(self, step):
-        """(batch size, number of batches of this size that are left in the epoch) from number `step` on."""
-        left = self._count // self._size - step % self.per_epoch
-        return (self._size, left) if left else (self._last, 1)
-
-    def rows(self, step, steps):
-        """Rows of so many batches from number `step` on, all of one epoch."""
-        position = step % self.per_epoch
-        if position == 0 or self.permutation is None:
-            self.permutation = self.rng.permutation(self._count)
-        return self.permutation[position * self._size : (position + steps) * self._size]
 
 
 def sample(X, y, count, rng):

@@ -92,9 +92,10 @@ class NetworkLearner:
             told_apart(y_name, as_data(y_name, y), self.model.dtype, "take their mean away and divide by their spread")
         return X, checked
 
+    @property
     def begin(self):
-        """Begin a step, during which nobody else uses the network; returns what to call at its end."""
-        return self.model.workspaces.begin()
+        """Begins a step, during which nobody else uses the network, and returns what to call at its end."""
+        return self.model.workspaces.begin
 
     def claim(self, solver):
         """Say that `solver` trains the network from now on; RuntimeError where another does."""

@@ -17,14 +17,13 @@ from .. import _files
 from .._checks import boolean, describe, integer, mapping, number
 from .._plain import refusing
 from ..errors import TrainingDiverged
-from ..runtime.company import Company
+from ..runtime import company
 from . import state
 from .best import Best
-from .data import DATA, Batches, checked_augmentation, examples_of, parts_of, sample, targets_of
+from .data import DATA, checked_augmentation, examples_of, parts_of, sample, targets_of
 from .interrupts import BeforeCompiling, CtrlC
 from .learners import learner
-from .pace import Pace
-from .steps import steps_of
+from .steps import Batches, Pace, Path
 from .updates import check_rule, update_of
 
 UPDATE_RULE, OPTIM_CONFIG = "adamw", {"weight_decay": 1.0}  # by default; docs/defaults.md says why
@@ -195,15 +194,18 @@ class Solver:
 
     def _reset(self):
         """Begin the books and the update rule's state anew; the model and the order of the examples go on."""
-        self._update = update_of(self._learner, self.optimizer, self.optimizer_options)
-        self._steps = {}  # by the size of a batch: the last of an epoch may be smaller
+        self._begin_update()
         self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_iterations = self.epochs * self.iterations_per_epoch
         self._share = 1.0  # of the full learning rate, on the way down at the end
         self._choice, self._best = Best(self.monitor, self.min_delta, self._first_of_equals), {}
-        self._ctrl_c, self._pace, self._company = CtrlC(), Pace(), Company()
+        self._ctrl_c, self._pace, self._company = CtrlC(), Pace(), company.Company()
         self.loss_history, self.train_acc_history, self.val_acc_history, self.val_loss_history = [], [], [], []
         self.interrupted = False
+
+    def _begin_update(self):
+        self._update = update_of(self._learner, self.optimizer, self.optimizer_options)
+        self._path = Path(self._learner, self._update, self._parts["train"])
 
     def _checked_monitor(self, monitor):
         if monitor is None:
@@ -235,7 +237,8 @@ class Solver:
         end = self._learner.begin()
         try:
             size, _ = self._batches.coming(self.iteration)
-            return self._steps_of(size).compiled
+            self._path.enter(self.augment)
+            return self._path.steps(size, bool(self.on_step)).compiled
         finally:
             end()
 
@@ -297,7 +300,8 @@ class Solver:
 
     def _run(self):
         self._fallback = self._learner.snapshot()
-        self.interrupted, self._ctrl_c = False, CtrlC()
+        self._path.enter(self.augment)
+        self.interrupted, self._ctrl_c, self._unnoted = False, CtrlC(), 0.0
         with self._ctrl_c, self._company:
             try:
                 while self.iteration < self.num_iterations and not self._advance() and not self._ctrl_c.pressed:
@@ -347,10 +351,10 @@ class Solver:
 
     def _take_steps(self):
         """One step or, without Python in between, several of one epoch; the last loss, which ends it if not finite."""
-        end = self._learner.begin()
+        end = self._path.begin()
         try:
             size, left = self._batches.coming(self.iteration)
-            steps = self._steps_of(size)
+            steps = self._path.steps(size, bool(self.on_step))
             alone = steps.compiled.one_by_one or self.iteration == 0
             rows = self._batches.rows(self.iteration, 1 if alone else min(self._pace.steps, left))
             started = perf_counter()
@@ -358,17 +362,12 @@ class Solver:
             with self._ctrl_c.held():
                 losses = steps.finish()
                 self._count(losses if math.isfinite(losses[-1]) else losses[:-1])
-            self._pace.note(len(losses), perf_counter() - started)
-            self._note_company()
+            seconds = perf_counter() - started
+            self._pace.note(len(losses), seconds)
+            self._note_company(seconds)
             return losses[-1]
         finally:
             end()
-
-    def _steps_of(self, size):
-        """How steps on batches of this size are taken just now."""
-        train = self._parts["train"]
-        self._steps[size] = steps_of(self._learner, self._update, train, size, self.augment, bool(self.on_step))
-        return self._steps[size]
 
     def _remedy(self):
         """What usually helps against divergence."""
@@ -381,8 +380,11 @@ class Solver:
         wide = [f"{name} (up to {value:g}) scaled to unit variance" for name, value in highest.items() if value > LARGE]
         return f"{', or '.join(['A smaller learning rate', *wide])}{',' * bool(wide)} usually helps"
 
-    def _note_company(self):
-        before = self.crowded
+    def _note_company(self, seconds):
+        self._unnoted += seconds
+        if self._unnoted < company.WINDOW:
+            return
+        before, self._unnoted = self.crowded, 0.0
         self._company.note()
         if self.verbose and self.crowded and not before:
             print(f"({self.crowded}; numbanet.set_num_threads keeps a number)")
@@ -480,14 +482,14 @@ class Solver:
             raise KeyboardInterrupt
 
     def __getstate__(self):  # for copy and pickle: all but what is bound to the model's arrays
-        kept = {name: value for name, value in self.__dict__.items() if name not in ("_steps", "_ctrl_c")}
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("_path", "_ctrl_c")}
         return {**kept, "_update": self._update.state}
 
     def __setstate__(self, kept):
         update = kept.pop("_update")
         self.__dict__.update(kept)
-        self._steps, self._ctrl_c = {}, CtrlC()
-        self._update = update_of(self._learner, self.optimizer, self.optimizer_options)
+        self._ctrl_c = CtrlC()
+        self._begin_update()
         self._update.state = update
 
 

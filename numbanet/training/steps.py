@@ -1,10 +1,72 @@
-"""The steps of a training: compiled, many in one call, or one by one from Python.
+"""The steps of a training: on which examples, how many in one call, compiled or from Python.
 
-`steps_of` decides which, and is the only place that does.
+`Path` decides how steps are taken, and is the only place that does.
 """
 
 import math
 from dataclasses import dataclass
+
+from ..program.steps import training_steps
+
+CALL_SECONDS = 0.02  # that steps without Python take at once, so that Ctrl-C and callbacks need not wait for long
+
+
+class Batches:
+    """Which examples make the next batches: every epoch takes them in a new order, piece by piece.
+
+    Parameters
+    ----------
+    count : int
+        Number of examples.
+    batch_size : int
+    drop_last : bool
+        Whether what does not fill a batch is left out.
+    learns_from : callable
+        Whether so few examples as are left make a batch.
+    rng : numpy.random.Generator
+
+    Attributes
+    ----------
+    per_epoch : int
+    permutation : ndarray or None
+        The order of this epoch, None before the first.
+    """
+
+    def __init__(self, count, batch_size, drop_last, learns_from, rng):
+        self.rng, self.permutation = rng, None
+        self._count, self._size = count, min(batch_size, count)
+        left = 0 if drop_last else count % self._size
+        self._last = left if left and learns_from(left) else 0  # 0: all are of one size
+        self.per_epoch = count // self._size + (self._last > 0)
+
+    def coming(self, step):
+        """(batch size, number of batches of this size that are left in the epoch) from number `step` on."""
+        left = self._count // self._size - step % self.per_epoch
+        return (self._size, left) if left else (self._last, 1)
+
+    def rows(self, step, steps):
+        """Rows of so many batches from number `step` on, all of one epoch."""
+        position = step % self.per_epoch
+        if position == 0 or self.permutation is None:
+            self.permutation = self.rng.permutation(self._count)
+        return self.permutation[position * self._size : (position + steps) * self._size]
+
+
+class Pace:
+    """How many steps to take in one call, by how long the last ones took.
+
+    Attributes
+    ----------
+    steps : int
+    """
+
+    def __init__(self):
+        self.steps = 1
+
+    def note(self, steps, seconds):
+        """`steps` took `seconds`. A number grows by doubling, since the first steps may have been unusual."""
+        allowed = int(CALL_SECONDS * steps / seconds)
+        self.steps = max(1, min(allowed, max(self.steps, 2 * steps)))
 
 
 @dataclass(frozen=True)
@@ -31,8 +93,8 @@ class Compiled:
         return "compiled, but one by one, since on_step looks at each" if self.one_by_one else "compiled"
 
 
-def steps_of(learner, update, part, batch, augment, one_by_one=False):
-    """How steps on batches of this size are taken: `CompiledSteps` where that can be, else `PythonSteps`.
+class Path:
+    """How the steps of one training are taken.
 
     Parameters
     ----------
@@ -40,19 +102,39 @@ def steps_of(learner, update, part, batch, augment, one_by_one=False):
     update : FlatUpdate or NamedUpdate
     part : Part
         What batches are drawn from.
-    batch : int
-        Number of examples in each.
-    augment : numbanet.data.Augment or None
-    one_by_one : bool
-        Whether Python wants its turn after each step.
+
+    Attributes
+    ----------
+    begin : callable
+        Begins a step, during which nobody else uses the model; returns what to call at its end.
     """
-    why_not = learner.own_steps or update.own_rule
-    if why_not is None:
-        steps = learner.model.training_steps(part.X, part.y, batch, update.optimizer, augment)
-        if steps.obstacle is None:
-            return CompiledSteps(steps, Compiled(None, one_by_one))
-        why_not = steps.obstacle
-    return PythonSteps(learner, update, part, augment, Compiled(why_not, True))
+
+    def __init__(self, learner, update, part):
+        self._learner, self._update, self._part = learner, update, part
+        self._kept = {}  # compiled steps, by the size of a batch: the last of an epoch may be smaller
+        self.begin = learner.begin
+
+    def enter(self, augment):
+        """Look, where a training begins, whether the model or the rule has something of its own that only Python runs.
+
+        `augment` is how images are changed: a `numbanet.data.Augment` or None.
+        """
+        self._own, self._augment = self._learner.own_steps or self._update.own_rule, augment
+
+    def steps(self, batch, one_by_one=False):
+        """How steps on so many examples are taken just now: `CompiledSteps` where that can be, else `PythonSteps`.
+
+        The caller has begun a step. `one_by_one` says that Python wants its turn after each.
+        """
+        why_not, update = self._own, self._update
+        if why_not is None:
+            model, part = self._learner.model, self._part
+            program = model.workspaces.main().program(model, batch, training=True)
+            steps = self._kept[batch] = training_steps(program, part.X, part.y, update.optimizer, self._augment)
+            if steps.obstacle is None:
+                return CompiledSteps(steps, Compiled(None, one_by_one))
+            why_not = steps.obstacle
+        return PythonSteps(self._learner, update, self._part, self._augment, Compiled(why_not, True))
 
 
 class CompiledSteps:

@@ -3,7 +3,7 @@
 from . import Mutant
 
 BEST, SOLVER, LEARNERS = (f"numbanet/training/{name}.py" for name in ("best", "solver", "learners"))
-PARTS, STATE = "numbanet/training/data.py", "numbanet/training/state.py"
+PARTS, STATE, STEPS = (f"numbanet/training/{name}.py" for name in ("data", "state", "steps"))
 LOSSES, NETWORKS = "numbanet/losses.py", "numbanet/networks.py"
 TESTS, DEFAULTS, INPUT = "tests/test_solver.py", "tests/test_defaults.py", "tests/test_bad_input.py"
 CHOICE = f"{TESTS}::test_of_equally_good_epochs_the_last_is_the_best"
@@ -164,14 +164,14 @@ MUTANTS = [
     ),
     Mutant(
         "the last, smaller batch is left out",
-        PARTS,
+        STEPS,
         "left = 0 if drop_last else count % self._size",
         "left = 0",
         f"{TESTS}::test_the_last_batch_of_an_epoch_is_what_is_left",
     ),
     Mutant(
         "drop_last ignored",
-        PARTS,
+        STEPS,
         "left = 0 if drop_last else count % self._size",
         "left = count % self._size",
         f"{TESTS}::test_a_single_example_that_is_left_over",
