@@ -52,7 +52,7 @@ def train_numbanet(X, y, X_test, y_test, epochs, threads, seed, report):
 
     def follow(solver):
         nonlocal begin
-        if solver.iteration > 1:  # not after the first step
+        if solver.step > 1:  # not after the first step
             report(time.perf_counter() - begin, solver.check_accuracy(X_test, y_test))
             begin = time.perf_counter()
 

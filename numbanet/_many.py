@@ -81,7 +81,7 @@ def train_many(solvers: Sequence[Solver], threads: int | None = None) -> list[Tr
     if failures:
         raise failures[0]
     if ctrl_c.pressed:
-        done = sum(solver.iteration == solver.num_iterations for solver in solvers)
+        done = sum(solver.step == solver.num_steps for solver in solvers)
         warnings.warn(f"training interrupted: {done} of {len(solvers)} models are trained", stacklevel=2)
     return outcomes
 

@@ -74,7 +74,7 @@ def test_an_epoch_of_ours_is_the_steps_of_the_table(name, monkeypatch):
     for epoch in (1, 2, 3):
         before = solver.model.params.flat.copy()
         benchmark.call()
-        assert solver.iteration == epoch * small.steps
+        assert solver.step == epoch * small.steps
         assert np.abs(solver.model.params.flat - before).max() > 0.5 * LEARNING_RATE
     assert benchmark.parts == small.steps
 

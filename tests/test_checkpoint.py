@@ -409,7 +409,7 @@ def test_damage_is_noticed_or_harmless(kind, model_file, state_file, tmp_path):
                 target.restore(path)
                 flat = target.model.params.flat
                 assert target.loss_history == whole.loss_history, what
-                assert target.iteration == whole.iteration, what
+                assert target.step == whole.step, what
         except CheckpointError:
             refused += 1
             continue
@@ -751,9 +751,9 @@ def test_headers_of_models_that_lie(change, model_file, tmp_path):
         put("identity", "training examples", 199),
         put("identity", "batch_size", 51),
         put("identity", "model", "l2", 0.5),
-        put("iteration", -1),
-        put("iteration", 7),
-        put("iteration", "8"),
+        put("step", -1),
+        put("step", 7),
+        put("step", "8"),
         put("best", None),
         put("best", "monitor", "val_accuracy"),
         put("best", "epoch", "1"),
@@ -790,7 +790,7 @@ def test_headers_of_states_that_lie(change, state_file, tmp_path):
     # Nothing of it has been taken up.
     np.testing.assert_array_equal(fresh.model.params.flat, before[0])
     assert fresh._batches.rng.bit_generator.state == before[1]
-    assert fresh.iteration == fresh._update.optimizer.t == 0
+    assert fresh.step == fresh._update.optimizer.t == 0
     assert fresh.loss_history == []
 
 

@@ -656,8 +656,8 @@ def press(times, after, monkeypatch, number=signal.SIGINT):
     step, pressed_at = _watch.Watch.step, []
 
     def pressed(self, solver):
-        if solver.iteration >= after and not pressed_at:  # steps are taken in groups
-            pressed_at.append(solver.iteration)
+        if solver.step >= after and not pressed_at:  # steps are taken in groups
+            pressed_at.append(solver.step)
             for _ in range(times):
                 os.kill(os.getpid(), number)
         return step(self, solver)

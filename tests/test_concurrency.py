@@ -202,7 +202,7 @@ def test_two_trainings_of_one_network_are_refused():
     first.train()
     assert refused == ["model: is being trained in another thread; train it there, or a copy of it (copy.deepcopy)"]
     second.train()  # now it may
-    assert second.iteration == 12
+    assert second.step == 12
 
 
 def test_files_and_copies_made_while_another_thread_trains_are_of_whole_steps(tmp_path):

@@ -512,7 +512,7 @@ def test_the_solver_takes_the_test_part_along():
     X, y = blobs(50)
     data = {"X_train": X, "y_train": y, "X_val": X, "y_val": y, "X_test": X, "y_test": y}
     solver = Solver(fc_net.TwoLayerNet(5, 4, 3), data, batch_size=20, num_epochs=1, verbose=False)
-    assert solver.iterations_per_epoch == 2  # what is left over does not make a batch
+    assert solver.steps_per_epoch == 2  # what is left over does not make a batch
     with pytest.raises(ValueError, match="got 'X_tset'; did you mean 'X_test'?"):
         Solver(fc_net.TwoLayerNet(5, 4, 3), {**data, "X_tset": X})
 

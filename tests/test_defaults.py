@@ -138,7 +138,7 @@ def examples(count, features=5):
 )
 def test_what_a_solver_s_defaults_stand_for(count, per_epoch, epochs):
     solver = Solver(FullyConnectedNet([4], 5, 3), examples(count))
-    assert (solver.iterations_per_epoch, solver.epochs) == (per_epoch, epochs)
+    assert (solver.steps_per_epoch, solver.epochs) == (per_epoch, epochs)
     assert (solver.optimizer, solver.monitor) == ("adamw", "val_loss")
     assert solver._update.optimizer.options == {**MOMENTS, "weight_decay": 1.0}
     faster = Solver(FullyConnectedNet([4], 5, 3), examples(count), optimizer_options={"learning_rate": 0.1})
@@ -150,7 +150,7 @@ def test_what_a_solver_s_defaults_stand_for(count, per_epoch, epochs):
 def test_what_the_course_s_solver_s_defaults_stand_for():
     solver = CourseSolver(fc_net.TwoLayerNet(5, 4, 3), examples(250))
     assert (solver.optimizer, solver.monitor, solver.epochs) == ("sgd", "val_accuracy", 10)
-    assert (solver.batch_size, solver.iterations_per_epoch, solver.drop_last) == (100, 2, True)
+    assert (solver.batch_size, solver.steps_per_epoch, solver.drop_last) == (100, 2, True)
     assert (solver.num_train_samples, solver.num_val_samples) == (1000, None)
     assert (solver.lr_decay, solver.learning_rate, solver.print_every, solver.verbose) == (1.0, 1e-2, 10, True)
 

@@ -38,7 +38,7 @@ def test_the_example_of_the_readme_trains(monkeypatch):
     assert float(loss) < 0.2
     assert float(accuracy) > 0.96
     assert last.startswith("(64, 100) [")
-    assert progress[0].startswith("(Iteration 1 / 4005) loss: ")
+    assert progress[0].startswith("(Step 1 / 4005) loss: ")
 
 
 COMMANDS = [

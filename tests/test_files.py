@@ -90,10 +90,10 @@ def test_room_for_a_checkpoint_is_asked_for_before_anything_runs(tmp_path, monke
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=size - 1))
     with pytest.raises(OSError, match=f"{size - 1:,} bytes are free there, and it takes {size:,}: '.*run_epoch_1.npz'"):
         solver.train()
-    assert solver.iteration == 0
+    assert solver.step == 0
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=size))
     solver.train()
-    assert solver.iteration == 2
+    assert solver.step == 2
 
 
 @pytest.mark.parametrize("name", ["model.npz", "history.csv", "run.json"])
@@ -225,7 +225,7 @@ import numpy as np
 from tests.test_files import training
 path, kills = Path(sys.argv[1]), int(sys.argv[2])
 training().train()  # compiles
-iteration = leftovers = 0
+step = leftovers = 0
 for kill in range(kills):
     ready, tell = os.pipe()
     child = os.fork()
@@ -234,7 +234,7 @@ for kill in range(kills):
         if path.exists():
             solver.restore(path)
         def save(solver):
-            if solver.iteration % 2 == 0:  # not after the first step
+            if solver.step % 2 == 0:  # not after the first step
                 solver.save(path)
                 os.write(tell, b".")
         if kill % 2:
@@ -253,11 +253,11 @@ for kill in range(kills):
     if path.exists():
         solver = training()
         solver.restore(path)
-        assert solver.iteration >= iteration
-        iteration = solver.iteration
+        assert solver.step >= step
+        step = solver.step
 solver.save(path)
 assert list(path.parent.iterdir()) == [path]
-print(kills, leftovers, solver.iteration, solver.model.params.flat.tobytes().hex())
+print(kills, leftovers, solver.step, solver.model.params.flat.tobytes().hex())
 """
 
 
@@ -278,10 +278,10 @@ def test_training_that_is_killed_while_it_saves_goes_on_from_a_whole_file(kills,
     command = [sys.executable, "-W", "ignore", "-c", KILLED, str(tmp_path / "state.npz"), str(kills)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    count, left, iteration, params = done.stdout.split()
-    print(f"{count} kills, {left} left a temporary file, {iteration} steps")
+    count, left, step, params = done.stdout.split()
+    print(f"{count} kills, {left} left a temporary file, {step} steps")
     # As if nothing had happened.
-    solver = training(int(iteration) // 2)
+    solver = training(int(step) // 2)
     solver.train()
-    assert solver.iteration == int(iteration) > 0
+    assert solver.step == int(step) > 0
     assert solver.model.params.flat.tobytes().hex() == params

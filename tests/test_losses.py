@@ -12,6 +12,7 @@ import pytest
 import numbanet as nn
 from numbanet.losses import LOSSES, checked_loss
 from numbanet.optim import Optimizer
+from numbanet.program import training_steps
 from numbanet.testing import check_loss
 
 RNG = np.random.default_rng(0)
@@ -529,7 +530,7 @@ def test_an_exception_between_compiled_steps_ends_them_before_the_update():
         x, y = X.astype(np.float32), model.check_targets("y", Y, len(Y)).copy()
         y[85] = 99 if poisoned else 0
         optimizer = Optimizer("adam", model.params.flat.size, model.dtype)
-        steps = model.training_steps(x, y, 40, optimizer)
+        steps = training_steps(model.workspaces.main().program(model, 40, training=True), x, y, optimizer)
         if poisoned:
             with pytest.raises(RuntimeError, match="raised ValueError: 99"):
                 steps(np.arange(120))

@@ -289,23 +289,23 @@ def test_ctrl_c_stops_within_a_call():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     solver = Solver(FullyConnectedNet([20], 64, 10, seed=0), DATA, epochs=10**4, batch_size=2, verbose=False)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    solver.on_progress = lambda s: s.iteration == 1 and timer.start()  # by then all is compiled
+    solver.on_progress = lambda s: s.step == 1 and timer.start()  # by then all is compiled
     try:
         with pytest.warns(UserWarning, match="training interrupted"):
             solver.train()
     finally:
         signal.signal(signal.SIGINT, before)
     assert solver.interrupted
-    assert len(solver.loss_history) == solver.iteration < solver.num_iterations
+    assert len(solver.loss_history) == solver.step < solver.num_steps
 
 
 def test_on_progress_sees_groups_of_steps_and_may_stop():
     seen = []
-    solver = trained(epochs=40, batch_size=2, on_progress=lambda s: seen.append(s.iteration) or s.iteration > 2000)
+    solver = trained(epochs=40, batch_size=2, on_progress=lambda s: seen.append(s.step) or s.step > 2000)
     assert seen[0] == 1
     assert seen == sorted(set(seen))
-    assert len(seen) < solver.iteration / 4
-    assert 2000 < solver.iteration < solver.num_iterations
+    assert len(seen) < solver.step / 4
+    assert 2000 < solver.step < solver.num_steps
 
 
 def test_repr_shows_every_operation():
@@ -351,7 +351,7 @@ def test_one_that_diverges_does_not_stop_the_others():
     solvers = [make(0), make(1, optimizer_options={"learning_rate": 1e30}), make(2)]
     outcomes = numbanet.train_many(solvers)
     assert [type(outcome) for outcome in outcomes] == [type(None), TrainingDiverged, type(None)]
-    assert [solver.iteration == solver.num_iterations for solver in solvers] == [True, False, True]
+    assert [solver.step == solver.num_steps for solver in solvers] == [True, False, True]
 
 
 def test_an_error_in_one_stops_the_others():
@@ -361,7 +361,7 @@ def test_an_error_in_one_stops_the_others():
     solvers = [make(0, on_step=fail), *(make(seed, epochs=30_000) for seed in (1, 2, 3))]
     with pytest.raises(ZeroDivisionError):
         numbanet.train_many(solvers, threads=4)  # all at the same time
-    assert all(solver.iteration < solver.num_iterations for solver in solvers)
+    assert all(solver.step < solver.num_steps for solver in solvers)
 
 
 def test_many_refuses_what_is_no_solver_or_shares_a_model():

@@ -20,10 +20,10 @@ def clock(monkeypatch):
     return now
 
 
-def solver(iteration, losses, **more):
-    """A training of three epochs of four steps each, of which `iteration` are done."""
-    made = SimpleNamespace(iterations_per_epoch=4, num_iterations=12, train_acc_history=[0.1], val_acc_history=[0.2])
-    made.iteration, made.loss_history, made.epoch = iteration, losses, iteration // 4
+def solver(step, losses, **more):
+    """A training of three epochs of four steps each, of which `step` are done."""
+    made = SimpleNamespace(steps_per_epoch=4, num_steps=12, train_acc_history=[0.1], val_acc_history=[0.2])
+    made.step, made.loss_history, made.epoch = step, losses, step // 4
     vars(made).update(more)
     return made
 
@@ -37,19 +37,19 @@ def test_lines_give_the_epoch_s_mean_and_accuracies_where_it_ends(clock):
     training = solver(1, [4.0])
     lines = _progress.Lines(training, io.StringIO())
     clock[0] += 10.0
-    training.iteration, training.loss_history = 3, [4.0, 2.0, 3.0]  # 10 s for two steps, and nine to go
+    training.step, training.loss_history = 3, [4.0, 2.0, 3.0]  # 10 s for two steps, and nine to go
     assert line(lines) == "epoch 0.7/3  loss 3.0000  45.0 s left"  # without the accuracies of the first step
     clock[0] += 0.1
-    training.loss_history, training.iteration, training.epoch = [4.0, 2.0, 3.0, 1.0], 4, 1
+    training.loss_history, training.step, training.epoch = [4.0, 2.0, 3.0, 1.0], 4, 1
     training.train_acc_history, training.val_acc_history = [0.1, 0.5], [0.2, 0.25]
     assert line(lines) == "epoch 1/3  loss 2.5000  train 50.00%  val 25.00%  26.9 s left"
     clock[0] += 9.9  # too soon for a line within an epoch
-    training.loss_history, training.iteration = [4.0, 2.0, 3.0, 1.0, 0.5], 5
+    training.loss_history, training.step = [4.0, 2.0, 3.0, 1.0, 0.5], 5
     lines.step()
     assert len(lines.stream.getvalue().splitlines()) == 2
     clock[0] += 0.2
     assert line(lines) == "epoch 1.2/3  loss 0.5000  35.4 s left"  # 20.2 s for four steps, and seven to go
-    training.iteration, training.epoch = 12, 3
+    training.step, training.epoch = 12, 3
     training.loss_history = [4.0, 2.0, 3.0, 1.0, *[9.0] * 4, 0.1, 0.2, 0.3, 0.4]
     assert line(lines) == "epoch 3/3  loss 0.2500  train 50.00%  val 25.00%"
 
@@ -60,7 +60,7 @@ def test_without_validation_data_there_is_one_accuracy(clock):
 
 
 def test_an_epoch_is_not_done_before_it_is(clock):
-    training = solver(99, [1.0] * 99, iterations_per_epoch=100, num_iterations=200, epoch=0)
+    training = solver(99, [1.0] * 99, steps_per_epoch=100, num_steps=200, epoch=0)
     assert _progress.Lines(training, io.StringIO()).epoch() == "epoch 0.9/2"
 
 
@@ -73,7 +73,7 @@ def test_a_bar_keeps_the_accuracies_of_the_epoch_before(clock, monkeypatch):
     clock[0] += 1.0
     bar.step()
     assert bar.bar.postfix == "loss 3.0000"
-    training.iteration, training.epoch, training.loss_history = 6, 1, [9.0, 9.0, 9.0, 9.0, 1.0, 2.0]
+    training.step, training.epoch, training.loss_history = 6, 1, [9.0, 9.0, 9.0, 9.0, 1.0, 2.0]
     clock[0] += 1.0
     bar.step()
     assert bar.bar.postfix == "loss 1.5000  train 10.00%  val 20.00%"

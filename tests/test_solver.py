@@ -63,11 +63,11 @@ def value_of(model, name):
 
 def test_histories_and_counts():
     trained = solver()
-    assert trained.num_iterations == 12
+    assert trained.num_steps == 12
     trained.train()
-    assert trained.iteration == trained.num_iterations == 12
+    assert trained.step == trained.num_steps == 12
     assert trained.epoch == 3
-    assert trained.iterations_per_epoch == 4
+    assert trained.steps_per_epoch == 4
     assert len(trained.loss_history) == 12
     assert all(type(loss) is float for loss in trained.loss_history)
     assert len(trained.train_acc_history) == len(trained.val_acc_history) == 4  # after the first step too
@@ -125,11 +125,11 @@ def test_output(capsys):
     trained.train()
     losses, train, val = histories(trained)
     assert capsys.readouterr().out.splitlines() == [
-        f"(Iteration 1 / 8) loss: {losses[0]:f}",
+        f"(Step 1 / 8) loss: {losses[0]:f}",
         f"(Epoch 0 / 2) train acc: {train[0]:f}; val_acc: {val[0]:f}",
-        f"(Iteration 4 / 8) loss: {losses[3]:f}",
+        f"(Step 4 / 8) loss: {losses[3]:f}",
         f"(Epoch 1 / 2) train acc: {train[1]:f}; val_acc: {val[1]:f}",
-        f"(Iteration 7 / 8) loss: {losses[6]:f}",
+        f"(Step 7 / 8) loss: {losses[6]:f}",
         f"(Epoch 2 / 2) train acc: {train[2]:f}; val_acc: {val[2]:f}",
     ]
     solver(epochs=1).train()
@@ -320,7 +320,7 @@ def test_training_in_pieces_is_training_at_once_where_the_last_parameters_are_ke
 def test_a_batch_never_exceeds_the_data():
     trained = solver(batch_size=1000)
     trained.train()
-    assert trained.iterations_per_epoch == 1
+    assert trained.steps_per_epoch == 1
     assert len(trained.loss_history) == 3
 
 
@@ -368,12 +368,12 @@ def test_callbacks_stop_training(hook, steps):
     calls = []
 
     def stop(s):
-        calls.append(s.iteration)
-        return s.iteration >= 6
+        calls.append(s.step)
+        return s.step >= 6
 
     trained = solver(**{hook: stop})
     trained.train()
-    assert trained.iteration == steps
+    assert trained.step == steps
     # Stopped within an epoch, it measures once more: what was learnt since counts too.
     assert len(trained.val_acc_history) == 3
     assert calls == ([1, 2, 3, 4, 5, 6] if hook == "on_step" else [1, 4, 8])
@@ -382,7 +382,7 @@ def test_callbacks_stop_training(hook, steps):
 
 def test_on_step_sees_the_measurements_of_its_step():
     seen = []
-    solver(on_step=lambda s: seen.append((s.iteration, s.epoch, len(s.val_acc_history))), epochs=2).train()
+    solver(on_step=lambda s: seen.append((s.step, s.epoch, len(s.val_acc_history))), epochs=2).train()
     assert seen == [(1, 0, 1), (2, 0, 1), (3, 0, 1), (4, 1, 2), (5, 1, 2), (6, 1, 2), (7, 1, 2), (8, 2, 3)]
 
 
@@ -392,7 +392,7 @@ def test_train_again_goes_on():
     first = trained.loss_history[:]
     trained.train()
     assert trained.epoch == 4
-    assert trained.iteration == trained.num_iterations == 16
+    assert trained.step == trained.num_steps == 16
     assert trained.loss_history[:8] == first
     assert len(trained.val_acc_history) == 5
     assert trained._update.optimizer.t == 16
@@ -415,11 +415,11 @@ def test_reset_starts_the_books_and_the_update_rule_again(rule):
 
 
 def test_an_epoch_that_was_begun_is_finished_first():
-    trained = solver(epochs=2, on_step=lambda s: s.iteration == 6)
+    trained = solver(epochs=2, on_step=lambda s: s.step == 6)
     trained.train()
     trained.on_step = None
     trained.train()
-    assert trained.iteration == 12
+    assert trained.step == 12
     assert trained.epoch == 3
 
 
@@ -455,8 +455,8 @@ def test_the_last_batch_of_an_epoch_is_what_is_left(python, augment, monkeypatch
         monkeypatch.setattr(NetworkLearner, "own_steps", "it is told so")
         assert str(trained.compiled) == "from Python, since it is told so"
     trained.train()
-    assert trained.iterations_per_epoch == 4
-    assert trained.num_iterations == len(trained.loss_history) == 8
+    assert trained.steps_per_epoch == 4
+    assert trained.num_steps == len(trained.loss_history) == 8
     by_hand, losses = net(l2=0.1), []
     optimizer = optim.Optimizer("adam", by_hand.params.flat.size)
     for step, rows in enumerate(batches(trained)):
@@ -473,8 +473,8 @@ def test_the_last_batch_of_an_epoch_is_what_is_left(python, augment, monkeypatch
 def test_a_single_example_that_is_left_over():
     data = {name: DATA[name][:41] for name in ("X_train", "y_train")}
     plain, normalized = solver(data=data, batch_size=8), solver(net(normalization="batchnorm"), data, batch_size=8)
-    assert (plain.iterations_per_epoch, normalized.iterations_per_epoch) == (6, 5)
-    assert solver(data=data, batch_size=8, drop_last=True).iterations_per_epoch == 5
+    assert (plain.steps_per_epoch, normalized.steps_per_epoch) == (6, 5)
+    assert solver(data=data, batch_size=8, drop_last=True).steps_per_epoch == 5
     for trained in (plain, normalized):
         trained.train()
         assert trained.epoch == 3
@@ -807,14 +807,14 @@ def test_divergence_names_step_layer_and_rate():
     with pytest.raises(TrainingDiverged) as caught:
         trained.train()
     message = str(caught.value)
-    assert f"at step {trained.iteration + 1} (epoch 1) with learning rate 1e+30" in message
+    assert f"at step {trained.step + 1} (epoch 1) with learning rate 1e+30" in message
     assert "NaN or infinity first shows in the output of layer 3, Affine(units=10, weight_init='he_normal')" in message
     assert isinstance(caught.value, ArithmeticError)
 
 
 def test_divergence_names_the_parameter_at_fault():
     def poison(s):
-        if s.iteration == 2:
+        if s.step == 2:
             s.model.params["b2"][3] = np.nan
 
     with pytest.raises(TrainingDiverged, match=r"at step 3 .* shows in parameter b2 of layer 3, Affine\(units=10"):
@@ -826,7 +826,7 @@ def test_divergence_leaves_the_best_parameters():
     best = {}
 
     def spoil(s):
-        if s.iteration == 10:
+        if s.step == 10:
             best.update(s._best)
             s.model.params["W1"][0, 0] = np.inf
 
@@ -855,9 +855,9 @@ def test_divergence_without_validation_data_leaves_the_last_that_were_measured(m
     kept = {}
 
     def spoil(s):
-        if s.iteration == 8:
+        if s.step == 8:
             kept.update({name: value.copy() for name, value in s.model.params.items()})
-        if s.iteration == 10:
+        if s.step == 10:
             name = next(iter(s.model.params))
             s.model.params[name][0, 0] = np.nan
 
@@ -918,7 +918,7 @@ def test_resumption_is_exact(rule, epoch, tmp_path):
     resumed = resumable(optimizer=rule, epochs=5 - epoch)
     resumed.restore(tmp_path / f"run_epoch_{epoch}.npz")
     assert resumed.epoch == epoch
-    assert resumed.iteration == 4 * epoch
+    assert resumed.step == 4 * epoch
     resumed.train()
     assert_same_training(resumed, whole)
     assert resumed.learning_rate == whole.learning_rate
@@ -926,7 +926,7 @@ def test_resumption_is_exact(rule, epoch, tmp_path):
 
 
 def test_resumption_within_an_epoch_is_exact(tmp_path):
-    whole = resumable(epochs=3, on_step=lambda s: s.iteration in (6, 8) and s.save(tmp_path / f"{s.iteration}.npz"))
+    whole = resumable(epochs=3, on_step=lambda s: s.step in (6, 8) and s.save(tmp_path / f"{s.step}.npz"))
     whole.train()
     for step in (6, 8):
         resumed = resumable(epochs=2 if step == 6 else 1)
@@ -955,7 +955,7 @@ def test_a_checkpoint_that_cannot_be_written_stops_before_anything_runs(tmp_path
     before = trained.model.params.flat.copy()
     with pytest.raises(OSError, match="missing"):
         trained.train()
-    assert trained.iteration == 0
+    assert trained.step == 0
     np.testing.assert_array_equal(trained.model.params.flat, before)
 
 
@@ -966,7 +966,7 @@ def test_a_checkpoint_that_fails_later_loses_nothing(tmp_path):
     trained.on_epoch = lambda s: s.epoch == 2 and (folder / "run_epoch_2.npz").mkdir()  # what a file cannot replace
     with pytest.raises(OSError, match="run_epoch_2"):
         trained.train()
-    assert trained.iteration == len(trained.loss_history) == 8
+    assert trained.step == len(trained.loss_history) == 8
     assert len(list(folder.iterdir())) == 2  # no half-written file left
     trained.on_epoch = None
     trained.train()
@@ -980,7 +980,7 @@ def test_a_checkpoint_that_fails_later_loses_nothing(tmp_path):
 @pytest.mark.parametrize("step", [1, 4, 6])  # the first, the last of an epoch, one within
 def test_an_interrupt_in_a_callback_keeps_what_was_learnt(step, model):
     def press(s):
-        if s.iteration == step:
+        if s.step == step:
             raise KeyboardInterrupt
 
     data = {name: DATA[name] for name in ("X_train", "y_train")}
@@ -988,8 +988,8 @@ def test_an_interrupt_in_a_callback_keeps_what_was_learnt(step, model):
     with pytest.warns(UserWarning, match=f"training interrupted at step {step} of 12"):
         trained.train()
     assert trained.interrupted
-    assert trained.iteration == len(trained.loss_history) == step
-    straight.on_step = lambda s: s.iteration == step
+    assert trained.step == len(trained.loss_history) == step
+    straight.on_step = lambda s: s.step == step
     straight.epochs = 3
     straight.train()
     for name, value in straight.model.params.items():
@@ -999,14 +999,14 @@ def test_an_interrupt_in_a_callback_keeps_what_was_learnt(step, model):
     trained.train()
     assert not trained.interrupted
     assert trained.epoch == 3 + step // 4
-    assert trained.iteration % 4 == 0
+    assert trained.step % 4 == 0
     # Each epoch, the first step, and the step of the interrupt where that is neither.
     assert len(trained.train_acc_history) == 1 + trained.epoch + (step == 6)
 
 
 def test_an_interrupt_leaves_the_best_parameters():
     def press(s):
-        if s.iteration == 6:
+        if s.step == 6:
             raise KeyboardInterrupt
 
     trained = solver(on_step=press)
@@ -1087,7 +1087,7 @@ def test_ctrl_c_at_any_line_leaves_whole_steps(model, presses, validation):
         trained = fresh()
         Places(at, presses).train(trained)
         interrupted += trained.interrupted
-        steps = trained.iteration
+        steps = trained.step
         assert signal.getsignal(signal.SIGINT) is handler
         assert trained.loss_history == whole.loss_history[:steps]
         assert len(trained.val_acc_history) == validation * len(trained.train_acc_history)
@@ -1108,7 +1108,7 @@ def test_ctrl_c_at_any_line_leaves_whole_steps(model, presses, validation):
 def test_a_second_ctrl_c_does_not_wait_for_a_slow_model():
     class Slow(CourseModel):
         def loss(self, X, y=None):
-            if y is not None and trained.iteration == 2:
+            if y is not None and trained.step == 2:
                 ctrl_c()
                 ctrl_c()
                 raise AssertionError("still here")
@@ -1127,7 +1127,7 @@ def test_a_solver_that_is_to_stop_compiles_nothing_more():
 
     class Compiling(CourseModel):
         def loss(self, X, y=None):
-            if y is not None and trained.iteration == 2:
+            if y is not None and trained.step == 2:
                 trained.stop()
                 compiled.append(numba.njit(lambda x: x + 1)(1))
             return super().loss(X, y)
@@ -1154,7 +1154,7 @@ def test_a_handler_of_the_application_s_own_is_left_alone():
     pressed = []
     previous = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
     try:
-        trained = solver(on_step=lambda s: s.iteration == 2 and ctrl_c())
+        trained = solver(on_step=lambda s: s.step == 2 and ctrl_c())
         trained.train()
     finally:
         signal.signal(signal.SIGINT, previous)

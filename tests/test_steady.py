@@ -21,11 +21,11 @@ def take_steps(solvers, count):
     taken = 0
     while taken < count:
         for solver in solvers:
-            before = solver.iteration
+            before = solver.step
             solver.run()
             for name in ("loss_history", "train_acc_history"):  # one number a step is what histories are for
                 del getattr(solver, name)[:]
-            taken += solver.iteration - before
+            taken += solver.step - before
 
 
 @pytest.mark.parametrize(

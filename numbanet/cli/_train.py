@@ -43,7 +43,7 @@ def train(arguments):
             if not watch.rows:
                 raise TrainingDiverged(f"{error}. Nothing was saved: no epoch was complete") from None
             failure = error
-        if not solver.iteration:
+        if not solver.step:
             print("numbanet: interrupted before the first step; nothing was saved", file=sys.stderr)
             return watch.interrupted
         store = Store(folder)
@@ -61,7 +61,7 @@ def train(arguments):
         if failure:
             raise TrainingDiverged(f"{failure}. The best network before that is in {store.paths[MODEL]}")
         if watch.interrupted:
-            where = f"step {solver.iteration:,} of {solver.num_iterations:,}"
+            where = f"step {solver.step:,} of {solver.num_steps:,}"
             print(f"numbanet: interrupted at {where}; what was learnt is in {store.paths[MODEL]}", file=sys.stderr)
             return watch.interrupted
     return 0
@@ -169,7 +169,7 @@ def _result(parts, trained, solver, watch, failure):
         "validation_accuracy": _finite(solver.best_val_acc),
         "best_epoch": solver.best_epoch,
         "epochs": solver.epoch,
-        "steps": solver.iteration,
+        "steps": solver.step,
         "seconds": watch.seconds,
         "seconds_compiling": watch.seconds_compiling,
         "crowded": solver.crowded is not None,

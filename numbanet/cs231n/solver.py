@@ -30,7 +30,7 @@ class Solver(solver.Solver):
     models and update rules that are written for the course.
     """
 
-    _data_keys, _first_of_equals = (*data.DATA, "X_test", "y_test"), True
+    _data_keys, _first_of_equals, _step_name = (*data.DATA, "X_test", "y_test"), True, "Iteration"
     update_rule, optim_config, num_epochs = map(_renamed, NAMES.values())
 
     def __init__(self, model, data, **options):

@@ -28,22 +28,22 @@ class _Display:
     repeats = False  # whether the accuracies of the epoch before are shown during the next
 
     def __init__(self, solver, stream):
-        self.solver, self.stream, self.first = solver, stream, solver.iteration
+        self.solver, self.stream, self.first = solver, stream, solver.step
         self.started = self.shown = perf_counter()
 
     def step(self):
         solver, now = self.solver, perf_counter()
-        if solver.iteration % solver.iterations_per_epoch == 0 or now - self.shown >= self.interval:
+        if solver.step % solver.steps_per_epoch == 0 or now - self.shown >= self.interval:
             self.shown = now
             self.show()
 
     def status(self):
         """The mean loss of the epoch so far, and the accuracies that were measured at the end of an epoch."""
         solver = self.solver
-        steps = (solver.iteration - 1) % solver.iterations_per_epoch + 1
+        steps = (solver.step - 1) % solver.steps_per_epoch + 1
         losses = solver.loss_history[-steps:]
         parts = [f"loss {sum(losses) / steps:.4f}"]
-        if steps == solver.iterations_per_epoch or (self.repeats and solver.epoch):
+        if steps == solver.steps_per_epoch or (self.repeats and solver.epoch):
             parts.append(f"train {solver.train_acc_history[-1]:.2%}")
             if solver.val_acc_history:
                 parts.append(f"val {solver.val_acc_history[-1]:.2%}")
@@ -52,9 +52,9 @@ class _Display:
     def epoch(self):
         """Epochs done out of those to do, with a decimal within one, rounded down."""
         solver = self.solver
-        tenths = 10 * solver.iteration // solver.iterations_per_epoch
-        done = f"{tenths // 10}.{tenths % 10}" if solver.iteration % solver.iterations_per_epoch else solver.epoch
-        return f"epoch {done}/{solver.num_iterations // solver.iterations_per_epoch}"
+        tenths = 10 * solver.step // solver.steps_per_epoch
+        done = f"{tenths // 10}.{tenths % 10}" if solver.step % solver.steps_per_epoch else solver.epoch
+        return f"epoch {done}/{solver.num_steps // solver.steps_per_epoch}"
 
     def say(self, text):
         """Show a line of text that stays."""
@@ -72,9 +72,9 @@ class Lines(_Display):
     def show(self):
         solver = self.solver
         line = f"{self.epoch()}  {self.status()}"
-        if solver.iteration < solver.num_iterations and solver.iteration > self.first:
-            pace = (self.shown - self.started) / (solver.iteration - self.first)
-            line += f"  {clock(pace * (solver.num_iterations - solver.iteration))} left"
+        if solver.step < solver.num_steps and solver.step > self.first:
+            pace = (self.shown - self.started) / (solver.step - self.first)
+            line += f"  {clock(pace * (solver.num_steps - solver.step))} left"
         print(line, file=self.stream, flush=True)
 
 
@@ -86,8 +86,8 @@ class Bar(_Display):
     def __init__(self, solver, stream, tqdm):
         super().__init__(solver, stream)
         self.bar = tqdm(
-            total=solver.num_iterations,
-            initial=solver.iteration,
+            total=solver.num_steps,
+            initial=solver.step,
             file=stream,
             mininterval=0,
             miniters=1,
@@ -98,7 +98,7 @@ class Bar(_Display):
     def show(self):
         self.bar.set_description_str(self.epoch(), refresh=False)
         self.bar.set_postfix_str(self.status(), refresh=False)
-        self.bar.update(self.solver.iteration - self.bar.n)
+        self.bar.update(self.solver.step - self.bar.n)
 
     def say(self, text):
         self.bar.write(text, file=self.stream)

@@ -100,7 +100,7 @@ class Solver:
         As measured there; inf and -inf while there is none.
     best_params : dict of ndarray
         The parameters there.
-    epoch, iteration, num_iterations : int
+    epoch, step, num_steps : int
         Epochs and steps that are done, and steps to do in all.
     compiled : numbanet.training.steps.Compiled
         Whether steps run compiled, many in one call: true or false, and as a string why not.
@@ -118,7 +118,7 @@ class Solver:
 
     X_train, y_train = examples_of("train"), targets_of("train")
     X_val, y_val = examples_of("val"), targets_of("val")
-    _data_keys, _first_of_equals = DATA, False  # otherwise in the course
+    _data_keys, _first_of_equals, _step_name = DATA, False, "Step"  # otherwise in the course
 
     @refusing
     def __init__(
@@ -178,9 +178,9 @@ class Solver:
         train = self._parts["train"]
         order = np.random.default_rng(seed)
         self._batches = Batches(len(train), self.batch_size, self.drop_last, self._learner.learns_from, order)
-        self.iterations_per_epoch = self._batches.per_epoch
+        self.steps_per_epoch = self._batches.per_epoch
         if self.epochs is None:
-            self.epochs = max(EPOCHS, -(-STEPS // self.iterations_per_epoch))
+            self.epochs = max(EPOCHS, -(-STEPS // self.steps_per_epoch))
         self.augment = checked_augmentation(augment, train, self._learner.input_shape)
         if patience is not None and self.X_val is None:
             raise ValueError("patience: needs X_val and y_val in data, to tell when to stop")
@@ -195,8 +195,8 @@ class Solver:
     def _reset(self):
         """Begin the books and the update rule's state anew; the model and the order of the examples go on."""
         self._begin_update()
-        self.iteration = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
-        self.num_iterations = self.epochs * self.iterations_per_epoch
+        self.step = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
+        self.num_steps = self.epochs * self.steps_per_epoch
         self._share = 1.0  # of the full learning rate, on the way down at the end
         self._choice, self._best = Best(self.monitor, self.min_delta, self._first_of_equals), {}
         self._ctrl_c, self._pace, self._company = CtrlC(), Pace(), company.Company()
@@ -220,7 +220,7 @@ class Solver:
     @property
     def epoch(self):
         """Number of epochs that are done."""
-        return self.iteration // self.iterations_per_epoch
+        return self.step // self.steps_per_epoch
 
     @property
     def learning_rate(self):
@@ -236,7 +236,7 @@ class Solver:
         """Whether steps run compiled: true or false, and ``str(solver.compiled)`` says why not."""
         end = self._learner.begin()
         try:
-            size, _ = self._batches.coming(self.iteration)
+            size, _ = self._batches.coming(self.step)
             self._path.enter(self.augment)
             return self._path.steps(size, bool(self.on_step)).compiled
         finally:
@@ -265,8 +265,8 @@ class Solver:
         At the end the model has the parameters of the best epoch so far, and another `train` goes on from them; with
         ``restore_best_weights=False``, or without validation data, it has those of the last step, so that thirty times
         one epoch is one time thirty. Ctrl-C stops after the step that is running, or the kernel that is being compiled,
-        with a warning, and leaves the model likewise; pressed again, it does not wait for the step, but never leaves
-        half an update.
+        with a warning, and leaves the model likewise; pressed again, it does not wait for the end of a step that is
+        taken from Python, but never leaves half an update.
 
         Raises
         ------
@@ -280,7 +280,7 @@ class Solver:
         """
         self.run()
         if self.interrupted:
-            warnings.warn(f"training interrupted at step {self.iteration} of {self.num_iterations}", stacklevel=2)
+            warnings.warn(f"training interrupted at step {self.step} of {self.num_steps}", stacklevel=2)
 
     def stop(self):
         """Stop after the steps that are running, as Ctrl-C would; for callbacks and other threads."""
@@ -292,7 +292,7 @@ class Solver:
         try:
             if self.checkpoint_name is not None:
                 _files.check_writable(self._checkpoint_path(self.epoch + 1), state.solver_bytes(self))
-            self.num_iterations = (self.epoch + self.epochs) * self.iterations_per_epoch
+            self.num_steps = (self.epoch + self.epochs) * self.steps_per_epoch
             self._cool()  # a training that was interrupted on its way down goes on towards another end
             self._run()
         finally:
@@ -304,7 +304,7 @@ class Solver:
         self.interrupted, self._ctrl_c, self._unnoted = False, CtrlC(), 0.0
         with self._ctrl_c, self._company:
             try:
-                while self.iteration < self.num_iterations and not self._advance() and not self._ctrl_c.pressed:
+                while self.step < self.num_steps and not self._advance() and not self._ctrl_c.pressed:
                     pass
             except KeyboardInterrupt:  # raised by the user's own code, or by a second Ctrl-C
                 self.interrupted = True
@@ -313,7 +313,7 @@ class Solver:
                     self._learner.restore(self._best or self._fallback)
                 raise
             self.interrupted = self.interrupted or self._ctrl_c.pressed
-            if self.iteration > self._measured:  # stopped within an epoch: what was learnt since counts too
+            if self.step > self._measured:  # stopped within an epoch: what was learnt since counts too
                 with contextlib.suppress(KeyboardInterrupt):
                     self._measure()
             if self.restore_best_weights:
@@ -326,21 +326,21 @@ class Solver:
 
     def _advance(self):
         """Steps up to the next that something is due after, and that; True where training is to stop."""
-        before = self.iteration
+        before = self.step
         loss = self._take_steps()
         if self.verbose:
-            for step in range(-(-before // self.print_every) * self.print_every, self.iteration, self.print_every):
-                print(f"(Iteration {step + 1} / {self.num_iterations}) loss: {self.loss_history[step]:f}")
+            for step in range(-(-before // self.print_every) * self.print_every, self.step, self.print_every):
+                print(f"({self._step_name} {step + 1} / {self.num_steps}) loss: {self.loss_history[step]:f}")
         if not math.isfinite(loss):
             raise TrainingDiverged(
-                f"the loss became {loss} at step {self.iteration + 1} (epoch {self.epoch + 1}) with learning rate "
+                f"the loss became {loss} at step {self.step + 1} (epoch {self.epoch + 1}) with learning rate "
                 f"{self.learning_rate:g}; NaN or infinity first shows in {self._learner.first_non_finite()}. "
                 f"{self._remedy()}"
             )
-        if self.verbose and self.iteration == 1 and self._learner.flat and not self.compiled:
+        if self.verbose and self.step == 1 and self._learner.flat and not self.compiled:
             print(f"(steps are taken {self.compiled})")
-        epoch_ends = self.iteration % self.iterations_per_epoch == 0
-        stop = self._measure() if epoch_ends or self.iteration == 1 else False
+        epoch_ends = self.step % self.steps_per_epoch == 0
+        stop = self._measure() if epoch_ends or self.step == 1 else False
         if self.on_step and self.on_step(self):
             stop = True
         if self.on_progress and self.on_progress(self):
@@ -353,12 +353,12 @@ class Solver:
         """One step or, without Python in between, several of one epoch; the last loss, which ends it if not finite."""
         end = self._path.begin()
         try:
-            size, left = self._batches.coming(self.iteration)
+            size, left = self._batches.coming(self.step)
             steps = self._path.steps(size, bool(self.on_step))
-            alone = steps.compiled.one_by_one or self.iteration == 0
-            rows = self._batches.rows(self.iteration, 1 if alone else min(self._pace.steps, left))
+            alone = steps.compiled.one_by_one or self.step == 0
+            rows = self._batches.rows(self.step, 1 if alone else min(self._pace.steps, left))
             started = perf_counter()
-            steps.prepare(rows, self.iteration)
+            steps.prepare(rows, self.step)
             with self._ctrl_c.held():
                 losses = steps.finish()
                 self._count(losses if math.isfinite(losses[-1]) else losses[:-1])
@@ -396,9 +396,9 @@ class Solver:
 
     def _count(self, losses):
         """Enter steps that were taken, all of one epoch, into the books."""
-        self.iteration += len(losses)
+        self.step += len(losses)
         self.loss_history += losses
-        if losses and self.iteration % self.iterations_per_epoch == 0:
+        if losses and self.step % self.steps_per_epoch == 0:
             if self.lr_decay is None:
                 self._cool()
             else:
@@ -406,7 +406,7 @@ class Solver:
 
     def _cool(self):
         """Bring the learning rate to what it is to be before the next epoch, by the share it has of the full one."""
-        end = self.num_iterations // self.iterations_per_epoch
+        end = self.num_steps // self.steps_per_epoch
         left = end - self.epoch
         share = min(1.0, left / max(1, end // 4)) if left else 1.0
         if share != self._share and self.lr_decay is None:
@@ -420,13 +420,13 @@ class Solver:
         """Losses, accuracies, the best parameters, the report; True where training is to stop."""
         epoch, learner = self.epoch, self._learner
         train_loss, train_acc = learner.measure(*self._sample("train", self.num_train_samples))
-        text = f"(Epoch {epoch} / {self.num_iterations // self.iterations_per_epoch}) train acc: {train_acc:f}"
+        text = f"(Epoch {epoch} / {self.num_steps // self.steps_per_epoch}) train acc: {train_acc:f}"
         validated = self._parts["val"] is not None
         if validated:
             val_loss, val_acc = self._validate()
             text += f"; val_acc: {val_acc:f}"
         with self._ctrl_c.held():
-            self._measured = self.iteration
+            self._measured = self.step
             self.train_acc_history.append(train_acc)
             if validated:
                 self.val_acc_history.append(val_acc)

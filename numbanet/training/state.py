@@ -34,7 +34,7 @@ def save_solver(path, solver):
     optimizer = _optimizer(solver)
     header = {
         "identity": _solver_identity(solver),
-        "iteration": solver.iteration,
+        "step": solver.step,
         "best": solver._choice.to_dict(),
         "share": solver._share,
         "options": optimizer.options,
@@ -70,7 +70,7 @@ def restore_solver(path, solver):
             saved = header["identity"].get(name, "None")
             if saved != value:
                 raise CheckpointError(f"{path}: saved with {name} {saved}, but the solver has {value}")
-        iteration, t = integer("iteration", header["iteration"], 0), integer("t", header["t"], 0)
+        step, t = integer("step", header["step"], 0), integer("t", header["t"], 0)
         if "best" not in header:
             raise CheckpointError(
                 f"{path}: of an earlier version, which kept other epochs; numbanet.load has its network"
@@ -82,8 +82,8 @@ def restore_solver(path, solver):
         rng, sample_rng = _generator(header["rng"]), _generator(header["sample_rng"])
         histories = {name: float_array(name, arrays[name], np.float64, ndim=1).tolist() for name in _HISTORIES}
         permutation = arrays["permutation"]
-        if len(histories["loss_history"]) != iteration:
-            raise ValueError(f"{iteration} steps, and {len(histories['loss_history'])} losses")
+        if len(histories["loss_history"]) != step:
+            raise ValueError(f"{step} steps, and {len(histories['loss_history'])} losses")
         order = np.arange(len(solver.X_train))
         if permutation.dtype.kind != "i" or not np.array_equal(np.sort(permutation), order):
             raise ValueError("the order of the examples is not a permutation")
@@ -97,7 +97,7 @@ def restore_solver(path, solver):
     targets = checkpoint.network_arrays(solver.model)
     targets.update((f"optimizer/{name}", array) for name, array in optimizer.state.items())
     checkpoint.fill(targets, arrays, path)
-    solver.iteration = solver._measured = iteration
+    solver.step = solver._measured = step
     solver._choice, solver._best, solver._share = choice, best, share
     for name, values in histories.items():
         setattr(solver, name, values)

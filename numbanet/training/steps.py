@@ -170,5 +170,5 @@ class PythonSteps:
 
     def finish(self):
         if math.isfinite(self._loss):
-            self._update.step()
+            self._update.apply()
         return [self._loss]

@@ -62,7 +62,8 @@ class FlatUpdate:
     def decay(self, factor):
         self.optimizer.options["learning_rate"] *= factor
 
-    def step(self):
+    def apply(self):
+        """Update the parameters by the gradients that the learner has."""
         self.optimizer.update(self.learner.params.flat, self.learner.grads.flat)
 
 
@@ -102,7 +103,8 @@ class NamedUpdate:
             if "learning_rate" in config:
                 config["learning_rate"] *= factor
 
-    def step(self):
+    def apply(self):
+        """Update the parameters by the gradients that the learner has."""
         params, grads, new = self.learner.params, self.learner.grads, {}
         for name, w in params.items():
             new[name] = self.rule(w, grads[name], dict(self.configs[name]))

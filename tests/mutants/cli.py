@@ -96,7 +96,7 @@ MUTANTS = [
     Mutant(
         "train: steps are epochs",
         TRAIN,
-        '"steps": solver.iteration',
+        '"steps": solver.step',
         '"steps": solver.epoch',
         f"{NUMBERS}::test_counts_times_and_options_of_the_record",
     ),
@@ -218,15 +218,15 @@ MUTANTS = [
     Mutant(
         "progress: time left counts the steps done",
         PROGRESS,
-        "clock(pace * (solver.num_iterations - solver.iteration))",
-        "clock(pace * solver.iteration)",
+        "clock(pace * (solver.num_steps - solver.step))",
+        "clock(pace * solver.step)",
         "tests/test_progress.py",
     ),
     Mutant(
         "progress: the pace counts the steps before the display",
         PROGRESS,
-        "pace = (self.shown - self.started) / (solver.iteration - self.first)",
-        "pace = (self.shown - self.started) / solver.iteration",
+        "pace = (self.shown - self.started) / (solver.step - self.first)",
+        "pace = (self.shown - self.started) / solver.step",
         "tests/test_progress.py",
     ),
     Mutant(
@@ -239,8 +239,8 @@ MUTANTS = [
     Mutant(
         "progress: epochs rounded to the nearest tenth",
         PROGRESS,
-        "tenths = 10 * solver.iteration // solver.iterations_per_epoch",
-        "tenths = round(10 * solver.iteration / solver.iterations_per_epoch)",
+        "tenths = 10 * solver.step // solver.steps_per_epoch",
+        "tenths = round(10 * solver.step / solver.steps_per_epoch)",
         "tests/test_progress.py",
     ),
     Mutant(

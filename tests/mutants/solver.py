@@ -221,7 +221,7 @@ MUTANTS = [
     Mutant(
         "nothing was learnt, and is saved",
         "numbanet/cli/_train.py",
-        "if not solver.iteration:",
+        "if not solver.step:",
         "if False:",
         "tests/test_cli.py::test_ctrl_c_before_a_kernel_compiles_saves_nothing_and_says_so",
     ),
@@ -277,7 +277,7 @@ MUTANTS = [
     Mutant(
         "Solver: too few steps",
         SOLVER,
-        "max(EPOCHS, -(-STEPS // self.iterations_per_epoch))",
+        "max(EPOCHS, -(-STEPS // self.steps_per_epoch))",
         "EPOCHS",
         f"{DEFAULTS}::test_what_a_solver_s_defaults_stand_for",
     ),
