@@ -93,7 +93,7 @@ __all__ = [
 ]
 if TYPE_CHECKING:
     __all__ += activations.__all__
-    __all__ += losses.__all__
+    __all__ += losses.__all__  # type: ignore[has-type]  # a circle of imports
 else:
     __all__ += public_names("activations")
     __all__ += public_names("losses")

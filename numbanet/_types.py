@@ -78,6 +78,10 @@ class Ops(Protocol):
 
     def augment(self, *arguments: Any, **named: Any) -> Any: ...
 
+    def sigmoid_forward(self, *arguments: Any, **named: Any) -> Any: ...
+
+    def softmax_forward(self, *arguments: Any, **named: Any) -> Any: ...
+
 
 class Model(Protocol):
     """What a `Solver` trains besides numbanet's own networks."""

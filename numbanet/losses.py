@@ -4,10 +4,13 @@ A loss is a declaration, fixed once made, as a layer is: it names the operation 
 holds no arrays. N examples, C outputs; scores have the shape (N, C).
 """
 
+from __future__ import annotations
+
 import inspect
 import math
 import numbers
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +18,14 @@ from . import kernels, operations, reference
 from ._checks import all_finite, as_data, class_numbers, describe, float_array, one_of
 from .kernels._written import unwritten, written
 from .runtime.foreign import is_compiled, result_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ._types import Array, DTypeLike, FloatArray, Ops
+    from .program import Lowering
+
 
 __all__ = ["SVM", "BinaryCrossEntropy", "Loss", "Softmax", "SquaredError"]
 
@@ -44,23 +55,24 @@ class Loss:
     """
 
     operation = ""
-    reference = kernel = None
+    reference: Any = None
+    kernel: Any = None
     per_output = True
     classifies = False
 
-    def __repr__(self):  # of a class that is no dataclass
+    def __repr__(self) -> str:  # of a class that is no dataclass
         return f"{type(self).__name__}()"
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The shorthand for it, or else the name of its class."""
         return next((name for name, kind in LOSSES.items() if kind is type(self)), type(self).__name__)
 
-    def constants(self):
+    def constants(self) -> tuple[Any, ...]:
         """The numbers that the function takes between targets and gradient: the options, in order."""
         return tuple(getattr(self, name) for name in getattr(self, "__dataclass_fields__", ()))
 
-    def lower(self, net, scores, y):
+    def lower(self, net: Lowering, scores: FloatArray, y: Array) -> Any:
         """Bind the operations for one batch.
 
         Parameters
@@ -88,7 +100,7 @@ class Loss:
         net.loss(written, dscores)
         return dscores
 
-    def functions(self):
+    def functions(self) -> Any:
         """What computes it, by "reference" and "kernel", those that there are; checked, to be called from Python."""
         if self.operation:
             named = {way: getattr(ops, self.operation) for way, ops in (("reference", reference), ("kernel", kernels))}
@@ -96,25 +108,25 @@ class Loss:
             named = {way: self._own(way) for way in ("reference", "kernel") if getattr(self, way) is not None}
         return {way: _Checked(self, way, function) for way, function in named.items()}
 
-    def _own(self, way):
+    def _own(self, way: str) -> Any:
         """The attribute of that name; one that numba compiled takes no `self`."""
         found = inspect.getattr_static(self, way)
         found = getattr(found, "__func__", found)  # of a static method
         return found if is_compiled(found) else getattr(self, way)
 
-    def _function(self, ops):
+    def _function(self, ops: Ops) -> Any:
         """What computes it with these operations, to be called from Python."""
         if self.operation:
             return getattr(ops, self.operation)
         functions = self.functions()
         return functions.get("reference" if ops is reference else "kernel") or next(iter(functions.values()))
 
-    def check(self, scores, y, ops):
+    def check(self, scores: FloatArray, y: Array, ops: Ops) -> None:
         """An error where the loss of this batch is no number through a fault of its function."""
         if not self.operation and np.isfinite(scores).all():
             self._function(ops)(scores, y, *self.constants(), np.empty_like(scores))
 
-    def mean(self, scores, y, ops):
+    def mean(self, scores: FloatArray, y: Array, ops: Ops) -> float:
         """Mean loss of any number of examples, L2 penalty left out: float."""
         function, total = self._function(ops), 0.0
         dscores = np.empty_like(scores[:BATCH])  # not wanted, but what the function writes
@@ -124,7 +136,7 @@ class Loss:
             total += count * float(function(scores[rows], y[rows], *self.constants(), dscores[:count]))
         return total / len(scores)
 
-    def check_targets(self, name, y, count, outputs, dtype):
+    def check_targets(self, name: str, y: Any, count: int, outputs: int, dtype: DTypeLike) -> Array:
         """`y` as the function takes it: float, shape (N, C), or int64 labels, shape (N,)."""
         if not self.per_output:
             return class_numbers(name, y, count, outputs)
@@ -133,7 +145,7 @@ class Loss:
         all_finite(name, np.atleast_1d(y), dtype)
         return float_array(name, y, dtype, shape=shape).reshape(count, outputs)
 
-    def predict(self, scores):
+    def predict(self, scores: FloatArray) -> Array:
         """What the scores say.
 
         The label with the highest score, shape (N,); or for each output its score or, where the loss `classifies`, 1
@@ -144,7 +156,7 @@ class Loss:
         values = (scores > 0).astype(np.int64) if self.classifies else scores
         return values[:, 0] if values.shape[1] == 1 else values
 
-    def score(self, prediction, y):
+    def score(self, prediction: Array, y: Array) -> float:
         """How good predictions are; 1 is perfect.
 
         Accuracy, the part that is right, where the loss `classifies`; a target above 0.5 means 1. Else R², the
@@ -160,7 +172,7 @@ class Loss:
         with np.errstate(over="ignore", divide="ignore"):  # far off is minus infinity
             return float(1 - np.square(y - prediction).sum() / total)
 
-    def probabilities(self, scores, ops):
+    def probabilities(self, scores: FloatArray, ops: Ops) -> FloatArray:
         """Probabilities, shape (N, C), in the place of the scores; ValueError where the loss has none."""
         gives = "scores" if self.classifies else "values"
         raise ValueError(f"a network trained with the loss {self!r} has {gives}, but no probabilities")
@@ -175,11 +187,11 @@ class _Checked:
         The function itself, where it is compiled.
     """
 
-    def __init__(self, loss, way, function):
+    def __init__(self, loss: Loss, way: str, function: Callable[..., Any]) -> None:
         self.__name__, self._what, self._function = f"{type(loss).__name__}.{way}", f"loss {loss!r}: {way}", function
         self.kernel = function if is_compiled(function) else None
 
-    def __call__(self, scores, y, *rest):
+    def __call__(self, scores: FloatArray, y: Array, *rest: Any) -> Any:
         dscores = rest[-1]
         dscores[...] = np.nan
         copies = scores.copy(), y.copy()
@@ -200,7 +212,7 @@ class _Checked:
             raise RuntimeError(f"{self._what} left dscores[{row}, {column}] unwritten, or NaN{hint}")
         return float(result)
 
-    def require_float(self, arguments):
+    def require_float(self, arguments: Sequence[Any]) -> None:
         """TypeError where the kernel cannot be compiled for these arguments, or returns no float."""
         kind = result_type(self._what, self.kernel, arguments)
         if not kind.startswith("float"):
@@ -214,7 +226,7 @@ class Softmax(Loss):
     operation = "softmax_loss"
     per_output, classifies = False, True
 
-    def probabilities(self, scores, ops):
+    def probabilities(self, scores: FloatArray, ops: Ops) -> FloatArray:
         ops.softmax_forward(scores, scores)
         return scores
 
@@ -241,13 +253,13 @@ class BinaryCrossEntropy(Loss):
     operation = "binary_cross_entropy_loss"
     classifies = True
 
-    def check_targets(self, name, y, count, outputs, dtype):
+    def check_targets(self, name: str, y: Any, count: int, outputs: int, dtype: DTypeLike) -> Array:
         y = super().check_targets(name, y, count, outputs, dtype)
         if y.size and not (y.min() >= 0 and y.max() <= 1):
             raise ValueError(f"{name}: binary cross-entropy takes targets from 0 to 1, got {y.min():g} to {y.max():g}")
         return y
 
-    def probabilities(self, scores, ops):
+    def probabilities(self, scores: FloatArray, ops: Ops) -> FloatArray:
         """Probability of 1 for each output, shape (N, C), in the place of the scores."""
         flat = scores.reshape(-1)
         ops.sigmoid_forward(flat, flat)
@@ -258,7 +270,7 @@ class BinaryCrossEntropy(Loss):
 LOSSES = {name.removesuffix("_loss"): globals()[loss] for name, loss in operations.LOSSES.items() if loss in globals()}
 
 
-def checked_loss(name, loss):
+def checked_loss(name: str, loss: Any) -> Loss:
     """The loss that was given, or the one that a string is short for; an error for anything else."""
     if isinstance(loss, Loss):
         if not loss.operation and loss.reference is loss.kernel is None and type(loss).lower is Loss.lower:

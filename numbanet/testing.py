@@ -18,6 +18,7 @@ from . import kernels, reference
 from ._checks import as_data, did_you_mean, one_of
 from ._compare import magnitude, place, require_close
 from .losses import checked_loss
+from .operations import OPERATIONS
 from .runtime import threads
 from .runtime.dispatch import Kernel
 
@@ -409,8 +410,8 @@ def _require_float64(name: str, x: Any) -> None:
 def _resolve(pair: Any) -> tuple[str, Callable[..., Any], Callable[..., Any]]:
     """Name, reference and kernel."""
     if isinstance(pair, str):
-        if pair not in reference.__all__:
-            hint = did_you_mean(pair, reference.__all__) or f"; there are {', '.join(reference.__all__)}"
+        if pair not in OPERATIONS:
+            hint = did_you_mean(pair, OPERATIONS) or f"; there are {', '.join(sorted(OPERATIONS))}"
             raise ValueError(f"pair: no operation {pair!r}{hint}")
         return pair, getattr(reference, pair), getattr(kernels, pair)
     if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(callable, pair))):

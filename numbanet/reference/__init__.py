@@ -5,8 +5,10 @@ signature in `numbanet.kernels`. Nothing is checked and nothing is returned but 
 of one floating dtype.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..operations import FAMILIES, OPERATIONS
 
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
     from .updates import *  # noqa: F403
 
 
-def _written():
+def _written() -> dict[str, Any]:
     """Every operation of the table that its family's file here has."""
     modules = {family: import_module(f".{family}", __name__) for family in FAMILIES}
     every = {name: getattr(modules[each.family], name, None) for name, each in OPERATIONS.items()}
     return {name: function for name, function in every.items() if function is not None}
 
 
-_operations = _written()
-globals().update(_operations)
-__all__ = sorted(_operations)  # tests/test_pairing.py says what is missing
+if not TYPE_CHECKING:  # who reads the imports above
+    _operations = _written()
+    globals().update(_operations)
+    __all__ = sorted(_operations)  # tests/test_pairing.py says what is missing
