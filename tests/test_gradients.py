@@ -22,9 +22,9 @@ def draw(*shapes):
 def built(name, size, values=None):
     """Arguments of a kernel, those of `values` among them; floats are not close to 0, nor any two of them equal."""
     given = case(OPERATIONS[name], size).build(np.random.default_rng(0), np.dtype(np.float64))
-    for key in OPERATIONS[name].arrays("input"):
-        if given[key].dtype == np.float64 and given[key].min(initial=0) < 0:
-            given[key] = draw(given[key].shape)[0]
+    arrays = OPERATIONS[name].arrays("input")
+    normal = [key for key in arrays if OPERATIONS[name].arguments[key].values in ("normal", "halves")]
+    given.update(zip(normal, draw(*(given[key].shape for key in normal)), strict=True))
     return {**given, **{key: np.array(value) for key, value in (values or {}).items() if key in given}}
 
 
