@@ -41,6 +41,8 @@ VALUES = [
     ("gelu_tanh_backward", [[2, 4], [1, 0]], {"dx": [(1 + T) + (1 - T * T) * SLOPE, 2]}),
     ("silu_forward", [[-LN3, 0, LN3]], {"out": [-LN3 / 4, 0, 3 * LN3 / 4]}),
     ("silu_backward", [[16, 4], [LN3, 0]], {"dx": [12 + 3 * LN3, 2]}),  # 16 (3/4) (1 + ln3 / 4), 4 (1/2)
+    ("softplus_forward", [[-LN3, 0, LN3]], {"out": [2 * LN2 - LN3, LN2, 2 * LN2]}),  # ln 4/3, ln 2, ln 4
+    ("softplus_backward", [[16, 4], [LN3, 0]], {"dx": [12, 2]}),  # 16 (3/4), 4 (1/2)
     # [1 2] [1 0 2; 3 1 0] = [7 2 2]; plus the bias
     ("affine_forward", [[[1, 2]], [[1, 0, 2], [3, 1, 0]], [10, -5, -1]], {"out": [[17, -3, 1]]}),
     ("affine_relu_forward", [[[1, 2]], [[1, 0, 2], [3, 1, 0]], [10, -5, -1]], {"out": [[17, 0, 1]]}),

@@ -23,6 +23,8 @@ __all__ = [
     "sigmoid_forward",
     "silu_backward",
     "silu_forward",
+    "softplus_backward",
+    "softplus_forward",
     "tanh_backward",
     "tanh_forward",
 ]
@@ -194,3 +196,15 @@ def silu_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache
 def silu_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `silu_forward`."""
     return element_wise_backward("silu_backward", dout, cache)
+
+
+@_documented()
+def softplus_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
+    """Softplus: ``out = log(1 + exp(x))``; nothing overflows."""
+    return _forward("softplus", ops, x)
+
+
+@_documented()
+def softplus_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
+    """Gradient of `softplus_forward`."""
+    return element_wise_backward("softplus_backward", dout, cache)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .._types import FloatArray, Lowered
     from ..program import Lowering
 
-__all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Tanh"]
+__all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
 class _Activation(Layer):
@@ -112,6 +112,13 @@ class SiLU(_Activation):
     """``x * sigmoid(x)``, also called swish."""
 
     operation = "silu"
+
+
+@dataclass(frozen=True)
+class Softplus(_Activation):
+    """``log(1 + exp(x))``: PyTorch's with ``beta=1``, but for its threshold, which it needs not."""
+
+    operation = "softplus"
 
 
 # By the names that users have for them.

@@ -96,6 +96,13 @@ _activation(
     torch_backward="aten.silu_backward.grad_input(dout, x, grad_input=dx)",
     jax="jax.nn.silu(x)",
 )
+_activation(
+    "softplus",
+    "Softplus",
+    torch="aten.softplus.out(x, 1, 20, out=out)",
+    torch_backward="aten.softplus_backward.grad_input(dout, x, 1, 20, grad_input=dx)",
+    jax="jax.nn.softplus(x)",
+)
 
 # Products. N examples, D features, M outputs.
 

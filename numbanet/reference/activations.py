@@ -135,3 +135,18 @@ def silu_backward(dout: Array, x: Array, dx: Array) -> None:
     e = np.exp(-np.abs(x))
     s = np.where(x >= 0, 1, e) / (1 + e)
     dx[...] = dout * s * (1 + x * (1 - s))
+
+
+def softplus_forward(x: Array, out: Array) -> None:
+    """Softplus: ``out = log(1 + exp(x))``, as ``max(x, 0) + log(1 + exp(-|x|))`` so that nothing overflows.
+
+    PyTorch's with ``beta=1``, without its threshold: above 20, that gives `x` itself.
+    Source: Dugas, Bengio, Bélisle, Nadeau and Garcia, NIPS 2000, section 3.
+    """
+    out[...] = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def softplus_backward(dout: Array, x: Array, dx: Array) -> None:
+    """Gradient of `softplus_forward`: ``dout * sigmoid(x)``."""
+    e = np.exp(-np.abs(x))
+    dx[...] = dout * (np.where(x >= 0, 1, e) / (1 + e))
