@@ -17,6 +17,8 @@ __all__ = [
     "gelu_tanh_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
+    "mish_backward",
+    "mish_forward",
     "relu_backward",
     "relu_forward",
     "sigmoid_backward",
@@ -208,3 +210,15 @@ def softplus_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, C
 def softplus_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `softplus_forward`."""
     return element_wise_backward("softplus_backward", dout, cache)
+
+
+@_documented()
+def mish_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
+    """Mish: ``out = x * tanh(log(1 + exp(x)))``."""
+    return _forward("mish", ops, x)
+
+
+@_documented()
+def mish_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
+    """Gradient of `mish_forward`."""
+    return element_wise_backward("mish_backward", dout, cache)

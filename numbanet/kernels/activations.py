@@ -167,3 +167,31 @@ def softplus_backward(dout, x, dx):
     for i in prange(x.size):
         s, _ = _sigmoid(x[i], one)
         dx[i] = dout[i] * s
+
+
+@serial
+def _tanh_of_softplus(e, right, one, two):
+    """tanh(log(1 + eˣ)) from e = exp(-|x|) and whether x ≥ 0, and 1 minus its square; no digits are lost."""
+    above = one + two * e if right else e * (e + two)
+    rest = two * e * e if right else two
+    share = one / (above + rest)
+    t = above * share
+    return t, rest * share * (one + t)
+
+
+@kernel(EXPONENTIAL)
+def mish_forward(x, out):
+    one, two = x.dtype.type(1), x.dtype.type(2)
+    for i in prange(x.size):
+        t, _ = _tanh_of_softplus(exp(-abs(x[i])), x[i] >= 0, one, two)
+        out[i] = x[i] * t
+
+
+@kernel(EXPONENTIAL)
+def mish_backward(dout, x, dx):
+    one, two = x.dtype.type(1), x.dtype.type(2)
+    for i in prange(x.size):
+        e = exp(-abs(x[i]))
+        t, slope = _tanh_of_softplus(e, x[i] >= 0, one, two)
+        s = (one if x[i] >= 0 else e) / (one + e)
+        dx[i] = dout[i] * (t + x[i] * (slope * s))

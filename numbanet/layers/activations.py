@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .._types import FloatArray, Lowered
     from ..program import Lowering
 
-__all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = ["ELU", "GELU", "LeakyReLU", "Mish", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
 class _Activation(Layer):
@@ -119,6 +119,13 @@ class Softplus(_Activation):
     """``log(1 + exp(x))``: PyTorch's with ``beta=1``, but for its threshold, which it needs not."""
 
     operation = "softplus"
+
+
+@dataclass(frozen=True)
+class Mish(_Activation):
+    """``x * tanh(log(1 + exp(x)))``."""
+
+    operation = "mish"
 
 
 # By the names that users have for them.

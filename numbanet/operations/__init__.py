@@ -103,6 +103,13 @@ _activation(
     torch_backward="aten.softplus_backward.grad_input(dout, x, 1, 20, grad_input=dx)",
     jax="jax.nn.softplus(x)",
 )
+_activation(
+    "mish",
+    "Mish",
+    torch="aten.mish.out(x, out=out)",
+    torch_backward="aten.mish_backward(dout, x)",
+    jax="jax.nn.mish(x)",
+)
 
 # Products. N examples, D features, M outputs.
 

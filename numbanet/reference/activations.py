@@ -150,3 +150,27 @@ def softplus_backward(dout: Array, x: Array, dx: Array) -> None:
     """Gradient of `softplus_forward`: ``dout * sigmoid(x)``."""
     e = np.exp(-np.abs(x))
     dx[...] = dout * (np.where(x >= 0, 1, e) / (1 + e))
+
+
+def _tanh_of_softplus(x: Array) -> tuple[Array, Array]:
+    """``t = tanh(log(1 + eˣ)) = ((1 + eˣ)² - 1) / ((1 + eˣ)² + 1)``, by ``exp(-|x|)``, and ``1 - t²``."""
+    e = np.exp(-np.abs(x))
+    above, rest = np.where(x >= 0, 1 + 2 * e, e * (e + 2)), np.where(x >= 0, 2 * e * e, 2)
+    t = above / (above + rest)
+    return t, rest / (above + rest) * (1 + t)
+
+
+def mish_forward(x: Array, out: Array) -> None:
+    """Mish: ``out = x * tanh(log(1 + exp(x)))``. At minus infinity it is NaN, as in PyTorch, and as `silu_forward`.
+
+    Source: Misra, arXiv:1908.08681, eq. 1.
+    """
+    t, _ = _tanh_of_softplus(x)
+    out[...] = x * t
+
+
+def mish_backward(dout: Array, x: Array, dx: Array) -> None:
+    """Gradient of `mish_forward`: with ``t = tanh(log(1 + exp(x)))``, ``dout * (t + x * (1 - t²) * sigmoid(x))``."""
+    e = np.exp(-np.abs(x))
+    t, slope = _tanh_of_softplus(x)
+    dx[...] = dout * (t + x * (slope * (np.where(x >= 0, 1, e) / (1 + e))))
