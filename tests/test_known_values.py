@@ -18,6 +18,8 @@ U = np.sqrt(2 / np.pi) * 1.044715
 T = (np.exp(2 * U) - 1) / (np.exp(2 * U) + 1)
 SLOPE = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715)
 
+SELU, SELU_BOTH = 1.0507009873554804934, 1.0507009873554804934 * 1.6732632423543772848  # λ, λ α of the paper
+
 ROW, ZERO_KEY = np.zeros(1, np.int64), np.zeros(2, np.uint64)
 ROOM = [0.0] * workspace((1, 1, 2, 2))
 ONE_IMAGE = [[[[1], [2]], [[3], [4]]]]  # (N, H, W, C)
@@ -46,6 +48,8 @@ VALUES = [
     # tanh(ln s) = (s² - 1) / (s² + 1), with s = 1 + exp(x) = 4/3 2 3: 7/25 3/5 4/5; 10 (4/5 + ln2 (9/25) (2/3)), 5 3/5
     ("mish_forward", [[-LN3, 0, LN2]], {"out": [-0.28 * LN3, 0, 0.8 * LN2]}),
     ("mish_backward", [[10, 5], [LN2, 0]], {"dx": [8 + 2.4 * LN2, 3]}),
+    ("selu_forward", [[-LN2, 0, 3]], {"out": [-SELU_BOTH / 2, 0, 3 * SELU]}),  # λ α (1/2 - 1)
+    ("selu_backward", [[4, 5, 7], [-SELU_BOTH / 2, 0, 3]], {"dx": [2 * SELU_BOTH, 5 * SELU_BOTH, 7 * SELU]}),
     # [1 2] [1 0 2; 3 1 0] = [7 2 2]; plus the bias
     ("affine_forward", [[[1, 2]], [[1, 0, 2], [3, 1, 0]], [10, -5, -1]], {"out": [[17, -3, 1]]}),
     ("affine_relu_forward", [[[1, 2]], [[1, 0, 2], [3, 1, 0]], [10, -5, -1]], {"out": [[17, 0, 1]]}),

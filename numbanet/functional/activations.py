@@ -21,6 +21,8 @@ __all__ = [
     "mish_forward",
     "relu_backward",
     "relu_forward",
+    "selu_backward",
+    "selu_forward",
     "sigmoid_backward",
     "sigmoid_forward",
     "silu_backward",
@@ -222,3 +224,15 @@ def mish_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache
 def mish_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
     """Gradient of `mish_forward`."""
     return element_wise_backward("mish_backward", dout, cache)
+
+
+@_documented()
+def selu_forward(x: ArrayLike, *, ops: Ops = kernels) -> tuple[FloatArray, Cache]:
+    """Scaled ELU: ``out = λ x`` where ``x > 0``, ``λ α (exp(x) - 1)`` elsewhere; λ = 1.0507..., α = 1.6732...."""
+    return _forward("selu", ops, x)
+
+
+@_documented()
+def selu_backward(dout: ArrayLike, cache: Cache) -> FloatArray:
+    """Gradient of `selu_forward`."""
+    return element_wise_backward("selu_backward", dout, cache)

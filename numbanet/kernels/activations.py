@@ -15,6 +15,7 @@ from .simd.elementary import exp, expm1, log1p, normal, tanh
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 INV_SQRT_2PI = 1 / math.sqrt(2 * math.pi)
 GELU_CUBIC = 0.044715
+SELU_SCALE, SELU_BOTH = 1.0507009873554805, 1.0507009873554805 * 1.6732632423543772  # λ, λ α
 
 # Nanoseconds an element takes on one core: a few loads and stores; an exponential and what is done with it; a logarithm
 # of it, too.
@@ -195,3 +196,17 @@ def mish_backward(dout, x, dx):
         t, slope = _tanh_of_softplus(e, x[i] >= 0, one, two)
         s = (one if x[i] >= 0 else e) / (one + e)
         dx[i] = dout[i] * (t + x[i] * (slope * s))
+
+
+@kernel(EXPONENTIAL)
+def selu_forward(x, out):
+    zero, scale, both = x.dtype.type(0), x.dtype.type(SELU_SCALE), x.dtype.type(SELU_BOTH)
+    for i in prange(x.size):
+        out[i] = scale * x[i] if x[i] > zero else both * expm1(x[i])
+
+
+@kernel(LIGHT)
+def selu_backward(dout, out, dx):
+    zero, scale, both = out.dtype.type(0), out.dtype.type(SELU_SCALE), out.dtype.type(SELU_BOTH)
+    for i in prange(out.size):
+        dx[i] = dout[i] * (scale if out[i] > zero else out[i] + both)

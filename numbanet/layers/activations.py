@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .._types import FloatArray, Lowered
     from ..program import Lowering
 
-__all__ = ["ELU", "GELU", "LeakyReLU", "Mish", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = ["ELU", "GELU", "SELU", "LeakyReLU", "Mish", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
 class _Activation(Layer):
@@ -126,6 +126,13 @@ class Mish(_Activation):
     """``x * tanh(log(1 + exp(x)))``."""
 
     operation = "mish"
+
+
+@dataclass(frozen=True)
+class SELU(_Activation):
+    """``λ x`` where positive, ``λ α (exp(x) - 1)`` elsewhere, with λ and α that keep means at 0 and variances at 1."""
+
+    operation = "selu"
 
 
 # By the names that users have for them.

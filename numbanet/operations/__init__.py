@@ -110,6 +110,15 @@ _activation(
     torch_backward="aten.mish_backward(dout, x)",
     jax="jax.nn.mish(x)",
 )
+_activation(
+    "selu",
+    "SELU",
+    backward_from="out",
+    torch="aten.elu.out(x, 1.6732632423543772, 1.0507009873554805, 1, out=out)",
+    torch_backward="aten.elu_backward.grad_input("
+    "dout, 1.6732632423543772, 1.0507009873554805, 1, True, out, grad_input=dx)",
+    jax="jax.nn.selu(x)",
+)
 
 # Products. N examples, D features, M outputs.
 

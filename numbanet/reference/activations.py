@@ -19,6 +19,7 @@ SQRT_HALF = math.sqrt(0.5)
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 INV_SQRT_2PI = 1 / math.sqrt(2 * math.pi)
 GELU_CUBIC = 0.044715
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])  # NumPy has no erf of its own
 
@@ -174,3 +175,19 @@ def mish_backward(dout: Array, x: Array, dx: Array) -> None:
     e = np.exp(-np.abs(x))
     t, slope = _tanh_of_softplus(x)
     dx[...] = dout * (t + x * (slope * (np.where(x >= 0, 1, e) / (1 + e))))
+
+
+def selu_forward(x: Array, out: Array) -> None:
+    """Scaled exponential linear unit: ``out = λ x`` where ``x > 0``, ``λ α (exp(x) - 1)`` elsewhere.
+
+    λ = 1.0507... and α = 1.6732... are those for which means stay 0 and variances 1 from layer to layer.
+    Source: Klambauer, Unterthiner, Mayr and Hochreiter, arXiv:1706.02515, eq. 2 and section 2.
+    """
+    scale, both = np.asarray(SELU_SCALE, x.dtype), np.asarray(SELU_SCALE * SELU_ALPHA, x.dtype)
+    out[...] = np.where(x > 0, scale * x, both * np.expm1(np.minimum(x, 0)))
+
+
+def selu_backward(dout: Array, out: Array, dx: Array) -> None:
+    """Gradient of `selu_forward` from its output: ``λ dout`` where ``out > 0``, ``dout * (out + λ α)`` elsewhere."""
+    scale, both = np.asarray(SELU_SCALE, out.dtype), np.asarray(SELU_SCALE * SELU_ALPHA, out.dtype)
+    dx[...] = dout * np.where(out > 0, scale, out + both)
