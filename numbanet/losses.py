@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import kernels, operations, reference
-from ._checks import all_finite, as_data, class_numbers, describe, float_array, one_of
+from ._checks import all_finite, as_data, class_numbers, describe, float_array, number, one_of
 from .kernels._written import unwritten, written
 from .runtime.foreign import is_compiled, result_type
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .program import Lowering
 
 
-__all__ = ["SVM", "BinaryCrossEntropy", "Loss", "Softmax", "SquaredError"]
+__all__ = ["SVM", "BinaryCrossEntropy", "Huber", "Loss", "Softmax", "SquaredError"]
 
 BATCH = 512  # rows that a loss is computed of at a time
 
@@ -264,6 +264,19 @@ class BinaryCrossEntropy(Loss):
         flat = scores.reshape(-1)
         ops.sigmoid_forward(flat, flat)
         return scores
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Half the squared error where that is at most `delta` off, and beyond that `delta` times the rest: outliers pull
+    less. The mean over examples and outputs; the scores are the predictions."""
+
+    delta: float = 1.0
+    operation = "huber_loss"
+
+    def __post_init__(self) -> None:
+        delta = number("Huber: delta", self.delta, 0, include_low=False, include_high=False)
+        object.__setattr__(self, "delta", delta)
 
 
 # By the names that are short for them.

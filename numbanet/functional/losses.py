@@ -8,12 +8,13 @@ import numpy as np
 
 from .. import kernels
 from .._checks import class_labels, common_dtype
-from ._prepare import array, non_negative, rows, run, same_shape
+from ._prepare import array, non_negative, positive, rows, run, same_shape
 
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops
 __all__ = [
     "binary_cross_entropy_loss",
+    "huber_loss",
     "l2_penalty",
     "softmax_forward",
     "softmax_loss",
@@ -141,6 +142,27 @@ def binary_cross_entropy_loss(logits: ArrayLike, target: ArrayLike, *, ops: Ops 
     return _per_element("binary_cross_entropy_loss", ops, logits, target)
 
 
+def huber_loss(
+    pred: ArrayLike, target: ArrayLike, *, delta: float = 1.0, ops: Ops = kernels
+) -> tuple[float, FloatArray]:
+    """Mean Huber loss over all elements, and its gradient: squares of errors up to `delta`, straight lines beyond.
+
+    Parameters
+    ----------
+    pred : array_like, any shape with at least one axis
+    target : array_like, the shape of `pred`
+    delta : float
+        Finite and above 0.
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns and errors are those of `squared_error_loss`, and one for a `delta` out of range. PyTorch's ``huber_loss``;
+    see `numbanet.reference.huber_loss` for the formula.
+    """
+    delta = positive("delta", delta)
+    return _per_element("huber_loss", ops, *_each("pred", pred, target), delta)
+
+
 def l2_penalty(w: ArrayLike, *, l2: float, ops: Ops = kernels) -> tuple[float, FloatArray]:
     """L2 regularisation, ``l2/2 Σ w²``, and its gradient ``l2 * w``.
 
@@ -190,7 +212,9 @@ def _each(name: str, values: ArrayLike, target: ArrayLike) -> tuple[FloatArray, 
     return values, target
 
 
-def _per_element(operation: str, ops: Ops, values: FloatArray, target: FloatArray) -> tuple[float, FloatArray]:
+def _per_element(
+    operation: str, ops: Ops, values: FloatArray, target: FloatArray, *scalars: float
+) -> tuple[float, FloatArray]:
     gradient = np.empty_like(values)
     # One value for each example is (N,) to a user and (N, 1) to the operations.
-    return run(ops, operation, rows(values), rows(target), rows(gradient)), gradient
+    return run(ops, operation, rows(values), rows(target), *scalars, rows(gradient)), gradient

@@ -236,6 +236,27 @@ def _squared_error_block(pred, target, dpred, scale):
 
 
 @serial
+def _huber_errors(pred, target, dpred, delta, scale, lanes, start, count):
+    half = pred.dtype.type(0.5)
+    for lane in range(count):
+        error = pred[start + lane] - target[start + lane]
+        inside = min(max(error, -delta), delta)  # in this order NaN passes
+        lanes[lane] += inside * (error - half * inside)
+        dpred[start + lane] = inside * scale
+
+
+@serial
+def _huber_block(pred, target, dpred, delta, scale):
+    lanes = wide_lanes(pred)
+    fill(lanes, 0)
+    whole, rest = whole_lanes(pred)
+    for i in range(LANE_START, whole, LANE_STEP):
+        _huber_errors(pred, target, dpred, delta, scale, lanes, i, LANE_STEP)
+    _huber_errors(pred, target, dpred, delta, scale, lanes, whole, rest)
+    return lane_total(lanes)
+
+
+@serial
 def _binary_cross_entropies(logits, target, dlogits, inv_count, losses, lanes, start, count):
     real = logits.dtype.type
     zero, one = real(0), real(1)
@@ -322,6 +343,20 @@ def squared_error_loss(pred, target, dpred):
     for block in prange(blocks):
         part = slice(block * size, min(block * size + size, n))
         partial[block] = _squared_error_block(flat[part], flat_target[part], flat_gradient[part], scale)
+    return total(partial[:blocks]) / n
+
+
+@kernel(LIGHT)
+def huber_loss(pred, target, delta, dpred):
+    n = pred.size
+    size = block_size(n, LEAST)
+    blocks = (n + size - 1) // size
+    partial = partial_sums(pred)
+    limit, scale = pred.dtype.type(delta), pred.dtype.type(1.0 / n)
+    flat, flat_target, flat_gradient = pred.reshape(n), target.reshape(n), dpred.reshape(n)
+    for block in prange(blocks):
+        part = slice(block * size, min(block * size + size, n))
+        partial[block] = _huber_block(flat[part], flat_target[part], flat_gradient[part], limit, scale)
     return total(partial[:blocks]) / n
 
 

@@ -204,6 +204,13 @@ _loss(
     sizes=sizes.TARGETS,
     torch="F.binary_cross_entropy_with_logits(logits, target)",
 )
+_loss(
+    "huber_loss",
+    "Huber",
+    {"pred": "NM", "target": "NM", "delta": 0.75},
+    sizes=sizes.TARGETS,
+    torch="F.huber_loss(pred, target, delta=delta)",
+)
 _add(
     "l2_penalty",
     {"w": "P", "l2": Scalar(0.3, 1e-6), "dw": updated("P")},

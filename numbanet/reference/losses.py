@@ -141,6 +141,33 @@ def binary_cross_entropy_loss(logits: Array, target: Array, dlogits: Array) -> A
     return float(loss)
 
 
+def huber_loss(pred: Array, target: Array, delta: float, dpred: Array) -> Any:
+    """Mean Huber loss over all elements: with ``e = p - t``, ``e²/2`` where ``|e| <= delta``, ``delta (|e| - delta/2)``
+    elsewhere, and ``dpred = clip(e, -delta, delta) / (N M)``.
+
+    Parameters
+    ----------
+    pred, target : ndarray, shape (N, M)
+    delta : float
+        Above 0.
+    dpred : ndarray, shape (N, M)
+        Written. May be `pred` itself.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    PyTorch's ``huber_loss``. Source: Huber, "Robust Estimation of a Location Parameter", 1964, section 4.
+    """
+    error = pred - target
+    inside = np.clip(error, np.asarray(-delta, error.dtype), np.asarray(delta, error.dtype))
+    loss = (inside * (error - inside / 2)).mean(dtype=np.float64)
+    dpred[...] = inside * np.asarray(1 / error.size, error.dtype)
+    return float(loss)
+
+
 def l2_penalty(w: Array, l2: float, dw: Array) -> Any:
     """L2 regularisation: returns ``l2/2 Σ w²`` and adds ``l2 * w`` to `dw`.
 
