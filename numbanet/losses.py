@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .program import Lowering
 
 
-__all__ = ["SVM", "BinaryCrossEntropy", "Huber", "Loss", "Softmax", "SquaredError"]
+__all__ = ["SVM", "AbsoluteError", "BinaryCrossEntropy", "Huber", "Loss", "Softmax", "SquaredError"]
 
 BATCH = 512  # rows that a loss is computed of at a time
 
@@ -277,6 +277,13 @@ class Huber(Loss):
     def __post_init__(self) -> None:
         delta = number("Huber: delta", self.delta, 0, include_low=False, include_high=False)
         object.__setattr__(self, "delta", delta)
+
+
+@dataclass(frozen=True)
+class AbsoluteError(Loss):
+    """Absolute error, the mean over examples and outputs: the scores are the predictions, and tend to medians."""
+
+    operation = "absolute_error_loss"
 
 
 # By the names that are short for them.

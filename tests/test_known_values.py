@@ -99,6 +99,8 @@ VALUES = [
     ("squared_error_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]]], {"loss": 3.5, "dpred": [[0.5, -1], [0, 1.5]]}),
     # errors 1 -2 0 3 and delta 2: 1/2 + 4/2 + 0 + 2 (3 - 1), and the errors cut off at 2, by 4
     ("huber_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]], 2.0], {"loss": 1.625, "dpred": [[0.25, -0.5], [0, 0.5]]}),
+    # the same errors: (1 + 2 + 0 + 3) / 4, and their signs by 4
+    ("absolute_error_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]]], {"loss": 1.5, "dpred": [[0.25, -0.25], [0, 0.25]]}),
     (  # -ln sigmoid(0) = ln 2; z = ln 3, t = 1/2: -(ln 3/4 + ln 1/4) / 2 = 2 ln 2 - ln(3) / 2; sigmoid = 1/2 3/4
         "binary_cross_entropy_loss",
         [[[0, LN3]], [[1, 0.5]]],

@@ -13,6 +13,7 @@ from ._prepare import array, non_negative, positive, rows, run, same_shape
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops
 __all__ = [
+    "absolute_error_loss",
     "binary_cross_entropy_loss",
     "huber_loss",
     "l2_penalty",
@@ -140,6 +141,15 @@ def binary_cross_entropy_loss(logits: ArrayLike, target: ArrayLike, *, ops: Ops 
     if not (target.min() >= 0 and target.max() <= 1):  # NaN is outside too
         raise ValueError(f"target: expected values from 0 to 1, got {target.min():g} to {target.max():g}")
     return _per_element("binary_cross_entropy_loss", ops, logits, target)
+
+
+def absolute_error_loss(pred: ArrayLike, target: ArrayLike, *, ops: Ops = kernels) -> tuple[float, FloatArray]:
+    """Mean absolute error over all elements, and its gradient, 0 where there is no error. PyTorch's ``l1_loss``.
+
+    Parameters, returns and errors are those of `squared_error_loss`.
+    See `numbanet.reference.absolute_error_loss` for the formula.
+    """
+    return _per_element("absolute_error_loss", ops, *_each("pred", pred, target))
 
 
 def huber_loss(

@@ -257,6 +257,27 @@ def _huber_block(pred, target, dpred, delta, scale):
 
 
 @serial
+def _absolute_errors(pred, target, dpred, scale, lanes, start, count):
+    zero = pred.dtype.type(0)
+    for lane in range(count):
+        error = pred[start + lane] - target[start + lane]
+        lanes[lane] += abs(error)
+        slope = scale if error > zero else -scale
+        dpred[start + lane] = slope if abs(error) > zero else error  # 0 and NaN stay so
+
+
+@serial
+def _absolute_error_block(pred, target, dpred, scale):
+    lanes = wide_lanes(pred)
+    fill(lanes, 0)
+    whole, rest = whole_lanes(pred)
+    for i in range(LANE_START, whole, LANE_STEP):
+        _absolute_errors(pred, target, dpred, scale, lanes, i, LANE_STEP)
+    _absolute_errors(pred, target, dpred, scale, lanes, whole, rest)
+    return lane_total(lanes)
+
+
+@serial
 def _binary_cross_entropies(logits, target, dlogits, inv_count, losses, lanes, start, count):
     real = logits.dtype.type
     zero, one = real(0), real(1)
@@ -357,6 +378,20 @@ def huber_loss(pred, target, delta, dpred):
     for block in prange(blocks):
         part = slice(block * size, min(block * size + size, n))
         partial[block] = _huber_block(flat[part], flat_target[part], flat_gradient[part], limit, scale)
+    return total(partial[:blocks]) / n
+
+
+@kernel(LIGHT)
+def absolute_error_loss(pred, target, dpred):
+    n = pred.size
+    size = block_size(n, LEAST)
+    blocks = (n + size - 1) // size
+    partial = partial_sums(pred)
+    scale = pred.dtype.type(1.0 / n)
+    flat, flat_target, flat_gradient = pred.reshape(n), target.reshape(n), dpred.reshape(n)
+    for block in prange(blocks):
+        part = slice(block * size, min(block * size + size, n))
+        partial[block] = _absolute_error_block(flat[part], flat_target[part], flat_gradient[part], scale)
     return total(partial[:blocks]) / n
 
 

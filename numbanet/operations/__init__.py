@@ -211,6 +211,13 @@ _loss(
     sizes=sizes.TARGETS,
     torch="F.huber_loss(pred, target, delta=delta)",
 )
+_loss(
+    "absolute_error_loss",
+    "AbsoluteError",
+    {"pred": "NM", "target": "NM"},
+    sizes=sizes.TARGETS,
+    torch="F.l1_loss(pred, target)",
+)
 _add(
     "l2_penalty",
     {"w": "P", "l2": Scalar(0.3, 1e-6), "dw": updated("P")},

@@ -168,6 +168,29 @@ def huber_loss(pred: Array, target: Array, delta: float, dpred: Array) -> Any:
     return float(loss)
 
 
+def absolute_error_loss(pred: Array, target: Array, dpred: Array) -> Any:
+    """Mean absolute error over all elements: ``Σ |p - t| / (N M)``, ``dpred = sign(p - t) / (N M)``, 0 at 0.
+
+    Parameters
+    ----------
+    pred, target : ndarray, shape (N, M)
+    dpred : ndarray, shape (N, M)
+        Written. May be `pred` itself.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    PyTorch's ``l1_loss``.
+    """
+    error = pred - target
+    loss = np.abs(error).mean(dtype=np.float64)
+    dpred[...] = np.sign(error) * np.asarray(1 / error.size, error.dtype)
+    return float(loss)
+
+
 def l2_penalty(w: Array, l2: float, dw: Array) -> Any:
     """L2 regularisation: returns ``l2/2 Σ w²`` and adds ``l2 * w`` to `dw`.
 
