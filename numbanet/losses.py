@@ -123,7 +123,7 @@ class Loss:
 
     def check(self, scores: FloatArray, y: Array, ops: Ops) -> None:
         """An error where the loss of this batch is no number through a fault of its function."""
-        if not self.operation and np.isfinite(scores).all():
+        if not self.operation and self.functions() and np.isfinite(scores).all():
             self._function(ops)(scores, y, *self.constants(), np.empty_like(scores))
 
     def mean(self, scores: FloatArray, y: Array, ops: Ops) -> float:
@@ -136,14 +136,27 @@ class Loss:
             total += count * float(function(scores[rows], y[rows], *self.constants(), dscores[:count]))
         return total / len(scores)
 
+    def target_shape(self, outputs: int) -> tuple[int, ...]:
+        """Shape of one example's targets: that of its scores, or () for a label."""
+        return (outputs,) if self.per_output else ()
+
     def check_targets(self, name: str, y: Any, count: int, outputs: int, dtype: DTypeLike) -> Array:
-        """`y` as the function takes it: float, shape (N, C), or int64 labels, shape (N,)."""
+        """`y` as the function takes it: float, shape (N, *target_shape), or int64 labels, shape (N,)."""
         if not self.per_output:
             return class_numbers(name, y, count, outputs)
-        y = as_data(name, y)
-        shape = (count,) if y.ndim == 1 and outputs == 1 else (count, outputs)
+        y, shape = as_data(name, y), (count, *self.target_shape(outputs))
         all_finite(name, np.atleast_1d(y), dtype)
-        return float_array(name, y, dtype, shape=shape).reshape(count, outputs)
+        flat = y.ndim == 1 and shape[1:] == (1,)
+        return float_array(name, y, dtype, shape=shape[:1] if flat else shape).reshape(shape)
+
+    def targets(self, name: str, y: Any, count: int, outputs: int, dtype: DTypeLike) -> Array:
+        """What `check_targets` gives; TypeError where that is not what the function takes."""
+        y = self.check_targets(name, y, count, outputs, dtype)
+        shape, kind = (count, *self.target_shape(outputs)), np.dtype(dtype if self.per_output else np.int64)
+        if not isinstance(y, np.ndarray) or (y.shape, y.dtype) != (shape, kind):
+            wanted = f"an array of shape {shape} and dtype {kind}"
+            raise TypeError(f"loss {self!r}: check_targets returned {describe(y)}; expected {wanted}")
+        return y
 
     def predict(self, scores: FloatArray) -> Array:
         """What the scores say.
@@ -162,7 +175,10 @@ class Loss:
         Accuracy, the part that is right, where the loss `classifies`; a target above 0.5 means 1. Else R², the
         coefficient of determination: NaN where the targets do not vary, a single one among them.
         """
-        prediction = prediction.reshape(y.shape)
+        if np.size(prediction) != y.size:
+            shapes = f"predictions of shape {np.shape(prediction)} with targets of shape {y.shape}"
+            raise ValueError(f"loss {self!r}: cannot compare {shapes}; override predict or score")
+        prediction = np.reshape(prediction, y.shape)
         if self.classifies:
             return float(np.mean(prediction == (y > 0.5 if self.per_output else y)))
         if (y == y[0]).all():  # the mean of equal numbers may be another by a rounding

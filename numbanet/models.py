@@ -247,7 +247,7 @@ class Sequential(NetworkArrays, FlatModel):
 
     def check_targets(self, name, y, count):
         """`y` as the loss takes it, for `count` examples."""
-        return self.loss_function.check_targets(name, y, count, self.output_size, self.dtype)
+        return self.loss_function.targets(name, y, count, self.output_size, self.dtype)
 
     @exclusively
     def learns_from(self, count):

@@ -361,12 +361,13 @@ def check_loss(
     """
     loss, rng = checked_loss("loss", loss), np.random.default_rng(seed)
     if y is None:
-        y = rng.random((7, outputs)) if loss.per_output else rng.integers(outputs, size=7)
+        shape = 7, *loss.target_shape(outputs)
+        y = rng.random(shape) if loss.per_output else rng.integers(outputs, size=shape)
     count = len(as_data("y", y))
     scores, errors, functions = rng.standard_normal((count, outputs)), {}, loss.functions()
 
     def targets(dtype: np.dtype[Any]) -> Array:
-        return loss.check_targets("y", y, count, outputs, dtype)
+        return loss.targets("y", y, count, outputs, dtype)
 
     def computed(function: Callable[..., float], scores: Array, y: Array) -> tuple[float, Array]:
         dscores = np.empty_like(scores)

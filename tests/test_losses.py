@@ -355,6 +355,81 @@ def test_yes_or_no_for_each_output():
     assert model.score(X, y) == np.mean(model.predict(X) == y)
 
 
+class Gaussian(nn.Loss):
+    """Negative log-likelihood of a normal distribution, by its mean and the logarithm of its variance."""
+
+    def target_shape(self, outputs):
+        return (outputs // 2,)
+
+    def predict(self, scores):
+        return scores[:, :1]
+
+    @numba.njit
+    def kernel(scores, y, dscores):
+        loss, n = 0.0, scores.shape[0]
+        for i in range(n):
+            error, weight = scores[i, 0] - y[i, 0], np.exp(-scores[i, 1])
+            loss += (scores[i, 1] + error * error * weight) / 2
+            dscores[i, 0] = error * weight / n
+            dscores[i, 1] = (1 - error * error * weight) / (2 * n)
+        return loss / n
+
+
+def test_targets_of_another_shape_than_the_scores():
+    assert check_loss(Gaussian(), outputs=2)["kernel"] < 1e-8
+    made = solver(network(Gaussian()), Y[:, 0], epochs=80)
+    made.train()
+    assert made.compiled
+    assert made.model.score(X, Y[:, 0]) > 0.5
+    scores, y = np.array([[1.0, 0.0], [2.0, math.log(4)]]), np.array([[2.0], [4.0]])
+    assert Gaussian().mean(scores, y, nn.kernels) == pytest.approx((0.5 + (math.log(4) + 1) / 2) / 2)
+    with pytest.raises(ValueError, match=r"y: expected shape \(120, 1\), got \(120, 2\)"):
+        made.model.score(X, Y)
+
+
+def test_predictions_that_cannot_be_compared_with_targets():
+    class Halfway(Gaussian):
+        predict = nn.Loss.predict
+
+    with pytest.raises(ValueError, match=r"Halfway\(\): cannot compare predictions of shape \(120, 2\) with "):
+        network(Halfway()).score(X, Y[:, 0])
+
+
+@pytest.mark.parametrize(
+    "returned", [Y.astype(np.float32)[:, :1], Y, Y.astype(np.float32).tolist(), None, Y.astype(np.float32)[:5]]
+)
+def test_targets_that_the_function_does_not_take(returned):
+    class Careless(Twin):
+        def check_targets(self, name, y, count, outputs, dtype):
+            return returned
+
+    for call in (network(Careless()).loss, network(Careless()).score):
+        with pytest.raises(TypeError, match=r"Careless\(\): check_targets returned .* of shape \(120, 2\)"):
+            call(X, Y)
+
+
+@pytest.mark.parametrize("ops", [nn.reference, nn.kernels], ids=["reference", "kernels"])
+def test_a_loss_of_several_operations(ops):
+    class Twofold(nn.Loss):
+        def lower(self, net, scores, y):
+            parts = [net.buffer(scores.shape[1]) for _ in range(3)]
+            for part in parts[:2]:
+                net.loss("squared_error_loss", scores, y, part)
+            net.backward("add", *(part.reshape(-1) for part in parts))
+            return parts[2]
+
+        def mean(self, scores, y, ops):
+            return 2 * nn.SquaredError().mean(scores, y, ops)
+
+    (once, g), (twice, h) = (network(loss, ops=ops).loss(X, Y) for loss in ("squared_error", Twofold()))
+    penalty = once - nn.SquaredError().mean(network("squared_error").loss(X), Y.astype(np.float32), ops)
+    assert twice - penalty == pytest.approx(2 * (once - penalty))
+    np.testing.assert_allclose(h["b2"], 2 * g["b2"], rtol=1e-6)
+    made = solver(network(Twofold(), ops=ops))
+    made.train()
+    assert bool(made.compiled) == (ops is nn.kernels)
+
+
 @pytest.mark.parametrize("loss", [Pinball(0.7), CompiledPinball(0.7), Twin(), Plain()], ids=repr)
 def test_copies(loss, tmp_path):
     model = trained(loss).model

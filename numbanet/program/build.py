@@ -229,9 +229,10 @@ class Lowering:
         return dout
 
     def _lower_loss(self):
-        per_output = self.model.loss_function.per_output
-        self.y = np.zeros_like(self.scores) if per_output else np.zeros(self.batch, np.int64)
-        return self.model.loss_function.lower(self, self.scores, self.y)
+        loss = self.model.loss_function
+        shape = self.batch, *loss.target_shape(self.model.output_size)
+        self.y = np.zeros(shape, self.dtype if loss.per_output else np.int64)
+        return loss.lower(self, self.scores, self.y)
 
     def _lower_penalties(self):
         for index, name in self.model.decaying() if self.model.l2 else ():
