@@ -1,6 +1,9 @@
 """Networks in files (`_archive`): what is stored of them, and how they are set up again; also of states of training."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import _archive
 from ._checks import mapping
@@ -9,12 +12,20 @@ from ._exclusive import exclusively
 from .data import Standardizer
 from .errors import CheckpointError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ._types import Array, ArrayLike, FloatArray, StrPath
+    from .models import Sequential
+
+
 MODEL, STATE = "model", "state of training"  # the kinds of files
 RUN_MODEL = "model.npz"  # the network in the folder of a run
 STANDARDIZER = "standardizer/"  # how the names of its arrays begin
 
 
-def describe_model(model):
+def describe_model(model: Sequential) -> dict[str, Any]:
     """What it takes to build a network again, besides its arrays; initializers are left out: values are stored.
 
     Raises
@@ -32,7 +43,12 @@ def describe_model(model):
     }
 
 
-def save_model(path, model, extra=None, extra_arrays=None):
+def save_model(
+    path: StrPath,
+    model: Sequential,
+    extra: Mapping[str, Any] | None = None,
+    extra_arrays: Mapping[str, ArrayLike] | None = None,
+) -> None:
     """Write a network; see `numbanet.Sequential.save`."""
     arrays = _copies(model)
     arrays.update(standardizer_arrays(model))
@@ -43,12 +59,12 @@ def save_model(path, model, extra=None, extra_arrays=None):
 
 
 @exclusively
-def _copies(model):
+def _copies(model: Sequential) -> Any:
     """Copies of a network's arrays, all of the same moment between two steps of training."""
     return {name: array.copy() for name, array in network_arrays(model).items()}
 
 
-def network_arrays(model):
+def network_arrays(model: Sequential) -> dict[str, Array]:
     """The arrays that make up a network, by the names they have in files."""
     arrays = {f"param/{name}": view for name, view in model.params.items()}
     arrays.update((f"state/{name}", view) for name, view in model.state.items())
@@ -56,19 +72,19 @@ def network_arrays(model):
     return arrays
 
 
-def standardizer_arrays(model):
+def standardizer_arrays(model: Sequential) -> dict[str, FloatArray]:
     """The arrays of a network's standardizer, by the names they have in files; none where it has none."""
     parts = {} if model.standardizer is None else model.standardizer.to_arrays()
     return {f"{STANDARDIZER}{name}": array for name, array in parts.items()}
 
 
-def stored_standardizer(arrays):
+def stored_standardizer(arrays: Mapping[str, Array]) -> Standardizer | None:
     """The standardizer in a file, or None; ValueError or TypeError where it is damaged."""
     parts = {name.removeprefix(STANDARDIZER): array for name, array in arrays.items() if name.startswith(STANDARDIZER)}
     return Standardizer.from_arrays(parts) if parts else None
 
 
-def model_file(path):
+def model_file(path: StrPath) -> Path:
     """The file of a network: `path` itself, or the one in the folder of a run."""
     path = Path(path)
     if not path.is_dir():
@@ -78,7 +94,9 @@ def model_file(path):
     return path / RUN_MODEL
 
 
-def stored_network(header, arrays, path):
+def stored_network(
+    header: Mapping[str, Any], arrays: Mapping[str, Array], path: StrPath
+) -> tuple[dict[str, Any], Mapping[str, Any], Mapping[str, Array]]:
     """What a file of either kind says of a network: (description, extra, arrays by their names in a model's file).
 
     Of a state of training it is the network that was best so far, or the last where none had been measured.
@@ -95,21 +113,21 @@ def stored_network(header, arrays, path):
     return identity["model"], {}, {**arrays, **{places[name]: array for name, array in best.items()}}
 
 
-def stored_names(extra, name, count=None):
+def stored_names(extra: Mapping[str, Any], name: str, count: int | None = None) -> tuple[str, ...] | None:
     """Names that were saved with a network, as a tuple; None where there are none, or not `count`."""
-    names = extra.get(name)
+    names: Any = extra.get(name)
     fits = isinstance(names, list) and all(isinstance(each, str) for each in names)
     return tuple(names) if fits and count in (None, len(names)) else None
 
 
-def fill(targets, arrays, path):
+def fill(targets: Mapping[str, Array], arrays: Mapping[str, Array], path: StrPath) -> None:
     """Copy the arrays of a file into those of the same names, all of which must be there; nothing is left half done."""
     check_arrays(targets, arrays, path)
     for name, target in targets.items():
         target[...] = arrays[name]
 
 
-def check_arrays(targets, arrays, path):
+def check_arrays(targets: Mapping[str, Array], arrays: Mapping[str, Array], path: StrPath) -> None:
     """Ask that the arrays of a file have the names, shapes and dtypes of `targets`."""
     for name, target in targets.items():
         if name not in arrays or arrays[name].shape != target.shape or arrays[name].dtype != target.dtype:

@@ -14,7 +14,7 @@ from .losses import Loss
 from .models import Sequential, checked_ops
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ._types import Array, Ops, StrPath
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def load_model(
     path: StrPath, ops: Ops | None = None, custom: Sequence[type[Layer] | type[Loss]] = ()
-) -> tuple[Sequential, dict[str, Any], dict[str, Array]]:
+) -> tuple[Sequential, Mapping[str, Any], dict[str, Array]]:
     """Read what `Sequential.save` wrote: (network, extra, dict of extra arrays).
 
     The network is a `Sequential` with the layers and values of the one that was saved. `path` may also be the folder of

@@ -1,37 +1,49 @@
 """Arguments for the operations of the table, made from their declarations: for tests, warm-up and benchmarks."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .kinds import Array, OfSize, Scalar
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from .._types import DTypeLike
+    from .kinds import Operation
+
+
 FLOATS = ("normal", "halves", "workspace")
 
 
-def _normal(rng, shape, dtype, size):
+def _normal(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, size: Mapping[str, Any]) -> np.ndarray:
     return rng.standard_normal(shape).astype(dtype)
 
 
-def _halves(rng, shape, dtype, size):
+def _halves(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, size: Mapping[str, Any]) -> np.ndarray:
     """Multiples of a half, so that many are equal."""
     return np.round(2 * rng.standard_normal(shape).astype(dtype)) / 2
 
 
-def _labels(rng, shape, dtype, size):
+def _labels(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, size: Mapping[str, Any]) -> np.ndarray:
     """Classes from 0 to C - 1."""
     return rng.integers(size["C"], size=shape)
 
 
-def _rows(rng, shape, dtype, size):
+def _rows(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, size: Mapping[str, Any]) -> np.ndarray:
     """Of M rows; each once, where there are as many."""
     return rng.permutation(max(size["M"], *shape))[: shape[0]] % size["M"]
 
 
-def _key(rng, shape, dtype, size):
+def _key(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, size: Mapping[str, Any]) -> np.ndarray:
     """A seed and a step for Philox."""
     return rng.integers(2**64, size=2, dtype=np.uint64)
 
 
-def _places(rng, shape, dtype, size):
+def _places(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, size: Mapping[str, Any]) -> np.ndarray:
     """A number of an element of its window, of K, for each window and channel."""
     return rng.integers(size["K"], size=shape, dtype=np.min_scalar_type(size["K"] - 1))
 
@@ -39,7 +51,14 @@ def _places(rng, shape, dtype, size):
 VALUES = {"normal": _normal, "halves": _halves, "labels": _labels, "rows": _rows, "key": _key, "places": _places}
 
 
-def make(operation, size, dtype, rng, timed=False, workspace=None):
+def make(
+    operation: Operation,
+    size: Mapping[str, Any],
+    dtype: DTypeLike,
+    rng: np.random.Generator,
+    timed: bool = False,
+    workspace: Callable[..., int] | None = None,
+) -> dict[str, Any]:
     """All arguments by name, in the order of the signature.
 
     Parameters
@@ -55,7 +74,7 @@ def make(operation, size, dtype, rng, timed=False, workspace=None):
         ``workspace(filters, dilation, groups)`` gives the elements that convolutions need (`_image_shapes.workspace`).
     """
 
-    def value(kind):
+    def value(kind: Any) -> Any:
         if isinstance(kind, Scalar):
             return kind.timed if timed else kind.tested
         if isinstance(kind, OfSize):
@@ -63,10 +82,12 @@ def make(operation, size, dtype, rng, timed=False, workspace=None):
         if not isinstance(kind, Array):
             return kind
         if kind.values == "workspace":
+            assert workspace is not None
             return np.zeros(workspace(tuple(size[axis] for axis in kind.axes), size["dilation"], size["groups"]), dtype)
         shape = [0 if axis == "0" else size[axis] for axis in kind.axes]
         if isinstance(kind.values, tuple):
-            return rng.uniform(*kind.values, shape).astype(dtype)
+            low, high = kind.values
+            return rng.uniform(low, high, shape).astype(dtype)
         return VALUES[kind.values](rng, shape, dtype, size)
 
     return {name: value(kind) for name, kind in operation.arguments.items()}

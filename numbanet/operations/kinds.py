@@ -1,6 +1,15 @@
 """What the table of operations is written in: kinds of arguments, and the operation that has them. Plain data."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .sizes import Sizes
 
 
 @dataclass(frozen=True)
@@ -22,8 +31,8 @@ class Array:
 
     axes: str
     role: str = "input"
-    values: str | tuple = "normal"
-    may_be: tuple = ()
+    values: str | tuple[float, float] = "normal"
+    may_be: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Variant:
     """
 
     note: str
-    changes: dict
+    changes: Mapping[str, Any]
     sizes: slice = field(default_factory=lambda: slice(None))
 
 
@@ -92,49 +101,49 @@ class Operation:
 
     name: str
     family: str
-    sizes: object
-    arguments: dict
+    sizes: Sizes
+    arguments: Mapping[str, Any]
     terms: str = ""
     flops: str = ""
-    variants: tuple = ()
+    variants: tuple[Variant, ...] = ()
     torch: str | None = None
     jax: str | None = None
     functional: str | None = None
     public: str | None = None
 
-    def arrays(self, *roles):
+    def arrays(self, *roles: str) -> tuple[str, ...]:
         """Names of the arrays in these roles."""
         return tuple(name for name, kind in self.arguments.items() if isinstance(kind, Array) and kind.role in roles)
 
     @property
-    def shared(self):
+    def shared(self) -> tuple[tuple[str, str], ...]:
         """(output, input) for each output that may be an input itself."""
         arrays = {name: kind for name, kind in self.arguments.items() if isinstance(kind, Array)}
         return tuple((name, source) for name, kind in arrays.items() for source in kind.may_be)
 
 
-def output(axes, may_be="", values="normal"):
+def output(axes: str, may_be: str = "", values: str | tuple[float, float] = "normal") -> Array:
     return Array(axes, "output", values, tuple(may_be.split()))
 
 
-def updated(axes, values="normal"):
+def updated(axes: str, values: str | tuple[float, float] = "normal") -> Array:
     return Array(axes, "updated", values)
 
 
-def between(low, high, axes):
+def between(low: float, high: float, axes: str) -> Array:
     return Array(axes, values=(low, high))
 
 
-def but(note, sizes=slice(None), **changes):
+def but(note: str, sizes: slice = slice(None), **changes: Any) -> Variant:
     """A variant: the same but for these arguments."""
     return Variant(f"{note} ", changes, sizes)
 
 
-def declared(arguments):
+def declared(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """`arguments` with strings of axes as the inputs they stand for."""
     return {name: Array(kind) if isinstance(kind, str) else kind for name, kind in arguments.items()}
 
 
-def changed(operation, variant):
+def changed(operation: Operation, variant: Variant) -> Operation:
     """`operation` with the arguments of a variant."""
     return replace(operation, arguments={**operation.arguments, **declared(variant.changes)})

@@ -3,8 +3,15 @@
 A size is a dict from axes, and options that go with them, to numbers.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 
 @dataclass(frozen=True)
@@ -27,21 +34,21 @@ class Sizes:
     """
 
     axes: str
-    tested: list = field(repr=False)
-    timed: tuple
-    large: tuple = ()
-    whole: Callable = field(default=dict, repr=False)
+    tested: list[dict[str, Any]] = field(repr=False)
+    timed: tuple[tuple[int, ...], ...]
+    large: tuple[tuple[int, ...], ...] = ()
+    whole: Callable[..., dict[str, Any]] = field(default=dict, repr=False)
 
-    def of(self, size):
+    def of(self, size: Sequence[int]) -> dict[str, Any]:
         """The size in full, from the numbers of a timed one."""
         return self.whole(**dict(zip(self.axes, size, strict=True)))
 
 
-def sizes(axes, *rows):
+def sizes(axes: str, *rows: Any) -> list[dict[str, Any]]:
     return [dict(zip(axes, row, strict=True)) for row in rows]
 
 
-def windows(*rows):
+def windows(*rows: Any) -> list[dict[str, Any]]:
     """From (N, H, W, C), kernel_size, stride and padding; I and J are the rows and columns of windows, K the elements
     of one."""
     made = []
@@ -52,7 +59,7 @@ def windows(*rows):
     return made
 
 
-def convolutions(*rows):
+def convolutions(*rows: Any) -> list[dict[str, Any]]:
     """From (N, H, W, C, F, R, S, stride, padding, dilation, groups); P, Q are the pixels of the result, K the channels
     of a group, T the terms of the longest sum."""
     made = []
@@ -67,11 +74,11 @@ def convolutions(*rows):
     return made
 
 
-def _square_windows(N, H, C, R, S):
+def _square_windows(N: int, H: int, C: int, R: int, S: int) -> dict[str, Any]:
     return windows(((N, H, H, C), (R, R), (S, S), ((R - 1) // 2,) * 2))[0]
 
 
-def _square_convolution(N, H, C, F, R):
+def _square_convolution(N: int, H: int, C: int, F: int, R: int) -> dict[str, Any]:
     """Padded so that the result has the images' size."""
     return convolutions((N, H, H, C, F, R, R, (1, 1), (R // 2,) * 2, (1, 1), 1))[0]
 
