@@ -3,20 +3,30 @@
 `learner` chooses by the model's class alone: an object of a user's own may have attributes of any name.
 """
 
+from __future__ import annotations
+
 import math
 import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import kernels
 from .._checks import all_finite, as_data, describe, mapping, told_apart
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from .._types import Array, IntArray, Ops, Shape
+    from .solver import Solver
+
 
 class FlatModel:
     """What numbanet's own networks are told by: their parameters are one flat array, and so are their gradients."""
 
 
-def learner(model):
+def learner(model: Any) -> NetworkLearner | ObjectLearner:
     """What the Solver asks of `model`."""
     if isinstance(model, type):
         raise TypeError(f"model: expected a model, got the class; write {model.__name__}(...)")
@@ -42,45 +52,45 @@ class NetworkLearner:
 
     flat = True
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         self.model = model
 
     @property
-    def has_loss(self):
+    def has_loss(self) -> bool:
         return not self.model.overrides("loss", "train_batch")
 
     @property
-    def own_steps(self):
+    def own_steps(self) -> str | None:
         """Why only Python can take its steps, in words; None where its operations decide."""
         own = [name for name in ("train_batch", "loss") if self.model.overrides(name)]
         return f"{own[0]} is overridden by {type(self.model).__name__}" if own else None
 
     @property
-    def seed(self):
+    def seed(self) -> int | None:
         return self.model.seed
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> Shape | None:
         return self.model.input_shape
 
     @property
-    def standardizes(self):
+    def standardizes(self) -> bool:
         """Whether it brings its inputs to unit variance itself."""
         return self.model.standardizer is not None
 
     @property
-    def params(self):
+    def params(self) -> Any:
         return self.model.params
 
     @property
-    def grads(self):
+    def grads(self) -> Any:
         return self.model.grads
 
     @property
-    def ops(self):
+    def ops(self) -> Ops:
         return self.model.ops
 
-    def check(self, x_name, X, y_name, y):
+    def check(self, x_name: str, X: Any, y_name: str, y: Any) -> tuple[Array, Array]:
         """`X` and `y` as the model takes them; TypeError or ValueError where it does not."""
         X = self.model.check_examples(x_name, X)
         checked = self.model.check_targets(y_name, y, len(X))
@@ -93,19 +103,19 @@ class NetworkLearner:
         return X, checked
 
     @property
-    def begin(self):
+    def begin(self) -> Callable[[], Callable[[], object]]:
         """Begins a step, during which nobody else uses the network, and returns what to call at its end."""
         return self.model.workspaces.begin
 
-    def claim(self, solver):
+    def claim(self, solver: Solver) -> None:
         """Say that `solver` trains the network from now on; RuntimeError where another does."""
         self.model.workspaces.claim(solver)
 
-    def free(self, solver):
+    def free(self, solver: Solver) -> None:
         """The end of what `claim` began."""
         self.model.workspaces.free(solver)
 
-    def loss(self, X, y, rows, gather):
+    def loss(self, X: Any, y: Any, rows: IntArray, gather: Callable[..., object] | None) -> float:
         """Loss of a batch; its gradients go into `grads`."""
         if self.model.overrides("train_batch") or not self.model.overrides("loss"):
             return self.model.train_batch(X, y, rows, gather)
@@ -114,25 +124,25 @@ class NetworkLearner:
             self.grads[name] = gradient
         return loss
 
-    def score(self, X, y, batch_size=100):
+    def score(self, X: Any, y: Any, batch_size: int = 100) -> float:
         return self.model.score(X, y)
 
-    def measure(self, X, y):
+    def measure(self, X: Any, y: Any) -> tuple[float, float]:
         """Mean loss of examples in inference, NaN where it is not known, and their score."""
         if not self.has_loss:
             return math.nan, self.model.score(X, y)
         loss, score = self.model.evaluate(X, y)
         return loss, self.model.score(X, y) if self.model.overrides("score") else score
 
-    def learns_from(self, count):
+    def learns_from(self, count: int) -> bool:
         """Whether so few examples make a batch: not one alone, for batch normalisation."""
         return self.model.learns_from(count)
 
-    def first_non_finite(self):
+    def first_non_finite(self) -> str:
         """Where NaN or infinity first shows in the step that was taken last, in words."""
         return self.model.first_non_finite()
 
-    def snapshot(self, into=None):
+    def snapshot(self, into: dict[str, Array] | None = None) -> dict[str, Array]:
         """Copies of all arrays by name: new ones, or in the place of an earlier snapshot that nobody else holds."""
         if into is None:
             return {**self.model.params.copy(), **self.model.state.copy()}
@@ -140,7 +150,7 @@ class NetworkLearner:
             into[name][...] = value
         return into
 
-    def restore(self, snapshot):
+    def restore(self, snapshot: Mapping[str, Array]) -> None:
         end = self.begin()
         try:
             for name, value in snapshot.items():
@@ -155,32 +165,34 @@ class ObjectLearner:
     Nothing else of it is looked at but a `seed`, where that is a number.
     """
 
-    flat, has_loss, standardizes, ops = False, False, False, kernels
-    input_shape = None
+    flat, has_loss, standardizes = False, False, False
+    ops: Ops = kernels
+    input_shape: Shape | None = None
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         for name in ("params", "loss"):
             if not hasattr(model, name):
                 raise TypeError(
                     f"model: expected an object with params and loss(X, y); {type(model).__name__} has no {name}"
                 )
         mapping("model.params", model.params, "arrays")
-        self.model, self.grads = model, {}
+        self.model = model
+        self.grads: Mapping[str, Array] = {}
 
     @property
-    def own_steps(self):
+    def own_steps(self) -> str | None:
         return f"{type(self.model).__name__} has a loss of its own"
 
     @property
-    def seed(self):
+    def seed(self) -> int | None:
         seed = getattr(self.model, "seed", None)
-        return seed if isinstance(seed, numbers.Integral) and seed >= 0 else None
+        return int(seed) if isinstance(seed, numbers.Integral) and int(seed) >= 0 else None
 
     @property
-    def params(self):
+    def params(self) -> Any:
         return self.model.params
 
-    def check(self, x_name, X, y_name, y):
+    def check(self, x_name: str, X: Any, y_name: str, y: Any) -> tuple[Array, Array]:
         X, y = as_data(x_name, X), as_data(y_name, y)
         for name, array in ((x_name, X), (y_name, y)):
             if array.ndim == 0 or len(array) == 0:
@@ -191,20 +203,20 @@ class ObjectLearner:
         all_finite(y_name, y)
         return X, y
 
-    def begin(self):
+    def begin(self) -> Callable[[], object]:
         return {}.clear  # whether others use it meanwhile is not known
 
-    def claim(self, solver):
+    def claim(self, solver: Solver) -> None:
         pass
 
-    def free(self, solver):
+    def free(self, solver: Solver) -> None:
         pass
 
-    def loss(self, X, y, rows, gather):
+    def loss(self, X: Any, y: Any, rows: IntArray, gather: Callable[..., object] | None) -> float:
         loss, self.grads = _own_loss(self.model, X, y, rows, gather)
         return loss
 
-    def score(self, X, y, batch_size=100):
+    def score(self, X: Any, y: Any, batch_size: int = 100) -> float:
         right = 0
         for start in range(0, len(X), batch_size):
             scores = np.asarray(self.model.loss(X[start : start + batch_size]))
@@ -213,28 +225,30 @@ class ObjectLearner:
             right += int(np.sum(np.argmax(scores, axis=1) == y[start : start + batch_size]))
         return right / len(X)
 
-    def measure(self, X, y):
+    def measure(self, X: Any, y: Any) -> tuple[float, float]:
         """As of a network: ``loss(X, y)`` trains, and has penalties, so that there is only the score."""
         return math.nan, self.score(X, y)
 
-    def learns_from(self, count):
+    def learns_from(self, count: int) -> bool:
         return True
 
-    def first_non_finite(self):
+    def first_non_finite(self) -> str:
         for name, w in self.params.items():
             if not np.isfinite(w).all():
                 return f"parameter {name}"
         return "the loss that the model returned"
 
-    def snapshot(self, into=None):
+    def snapshot(self, into: dict[str, Array] | None = None) -> dict[str, Array]:
         return {name: w.copy() for name, w in self.params.items()}
 
-    def restore(self, snapshot):
+    def restore(self, snapshot: Mapping[str, Array]) -> None:
         for name, w in snapshot.items():
             self.params[name] = w.copy()
 
 
-def _own_loss(model, X, y, rows, gather):
+def _own_loss(
+    model: Any, X: Any, y: Any, rows: IntArray, gather: Callable[..., object] | None
+) -> tuple[float, Mapping[str, Array]]:
     """Loss and gradients of a batch by a model's own ``loss(X, y)``."""
     if gather is None:
         batch = X[rows]

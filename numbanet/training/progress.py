@@ -1,14 +1,23 @@
 """How a training that runs is shown: a bar by tqdm on a terminal, plain lines elsewhere and without tqdm."""
 
+from __future__ import annotations
+
 import os
 import sys
 from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .solver import Solver
+
 
 BAR_EVERY = 0.1  # seconds
 LINE_EVERY = 10.0
 
 
-def display(solver, stream=None):
+def display(solver: Solver, stream: Any = None) -> Lines | Bar:
     """A `Bar` where `stream` (standard error by default) is a terminal and tqdm is installed, `Lines` elsewhere."""
     stream = sys.stderr if stream is None else stream
     if stream.isatty() and os.get_terminal_size(stream.fileno()).columns:  # a width of 0 would show an empty bar
@@ -27,17 +36,20 @@ class _Display:
     interval = 0.0
     repeats = False  # whether the accuracies of the epoch before are shown during the next
 
-    def __init__(self, solver, stream):
+    def __init__(self, solver: Solver, stream: Any) -> None:
         self.solver, self.stream, self.first = solver, stream, solver.step
         self.started = self.shown = perf_counter()
 
-    def step(self):
+    def step(self) -> None:
         solver, now = self.solver, perf_counter()
         if solver.step % solver.steps_per_epoch == 0 or now - self.shown >= self.interval:
             self.shown = now
             self.show()
 
-    def status(self):
+    def show(self) -> None:
+        raise NotImplementedError
+
+    def status(self) -> str:
         """The mean loss of the epoch so far, and the accuracies that were measured at the end of an epoch."""
         solver = self.solver
         steps = (solver.step - 1) % solver.steps_per_epoch + 1
@@ -49,18 +61,18 @@ class _Display:
                 parts.append(f"val {solver.val_acc_history[-1]:.2%}")
         return "  ".join(parts)
 
-    def epoch(self):
+    def epoch(self) -> str:
         """Epochs done out of those to do, with a decimal within one, rounded down."""
         solver = self.solver
         tenths = 10 * solver.step // solver.steps_per_epoch
         done = f"{tenths // 10}.{tenths % 10}" if solver.step % solver.steps_per_epoch else solver.epoch
         return f"epoch {done}/{solver.num_steps // solver.steps_per_epoch}"
 
-    def say(self, text):
+    def say(self, text: str) -> None:
         """Show a line of text that stays."""
         print(text, file=self.stream, flush=True)
 
-    def close(self):
+    def close(self) -> None:
         pass
 
 
@@ -69,7 +81,7 @@ class Lines(_Display):
 
     interval = LINE_EVERY
 
-    def show(self):
+    def show(self) -> None:
         solver = self.solver
         line = f"{self.epoch()}  {self.status()}"
         if solver.step < solver.num_steps and solver.step > self.first:
@@ -83,7 +95,7 @@ class Bar(_Display):
 
     interval, repeats = BAR_EVERY, True
 
-    def __init__(self, solver, stream, tqdm):
+    def __init__(self, solver: Solver, stream: Any, tqdm: Any) -> None:
         super().__init__(solver, stream)
         self.bar = tqdm(
             total=solver.num_steps,
@@ -95,19 +107,19 @@ class Bar(_Display):
             bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
         )
 
-    def show(self):
+    def show(self) -> None:
         self.bar.set_description_str(self.epoch(), refresh=False)
         self.bar.set_postfix_str(self.status(), refresh=False)
         self.bar.update(self.solver.step - self.bar.n)
 
-    def say(self, text):
+    def say(self, text: str) -> None:
         self.bar.write(text, file=self.stream)
 
-    def close(self):
+    def close(self) -> None:
         self.bar.close()
 
 
-def clock(seconds):
+def clock(seconds: float) -> str:
     """A duration in words: 4.2 s, 3 min 20 s, 2 h 5 min."""
     if seconds < 60:
         return f"{seconds:.1f} s"

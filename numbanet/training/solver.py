@@ -5,11 +5,14 @@ and ``loss(X, y)``, or any other update rule, array by array, as the course's So
 `steps` decides.
 """
 
+from __future__ import annotations
+
 import contextlib
 import math
 import os
 import warnings
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +28,15 @@ from .interrupts import BeforeCompiling, CtrlC
 from .learners import learner
 from .steps import Batches, Pace, Path
 from .updates import check_rule, update_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Literal
+
+    from .._types import Array, ArrayLike, Data, Model, StrPath, UserRule
+    from ..data import Augment
+    from .steps import Compiled
+
 
 UPDATE_RULE, OPTIM_CONFIG = "adamw", {"weight_decay": 1.0}  # by default; docs/defaults.md says why
 STEPS, EPOCHS = 4000, 10  # that training has at least, where nobody says
@@ -123,36 +135,36 @@ class Solver:
     @refusing
     def __init__(
         self,
-        model,
-        data,
+        model: Model,
+        data: Data,
         *,
-        optimizer=None,
-        optimizer_options=None,
-        lr_decay=None,
-        batch_size=100,
-        epochs=None,
-        drop_last=False,
-        num_train_samples=1000,
-        num_val_samples=None,
-        monitor=None,
-        patience=None,
-        min_delta=0.0,
-        restore_best_weights=True,
-        augment=None,
-        checkpoint_name=None,
-        seed=None,
-        on_step=None,
-        on_epoch=None,
-        on_progress=None,
-        print_every=10,
-        verbose=True,
-    ):
-        self.model = model
+        optimizer: str | UserRule | None = None,
+        optimizer_options: Mapping[str, Any] | None = None,
+        lr_decay: float | None = None,
+        batch_size: int = 100,
+        epochs: int | None = None,
+        drop_last: bool = False,
+        num_train_samples: int | None = 1000,
+        num_val_samples: int | None = None,
+        monitor: Literal["val_loss", "val_accuracy"] | None = None,
+        patience: int | None = None,
+        min_delta: float = 0.0,
+        restore_best_weights: bool = True,
+        augment: Augment | None = None,
+        checkpoint_name: StrPath | None = None,
+        seed: int | None = None,
+        on_step: Callable[[Solver], object] | None = None,
+        on_epoch: Callable[[Solver], object] | None = None,
+        on_progress: Callable[[Solver], object] | None = None,
+        print_every: int = 10,
+        verbose: bool = True,
+    ) -> None:
+        self.model: Any = model
         self.lr_decay = lr_decay
         if lr_decay is not None:
             self.lr_decay = number("lr_decay", lr_decay, 0, include_low=False, include_high=False)
         self.batch_size = integer("batch_size", batch_size, 1)
-        self.epochs = None if epochs is None else integer("epochs", epochs, 0)
+        epochs = None if epochs is None else integer("epochs", epochs, 0)
         self.num_train_samples = _optional_count("num_train_samples", num_train_samples)
         self.num_val_samples = _optional_count("num_val_samples", num_val_samples)
         self.patience = _optional_count("patience", patience)
@@ -172,15 +184,15 @@ class Solver:
         self.monitor, self.min_delta = self._checked_monitor(monitor), min_delta
         if seed is None:
             seed = self._learner.seed
-        seed = np.random.SeedSequence().entropy if seed is None else integer("seed", seed, 0)
+        entropy: Any = np.random.SeedSequence().entropy  # an int
+        seed = entropy if seed is None else integer("seed", seed, 0)
         self._sample_rng = np.random.default_rng([seed, 1])  # apart from the order of the examples
         self._parts = parts_of(data, self._learner, self._data_keys)
         train = self._parts["train"]
         order = np.random.default_rng(seed)
         self._batches = Batches(len(train), self.batch_size, self.drop_last, self._learner.learns_from, order)
         self.steps_per_epoch = self._batches.per_epoch
-        if self.epochs is None:
-            self.epochs = max(EPOCHS, -(-STEPS // self.steps_per_epoch))
+        self.epochs = max(EPOCHS, -(-STEPS // self.steps_per_epoch)) if epochs is None else epochs
         self.augment = checked_augmentation(augment, train, self._learner.input_shape)
         if patience is not None and self.X_val is None:
             raise ValueError("patience: needs X_val and y_val in data, to tell when to stop")
@@ -192,22 +204,26 @@ class Solver:
             except TypeError as error:
                 raise TypeError(f"checkpoint_name: {error}") from None
 
-    def _reset(self):
+    def _reset(self) -> None:
         """Begin the books and the update rule's state anew; the model and the order of the examples go on."""
         self._begin_update()
         self.step = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_steps = self.epochs * self.steps_per_epoch
         self._share = 1.0  # of the full learning rate, on the way down at the end
-        self._choice, self._best = Best(self.monitor, self.min_delta, self._first_of_equals), {}
+        self._choice = Best(self.monitor, self.min_delta, self._first_of_equals)
+        self._best: dict[str, Array] = {}
         self._ctrl_c, self._pace, self._company = CtrlC(), Pace(), company.Company()
-        self.loss_history, self.train_acc_history, self.val_acc_history, self.val_loss_history = [], [], [], []
+        self.loss_history: list[float] = []
+        self.train_acc_history: list[float] = []
+        self.val_acc_history: list[float] = []
+        self.val_loss_history: list[float] = []
         self.interrupted = False
 
-    def _begin_update(self):
+    def _begin_update(self) -> None:
         self._update = update_of(self._learner, self.optimizer, self.optimizer_options)
         self._path = Path(self._learner, self._update, self._parts["train"])
 
-    def _checked_monitor(self, monitor):
+    def _checked_monitor(self, monitor: str | None) -> str:
         if monitor is None:
             return "val_loss" if self._learner.has_loss else "val_accuracy"
         if monitor == "val_loss" and not self._learner.has_loss:
@@ -218,21 +234,21 @@ class Solver:
         return monitor
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """Number of epochs that are done."""
         return self.step // self.steps_per_epoch
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> float:
         """The learning rate of the next step. May be set, for a schedule of your own."""
         return self._update.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, value):
+    def learning_rate(self, value: float) -> None:
         self._update.learning_rate = number("learning_rate", value, 0, include_high=False)
 
     @property
-    def compiled(self):
+    def compiled(self) -> Compiled:
         """Whether steps run compiled: true or false, and ``str(solver.compiled)`` says why not."""
         end = self._learner.begin()
         try:
@@ -243,23 +259,23 @@ class Solver:
             end()
 
     @property
-    def best_epoch(self):
+    def best_epoch(self) -> int | None:
         return self._choice.epoch
 
     @property
-    def best_val_loss(self):
+    def best_val_loss(self) -> float:
         return self._choice.loss
 
     @property
-    def best_val_acc(self):
+    def best_val_acc(self) -> float:
         return self._choice.accuracy
 
     @property
-    def best_params(self):
+    def best_params(self) -> dict[str, Array]:
         """The parameters that did best on the validation data, as a dict of arrays."""
         return {name: value for name, value in self._best.items() if name in self.model.params}
 
-    def train(self):
+    def train(self) -> None:
         """Train for `epochs` epochs; called again, for as many more, where one that was begun counts.
 
         At the end the model has the parameters of the best epoch so far, and another `train` goes on from them; with
@@ -282,11 +298,11 @@ class Solver:
         if self.interrupted:
             warnings.warn(f"training interrupted at step {self.step} of {self.num_steps}", stacklevel=2)
 
-    def stop(self):
+    def stop(self) -> None:
         """Stop after the steps that are running, as Ctrl-C would; for callbacks and other threads."""
         self._ctrl_c.pressed = True
 
-    def run(self):
+    def run(self) -> None:
         """`train`, without the warning."""
         self._learner.claim(self)
         try:
@@ -298,7 +314,7 @@ class Solver:
         finally:
             self._learner.free(self)
 
-    def _run(self):
+    def _run(self) -> None:
         self._fallback = self._learner.snapshot()
         self._path.enter(self.augment)
         self.interrupted, self._ctrl_c, self._unnoted = False, CtrlC(), 0.0
@@ -320,11 +336,11 @@ class Solver:
                 with self._ctrl_c.held():
                     self._learner.restore(self._best)
 
-    def _check_pressed(self):
+    def _check_pressed(self) -> None:
         if self._ctrl_c.pressed and not self._ctrl_c.is_held:
             raise KeyboardInterrupt
 
-    def _advance(self):
+    def _advance(self) -> bool:
         """Steps up to the next that something is due after, and that; True where training is to stop."""
         before = self.step
         loss = self._take_steps()
@@ -349,7 +365,7 @@ class Solver:
             self.save(self._checkpoint_path(self.epoch))
         return stop
 
-    def _take_steps(self):
+    def _take_steps(self) -> float:
         """One step or, without Python in between, several of one epoch; the last loss, which ends it if not finite."""
         end = self._path.begin()
         try:
@@ -369,7 +385,7 @@ class Solver:
         finally:
             end()
 
-    def _remedy(self):
+    def _remedy(self) -> str:
         """What usually helps against divergence."""
         suspects = {"inputs": self.X_train, "targets": self.y_train}
         if self._learner.standardizes:
@@ -380,7 +396,7 @@ class Solver:
         wide = [f"{name} (up to {value:g}) scaled to unit variance" for name, value in highest.items() if value > LARGE]
         return f"{', or '.join(['A smaller learning rate', *wide])}{',' * bool(wide)} usually helps"
 
-    def _note_company(self, seconds):
+    def _note_company(self, seconds: float) -> None:
         self._unnoted += seconds
         if self._unnoted < company.WINDOW:
             return
@@ -390,11 +406,11 @@ class Solver:
             print(f"({self.crowded}; numbanet.set_num_threads keeps a number)")
 
     @property
-    def crowded(self):
+    def crowded(self) -> str | None:
         """What the class says."""
         return self._company.said
 
-    def _count(self, losses):
+    def _count(self, losses: list[float]) -> None:
         """Enter steps that were taken, all of one epoch, into the books."""
         self.step += len(losses)
         self.loss_history += losses
@@ -404,7 +420,7 @@ class Solver:
             else:
                 self._update.decay(self.lr_decay)
 
-    def _cool(self):
+    def _cool(self) -> None:
         """Bring the learning rate to what it is to be before the next epoch, by the share it has of the full one."""
         end = self.num_steps // self.steps_per_epoch
         left = end - self.epoch
@@ -413,10 +429,10 @@ class Solver:
             self._update.decay(share / self._share)
             self._share = share
 
-    def _checkpoint_path(self, epoch):
+    def _checkpoint_path(self, epoch: int) -> str:
         return f"{self.checkpoint_name}_epoch_{epoch}.npz"
 
-    def _measure(self):
+    def _measure(self) -> bool:
         """Losses, accuracies, the best parameters, the report; True where training is to stop."""
         epoch, learner = self.epoch, self._learner
         train_loss, train_acc = learner.measure(*self._sample("train", self.num_train_samples))
@@ -440,18 +456,20 @@ class Solver:
         stop = bool(self.on_epoch and self.on_epoch(self))
         return stop or (self.patience is not None and self._choice.stale(epoch) >= self.patience)
 
-    def _validate(self):
+    def _validate(self) -> tuple[float, float]:
         """Loss on the validation data, and accuracy on them or on a sample."""
         X, y = self._sample("val", self.num_val_samples)
         if len(X) == len(self._parts["val"]) or not self._learner.has_loss:
             return self._learner.measure(X, y)
         return self._learner.measure(self.X_val, self.y_val)[0], self._learner.score(X, y)
 
-    def _sample(self, part, count):
+    def _sample(self, part: str, count: int | None) -> tuple[Array, Array]:
         """That many examples of a part of the data, drawn at random, or all."""
         return sample(self._parts[part].X, self._parts[part].y, count, self._sample_rng)
 
-    def check_accuracy(self, X, y, num_samples=None, batch_size=100):
+    def check_accuracy(
+        self, X: ArrayLike, y: ArrayLike, num_samples: int | None = None, batch_size: int = 100
+    ) -> float:
         """Accuracy of the model on (X, y), or on `num_samples` of them drawn at random; R² for squared error.
 
         `batch_size` is how many rows a model of the user's own sees at a time.
@@ -459,14 +477,14 @@ class Solver:
         X, y = sample(np.asarray(X), np.asarray(y), num_samples, self._sample_rng)
         return self._learner.score(X, y, batch_size)
 
-    def save(self, path):
+    def save(self, path: StrPath) -> None:
         """Write the state of training to one file, for `restore` to go on from as if nothing had happened.
 
         Only for numbanet's own networks, layers and update rules.
         """
         state.save_solver(path, self)
 
-    def restore(self, path):
+    def restore(self, path: StrPath) -> None:
         """Take up the state of training that `save` wrote; model, data and options must be the same as then.
 
         `train` then goes on for `epochs` epochs more, so give those that are left.
@@ -481,11 +499,11 @@ class Solver:
         if ctrl_c.pressed:
             raise KeyboardInterrupt
 
-    def __getstate__(self):  # for copy and pickle: all but what is bound to the model's arrays
+    def __getstate__(self) -> dict[str, Any]:  # for copy and pickle: all but what is bound to the model's arrays
         kept = {name: value for name, value in self.__dict__.items() if name not in ("_path", "_ctrl_c")}
         return {**kept, "_update": self._update.state}
 
-    def __setstate__(self, kept):
+    def __setstate__(self, kept: dict[str, Any]) -> None:
         update = kept.pop("_update")
         self.__dict__.update(kept)
         self._ctrl_c = CtrlC()
@@ -493,11 +511,11 @@ class Solver:
         self._update.state = update
 
 
-def _optional_count(name, value):
+def _optional_count(name: str, value: int | None) -> int | None:
     return None if value is None else integer(name, value, 1)
 
 
-def _optional_callable(name, value):
+def _optional_callable(name: str, value: Any) -> Any:
     if value is not None and not callable(value):
         raise TypeError(f"{name}: expected a function of the solver, got {describe(value)}")
     return value

@@ -1,9 +1,12 @@
 """States of training in files (`_archive`): what is stored of a Solver, and how it takes that up."""
 
+from __future__ import annotations
+
 import copy
 import dataclasses
 import warnings
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +14,15 @@ from .. import _archive, checkpoint, optim
 from .._checks import float_array, integer, number
 from ..errors import CheckpointError
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def _solver_identity(solver):
+    from .._types import Array, StrPath
+    from ..optim import Optimizer
+    from .solver import Solver
+
+
+def _solver_identity(solver: Solver) -> dict[str, Any]:
     """What must be the same for a saved state of training to make sense."""
     standardizer = b"".join(array.tobytes() for array in checkpoint.standardizer_arrays(solver.model).values())
     return {
@@ -29,7 +39,7 @@ def _solver_identity(solver):
 _HISTORIES = ("loss_history", "train_acc_history", "val_acc_history", "val_loss_history")
 
 
-def save_solver(path, solver):
+def save_solver(path: StrPath, solver: Solver) -> None:
     """Write the state of training; see `numbanet.Solver.save`."""
     optimizer = _optimizer(solver)
     header = {
@@ -45,7 +55,7 @@ def save_solver(path, solver):
     _archive.write(path, checkpoint.STATE, header, _solver_arrays(solver))
 
 
-def _solver_arrays(solver):
+def _solver_arrays(solver: Solver) -> dict[str, Array]:
     arrays = {**checkpoint.network_arrays(solver.model), **checkpoint.standardizer_arrays(solver.model)}
     arrays.update((f"optimizer/{name}", array) for name, array in _optimizer(solver).state.items())
     arrays.update((f"best/{name}", array) for name, array in solver._best.items())
@@ -55,12 +65,12 @@ def _solver_arrays(solver):
     return arrays
 
 
-def solver_bytes(solver):
+def solver_bytes(solver: Solver) -> int:
     """Size of the file that `save_solver` would write, about."""
     return sum(array.nbytes for array in _solver_arrays(solver).values())
 
 
-def restore_solver(path, solver):
+def restore_solver(path: StrPath, solver: Solver) -> None:
     """Take up a state of training; see `numbanet.Solver.restore`."""
     optimizer = _optimizer(solver)
     header, arrays = _archive.read(path, checkpoint.STATE)
@@ -78,7 +88,7 @@ def restore_solver(path, solver):
         choice = copy.copy(solver._choice)
         choice.take_up(header["best"])
         share = number("share", header["share"], 0, 1, include_low=False)
-        options = optim.check_options(solver.optimizer, header["options"])
+        options = optim.check_options(str(solver.optimizer), header["options"])
         rng, sample_rng = _generator(header["rng"]), _generator(header["sample_rng"])
         histories = {name: float_array(name, arrays[name], np.float64, ndim=1).tolist() for name in _HISTORIES}
         permutation = arrays["permutation"]
@@ -105,7 +115,7 @@ def restore_solver(path, solver):
     optimizer.options, optimizer.t = options, t
 
 
-def _generator(state):
+def _generator(state: Any) -> np.random.Generator:
     """A generator of random numbers in that state, in full."""
     rng = np.random.default_rng(0)
     with warnings.catch_warnings():
@@ -116,13 +126,13 @@ def _generator(state):
     return rng
 
 
-def check_solver(solver):
+def check_solver(solver: Solver) -> None:
     """TypeError where the training of this solver cannot be saved."""
     _optimizer(solver)
     _solver_identity(solver)
 
 
-def _optimizer(solver):
+def _optimizer(solver: Solver) -> Optimizer:
     optimizer = solver._update.optimizer
     if optimizer is None:
         raise TypeError(

@@ -3,10 +3,26 @@
 `Path` decides how steps are taken, and is the only place that does.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..program.steps import training_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from .._types import IntArray
+    from ..data import Augment
+    from ..program import TrainingSteps
+    from .data import Part
+    from .learners import NetworkLearner, ObjectLearner
+    from .updates import FlatUpdate, NamedUpdate
+
 
 CALL_SECONDS = 0.02  # that steps without Python take at once, so that Ctrl-C and callbacks need not wait for long
 
@@ -32,19 +48,22 @@ class Batches:
         The order of this epoch, None before the first.
     """
 
-    def __init__(self, count, batch_size, drop_last, learns_from, rng):
-        self.rng, self.permutation = rng, None
+    def __init__(
+        self, count: int, batch_size: int, drop_last: bool, learns_from: Callable[[int], bool], rng: np.random.Generator
+    ) -> None:
+        self.rng = rng
+        self.permutation: IntArray | None = None
         self._count, self._size = count, min(batch_size, count)
         left = 0 if drop_last else count % self._size
         self._last = left if left and learns_from(left) else 0  # 0: all are of one size
         self.per_epoch = count // self._size + (self._last > 0)
 
-    def coming(self, step):
+    def coming(self, step: int) -> tuple[int, int]:
         """(batch size, number of batches of this size that are left in the epoch) from number `step` on."""
         left = self._count // self._size - step % self.per_epoch
         return (self._size, left) if left else (self._last, 1)
 
-    def rows(self, step, steps):
+    def rows(self, step: int, steps: int) -> IntArray:
         """Rows of so many batches from number `step` on, all of one epoch."""
         position = step % self.per_epoch
         if position == 0 or self.permutation is None:
@@ -60,10 +79,10 @@ class Pace:
     steps : int
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.steps = 1
 
-    def note(self, steps, seconds):
+    def note(self, steps: int, seconds: float) -> None:
         """`steps` took `seconds`. A number grows by doubling, since the first steps may have been unusual."""
         allowed = int(CALL_SECONDS * steps / seconds)
         self.steps = max(1, min(allowed, max(self.steps, 2 * steps)))
@@ -84,10 +103,10 @@ class Compiled:
     why_not: str | None = None
     one_by_one: bool = False
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.why_not is None
 
-    def __str__(self):
+    def __str__(self) -> str:
         if not self:
             return f"from Python, since {self.why_not}"
         return "compiled, but one by one, since on_step looks at each" if self.one_by_one else "compiled"
@@ -109,19 +128,21 @@ class Path:
         Begins a step, during which nobody else uses the model; returns what to call at its end.
     """
 
-    def __init__(self, learner, update, part):
+    def __init__(self, learner: NetworkLearner | ObjectLearner, update: FlatUpdate | NamedUpdate, part: Part) -> None:
         self._learner, self._update, self._part = learner, update, part
-        self._kept = {}  # compiled steps, by the size of a batch: the last of an epoch may be smaller
+        self._kept: dict[
+            int, TrainingSteps
+        ] = {}  # compiled steps, by the size of a batch: the last of an epoch may be smaller
         self.begin = learner.begin
 
-    def enter(self, augment):
+    def enter(self, augment: Augment | None) -> None:
         """Look, where a training begins, whether the model or the rule has something of its own that only Python runs.
 
         `augment` is how images are changed: a `numbanet.data.Augment` or None.
         """
         self._own, self._augment = self._learner.own_steps or self._update.own_rule, augment
 
-    def steps(self, batch, one_by_one=False):
+    def steps(self, batch: int, one_by_one: bool = False) -> CompiledSteps | PythonSteps:
         """How steps on so many examples are taken just now: `CompiledSteps` where that can be, else `PythonSteps`.
 
         The caller has begun a step. `one_by_one` says that Python wants its turn after each.
@@ -140,14 +161,14 @@ class Path:
 class CompiledSteps:
     """As many steps as there are rows for in one call, gradients and updates."""
 
-    def __init__(self, steps, compiled):
+    def __init__(self, steps: TrainingSteps, compiled: Compiled) -> None:
         self._steps, self.compiled = steps, compiled
 
-    def prepare(self, rows, step):
+    def prepare(self, rows: IntArray, step: int) -> None:
         """Do what may be interrupted of the steps on `rows`, the first of which is number `step`."""
         self._rows, self._step = rows, step
 
-    def finish(self):
+    def finish(self) -> list[float]:
         """Do the rest, which must not be; the losses, where a last one that is not finite has changed nothing."""
         return self._steps(self._rows, self._step)
 
@@ -155,20 +176,23 @@ class CompiledSteps:
 class PythonSteps:
     """One step at a time: loss and gradients by the model, then the update."""
 
-    def __init__(self, learner, update, part, augment, compiled):
+    def __init__(
+        self,
+        learner: NetworkLearner | ObjectLearner,
+        update: FlatUpdate | NamedUpdate,
+        part: Part,
+        augment: Augment | None,
+        compiled: Compiled,
+    ) -> None:
         self._learner, self._update, self._part, self._augment = learner, update, part, augment
         self.compiled = compiled
 
-    def prepare(self, rows, step):
-        gather = None
-        if self._augment is not None:
-
-            def gather(X, rows, out):
-                self._augment.gather(X, rows, step, out, self._learner.ops)
-
+    def prepare(self, rows: IntArray, step: int) -> None:
+        augment, ops = self._augment, self._learner.ops
+        gather = None if augment is None else lambda X, rows, out: augment.gather(X, rows, step, out, ops)
         self._loss = self._learner.loss(self._part.X, self._part.y, rows, gather)
 
-    def finish(self):
+    def finish(self) -> list[float]:
         if math.isfinite(self._loss):
             self._update.apply()
         return [self._loss]

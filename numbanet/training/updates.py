@@ -1,12 +1,19 @@
 """How a step changes the parameters: as one flat array by a rule of numbanet's, or one by one by any rule."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from .. import optim
 from .._checks import describe
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
-def update_of(learner, rule, options):
+
+def update_of(learner: Any, rule: Any, options: Mapping[str, Any]) -> FlatUpdate | NamedUpdate:
     """The update of the learner's parameters by `rule`, a name or a function."""
     if isinstance(rule, str):
         if learner.flat:
@@ -15,7 +22,7 @@ def update_of(learner, rule, options):
     return NamedUpdate(learner, rule, options)
 
 
-def check_rule(rule, options):
+def check_rule(rule: Any, options: Mapping[str, Any]) -> None:
     """TypeError or ValueError where `rule` is neither a name nor a function, or has no such options."""
     if isinstance(rule, str):
         optim.check_options(rule, options)
@@ -35,34 +42,34 @@ class FlatUpdate:
 
     own_rule = None
 
-    def __init__(self, learner, rule, options):
+    def __init__(self, learner: Any, rule: Any, options: Mapping[str, Any]) -> None:
         self.learner = learner
         self.optimizer = optim.Optimizer(rule, learner.params.flat.size, learner.model.dtype, learner.ops, **options)
 
     @property
-    def state(self):
+    def state(self) -> Any:
         """What a copy goes on from."""
         return self.optimizer.options, self.optimizer.t, self.optimizer.state
 
     @state.setter
-    def state(self, values):
+    def state(self, values: Any) -> None:
         options, self.optimizer.t, state = values
         self.optimizer.options = dict(options)
         for name, value in state.items():
             self.optimizer.state[name][...] = value
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> float:
         return self.optimizer.options["learning_rate"]
 
     @learning_rate.setter
-    def learning_rate(self, value):
+    def learning_rate(self, value: float) -> None:
         self.optimizer.options["learning_rate"] = value
 
-    def decay(self, factor):
+    def decay(self, factor: float) -> None:
         self.optimizer.options["learning_rate"] *= factor
 
-    def apply(self):
+    def apply(self) -> None:
         """Update the parameters by the gradients that the learner has."""
         self.optimizer.update(self.learner.params.flat, self.learner.grads.flat)
 
@@ -72,38 +79,38 @@ class NamedUpdate:
 
     optimizer = None  # which `FlatUpdate` has
 
-    def __init__(self, learner, rule, options):
+    def __init__(self, learner: Any, rule: Any, options: Mapping[str, Any]) -> None:
         self.learner, self.rule = learner, rule
         self.own_rule = f"the update rule `{getattr(rule, '__name__', type(rule).__name__)}` is a function of your own"
         self.configs = {name: dict(options) for name in learner.params}
 
     @property
-    def state(self):
+    def state(self) -> Any:
         """What a copy goes on from."""
         return self.configs
 
     @state.setter
-    def state(self, configs):
+    def state(self, configs: Any) -> None:
         self.configs = configs
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> float:
         """NaN while there is none: a rule may fill in its default at the first step, or have no such option."""
         return next(
             (config["learning_rate"] for config in self.configs.values() if "learning_rate" in config), math.nan
         )
 
     @learning_rate.setter
-    def learning_rate(self, value):
+    def learning_rate(self, value: float) -> None:
         for config in self.configs.values():
             config["learning_rate"] = value
 
-    def decay(self, factor):
+    def decay(self, factor: float) -> None:
         for config in self.configs.values():
             if "learning_rate" in config:
                 config["learning_rate"] *= factor
 
-    def apply(self):
+    def apply(self) -> None:
         """Update the parameters by the gradients that the learner has."""
         params, grads, new = self.learner.params, self.learner.grads, {}
         for name, w in params.items():
