@@ -14,7 +14,7 @@ from .data.images import plainly_last
 from .layers import CHANNELS_LAST, checked_layers, place
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from ._types import Shape
@@ -54,7 +54,7 @@ class NetworkArrays:
         Of each layer: seed and step.
     """
 
-    def __init__(self, layers: Sequence[Layer], input_shape: int | Sequence[int], dtype: np.dtype[Any]) -> None:
+    def __init__(self, layers: Iterable[Layer], input_shape: int | Sequence[int], dtype: np.dtype[Any]) -> None:
         self.layers = checked_layers("layers", layers)
         if not self.layers:
             raise ValueError("layers: a network needs at least one layer")

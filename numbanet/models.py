@@ -1,8 +1,11 @@
 """A network: a list of layers, and what a user does with it. Its arrays are in `_network_arrays`."""
 
+from __future__ import annotations
+
 import copy
 import importlib
 import math
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -16,11 +19,22 @@ from .losses import checked_loss
 from .training.learners import FlatModel
 from .workspaces import Workspaces
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from ._types import Array, ArrayLike, DTypeLike, FloatArray, IntArray, Ops, StrPath
+    from ._views import NamedViews
+    from .layers import Layer
+    from .losses import Loss
+    from .program import Program
+
+
 INFERENCE_BATCH = 512  # rows that go through the network together, or fewer,
 INFERENCE_VALUES = 1 << 22  # so that no layer gives more values at a time
 
 
-def checked_ops(ops):
+def checked_ops(ops: Any) -> Ops:
     """The namespace of operations that was given, or the kernels."""
     ops = kernels if ops is None else ops
     if not hasattr(ops, "affine_forward") or not hasattr(ops, "l2_penalty"):
@@ -75,57 +89,72 @@ class Sequential(NetworkArrays, FlatModel):
     `Solver` that would train the same network is refused. Parameters that you write to by hand are not guarded.
     """
 
+    _l2: float
+
     @refusing
-    def __init__(self, layers, input_shape, *, loss="softmax", l2=0.0, dtype=np.float32, seed=None, ops=None):
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        input_shape: int | Sequence[int],
+        *,
+        loss: str | Loss = "softmax",
+        l2: float = 0.0,
+        dtype: DTypeLike = np.float32,
+        seed: int | None = None,
+        ops: Ops | None = None,
+    ) -> None:
         self.loss_function = checked_loss("loss", loss)
         self.loss_name = self.loss_function.name
         self.ops = checked_ops(ops)
-        self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else integer("seed", seed, 0, 2**63)
+        entropy: Any = np.random.SeedSequence().entropy  # an int
+        self.seed = entropy % 2**63 if seed is None else integer("seed", seed, 0, 2**63)
         self.fixed_dropout = False
-        self._standardizer = self.class_names = self.feature_names = None
+        self.class_names: tuple[str, ...] | None = None
+        self.feature_names: tuple[str, ...] | None = None
+        self._standardizer: Standardizer | None = None
         self.workspaces = Workspaces()
         self.l2 = l2
         super().__init__(layers, input_shape, float_dtype(dtype))
         self._initialize(self.seed)
 
-    def overrides(self, *names):
+    def overrides(self, *names: str) -> bool:
         """Whether a subclass, or this object, has a method of its own in the place of one of these."""
         return any(getattr(getattr(self, name), "__func__", None) is not getattr(Sequential, name) for name in names)
 
     @property
-    def params(self):
+    def params(self) -> NamedViews:
         return self._params
 
     @params.setter
-    def params(self, values):
+    def params(self, values: Mapping[str, ArrayLike]) -> None:
         self._assign(self._params, "params", values)  # the operations are bound to the arrays that are there
 
     @property
-    def state(self):
+    def state(self) -> NamedViews:
         return self._state
 
     @state.setter
-    def state(self, values):
+    def state(self, values: Mapping[str, ArrayLike]) -> None:
         self._assign(self._state, "state", values)
 
     @exclusively
-    def _assign(self, views, what, values):
+    def _assign(self, views: NamedViews, what: str, values: Mapping[str, ArrayLike]) -> None:
         views.assign(what, values)
 
     @property
-    def l2(self):
+    def l2(self) -> float:
         return self._l2
 
     @l2.setter
-    def l2(self, value):
+    def l2(self, value: float) -> None:
         self._change("_l2", number("l2", value, 0, include_high=False))
 
     @property
-    def standardizer(self):
+    def standardizer(self) -> Standardizer | None:
         return self._standardizer
 
     @standardizer.setter
-    def standardizer(self, value):
+    def standardizer(self, value: Standardizer | None) -> None:
         if value is not None:
             if not isinstance(value, Standardizer):
                 raise TypeError(f"standardizer: expected a numbanet.data.Standardizer, got {describe(value)}")
@@ -137,17 +166,23 @@ class Sequential(NetworkArrays, FlatModel):
         self._change("_standardizer", value)
 
     @exclusively
-    def _change(self, name, value):
+    def _change(self, name: str, value: Any) -> None:
         """Set what programs are bound to, while none of them runs."""
         setattr(self, name, value)
         self.workspaces.forget()
 
     @property
-    def num_parameters(self):
+    def num_parameters(self) -> int:
         """Number of values that are learnt."""
         return sum(view.size for view in self.params.values())
 
-    def loss(self, X, y=None):
+    @overload
+    def loss(self, X: ArrayLike, y: None = None) -> FloatArray: ...
+
+    @overload
+    def loss(self, X: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, FloatArray]]: ...
+
+    def loss(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Scores in inference, or loss and gradients in training.
 
         Parameters
@@ -177,11 +212,17 @@ class Sequential(NetworkArrays, FlatModel):
         return self._loss_and_grads(X, y)
 
     @exclusively
-    def _loss_and_grads(self, X, y):
+    def _loss_and_grads(self, X: Array, y: Array) -> tuple[float, dict[str, FloatArray]]:
         return self.train_batch(X, y), self.grads.copy()
 
     @exclusively
-    def train_batch(self, X, y, rows=None, gather=None):
+    def train_batch(
+        self,
+        X: Array,
+        y: Array,
+        rows: IntArray | None = None,
+        gather: Callable[[Array, IntArray, Array], object] | None = None,
+    ) -> float:
         """Loss of one batch in training; the gradients go into `grads`, where the next call overwrites them.
 
         For training loops: `X` and `y` must have passed `check_examples` and `check_targets`. `rows` picks examples;
@@ -192,15 +233,15 @@ class Sequential(NetworkArrays, FlatModel):
         program.y[...] = y if rows is None else y[rows]
         return program.step()
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """Class labels (N,) for softmax and SVM, 0 or 1 for binary cross-entropy, values for squared error."""
         return self.loss_function.predict(self.loss(X))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Class probabilities, shape (N, C); ValueError where the loss has none."""
         return self.loss_function.probabilities(self.loss(X), self.ops)
 
-    def score(self, X, y):
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Accuracy for classes, the coefficient of determination R² for squared error; 1 is perfect.
 
         Binary cross-entropy takes a target above 0.5 for a 1. NaN where a score of the network is NaN or infinite,
@@ -209,7 +250,7 @@ class Sequential(NetworkArrays, FlatModel):
         """
         return self.evaluate(X, y)[1]
 
-    def evaluate(self, X, y):
+    def evaluate(self, X: ArrayLike, y: ArrayLike) -> tuple[float, float]:
         """Mean loss of the examples in inference, without the L2 penalty, and `score`; both NaN where it is NaN for
         what the network gives.
         """
@@ -221,7 +262,7 @@ class Sequential(NetworkArrays, FlatModel):
         prediction = self.predict(X) if self.overrides("predict") else self.loss_function.predict(scores)
         return self.loss_function.mean(scores, y, self.ops), self.loss_function.score(prediction, y)
 
-    def check_examples(self, name, X):
+    def check_examples(self, name: str, X: Any) -> Array:
         """`X` as numbers of a shape that this network takes; the values are looked at on their way in."""
         if type(X) is np.ndarray and X.dtype is self.dtype and X.shape[1:] == self.input_shape and len(X):
             return X  # as most are, and single rows cannot wait for what follows
@@ -238,19 +279,19 @@ class Sequential(NetworkArrays, FlatModel):
             raise ValueError(f"{name}: expected at least one example, got shape {X.shape}")
         return X
 
-    def check_finite(self, name, X):
+    def check_finite(self, name: str, X: Array) -> None:
         """ValueError that names the first row of `X` which holds NaN or infinity, or would on its way in."""
         if self.standardizer is None:
             all_finite(name, X, self.dtype)
         else:
             self.standardizer.check(name, X, self.dtype)
 
-    def check_targets(self, name, y, count):
+    def check_targets(self, name: str, y: Any, count: int) -> Array:
         """`y` as the loss takes it, for `count` examples."""
         return self.loss_function.targets(name, y, count, self.output_size, self.dtype)
 
     @exclusively
-    def learns_from(self, count):
+    def learns_from(self, count: int) -> bool:
         """Whether a batch of so many examples can be trained on: not one alone, for batch normalisation."""
         try:
             self._training_program(count)
@@ -259,12 +300,14 @@ class Sequential(NetworkArrays, FlatModel):
         return True
 
     @exclusively
-    def first_non_finite(self):
+    def first_non_finite(self) -> str:
         """Where NaN or infinity first shows in the training pass that was run last, in words."""
         training = [program for program in self.workspaces.main().programs() if program.training]
         return training[-1].first_non_finite() if training else "nothing has been run"
 
-    def save(self, path, extra=None, extra_arrays=None):
+    def save(
+        self, path: StrPath, extra: Mapping[str, Any] | None = None, extra_arrays: Mapping[str, ArrayLike] | None = None
+    ) -> None:
         """Write the network to one file, an npz archive without pickle, that `numbanet.load` reads.
 
         Parameters
@@ -281,7 +324,7 @@ class Sequential(NetworkArrays, FlatModel):
         """
         checkpoint.save_model(path, self, extra, extra_arrays)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = [
             f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.loss_function!r}"
         ]
@@ -295,23 +338,23 @@ class Sequential(NetworkArrays, FlatModel):
             lines.append(f"{line}  {named}".rstrip())
         return "\n".join(lines)
 
-    def __getstate__(self):  # for copy and pickle: all but what can be made again
+    def __getstate__(self) -> dict[str, Any]:  # for copy and pickle: all but what can be made again
         made_again = ("workspaces", "placed", "names", "_variables", "_layer_parameters", "grads")
         kept = {name: value for name, value in self.__dict__.items() if name not in made_again}
-        return {**kept, **self._still(), "ops": self.ops.__name__}
+        return {**kept, **self._still(), "ops": self.ops.__name__}  # type: ignore[attr-defined]  # a module
 
     @exclusively
-    def _still(self):
+    def _still(self) -> dict[str, Any]:
         """Copies of what training changes, all of the same moment between two steps."""
         return {name: copy.copy(getattr(self, name)) for name in ("_params", "_state", "random_keys")}
 
-    def __setstate__(self, kept):
+    def __setstate__(self, kept: dict[str, Any]) -> None:
         params, state = kept["_params"], kept["_state"]
         self.__dict__.update(kept, ops=importlib.import_module(kept["ops"]), workspaces=Workspaces())
         self._declare()
         self.params.flat[...], self.state.flat[...] = params.flat, state.flat
 
-    def _scores(self, X):
+    def _scores(self, X: Array) -> FloatArray:
         """Scores of any number of rows, in a fixed amount of memory besides the result."""
         # Powers of two, so that few sizes of buffers serve any number of rows; rows do not see each other.
         count, batch = len(X), 1
@@ -324,7 +367,7 @@ class Sequential(NetworkArrays, FlatModel):
         finally:
             self.workspaces.homes[workspace.alone].append(workspace)
 
-    def _infer(self, program, X):
+    def _infer(self, program: Program, X: Array) -> FloatArray:
         if len(X) == program.batch:
             if not program.take(X):
                 self.check_finite("X", X)
@@ -339,6 +382,6 @@ class Sequential(NetworkArrays, FlatModel):
             scores[start : start + len(rows)] = program.scores[: len(rows)]
         return scores
 
-    def _training_program(self, batch):
+    def _training_program(self, batch: int) -> Program:
         """The network lowered for training; the caller is within `begin` of the workspaces."""
         return self.workspaces.main().program(self, batch, training=True)

@@ -5,15 +5,27 @@ aliasing, refusals and gradients, warm-up, ``numbanet bench``, the asv suite and
 and imports nothing. `kinds.Operation` says what an entry has; `arguments.make` makes arrays from it.
 """
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 
 from . import sizes
 from .kinds import Array, OfSize, Operation, Scalar, between, but, declared, output, updated
 
-OPERATIONS = {}
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .sizes import Sizes
 
 
-def _add(name, arguments, *, family, sizes, functional="", **more):
+OPERATIONS: dict[str, Operation] = {}
+
+
+def _add(
+    name: str, arguments: Mapping[str, Any], *, family: str, sizes: Sizes, functional: str | None = "", **more: Any
+) -> None:
     """An entry. Bytes follow from the arrays; `numbanet.functional` has the same name, unless another is said."""
     functional = name if functional == "" else functional
     OPERATIONS[name] = Operation(name, family, sizes, declared(arguments), functional=functional, **more)
@@ -24,12 +36,22 @@ def _add(name, arguments, *, family, sizes, functional="", **more):
 _activation_pass = partial(_add, family="activations", sizes=sizes.ELEMENTS)
 
 
-def _activation(name, public=None, options=None, *, backward_from="x", torch=None, torch_backward=None, jax=None):
+def _activation(
+    name: str,
+    public: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    backward_from: str = "x",
+    torch: str | None = None,
+    torch_backward: str | None = None,
+    jax: str | None = None,
+) -> None:
     """The pair of an activation: backward takes the input or the output; both may work in place.
 
     The expressions for torch are of the arguments, the one for JAX is of `x`.
     """
-    more, common = options or {}, {"public": public, "jax": jax}
+    more = options or {}
+    common: Any = {"public": public, "jax": jax}
     forward = {"x": "P", **more, "out": output("P", "x")}
     backward = {"dout": "P", backward_from: "P", **more, "dx": output("P", f"dout {backward_from}")}
     _activation_pass(f"{name}_forward", forward, torch=torch, **common)
@@ -165,14 +187,14 @@ _conv(
 # Losses, with their gradients. N examples of C classes or M targets; the first argument is what they are computed of.
 
 
-def _loss(name, public, arguments, **more):
+def _loss(name: str, public: str | None, arguments: Mapping[str, Any], **more: Any) -> None:
     """A loss of its first argument, which the gradient may be written over."""
     first, axes = next(iter(arguments.items()))
     gradient = {f"d{first}": output(axes, first)}
     _add(name, {**arguments, **gradient}, public=public, family="losses", **more)
 
 
-_of_classes = {"sizes": sizes.SCORES, "terms": "C"}
+_of_classes: Any = {"sizes": sizes.SCORES, "terms": "C"}
 _LABELLED = {"scores": "NC", "y": Array("N", values="labels")}
 _add(
     "softmax_forward",
@@ -234,11 +256,11 @@ _group_normalization = partial(_add, family="group_normalization", sizes=sizes.G
 _SCALED = {"x": "ND", "gamma": "D", "beta": "D"}
 
 
-def _normalized(axes, statistics):
+def _normalized(axes: str, statistics: str) -> dict[str, Any]:
     return {"mean": output(statistics), "inv_std": output(statistics), "out": output(axes)}
 
 
-def _denormalized(axes, channels, statistics, **options):
+def _denormalized(axes: str, channels: str, statistics: str, **options: Any) -> dict[str, Any]:
     arrays = {"dout": axes, "x": axes, "gamma": channels, "mean": statistics, "inv_std": between(0.5, 2, statistics)}
     outputs = {"dx": output(axes, "dout"), "dgamma": output(channels), "dbeta": output(channels)}
     return {**arrays, **options, **outputs}
@@ -363,11 +385,11 @@ ACTIVATIONS = {
 }
 
 
-def backward_takes_output(stem):
+def backward_takes_output(stem: str) -> bool:
     """Whether the backward pass of an activation takes the output, rather than the input."""
     return "out" in OPERATIONS[f"{stem}_backward"].arguments
 
 
-def public_names(family):
+def public_names(family: str) -> tuple[str, ...]:
     """Classes that the operations of a family are to users."""
     return tuple(dict.fromkeys(each.public for each in OPERATIONS.values() if each.family == family and each.public))
