@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING
 from .. import runtime  # noqa: F401  before anything imports numba
 from ..operations import FAMILIES, OPERATIONS
 
+
+def _written():
+    """Every operation of the table that its family's file here has."""
+    modules = {family: import_module(f".{family}", __name__) for family in FAMILIES}
+    every = {name: getattr(modules[each.family], name, None) for name, each in OPERATIONS.items()}
+    return {name: function for name, function in every.items() if function is not None}
+
+
 if TYPE_CHECKING:
     from .activations import *  # noqa: F403
     from .affine import *  # noqa: F403
@@ -22,15 +30,7 @@ if TYPE_CHECKING:
     from .normalization import *  # noqa: F403
     from .pooling import *  # noqa: F403
     from .updates import *  # noqa: F403
-
-
-def _written():
-    """Every operation of the table that its family's file here has."""
-    modules = {family: import_module(f".{family}", __name__) for family in FAMILIES}
-    every = {name: getattr(modules[each.family], name, None) for name, each in OPERATIONS.items()}
-    return {name: function for name, function in every.items() if function is not None}
-
-
-_operations = _written()
-globals().update(_operations)
-__all__ = sorted(_operations)  # tests/test_pairing.py says what is missing
+else:
+    _operations = _written()
+    globals().update(_operations)
+    __all__ = sorted(_operations)  # tests/test_pairing.py says what is missing

@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..operations import FAMILIES, OPERATIONS
 
+
+def _written() -> dict[str, Any]:
+    """Every operation of the table that its family's file here has."""
+    modules = {family: import_module(f".{family}", __name__) for family in FAMILIES}
+    every = {name: getattr(modules[each.family], name, None) for name, each in OPERATIONS.items()}
+    return {name: function for name, function in every.items() if function is not None}
+
+
 if TYPE_CHECKING:
     from .activations import *  # noqa: F403
     from .affine import *  # noqa: F403
@@ -24,16 +32,7 @@ if TYPE_CHECKING:
     from .normalization import *  # noqa: F403
     from .pooling import *  # noqa: F403
     from .updates import *  # noqa: F403
-
-
-def _written() -> dict[str, Any]:
-    """Every operation of the table that its family's file here has."""
-    modules = {family: import_module(f".{family}", __name__) for family in FAMILIES}
-    every = {name: getattr(modules[each.family], name, None) for name, each in OPERATIONS.items()}
-    return {name: function for name, function in every.items() if function is not None}
-
-
-if not TYPE_CHECKING:  # who reads the imports above
+else:
     _operations = _written()
     globals().update(_operations)
     __all__ = sorted(_operations)  # tests/test_pairing.py says what is missing
