@@ -252,7 +252,7 @@ class Sequential(NetworkArrays, FlatModel):
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> tuple[float, float]:
         """Mean loss of the examples in inference, without the L2 penalty, and `score`; both NaN where it is NaN for
-        what the network gives.
+        what the network gives, and the loss where training has one of its own (`loss` or `train_batch` overridden).
         """
         X = self.check_examples("X", X)
         y = self.check_targets("y", y, len(X))
@@ -260,7 +260,8 @@ class Sequential(NetworkArrays, FlatModel):
         if not np.isfinite(scores).all():
             return math.nan, math.nan  # a network that has diverged has no accuracy, not a poor one
         prediction = self.predict(X) if self.overrides("predict") else self.loss_function.predict(scores)
-        return self.loss_function.mean(scores, y, self.ops), self.loss_function.score(prediction, y)
+        mean = math.nan if self.overrides("loss", "train_batch") else self.loss_function.mean(scores, y, self.ops)
+        return mean, self.loss_function.score(prediction, y)
 
     def check_examples(self, name: str, X: Any) -> Array:
         """`X` as numbers of a shape that this network takes; the values are looked at on their way in."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from inspect import isfunction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,7 @@ class NetworkLearner:
 
     A subclass, or an object, may have methods of its own. It is trained by its `train_batch`, else by its `loss`, and
     measured by its `score`, which goes by its `predict` and `loss`. Where it has a training loss of its own, that of
-    other examples in inference is not known.
+    other examples in inference is not known, unless it has an `evaluate` of its own too.
 
     Attributes
     ----------
@@ -54,10 +55,15 @@ class NetworkLearner:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        for name in _methods(model):
+            if not callable(taken := getattr(model, name)):
+                raise TypeError(
+                    f"model: {type(model).__name__}.{name} is a method of numbanet's, got {describe(taken)}"
+                )
 
     @property
     def has_loss(self) -> bool:
-        return not self.model.overrides("loss", "train_batch")
+        return self.model.overrides("evaluate") or not self.model.overrides("loss", "train_batch")
 
     @property
     def own_steps(self) -> str | None:
@@ -244,6 +250,12 @@ class ObjectLearner:
     def restore(self, snapshot: Mapping[str, Array]) -> None:
         for name, w in snapshot.items():
             self.params[name] = w.copy()
+
+
+def _methods(model: Any) -> set[str]:
+    """Names of the public methods that numbanet's classes give a network."""
+    ours = [kind for kind in type(model).__mro__ if kind.__module__.startswith("numbanet.")]
+    return {name for kind in ours for name, value in vars(kind).items() if isfunction(value) and name[0] != "_"}
 
 
 def _own_loss(

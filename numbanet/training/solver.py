@@ -229,7 +229,7 @@ class Solver:
         if monitor == "val_loss" and not self._learner.has_loss:
             raise ValueError(
                 f"monitor: {type(self.model).__name__} has a loss of its own, which trains; its validation loss is not "
-                "known. Expected 'val_accuracy'"
+                "known. Expected 'val_accuracy', or an evaluate(X, y) of its own that gives it"
             )
         return monitor
 
@@ -304,6 +304,7 @@ class Solver:
 
     def run(self) -> None:
         """`train`, without the warning."""
+        self._checked_monitor(self.monitor)  # the model may have got a loss of its own since
         self._learner.claim(self)
         try:
             if self.checkpoint_name is not None:

@@ -80,7 +80,7 @@ class NamedUpdate:
     optimizer = None  # which `FlatUpdate` has
 
     def __init__(self, learner: Any, rule: Any, options: Mapping[str, Any]) -> None:
-        self.learner, self.rule = learner, rule
+        self.learner, self.rule, self.options = learner, rule, options
         self.own_rule = f"the update rule `{getattr(rule, '__name__', type(rule).__name__)}` is a function of your own"
         self.configs = {name: dict(options) for name in learner.params}
 
@@ -114,8 +114,11 @@ class NamedUpdate:
         """Update the parameters by the gradients that the learner has."""
         params, grads, new = self.learner.params, self.learner.grads, {}
         for name, w in params.items():
-            new[name] = self.rule(w, grads[name], dict(self.configs[name]))
+            new[name] = self.rule(w, grads[name], dict(self.configs.setdefault(name, dict(self.options))))
             if not (isinstance(new[name], tuple) and len(new[name]) == 2):
                 raise TypeError(f"optimizer: expected (next_w, config) from it, got {describe(new[name])}")
         for name, (next_w, config) in new.items():  # a rule that failed halfway has changed nothing
             params[name], self.configs[name] = next_w, config
+        now = self.learner.params
+        if now is not params and any(now[name] is not next_w for name, (next_w, _) in new.items()):
+            raise TypeError("model: params must keep the arrays that are put into it; it gives new ones each time")

@@ -6,6 +6,7 @@ BEST, SOLVER, LEARNERS = (f"numbanet/training/{name}.py" for name in ("best", "s
 PARTS, STATE, STEPS = (f"numbanet/training/{name}.py" for name in ("data", "state", "steps"))
 LOSSES, NETWORKS = "numbanet/losses.py", "numbanet/networks.py"
 TESTS, DEFAULTS, INPUT = "tests/test_solver.py", "tests/test_defaults.py", "tests/test_bad_input.py"
+PATH = "tests/test_training_path.py"
 CHOICE = f"{TESTS}::test_of_equally_good_epochs_the_last_is_the_best"
 PATIENCE = f"{TESTS}::test_patience_counts_gains_of_min_delta"
 REPORTED = f"{TESTS}::test_accuracies_that_are_reported_change_nothing"
@@ -133,6 +134,41 @@ MUTANTS = [
         'self.model.score(X, y) if self.model.overrides("score") else score',
         "score",
         f"{TESTS}::test_methods_of_a_subclass_are_used",
+    ),
+    Mutant(
+        "a loss that comes after the solver is not looked at",
+        SOLVER,
+        "        self._checked_monitor(self.monitor)  # the model may",
+        "        # the model may",
+        f"{PATH}::test_a_loss_that_comes_after_the_solver_trains_too",
+    ),
+    Mutant(
+        "an update rule of a user's own is said to be compiled",
+        STEPS,
+        "self._learner.own_steps or self._update.own_rule, augment",
+        "self._learner.own_steps, augment",
+        f"{PATH}::test_a_solver_says_whether_its_steps_are_compiled",
+    ),
+    Mutant(
+        "evaluate gives the usual loss, whatever trains",
+        "numbanet/models.py",
+        'math.nan if self.overrides("loss", "train_batch") else',
+        "math.nan if False else",
+        f"{PATH}::test_the_loss_of_other_examples_by_a_loss_of_one_s_own",
+    ),
+    Mutant(
+        "a model's seed is taken whatever it is",
+        LEARNERS,
+        "return seed if isinstance(seed, numbers.Integral) and seed >= 0 else None",
+        "return seed",
+        f"{PATH}::test_an_object_may_have_attributes_of_any_name",
+    ),
+    Mutant(
+        "params that are copies are trained in vain",
+        "numbanet/training/updates.py",
+        "if now is not params and any(",
+        "if False and any(",
+        f"{PATH}::test_params_that_are_copies_are_refused",
     ),
     Mutant(
         "whatever has a train_batch is taken for a network",
