@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from ._checks import describe, integer
-from .kernels.conv.tiling import COPY_BYTES, LINE_ELEMENTS, PART_ELEMENTS, PARTS
+from .kernels.conv.tiling import COPY_BYTES, PART_ELEMENTS, PARTS
 from .kernels.conv.winograd import LEAST_CHANNELS, SCRATCH_BYTES
+from .kernels.simd.vectors import LINE_ELEMENTS
 from .runtime.threads import get_num_threads
 
 if TYPE_CHECKING:

@@ -13,10 +13,9 @@ import pytest
 from cases import tested_like
 
 from numbanet import kernels, reference
-from numbanet.kernels import _gemm, convolution, dropout, group_normalization, layout, losses, normalization, pooling
+from numbanet.kernels import _gemm, _moments, _sums, convolution, dropout, group_normalization, layout, losses, pooling
 from numbanet.kernels.conv import direct, winograd
-from numbanet.kernels.simd import columns, reductions
-from numbanet.kernels.simd import moments as _normalize
+from numbanet.kernels.simd import columns
 from numbanet.kernels.simd import vectors as _vectors
 from numbanet.operations.sizes import convolutions, sizes, windows
 
@@ -34,7 +33,7 @@ def near(*constants):
 TILE = (_gemm.MR, _gemm.HALF_MR, _gemm.FEW_COLUMNS, _gemm.IN_PLACE_ROWS)
 STRIP = (LANES, 2 * LANES, 3 * LANES, 4 * LANES)
 LENGTHS = {
-    "flat": near(LANES, reductions.LANES, reductions.LEAST, RUN, reductions.LEAST * reductions.BLOCKS),
+    "flat": near(LANES, _sums.LANES, _sums.LEAST, RUN, _sums.LEAST * _sums.BLOCKS),
     "products": near(
         *TILE,
         *STRIP,
@@ -44,10 +43,10 @@ LENGTHS = {
         _gemm.WIDE_VECTORS * LANES,
         512,
     ),
-    "examples": near(losses.GROUP_ROWS, losses.GROUP_ROWS * 3, losses.GROUP_ROWS * reductions.BLOCKS),
-    "classes": near(LANES, losses.FEW_CLASSES, reductions.LANES * 2),
-    "rows": near(normalization.CACHED_ROWS, 8, columns.BLOCK_ROWS, 512, 2500),
-    "features": near(columns.SUMMED * LANES, columns.UNSUMMED * LANES, LANES, reductions.LANES),
+    "examples": near(losses.GROUP_ROWS, losses.GROUP_ROWS * 3, losses.GROUP_ROWS * _sums.BLOCKS),
+    "classes": near(LANES, losses.FEW_CLASSES, _sums.LANES * 2),
+    "rows": near(8, columns.BLOCK_ROWS, 512, 2500),
+    "features": near(columns.SUMMED * LANES, columns.UNSUMMED * LANES, LANES, _sums.LANES),
     "pixels": near(8, columns.BLOCK_ROWS, layout.BLOCK, LANES),
     "channels": near(LANES, 2 * LANES, group_normalization.CHANNELS_AT_ONCE, group_normalization.CHANNELS_AT_ONCE * 2),
     "sides": near(pooling.PIXEL_ROWS, 8),
@@ -263,20 +262,20 @@ def test_a_hundred_thousand_cases():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sums_of_pieces_fit_into_their_room(dtype):
     """The sums of all pieces but the first are in an array on the stack."""
-    room = _normalize.SUMS_BYTES // np.dtype(dtype).itemsize
+    room = _moments.SUMS_BYTES // np.dtype(dtype).itemsize
     most = set()
-    for pieces in range(1, _normalize.PIECES + 2):
+    for pieces in range(1, _moments.PIECES + 2):
         for d in (room // (2 * pieces) - 1, room // (2 * pieces), room // (2 * pieces) + 1, room // pieces):
-            assert (_normalize.most_pieces(d, np.empty(0, dtype)) - 1) * 2 * d <= room
+            assert (_moments.most_pieces(d, np.empty(0, dtype)) - 1) * 2 * d <= room
             for n in (
                 1,
                 2,
                 pieces,
-                _normalize.PIECES * _normalize.PIECE_ELEMENTS // d,
-                3 * _normalize.PIECES * _normalize.PIECE_ELEMENTS // d,
+                _moments.PIECES * _moments.PIECE_ELEMENTS // d,
+                3 * _moments.PIECES * _moments.PIECE_ELEMENTS // d,
             ):
-                size = _normalize.piece_size(np.empty((max(n, 1), d), dtype))
+                size = _moments.piece_size(np.empty((max(n, 1), d), dtype))
                 found = -(-n // size)
                 assert (found - 1) * 2 * d <= room
                 most.add(found)
-    assert max(most) == _normalize.PIECES
+    assert max(most) == _moments.PIECES

@@ -12,22 +12,24 @@ from numba import prange
 
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel
-from .simd.moments import (
+from ._moments import (
     FAR,
     NORM_BACKWARD_NS,
     NORM_FORWARD_NS,
     add,
     add_sums,
-    batchnorm_parameter_gradients,
-    column_moments,
-    groupnorm_input_gradient,
     join_moments,
     most_pieces,
     piece_sums,
-    scale_and_shift_columns,
     sums_of,
 )
-from .simd.reductions import BLOCKS, fill
+from ._sums import BLOCKS, fill
+from .simd.moments import (
+    batchnorm_parameter_gradients,
+    column_moments,
+    groupnorm_input_gradient,
+    scale_and_shift_columns,
+)
 from .simd.scratch import stack_array
 
 CHANNELS_AT_ONCE = 64  # of an image, that are added up at a time

@@ -9,24 +9,20 @@ from numba import prange
 
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel
-from .simd.elementary import INFINITY, exp, log, log1p
-from .simd.reductions import (
+from ._sums import (
     LANE_START,
     LANE_STEP,
-    LANES,
     LEAST,
     block_size,
-    centred_dot,
     fill,
-    hinge_sums,
-    lane_max,
-    lane_sum,
     lane_total,
     partial_sums,
     total,
     whole_lanes,
     wide_lanes,
 )
+from .simd.elementary import INFINITY, exp, log, log1p
+from .simd.reductions import LANES, centred_dot, hinge_sums, lane_max, lane_sum
 from .simd.scratch import stack_array
 
 # Nanoseconds an element takes on one core, by measurement: loads, stores and sums; with an exponential and a logarithm.

@@ -11,31 +11,28 @@ from numba import prange
 
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel, workers
-from .simd.moments import (
+from ._moments import (
     FAR,
     NORM_BACKWARD_NS,
     NORM_FORWARD_NS,
     add_sums,
+    column_shifts,
+    join_moments,
+    piece_size,
+    piece_sums,
+    sums_of,
+)
+from ._sums import fill
+from .simd.fma import fma
+from .simd.moments import (
     batchnorm_input_gradient,
     batchnorm_parameter_gradients,
     column_moments,
-    column_shifts,
-    join_moments,
     layernorm_gradient_sums,
-    layernorm_gradients,
-    piece_size,
-    piece_sums,
     scale_and_shift_columns,
-    scale_and_shift_rows,
     shifted_sum,
-    sums_of,
 )
-from .simd.reductions import centred_dot, fill, lane_sum
-from .simd.scratch import stack_array
-
-CACHED_ROWS = 4  # of a layer normalisation that stay in the L1 cache until all gradients have been taken from them
-
-row_array = stack_array((CACHED_ROWS,))
+from .simd.reductions import centred_dot, lane_sum
 
 
 @serial
@@ -117,31 +114,31 @@ def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
 def layernorm_forward(x, gamma, beta, eps, mean, inv_std, out):
     real, n = x.dtype.type, len(x)
     d = real(x.shape[1])
-    for block in prange((n + CACHED_ROWS - 1) // CACHED_ROWS):
-        rows = slice(block * CACHED_ROWS, min(block * CACHED_ROWS + CACHED_ROWS, n))
-        for i in range(rows.start, rows.stop):
-            mean[i] = lane_sum(x[i]) / d
+    for i in prange(n):
+        mean[i] = lane_sum(x[i]) / d
+        var = centred_dot(x[i], mean[i], x[i], mean[i]) / d
+        if mean[i] * mean[i] >= real(FAR * FAR) * var:  # far from zero, or too small to tell
+            mean[i] = x[i, 0] + shifted_sum(x[i], x[i, 0]) / d
             var = centred_dot(x[i], mean[i], x[i], mean[i]) / d
-            if mean[i] * mean[i] >= real(FAR * FAR) * var:  # far from zero, or too small to tell
-                mean[i] = x[i, 0] + shifted_sum(x[i], x[i, 0]) / d
-                var = centred_dot(x[i], mean[i], x[i], mean[i]) / d
-            inv_std[i] = real(1) / math.sqrt(var + real(eps))
-        scale_and_shift_rows(x[rows], mean[rows], inv_std[rows], gamma, beta, out[rows])
+        inv_std[i] = real(1) / math.sqrt(var + real(eps))
+        for j in range(x.shape[1]):
+            out[i, j] = fma(gamma[j], (x[i, j] - mean[i]) * inv_std[i], beta[j])
 
 
 @serial
 def _layernorm_piece_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
+    """dx = inv_std (g - mean(g) - x_hat mean(g x_hat)), with g = gamma dout; dx may be dout."""
     d = x.dtype.type(x.shape[1])
-    mean_g, mean_g_x_hat = row_array(x), row_array(x)
     fill(dgamma, 0)
     fill(dbeta, 0)
-    for first in range(0, len(x), CACHED_ROWS):
-        rows = slice(first, min(first + CACHED_ROWS, len(x)))
-        for i in range(first, rows.stop):
-            sum_g, sum_g_centred = layernorm_gradient_sums(gamma, dout[i], x[i], mean[i])
-            mean_g[i - first], mean_g_x_hat[i - first] = sum_g / d, sum_g_centred * inv_std[i] / d
-        by_row = mean[rows], inv_std[rows], mean_g, mean_g_x_hat
-        layernorm_gradients(dout[rows], x[rows], *by_row, gamma, dgamma, dbeta, dx[rows])  # dx may be dout
+    for i in range(len(x)):
+        sum_g, sum_g_centred = layernorm_gradient_sums(gamma, dout[i], x[i], mean[i])
+        mean_g, mean_g_x_hat = sum_g / d, sum_g_centred * inv_std[i] / d
+        for j in range(x.shape[1]):
+            gradient, x_hat = dout[i, j], (x[i, j] - mean[i]) * inv_std[i]
+            dgamma[j] = fma(gradient, x_hat, dgamma[j])
+            dbeta[j] += gradient
+            dx[i, j] = inv_std[i] * (gamma[j] * gradient - mean_g - x_hat * mean_g_x_hat)
 
 
 @kernel(NORM_BACKWARD_NS)

@@ -2,7 +2,7 @@
 
 from . import Mutant
 
-NORMALIZE, NORMALIZATION = "numbanet/kernels/simd/moments.py", "numbanet/kernels/normalization.py"
+NORMALIZE, NORMALIZATION = "numbanet/kernels/_moments.py", "numbanet/kernels/normalization.py"
 ACTIVATIONS, CONVOLUTION, DROPOUT, GROUPS, NORMS, POOLING = (
     f"numbanet/layers/{family}.py"
     for family in ("activations", "convolution", "dropout", "group_normalization", "normalization", "pooling")

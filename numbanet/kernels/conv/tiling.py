@@ -10,12 +10,10 @@ has its strip and its scratch to itself.
 from collections import namedtuple
 
 from ...runtime.compiling import inlined, serial
-from ..simd.micro_kernel import copy_rows
-from ..simd.vectors import LINE_BYTES
+from ..simd.vectors import LINE_BYTES, LINE_ELEMENTS
 
 LEAST_PIXELS, LEAST_STRIPS = 32, 8  # strips are cut smaller than they might be, while there are few of them
 COPY_BYTES = 192 * 1024  # of what is read for a strip, but for a strip of one pixel, whose window may be larger
-LINE_ELEMENTS = 16  # one cache line or two: each scratch begins at a multiple
 PARTS, PART_ELEMENTS = 16, 5 << 17  # the most parts that a gradient of filters is added up in, and what they may take
 
 # The window of pixel (i, j) of the target has tap (r, s) of the kernel at row ``i stride_y + r dilation_y + top`` and
@@ -167,6 +165,15 @@ def _clear(target):
 
 
 @serial
+def _copy_rows(source, target, count, width, source_stride, target_stride):
+    """`count` times `width` elements from one flat array to another; each time a stride, in elements, further on."""
+    for n in range(count):
+        read, written = source[n * source_stride :], target[n * target_stride :]
+        for i in range(width):
+            written[i] = read[i]
+
+
+@serial
 def read_strip(source, first, channels, window, strips, image, row, column, count, scratch):
     """A flat array that begins with the window of a strip's first pixel, from channel `first` on.
 
@@ -192,7 +199,7 @@ def read_strip(source, first, channels, window, strips, image, row, column, coun
             start = ((n * height + y) * width + x0 + left) * depth + first
             inside = right - left
             if channels == depth:
-                copy_rows(flat[start:], line[left * strips.pixel :], 1, inside * channels, 0, 0)
+                _copy_rows(flat[start:], line[left * strips.pixel :], 1, inside * channels, 0, 0)
             else:
-                copy_rows(flat[start:], line[left * strips.pixel :], inside, channels, depth, strips.pixel)
+                _copy_rows(flat[start:], line[left * strips.pixel :], inside, channels, depth, strips.pixel)
     return scratch

@@ -1,7 +1,14 @@
 """Passes over the columns of matrices, with what belongs to a column in registers.
 
 A pass takes a few vectors of columns at a time down a block of rows, so that sums over the rows and values that are the
-same for a whole column are neither loaded nor stored on the way. Loops that numba compiles do that for each element.
+same for a whole column are neither loaded nor stored on the way. It replaces
+
+    for i in range(N):
+        for j in range(D):
+            sums[j], out[i, j] = update(a[i, j], columns[j], sums[j])
+
+which does that for each element. The loop is as fast in 512 columns, whose sums are in the L1 cache and whose rows are
+long; in 32 to 64, what most images have for channels, it takes 1.4 to 4.7 times as long. Each pass says its own figure.
 Blocks are low, so that what the next columns read is still in a cache; where all columns go together, one has all rows.
 Sums go in order of the rows, whatever the blocks.
 
@@ -20,18 +27,16 @@ SUMMED, UNSUMMED = 4, 8  # vectors of columns that go down the rows together, wi
 BLOCK_ROWS = 64  # of a block
 
 
-def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0, add=False, together=1, by_block=None):
+def column_pass(update, *, reads, columns=0, numbers=0, sums=0, writes=0, together=1, by_block=None):
     """An intrinsic of so many arguments, in this order, all of one dtype.
 
     Parameters
     ----------
     update : callable
-        ``update(emit, sums, reads, rows, columns, numbers)`` emits what happens to one vector of columns in one row,
+        ``update(emit, sums, reads, columns, numbers)`` emits what happens to one vector of columns in one row,
         and gives a list of the new sums and a list of what is written.
     reads : int
         Matrices (N, D) that are read; the elements of a row lie together.
-    rows : int
-        Arrays (N,) with a value for each row.
     columns : int
         Arrays (D,) with a value for each column.
     numbers : int
@@ -40,8 +45,6 @@ def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0
         Arrays (D,) that get the sums over the rows.
     writes : int
         Matrices (N, D) that are written; one of them may also be read.
-    add : bool
-        Whether the sums are added to what their arrays hold.
     together : int
         Rows that `update` is given at once, a vector of each, where so many are left, else one; a divisor of
         BLOCK_ROWS.
@@ -58,8 +61,8 @@ def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0
                 emit.array(kind, value) if isinstance(kind, types.Array) else emit.broadcast(value)
                 for kind, value in zip(kinds, args, strict=True)
             )
-            read, by_row, by_column, constant, summed, written = (
-                [next(values) for _ in range(count)] for count in (reads, rows, columns, numbers, sums, writes)
+            read, by_column, constant, summed, written = (
+                [next(values) for _ in range(count)] for count in (reads, columns, numbers, sums, writes)
             )
             n, d = emit.shape(kinds[0], args[0])
             most = SUMMED if sums else UNSUMMED
@@ -74,11 +77,6 @@ def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0
                 def take(count, first, totals):
                     """`count` rows."""
                     lines = [builder.add(first, emit.constant(line)) for line in range(count)]
-                    per_row = [
-                        emit.broadcast(builder.load(emit.moved(data, builder.mul(line, stride))))
-                        for line in lines
-                        for data, (stride,) in by_row
-                    ]
                     everywhere = constant + (by_block(emit, first, count) if by_block else [])
                     after, stores = [], []
                     for v, at in enumerate(offsets):
@@ -88,7 +86,7 @@ def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0
                         )
                         now = [emit.load(address, mask) for address in sources]
                         before = totals[v * sums : v * sums + sums]
-                        new, results = update(emit, before, now, per_row, per_column[v], everywhere)
+                        new, results = update(emit, before, now, per_column[v], everywhere)
                         after += new
                         stores += zip(results, targets, strict=True)
                     for value, address in stores:  # after all loads, since a matrix may be read and written
@@ -111,7 +109,7 @@ def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0
                     for data, _ in summed:
                         emit.store(ir.Constant(emit.vector, None), emit.moved(data, emit.elements(column)), mask)
 
-            if sums and not add:
+            if sums:
                 emit.along(d, clear, together_across)
             few = builder.icmp_signed("<=", d, emit.constant(most * emit.lanes))
             height = builder.select(few, n, emit.constant(BLOCK_ROWS))
@@ -129,18 +127,9 @@ def column_pass(update, *, reads, rows=0, columns=0, numbers=0, sums=0, writes=0
     return loop
 
 
-def _sum(emit, sums, reads, rows, columns, numbers):
+def _sum(emit, sums, reads, columns, numbers):
     return [emit.builder.fadd(sums[0], reads[0])], []
 
 
-column_sums = column_pass(_sum, reads=1, sums=1)  # (a, sums): Σ over the rows of a
-
-
-def _masked_sum(emit, sums, reads, rows, columns, numbers):
-    """dz = dout where out is above zero, or NaN, and its sum."""
-    (dout, out), zero = reads, ir.Constant(emit.vector, None)
-    dz = emit.builder.select(emit.builder.fcmp_ordered("<=", out, zero), zero, dout)
-    return [emit.builder.fadd(sums[0], dz)], [dz]
-
-
-masked_column_sums = column_pass(_masked_sum, reads=2, sums=1, writes=1)
+# (a, sums): sums[j] += a[i, j]. 0.6 in 512 columns, 1.5 in 64, 2.3 in 32.
+column_sums = column_pass(_sum, reads=1, sums=1)

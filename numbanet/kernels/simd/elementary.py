@@ -4,6 +4,9 @@ The compiler turns a loop over any of these into vector instructions: there is n
 arithmetic, selects and a few operations on a number's bits. Multiplications are fused with additions by name (`fma`),
 so an element has the same bits in a vectorised loop and in its remainder, whatever the width of the vectors.
 
+They replace calls of the C library, which stay scalar: ``for i in range(x.size): out[i] = math.exp(x[i])`` takes 14
+times as long, with log 8, and with expm1, log1p, tanh and erfc 30 to 65.
+
 Each function brings its argument into a small interval and evaluates a polynomial there. The coefficients were made for
 this file: they minimise the largest error of the function relative to its result on that interval (Remez' exchange in
 60 digits), and were then rounded. The error of the rounded polynomial is said beside each. Errors of whole functions,
@@ -21,7 +24,10 @@ from .fma import fma, fused_multiply_add
 
 
 def constant(single, double):
-    """An intrinsic that gives a number in its argument's dtype: `single` for float32, `double` for float64."""
+    """An intrinsic that gives a number in its argument's dtype: `single` for float32, `double` for float64.
+
+    Replaces nothing that is slower: numba has no words for a constant by dtype.
+    """
 
     @intrinsic
     def value(typing_context, like):
@@ -36,8 +42,9 @@ def constant(single, double):
 def polynomial(single, double):
     """An intrinsic for the polynomial with these coefficients, lowest power first.
 
-    Neighbours are combined, c + c' x, and the results by Horner's rule in x²: half as many steps that wait for each
-    other as with Horner's rule in x, for one multiplication more.
+    Neighbours are combined, c + c' x, and the results by Horner's rule in x²: half as many operations that wait for
+    each other as with ``for c in reversed(coefficients): result = fma(result, x, c)``, for one multiplication more. In
+    a loop over an array that is as fast; it is emitted since numba has no coefficients by dtype.
     """
 
     @intrinsic

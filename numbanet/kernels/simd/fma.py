@@ -36,8 +36,9 @@ def fused_multiply_add(context, builder, a, b, c):
 def fma(typing_context, a, b, c):
     """``a * b + c`` of one float dtype, rounded once where the CPU does that in one instruction, twice where not.
 
-    Asked for by name, because a compiler that may contract products and sums as it likes does so differently in a
-    vectorised loop and in its remainder, and the result would depend on where an element falls.
+    As fast as ``a * b + c`` in a loop over arrays. Asked for by name, because a compiler that may contract products and
+    sums as it likes does so differently in a vectorised loop and in its remainder, and the result would depend on where
+    an element falls.
     """
     if not (isinstance(a, types.Float) and a == b == c):
         return None

@@ -16,7 +16,11 @@ MIXED_CHANNELS = (
 
 @intrinsic
 def transpose(typing_context, a, out):
-    """(a, out): ``out = aᵀ``. The rows of either are contiguous."""
+    """(a, out): ``out = aᵀ``. The rows of either are contiguous.
+
+    3.3 times faster for 3 channels, 6 for 64, than ``for i in range(rows): for j in range(columns): out[j, i] = a[i,
+    j]``, which stores single numbers.
+    """
 
     def codegen(context, builder, signature, args):
         emit = Vectors(context, builder, a.dtype)

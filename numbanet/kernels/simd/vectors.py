@@ -30,7 +30,7 @@ def _vector_bytes():
 
 
 VECTOR_BYTES = _vector_bytes()
-LINE_BYTES = 64  # of a cache
+LINE_BYTES, LINE_ELEMENTS = 64, 16  # of a cache; elements of float32, or of two lines in float64
 # Whether a masked store costs no more than another one. With AVX2, a vector copied under a mask takes Zen 1 8.7 ns, a
 # whole one 1.2.
 MASKED_STORES = VECTOR_BYTES == 64

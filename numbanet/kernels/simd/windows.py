@@ -1,7 +1,16 @@
 """Passes over the windows of an image (H, W, C), with what belongs to a window or a pixel in registers.
 
-The channels of a pixel go in vectors, a few at a time. Window i has its rows from ``i stride - padding`` on, as many
-as the kernel's size says, or what of them lies in the image, and its columns likewise.
+The channels of a pixel go in vectors, a few at a time. A pass replaces, for row i of windows,
+
+    for j in range(windows):
+        for y in range(rows):
+            for z in range(columns):
+                for c in range(C):
+                    out[j, c] = update(x[y0 + y, z0 + z, c], out[j, c])
+
+which loads and stores what belongs to the window for each pixel. Each function below says how much longer that takes,
+for windows of 3 x 3 at stride 2 (forward) or 2 x 2 (backward) and 32 or 64 channels. Window i has its rows from ``i
+stride - padding`` on, as many as the kernel's size says, or what of them lies in the image, and its columns likewise.
 """
 
 import functools
@@ -15,7 +24,8 @@ from ...runtime.internals import cgutils
 from .vectors import VECTOR_BYTES, Vectors
 
 CHANNEL_VECTORS = (4, 2)  # vectors of channels that go along a row together
-UNROLLED_SIZES = (2, 3)  # loops over so many rows and columns of a window are written out in full
+# Loops over so many rows and columns of a window are written out in full; forward, 2 x 2 are `pooling`'s plain loops.
+FORWARD_UNROLLED, BACKWARD_UNROLLED = (3,), (2, 3)
 
 PREFETCH_FAR, PREFETCH_NEAR = 16384, 1024  # bytes
 
@@ -45,6 +55,22 @@ def array_pass(emit_all):
         return types.void(types.StarArgTuple.from_types(arguments)), codegen
 
     return function
+
+
+@intrinsic
+def prefetch(typing_context, a, offset):
+    """Ask for the cache line that is so many elements behind the first of `a`, inside the array or not.
+
+    Replaces nothing: no loop can say so. With it, rows of images that begin other pages come 1.1 to 1.7 times faster.
+    """
+
+    def codegen(context, builder, signature, args):
+        emit = Vectors(context, builder, a.dtype)
+        (data, _), offset = emit.array(a, args[0]), args[1]
+        emit.prefetch(emit.moved(data, emit.elements(offset)))
+        return context.get_dummy_value()
+
+    return types.void(a, types.intp), codegen
 
 
 def along_channels(emit, channels, count, body, begin=lambda vectors, mask: ()):
@@ -124,7 +150,7 @@ def _windows(emit, image, i, rows, columns, count, body, writes=False):
         number = builder.mul(builder.sub(top, first_row), size)
         number = builder.add(number, builder.sub(left, first_column))
 
-        def visit(update, initial=(), squares=UNROLLED_SIZES):
+        def visit(update, initial=(), squares=BACKWARD_UNROLLED if writes else FORWARD_UNROLLED):
             def at(i, j, carried):
                 address = emit.moved(start, builder.mul(i, row), builder.mul(j, pixel))
                 addresses = [emit.moved(address, emit.elements(c)) for c in vectors]
@@ -175,7 +201,10 @@ def _lowest(emit):
 
 @array_pass
 def largest(emit, x, i, rows, columns, out):
-    """(x, i, rows, columns, out): the largest of each channel, or NaN, of row `i` of windows, in `out` (windows, C)."""
+    """(x, i, rows, columns, out): the largest of each channel, or NaN, of row `i` of windows, in `out` (windows, C).
+
+    ``out[j, c] = max(x[y, z, c], out[j, c])``: 3.2.
+    """
 
     def window(visit, number, elements, mask):
         def update(addresses, number, best):
@@ -189,7 +218,10 @@ def largest(emit, x, i, rows, columns, out):
 
 @array_pass
 def first_largest(emit, x, i, rows, columns, out, where):
-    """(x, i, rows, columns, out, where): as `largest`, and the number in its window of the first that is as large."""
+    """(x, i, rows, columns, out, where): as `largest`, and the number in its window of the first that is as large.
+
+    ``if x[y, z, c] > out[j, c]: out[j, c], where[j, c] = x[y, z, c], number``: 4.5.
+    """
     builder = emit.builder
     # Masks in registers of their own choose among vectors of any width alike, others among those of their own width.
     kept = integers(emit, where.dtype.bitwidth)
@@ -240,7 +272,10 @@ def first_largest(emit, x, i, rows, columns, out, where):
 
 @array_pass
 def mean(emit, x, i, rows, columns, out):
-    """(x, i, rows, columns, out): the sum of each channel of row `i` of windows by their size, in `out`."""
+    """(x, i, rows, columns, out): the sum of each channel of row `i` of windows by their size, in `out`.
+
+    ``out[j, c] += x[y, z, c]``, then ``out[j, c] /= size``: 3.6.
+    """
     size = window_size(emit, rows, columns)
 
     def window(visit, number, elements, mask):
@@ -256,7 +291,10 @@ def mean(emit, x, i, rows, columns, out):
 
 @array_pass
 def to_largest(emit, dout, where, i, rows, columns, dx):
-    """(dout, where, i, rows, columns, dx): row `i` of windows, `dout` (windows, C), to its maxima in `dx`."""
+    """(dout, where, i, rows, columns, dx): row `i` of windows, `dout` (windows, C), to its maxima in `dx`.
+
+    ``dx[y, z, c] = dout[j, c] if where[j, c] == number else 0``: 1.3 to 1.8.
+    """
     builder = emit.builder
     numbers = integers(emit, where.dtype.bitwidth)
 
@@ -278,7 +316,10 @@ def to_largest(emit, dout, where, i, rows, columns, dx):
 
 @array_pass
 def to_all(emit, dout, i, rows, columns, dx):
-    """(dout, i, rows, columns, dx): row `i` of windows, `dout` (windows, C), evenly to their pixels in `dx`."""
+    """(dout, i, rows, columns, dx): row `i` of windows, `dout` (windows, C), evenly to their pixels in `dx`.
+
+    ``dx[y, z, c] = dout[j, c] / size``: 1.2 to 1.8.
+    """
     size = window_size(emit, rows, columns)
 
     def window(visit, number, elements, mask):
