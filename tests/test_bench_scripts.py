@@ -1,6 +1,7 @@
 """The scripts that compare products and convolutions: every figure from planted times, and what they refuse."""
 
 import importlib.util
+import itertools
 import math
 import sys
 from pathlib import Path
@@ -131,3 +132,47 @@ def test_what_is_told_wrong_is_refused_before_anything_runs(name, options, messa
         run(name, *options)
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+QUICK = ["column_sums", "lane_m*", "transpose", "to_all", "exp"]
+
+
+def emitter_ratios(monkeypatch, capsys, *names):
+    """The lines of `emitters.py` at sizes with tails, where it first checks that both loops give the same."""
+    monkeypatch.syspath_prepend(FOLDER)
+    module = script("emitters")
+    times = itertools.cycle([3e-6, 1e-6])  # the plain loop's, and the emitter's
+    monkeypatch.setattr(module, "taken", lambda loop, arguments, repeats: next(times))
+    module.main([*names, "--rounds", "1"], small=True)
+    machine, head, *lines = capsys.readouterr().out.splitlines()
+    assert "one thread, float32" in machine
+    assert head.split() == ["emitter", "size", "plain", "emitted", "ratio"]
+    assert all(line.split()[2:5] == ["3.0", "1.0", "3.00"] for line in lines)
+    return module, [line.split()[0] for line in lines]
+
+
+def test_emitters_and_their_plain_loops_agree(monkeypatch, capsys):
+    _, names = emitter_ratios(monkeypatch, capsys, *QUICK)
+    assert names == ["column_sums", "lane_max", "transpose", "to_all", "exp"]
+
+
+@pytest.mark.slow
+def test_all_emitters_and_their_plain_loops_agree(monkeypatch, capsys):
+    module, names = emitter_ratios(monkeypatch, capsys)
+    assert names == [comparison.name for comparison in module.table()]
+
+
+def test_a_plain_loop_that_gives_something_else_is_seen(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(FOLDER)
+    module = script("emitters")
+    wrong = lambda a: a[0]  # noqa: E731
+    monkeypatch.setattr(module.plain_loops, "lane_max", wrong)
+    with pytest.raises(AssertionError, match="array 0"):
+        module.main(["lane_max", "--rounds", "1"], small=True)
+
+
+def test_unknown_emitters_are_refused(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(FOLDER)
+    with pytest.raises(SystemExit):
+        script("emitters").main(["lane_min"])
+    assert "no emitter is called lane_min; there are column_sums," in capsys.readouterr().err
