@@ -60,8 +60,8 @@ def test_a_loss_of_labels(loss):
             loss.check_targets("y", bad, 3, 3, np.float32)
 
 
-def test_squared_error():
-    loss = nn.SquaredError()
+@pytest.mark.parametrize("loss", [nn.SquaredError(), nn.Huber(0.5), nn.AbsoluteError()])
+def test_a_loss_of_values(loss):
     scores = np.array([[1.0, 2.0], [3.0, 4.0]])
     assert loss.predict(scores) is scores
     assert loss.predict(scores[:, :1]).tolist() == [1.0, 3.0]
@@ -102,12 +102,9 @@ MEANS = {  # by hand
     "softmax": (nn.Softmax(), [[0, 0], [0, math.log(3)]], [0, 0], (math.log(2) + math.log(4)) / 2),
     "svm": (nn.SVM(), [[1, 3, 0.5], [5, 0, 0]], [0, 0], (3 + 0.5) / 2),
     "squared_error": (nn.SquaredError(), [[1, 2], [0, 0]], [[0, 0], [0, 3]], (1 + 4 + 9) / 4),
-    "binary_cross_entropy": (
-        nn.BinaryCrossEntropy(),
-        [[0], [math.log(3)]],
-        [[1], [0]],
-        (math.log(2) + math.log(4)) / 2,
-    ),
+    "huber": (nn.Huber(2.0), [[1, 2], [0, 0]], [[0, 0], [0, 3]], (0.5 + 2 + 4) / 4),
+    "absolute_error": (nn.AbsoluteError(), [[1, 2], [0, 0]], [[0, 0], [0, 3]], (1 + 2 + 3) / 4),
+    "binary_cross_entropy": (nn.BinaryCrossEntropy(), [[0], [math.log(3)]], [[1], [0]], math.log(8) / 2),
 }
 
 
@@ -138,7 +135,7 @@ def test_a_name_is_short_for_a_loss(name):
     assert checked_loss("loss", name) == loss
     assert loss.name == name
     assert network(loss).loss_name == name
-    assert repr(loss) == f"{type(loss).__name__}()"
+    assert repr(loss) == {"huber": "Huber(delta=1.0)"}.get(name, f"{type(loss).__name__}()")
     assert getattr(nn, type(loss).__name__) is type(loss)
     y = [0, 1, 1] if not loss.per_output else [[0, 1], [1, 1], [0, 0]]
     (a, _), (b, _) = (network(each).loss(X[:3], y) for each in (name, loss))
@@ -298,7 +295,7 @@ def test_on_the_reference_the_numpy_function_is_what_runs(monkeypatch):
         network(CompiledPinball(0.3)).loss(X, Y)
 
 
-@pytest.mark.parametrize("own", [Pinball, CompiledPinball])
+@pytest.mark.parametrize("own", [Pinball, CompiledPinball, nn.Huber])
 def test_an_option_has_an_effect(own):
     assert own(0.2).constants() == (0.2,)
     low, high = (network(own(quantile)).loss(X, Y) for quantile in (0.2, 0.9))
@@ -430,7 +427,7 @@ def test_a_loss_of_several_operations(ops):
     assert bool(made.compiled) == (ops is nn.kernels)
 
 
-@pytest.mark.parametrize("loss", [Pinball(0.7), CompiledPinball(0.7), Twin(), Plain()], ids=repr)
+@pytest.mark.parametrize("loss", [nn.Huber(0.3), Pinball(0.7), CompiledPinball(0.7), Twin(), Plain()], ids=repr)
 def test_copies(loss, tmp_path):
     model = trained(loss).model
     model.save(tmp_path / "net.npz")
@@ -614,6 +611,40 @@ def test_an_exception_between_compiled_steps_ends_them_before_the_update():
         assert optimizer.t == 2
         found.append(model.params.flat.copy())
     np.testing.assert_array_equal(*found)
+
+
+@numba.njit
+def passed_on(x, out):
+    for i in range(x.shape[0]):
+        if x[i, 0] == 99:
+            raise ValueError("99")
+        out[i] = x[i]
+
+
+class Picks(nn.Layer):
+    """A layer that raises on an input of 99."""
+
+    def lower(self, net, x):
+        out = net.buffer(*x.shape[1:])
+        net.forward(passed_on, x, out)
+        return out, None
+
+
+def test_an_exception_in_a_layer_ends_the_pass():
+    model = nn.Sequential([Picks(), nn.Affine(2)], (3,), loss="squared_error", seed=0)
+    x, y = X.astype(np.float32), Y.astype(np.float32)
+    x[85, 0] = 99
+    optimizer = Optimizer("sgd", model.params.flat.size, model.dtype)
+    steps = training_steps(model.workspaces.main().program(model, 40, training=True), x, y, optimizer)
+    before = model.params.flat.copy()
+    for rows in (np.arange(80, 120), np.arange(80, 120)):
+        with pytest.raises(RuntimeError, match="passed_on.* raised ValueError: 99"):
+            steps(rows)
+    np.testing.assert_array_equal(model.params.flat, before)
+    assert len(steps(np.arange(80))) == 2
+    with pytest.raises(RuntimeError, match="passed_on.* raised ValueError: 99"):
+        model.predict(x)
+    assert model.predict(x[:64]).shape == (64, 2)
 
 
 def test_a_float32_that_a_kernel_returns_is_the_loss():

@@ -46,7 +46,7 @@ MUTANTS = [
         CALLS,
         "            return place\n    return 0",
         "            pass\n    return 0",
-        f"{TESTS}::test_an_exception_between_compiled_steps_ends_them_before_the_update",
+        f"{TESTS}::test_an_exception_in_a_layer_ends_the_pass",
     ),
     Mutant(
         "a float32 is read as the half of a float64",
