@@ -130,9 +130,8 @@ class Path:
 
     def __init__(self, learner: NetworkLearner | ObjectLearner, update: FlatUpdate | NamedUpdate, part: Part) -> None:
         self._learner, self._update, self._part = learner, update, part
-        self._kept: dict[
-            int, TrainingSteps
-        ] = {}  # compiled steps, by the size of a batch: the last of an epoch may be smaller
+        # Compiled steps by the size of a batch: the last of an epoch may be smaller.
+        self._kept: dict[int, TrainingSteps] = {}
         self.begin = learner.begin
 
     def enter(self, augment: Augment | None) -> None:

@@ -136,6 +136,13 @@ MUTANTS = [
         f"{TESTS}::test_methods_of_a_subclass_are_used",
     ),
     Mutant(
+        "a step asks the learner once more",
+        STEPS,
+        "why_not, update = self._own, self._update",
+        "why_not, update = self._own or self._learner.own_steps, self._update",
+        "tests/test_walk.py",
+    ),
+    Mutant(
         "a loss that comes after the solver is not looked at",
         SOLVER,
         "        self._checked_monitor(self.monitor)  # the model may",
@@ -159,7 +166,7 @@ MUTANTS = [
     Mutant(
         "a model's seed is taken whatever it is",
         LEARNERS,
-        "return seed if isinstance(seed, numbers.Integral) and seed >= 0 else None",
+        "return int(seed) if isinstance(seed, numbers.Integral) and int(seed) >= 0 else None",
         "return seed",
         f"{PATH}::test_an_object_may_have_attributes_of_any_name",
     ),
