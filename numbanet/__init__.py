@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     from collections.abc import Sequence
 
     from . import data, functional, initializers, kernels, losses, optim, plotting, reference, schedules, testing
+    from ._kernel import kernel
     from ._many import train_many
     from ._types import Ops, StrPath
     from ._warmup import warmup
@@ -79,6 +80,7 @@ __all__ = [
     "functional",
     "get_num_threads",
     "initializers",
+    "kernel",
     "kernels",
     "load",
     "losses",
@@ -99,6 +101,7 @@ else:
     __all__ += public_names("losses")
 
 _IN = {
+    "_kernel": ("kernel",),
     "_many": ("train_many",),
     "_warmup": ("warmup",),
     "runtime.threads": ("get_num_threads", "set_num_threads"),

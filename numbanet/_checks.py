@@ -39,6 +39,7 @@ __all__ = [
     "mapping",
     "number",
     "one_of",
+    "operation_of",
     "sequence",
     "told_apart",
 ]
@@ -244,3 +245,15 @@ def known_keys(name: str, given: Iterable[str], known: Collection[str]) -> None:
     for key in given:
         if key not in known:
             raise ValueError(f"{name}: expected {', '.join(known)}, got {key!r}{did_you_mean(key, known, repr)}")
+
+
+def operation_of(ops, given):
+    """The function of an operation: the one that `ops` has under a name, or the one that is given, as it is."""
+    if isinstance(given, str):
+        if not given.startswith("_") and callable(found := getattr(ops, given, None)):
+            return found
+        names = [name for name in dir(ops) if not name.startswith("_")]
+        raise ValueError(f"no operation {given!r} in {getattr(ops, '__name__', ops)}{did_you_mean(given, names)}")
+    if not callable(given):
+        raise TypeError(f"expected an operation, its name or a function, got {describe(given)}")
+    return given

@@ -34,9 +34,9 @@ from numbanet import (
     Tanh,
     ThreeLayerConvNet,
 )
-from numbanet._memory import layout
 from numbanet.optim import Optimizer
 from numbanet.program import Program
+from numbanet.program.memory import layout
 
 SHAPE = (3, 8, 9)  # a distinct size on every axis
 RNG = np.random.default_rng(0)
@@ -402,7 +402,7 @@ def test_a_step_allocates_no_array_memory(build):
     program.step()  # compiles
     _nrt_python.memsys_enable_stats()
     try:
-        for function, arguments in program.operations.forward + program.operations.backward:
+        for function, arguments, _ in program.operations.forward + program.operations.backward:
             before = rtsys.get_allocation_stats().alloc
             function(*arguments)
             made = rtsys.get_allocation_stats().alloc - before

@@ -7,9 +7,9 @@ import pytest
 
 import numbanet
 from numbanet import Sequential, layers
-from numbanet._memory import _in_order, address, layout, lifetimes, moved, owner, reserved
 from numbanet._views import ALIGNMENT
 from numbanet.program import Program, build
+from numbanet.program.memory import _in_order, address, layout, lifetimes, moved, owner, reserved
 
 # By hand.
 

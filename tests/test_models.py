@@ -127,7 +127,7 @@ def test_training_gives_the_same_bits_on_one_and_two_threads(threads, dtype):
             optimizer.update(net.params.flat, net.grads.flat)
         runs.append((losses, net.params.flat.copy(), net.state.flat.copy(), net.loss(x)))
         program = net._training_program(600)
-        operations = [function for function, _ in program.operations.forward + program.operations.backward]
+        operations = [function for function, *_ in program.operations.forward + program.operations.backward]
         operations.append(optimizer.function.variant(*[net.params.flat] * 4, *[0.1] * 7))
         parallel.append({function.__name__ for function in operations if function.targetoptions["parallel"]})
     assert not parallel[0]

@@ -11,15 +11,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._memory import address, layout, lifetimes, moved, reserved
+from .._checks import describe, operation_of
 from .._views import aligned_zeros
 from ..layers import EITHER, reordering
-from ..runtime.dispatch import forms
-from ..runtime.foreign import is_compiled
+from ..runtime.dispatch import forms, in_both_forms
+from .memory import address, layout, lifetimes, moved, owner, reserved
+
+
+class Operation(NamedTuple):
+    """One step of a program.
+
+    Attributes
+    ----------
+    function : Kernel or callable
+        An operation of `numbanet.kernels` or `numbanet.reference`, or a function of a user's own; and once forms are
+        chosen, the one that is called.
+    arguments : tuple
+    layer : int or None
+        Index of the layer that it belongs to; None for the loss and the penalties.
+    """
+
+    function: Callable
+    arguments: tuple
+    layer: int | None
 
 
 class Operations(NamedTuple):
-    """The operations of a program by pass, each as (function, arguments); all but the first for training alone."""
+    """The operations of a program by pass; all but the first for training alone."""
 
     forward: list
     loss: list
@@ -40,6 +58,7 @@ class _Step(NamedTuple):
 
     index: int
     learns: bool
+    x: np.ndarray  # its input
     backward: Callable | None
 
 
@@ -72,17 +91,15 @@ class Lowering:
         In training, of every layer, to find where a number went wrong.
     keys : list of ndarray
         Seed and step of the layers that draw random numbers.
-    uncompiled : str or None
-        The first operation that only Python can call, and whose it is, in words.
     """
 
     def __init__(self, model, batch, training):
         self.model, self.batch, self.training, self.dtype = model, batch, training, model.dtype
         self.ops = model.ops
         self.operations, self.outputs, self.keys, self.y = Operations([], [], [], []), [], [], None
-        self.uncompiled = None
         self._buffers = {}  # by address; by `settle`, they get their memory
-        self._next = 0  # index of the layer that is lowered next
+        self._index, self._next = None, 0  # of the layer that is being lowered, and of the next
+        self.shape = model.input_shape
         features = math.prod(model.input_shape)
         # In training it outlives the step: `first_non_finite` begins with it.
         self.x = aligned_zeros((batch, features), self.dtype) if training else self.buffer(features)
@@ -140,24 +157,33 @@ class Lowering:
         return key
 
     def forward(self, operation, *arguments):
-        """Add an operation to the forward pass."""
-        self._bind(self.operations.forward, operation, *arguments)
+        """Add an operation to the forward pass.
+
+        Parameters
+        ----------
+        operation : str or callable
+            A name in `numbanet.kernels` and `numbanet.reference`, of which the one runs that the network's `ops` says.
+            Or a function, which runs as it is on both: a `numbanet.kernel`, what `numba.njit` makes, or plain Python.
+        *arguments
+            What it is called with, every time: arrays and numbers, and tuples of them. It writes into its arrays; what
+            it returns is not looked at.
+        """
+        self._bind(self.operations.forward, operation, arguments, self._index)
 
     def backward(self, operation, *arguments):
-        """Add an operation to the backward pass."""
-        self._bind(self.operations.backward, operation, *arguments)
+        """Add an operation to the backward pass, as `forward` does to the other."""
+        self._bind(self.operations.backward, operation, arguments, self._index)
 
     def loss(self, operation, *arguments):
         """Add an operation to those that compute the loss: the sum of what they return."""
-        self._bind(self.operations.loss, operation, *arguments)
+        self._bind(self.operations.loss, operation, arguments)
 
-    def _bind(self, operations, operation, *arguments):
-        """Add an operation: one of numbanet's by its name, or any function."""
-        function = getattr(self.ops, operation) if isinstance(operation, str) else operation
-        if self.uncompiled is None and not is_compiled(function):
-            whose = self.model.loss_function if operations is self.operations.loss else self.model.placed[self._index]
-            self.uncompiled = f"operation `{getattr(function, '__name__', function)}` of {whose}"
-        operations.append((function, arguments))
+    def _bind(self, operations, operation, arguments, layer=None):
+        function = in_both_forms(operation_of(self.ops, operation))
+        if any(owner(array, self._buffers) is not None for array in _held(function)):
+            name = getattr(function, "__name__", function)
+            raise ValueError(f"{name}: holds an array of the network's, which moves; hand it over as an argument")
+        operations.append(Operation(function, arguments, layer))
 
     # From layers to operations.
 
@@ -180,25 +206,61 @@ class Lowering:
         steps : list
             For `backpropagate`.
         """
-        steps = []
+        steps, outer = [], (self._index, self.shape)
         for layer, covered in _fused(layers):
             first, self._next = self._next, self._next + covered
             x = self._reordered(first, x, shape, layer.layout, steps)
             self._index, self.shape = first, shape
-            try:
-                out, backward = layer.lower(self, x)
-            except ValueError as error:
-                if layer.parts():  # the layer inside is named already
-                    raise
-                raise ValueError(f"{self.model.placed[first]}: {error}") from None
+            output_shape = layer.output_shape(shape)
+            with self._naming(first):
+                out, backward = self._lowered(layer, x, output_shape)
             # By now the layers inside have been counted too.
-            steps.append(_Step(first, any(map(self.model.learns, range(first, self._next))), backward))
+            steps.append(_Step(first, any(map(self.model.learns, range(first, self._next))), x, backward))
             if self.training:
                 self.outputs.append(Output(len(self.operations.forward), range(first, first + covered), out))
                 if layer.backward_takes_output:
                     self._kept.append(address(out))
-            x, shape = out, layer.output_shape(shape)
-        return self._reordered(self._next, x, shape, layout, steps), steps
+            x, shape = out, output_shape
+        x = self._reordered(self._next, x, shape, layout, steps)
+        self._index, self.shape = outer
+        return x, steps
+
+    def _lowered(self, layer, x, shape):
+        """What `lower` returns, once it is seen to be an array of this shape for each example, and a function."""
+        lowered = layer.lower(self, x)
+        if not (isinstance(lowered, tuple) and len(lowered) == 2):
+            raise TypeError(f"lower must return (out, backward), got {describe(lowered)}")
+        out, backward = lowered
+        self._check_array("lower: out", out, (self.batch, *shape))
+        if self.training:
+            if not (backward is None or callable(backward)):
+                raise TypeError(f"lower: backward: expected a function of dout or None, got {describe(backward)}")
+            if backward is None and out.size != x.size:
+                raise ValueError(f"lower: backward: None, though {x.shape} becomes {out.shape}")
+        return out, backward
+
+    def _check_array(self, name, array, shape):
+        """Refuse what is no array of this shape, flat or with the channels of images last."""
+        if not isinstance(array, np.ndarray) or array.dtype != self.dtype:
+            raise TypeError(f"{name}: expected an array of {self.dtype}, got {describe(array)}")
+        fits = [(shape[0], math.prod(shape[1:]))]
+        if len(shape) == 4:
+            fits.append((shape[0], *shape[2:], shape[1]))
+        if array.shape not in fits:
+            raise ValueError(f"{name}: expected shape {' or '.join(map(str, fits))}, got {array.shape}")
+
+    @contextlib.contextmanager
+    def _naming(self, index):
+        """While this lasts, what is refused is said to be of that layer."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            if str(error).startswith("layer "):  # one inside of it, which is named already
+                raise
+            layer = self.model.placed[index]
+            own = type(layer.layer).__module__.startswith("numbanet.")  # others may want to see where it was raised
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{layer}: {error}") from (None if own else error)
 
     def _reordered(self, index, x, shape, layout, steps):
         """`x` in another order, where it is not in that order already."""
@@ -207,7 +269,7 @@ class Lowering:
             return x
         self._index, self.shape = index, shape
         out, backward = lower(self, x)
-        steps.append(_Step(index, False, backward))
+        steps.append(_Step(index, False, x, backward))
         return out
 
     def backpropagate(self, steps, dout):
@@ -216,17 +278,26 @@ class Lowering:
         Returns the gradient of the chain's input. Where that is not `needed`, since nothing below learns, the pass ends
         at the first layer that learns, and what comes back has no meaning.
         """
-        needed = self.needed
+        needed, outer = self.needed, self._index
         learning = [position for position, step in enumerate(steps) if step.learns]
         lowest = 0 if needed else min(learning, default=len(steps))
         for position in range(len(steps) - 1, lowest - 1, -1):
-            self._index, _, backward = steps[position]
+            self._index, _, x, backward = steps[position]
             if backward is None:
                 continue
             self.needed = needed or position > lowest
-            dout = backward(dout)
-        self.needed = needed
+            with self._naming(self._index):
+                dout = backward(dout)
+                if self.needed:
+                    self._check_gradient(dout, x)
+        self.needed, self._index = needed, outer
         return dout
+
+    def _check_gradient(self, dx, x):
+        if not isinstance(dx, np.ndarray) or dx.dtype != self.dtype:
+            raise TypeError(f"backward must return the gradient of x, an array of {self.dtype}, got {describe(dx)}")
+        if dx.shape != x.shape:
+            raise ValueError(f"backward must return the gradient of x, of shape {x.shape}, got {dx.shape}")
 
     def _lower_loss(self):
         loss = self.model.loss_function
@@ -238,7 +309,8 @@ class Lowering:
         for index, name in self.model.decaying() if self.model.l2 else ():
             self._index = index
             w, dw = self.parameter(name)
-            self._bind(self.operations.penalties, "l2_penalty", w.reshape(-1), self.model.l2, dw.reshape(-1))
+            arguments = w.reshape(-1), self.model.l2, dw.reshape(-1)
+            self._bind(self.operations.penalties, "l2_penalty", arguments)
 
     # From arrays to memory.
 
@@ -258,20 +330,42 @@ class Lowering:
             About how long the operations take, where they all run on the calling thread; 0 where some are parallel.
         """
         buffers, passes = self._buffers, self.operations
-        lives = lifetimes([arguments for one in passes for _, arguments in one], buffers, [self.scores])
+        every = [operation for one in passes for operation in one]
+        lives = lifetimes([list(_flat(operation.arguments)) for operation in every], buffers, [self.scores])
         offsets, size = layout(lives, {place: array.nbytes for place, array in buffers.items()})
         workspace = memory(size)[:size]
 
-        def settled(array):
-            return moved(array, buffers, offsets, workspace)
+        def settled(value):
+            if isinstance(value, (list, tuple)):
+                return [*map(settled, value)] if isinstance(value, list) else tuple(map(settled, value))
+            return moved(value, buffers, offsets, workspace)
 
-        every = [(function, tuple(map(settled, arguments))) for one in passes for function, arguments in one]
-        chosen, nanoseconds = forms(every)
-        chosen = iter(chosen)
-        self.operations = Operations(*([next(chosen) for _ in one] for one in passes))
+        every = [operation._replace(arguments=settled(operation.arguments)) for operation in every]
+        chosen, nanoseconds = forms([operation[:2] for operation in every])
+        every = iter([one._replace(function=form) for one, (form, _) in zip(every, chosen, strict=True)])
+        self.operations = Operations(*([next(every) for _ in one] for one in passes))
         self.x, self.scores = settled(self.x), settled(self.scores)
         self.outputs = [output._replace(array=settled(output.array)) for output in self.outputs]
         return workspace, nanoseconds
+
+
+def _flat(values):
+    """Values, those in lists and tuples among them."""
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def _held(function):
+    """Arrays that a function has besides its arguments: of an enclosing one, as defaults, or bound to it."""
+    function = getattr(function, "py_func", function)  # as written, where it is compiled
+    held = [*(getattr(function, "__defaults__", None) or ()), *getattr(function, "args", ())]
+    for cell in getattr(function, "__closure__", None) or ():
+        with contextlib.suppress(ValueError):  # a variable that has no value yet
+            held.append(cell.cell_contents)
+    return [value for value in _flat(held) if isinstance(value, np.ndarray)]
 
 
 def _fused(layers):

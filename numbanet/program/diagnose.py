@@ -2,26 +2,57 @@
 
 import numpy as np
 
-from .._memory import address
+from ..runtime.call_table import form_of
+from ..runtime.foreign import in_short
+from ..runtime.internals import NumbaError
+from .memory import address
 
 
 def described(program):
     """The operations in order, the shapes of their arrays and the other arguments, and the memory for the batch."""
     own, lines = {}, []
     for name, operations in zip(("forward", "loss", "backward", "penalty"), program.operations, strict=True):
-        for function, arguments in operations:
-            form = "parallel" if getattr(function, "targetoptions", {}).get("parallel") else ""
+        for function, arguments, _ in operations:
+            form = form_of(function)
             shown = " ".join(
                 str(value.shape).replace(" ", "") if isinstance(value, np.ndarray) else f"{value}"
                 for value in arguments
             )
-            lines.append(f"  {len(lines) + 1:3d}  {name:8s}  {function.__name__:24s}  {form:8s}  {shown}")
+            lines.append(f"  {len(lines) + 1:3d}  {name:8s}  {name_of(function):24s}  {form:8s}  {shown}")
             arrays = [value for value in arguments if isinstance(value, np.ndarray)]
             own.update((address(value), value.nbytes) for value in arrays if not _is_shared(program, value))
     memory = program.workspace.nbytes + sum(own.values())
     what = "training" if program.training else "inference"
     head = f"Program: {what} on {program.batch} examples, {program.dtype}, {len(lines)} operations, {memory:,} bytes"
     return "\n".join([head, *lines])
+
+
+def name_of(function):
+    """What a function is called."""
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def named(model, operation):
+    """An operation and the layer that it belongs to, in words."""
+    where = f"loss {model.loss_function!r}" if operation.layer is None else model.placed[operation.layer]
+    return f"{name_of(operation.function)} of {where}"
+
+
+def explained(error, model, operation):
+    """What to raise where an operation raised `error`: it says which one, and of which layer."""
+    if isinstance(error, NumbaError):
+        kinds = ", ".join(kind_of(argument) for argument in operation.arguments)
+        return TypeError(f"{named(model, operation)}: numba cannot compile it for ({kinds}): {in_short(str(error))}")
+    explained = RuntimeError(f"{named(model, operation)} raised {type(error).__name__}: {error}")
+    explained.__cause__ = error
+    return explained
+
+
+def kind_of(argument):
+    """An argument of an operation in a word."""
+    if isinstance(argument, np.ndarray):
+        return f"{argument.dtype}{list(argument.shape)}"
+    return type(argument).__name__
 
 
 def _is_shared(program, array):
@@ -52,7 +83,7 @@ def first_non_finite(program):
 def _searched(program, model):
     done = 0
     for count, layers, out in program.outputs:
-        for function, arguments in program.operations.forward[done:count]:
+        for function, arguments, _ in program.operations.forward[done:count]:
             function(*arguments)
         done = count
         for index in layers:

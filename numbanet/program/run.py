@@ -4,15 +4,18 @@ Where every operation is a kernel, a compiled loop walks the list (`runtime.call
 steps in one call; otherwise, with `numbanet.reference` or operations of a user's own, Python does.
 """
 
+import itertools
 import math
 import weakref
 
 import numpy as np
 
+from .. import kernels
 from .._views import aligned_zeros
 from ..kernels import _gather as _gather_kernels
 from ..runtime import call_table
 from ..runtime.dispatch import variant
+from ..runtime.internals import NumbaError
 from ..runtime.lazy import lazy
 from ..runtime.placement import keep_apart
 from ..runtime.threads import in_force
@@ -43,7 +46,7 @@ class Program:
         Targets go in here; training only.
     operations : numbanet.program.build.Operations
         Forward, loss, backward and penalties, bound to their arrays.
-    outputs, keys, uncompiled
+    outputs, keys
         As of `Lowering`.
     workspace : ndarray of uint8
         The memory that is shared.
@@ -60,7 +63,7 @@ class Program:
         lowered = Lowering(model, batch, training)
         self.workspace, self.nanoseconds_alone = lowered.settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
         self.x, self.y, self.scores, self.operations = lowered.x, lowered.y, lowered.scores, lowered.operations
-        self.outputs, self.keys, self.uncompiled = lowered.outputs, lowered.keys, lowered.uncompiled
+        self.outputs, self.keys = lowered.outputs, lowered.keys
         self.own_bytes = self.x.nbytes if training else 0
         self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
         self.steps = lambda: None  # those that `steps.training_steps` made last
@@ -117,9 +120,28 @@ class Program:
         return not (self._bad[0] if count == 1 else self._bad[:count].any())
 
     @lazy
+    def _bound(self):
+        """All operations as calls for the compiled loop, in order, and None; or None and why one of them is none."""
+        calls = []
+        for operation in itertools.chain(*self.operations):
+            try:
+                calls.append(call_table.Call(operation.function, operation.arguments))
+            except call_table.NoRecordError as why:
+                ops = "" if self.model.ops is kernels else f"ops is {self.model.ops.__name__}, and "
+                return None, f"{ops}{diagnose.named(self.model, operation)} {why}"
+            except NumbaError as error:
+                raise diagnose.explained(error, self.model, operation) from None
+        return calls, None
+
+    @property
     def calls(self):
-        """All operations as calls for the compiled loop, in order; None where one of them is not a kernel."""
-        return call_table.calls([operation for operations in self.operations for operation in operations])
+        """All operations as calls for the compiled loop, in order; None where Python calls them."""
+        return self._bound[0]
+
+    @property
+    def obstacle(self):
+        """Why Python calls the operations, in words; None where the compiled loop does."""
+        return self._bound[1]
 
     @lazy
     def _table(self):
@@ -137,21 +159,19 @@ class Program:
         if self._table is None:
             in_force()
             keep_apart()
-            for function, arguments in self.operations.forward:
-                function(*arguments)
+            self._run(self.operations.forward)
         else:
-            self._table.walk(len(self.operations.forward))
+            self._walk(len(self.operations.forward))
 
     def step(self):
         """Loss of the batch in `x` and `y`, L2 penalty included; the gradients go into the model's."""
         if self._table is None:
             self.infer()
-            parts = [function(*arguments) for function, arguments in self.operations.loss]
-            for function, arguments in self.operations.backward:
-                function(*arguments)
-            parts += [function(*arguments) for function, arguments in self.operations.penalties]
+            parts = [operation.function(*operation.arguments) for operation in self.operations.loss]
+            self._run(self.operations.backward)
+            parts += self._run(self.operations.penalties)
         else:
-            self._table.walk()
+            self._walk()
             parts = [call.result for call in self.losses]
         loss = parts[0]
         for part in parts[1:]:
@@ -166,6 +186,28 @@ class Program:
         """An error where a loss that the pass gave is no number through a fault of the loss's function."""
         if not math.isfinite(loss):
             self.model.loss_function.check(self.scores, self.y, self.model.ops)
+
+    def _run(self, operations):
+        """Call operations from Python; what they return."""
+        returned = []
+        for operation in operations:
+            try:
+                returned.append(operation.function(*operation.arguments))
+            except Exception as error:
+                explained = diagnose.explained(error, self.model, operation)
+                raise explained from explained.__cause__
+        return returned
+
+    def _walk(self, count=None):
+        try:
+            self._table.walk(count)
+        except Exception as error:
+            explained = self.explained(error, self._table.raised())
+            raise explained from explained.__cause__
+
+    def explained(self, error, number):
+        """What to raise where the operation of that number, in the order of `calls`, raised `error`."""
+        return diagnose.explained(error, self.model, [*itertools.chain(*self.operations)][number])
 
 
 def _copied(X, largest, out, bad):

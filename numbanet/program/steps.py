@@ -4,7 +4,6 @@ import weakref
 
 import numpy as np
 
-from .. import kernels
 from ..kernels import _gather
 from ..runtime import call_table
 from ..runtime.dispatch import forms
@@ -52,18 +51,9 @@ class TrainingSteps:
         self.program, self.model, self.given = program, program.model, (X, y, optimizer, augment)
         self.table = None
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
-        self.obstacle = self._uncompiled() or _unreadable("X_train", X, augment) or _unreadable("y_train", y)
+        self.obstacle = program.obstacle or _unreadable("X_train", X, augment) or _unreadable("y_train", y)
         if self.obstacle is None:
             self._lower()
-
-    def _uncompiled(self):
-        """Why the network's operations cannot be called without Python, in words."""
-        program = self.program
-        if program.uncompiled is None:
-            return "an operation has an argument that compiled code cannot hand on" if program.calls is None else None
-        ops = self.model.ops
-        where = "" if ops is kernels else f"ops is {ops.__name__}, and "
-        return f"{where}{program.uncompiled} is not compiled"
 
     def _lower(self):
         program, (_, y, optimizer, augment) = self.program, self.given
@@ -74,11 +64,12 @@ class TrainingSteps:
             changes.append(_gathered(program.x, np.arange(program.batch), program.x, model.standardizer))
         update = optimizer.function, optimizer.arguments(model.params.flat, model.grads.flat)
         operations, _ = forms([*gathers, *changes, update], program.nanoseconds_alone)
-        calls = call_table.calls(operations)
-        if calls is None:
+        try:
+            *before, self._update = (call_table.Call(*operation) for operation in operations)
+        except call_table.NoRecordError:
             self.obstacle = f"the update of {optimizer.name!r} is not compiled"
             return
-        *before, self._update = calls
+        self._raised, self._ahead = None, len(before)  # operations of the table before those of the program
         self._gathers = before[: len(gathers)]
         self.table = call_table.Table([*before, *program.calls, self._update])
         self._losses = call_table.Numbers([call.result_cell for call in program.losses], 1)
@@ -116,6 +107,9 @@ class TrainingSteps:
         -------
         list of float
         """
+        if self._raised is not None:
+            error, self._raised = self._raised, None
+            raise error
         workspaces = self.model.workspaces
         end = workspaces.begin()
         try:
@@ -136,9 +130,15 @@ class TrainingSteps:
             self._update.set(position, values[name])
         self._keys.array[:, 1] = 0 if self.model.fixed_dropout else 1
         history = np.zeros(steps)
-        taken = self.table.train(1, self._losses, self._keys, self._cells, history, wanted)
+        try:
+            taken = self.table.train(1, self._losses, self._keys, self._cells, history, wanted)
+        except Exception as error:
+            taken = (self._gathers[0].place(1) - rows.ctypes.data) // (self.program.batch * rows.itemsize)
+            explained = self.program.explained(error, self.table.raised() - self._ahead)
+            if not taken:
+                raise explained from explained.__cause__
+            self._raised = explained  # by the next call: what came before stays, and is told of first
         optimizer.t += taken
-        self.table.check()
         diverged = taken < steps and not np.isfinite(history[taken])
         if diverged:
             self.program.check(history[taken])

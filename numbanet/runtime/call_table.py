@@ -21,14 +21,13 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .compiling import serial, types_of
-from .internals import Dispatcher, global_compiler_lock, is_parallel, machine_code, new_library
+from .compiling import is_own, serial, types_of
+from .internals import Dispatcher, global_compiler_lock, is_parallel, machine_code, new_library, propagate, takes
 from .placement import keep_apart
 from .threads import in_force
 
 SLOT = ir.IntType(64)
-ENTRY = ir.FunctionType(SLOT, [SLOT])  # gives 1 where the operation raised an exception, else 0
-RAISED_NOTHING = (0, -2)  # what numba's functions then return: a result, or None
+ENTRY = ir.FunctionType(ir.IntType(32), [SLOT])  # gives what numba has a function return: whether it raised
 FUNCTION, EXCEPTION, RESULT, ARGUMENTS = range(4)  # the first slots of a record
 DATA = 4  # of an array's slots: where its elements are
 
@@ -37,7 +36,7 @@ _entries = {}  # kinds of arguments -> (address of the entry, the library that i
 
 
 class NoRecordError(TypeError):
-    """An argument of a kind that a record cannot hold."""
+    """An operation that only Python can call; the message says why, and goes on from what calls the operation."""
 
 
 class Call:
@@ -60,21 +59,27 @@ class Call:
     Raises
     ------
     NoRecordError
-        For an argument that a record cannot hold.
+        For a function that numba has not compiled, or that cannot be called by what a record can hold.
     """
 
     def __init__(self, function, arguments):
-        # Operations do not write to their inputs, so that it makes no difference whether these may be written to.
-        signature = tuple(_writable(kind) for kind in types_of(function, arguments))
-        self.kind, address = _compiled(function, signature)
+        if not isinstance(function, Dispatcher):
+            raise NoRecordError("is not compiled")
+        signature = types_of(function, arguments)
+        if is_own(function):
+            # Ours do not write to their inputs, so that it makes no difference whether these may be written to.
+            signature = tuple(map(_writable, signature))
         parts = [_numbers(kind, value) for kind, value in zip(signature, arguments, strict=True)]
+        self.kind, address, returns = _compiled(function, signature)
+        if returns not in (types.none, types.float64, types.float32):
+            raise NoRecordError(f"returns {returns}, where only nothing or a float fits in a record")
         self._starts = np.cumsum([ARGUMENTS, *map(len, parts)]).tolist()
         self.parallel = is_parallel(function)
-        self._function, self._kept = function, arguments  # whose arrays the record points to
+        self._kept = arguments  # whose arrays the record points to
         self.record = np.zeros(self._starts[-1], np.int64)
         self.address = self.record.ctypes.data
         if len(self.record) - 1 != len(self.kind.args):  # result, exception and arguments, but not the function
-            raise NoRecordError(f"{function!r}: expected {len(self.kind.args)} numbers, got {len(self.record) - 1}")
+            raise NoRecordError("takes arguments in a way that no record holds")
         self.record[FUNCTION] = address
         for index, number in enumerate((number for part in parts for number in part), ARGUMENTS):
             self._put(index, number)
@@ -101,30 +106,34 @@ class Call:
         index = self._starts[position] + (DATA if isinstance(self._kept[position], np.ndarray) else 0)
         return self.address + index * self.record.itemsize
 
+    def place(self, position):
+        """Address of the elements of an argument, as `point` or a compiled loop has set it."""
+        return int(self.record[self._starts[position] + DATA])
+
     @property
     def result_cell(self):
         """Address of the result, a float64."""
         return self.address + RESULT * self.record.itemsize
 
     @property
+    def raised(self):
+        """Whether the operation raised an exception, since this was asked for last."""
+        raised = self.record[EXCEPTION] != 0
+        self.record[EXCEPTION] = 0
+        return raised
+
+    @property
     def result(self):
         """What the operation gave when it ran last, as a float."""
         return float(self.record.view(np.float64)[RESULT])
 
-    def raise_again(self):
-        """Raise what the operation raised, of which a table knows only that it did."""
-        name = self._function.__name__
-        try:
-            self._function(*self._kept)
-        except Exception as error:
-            raise RuntimeError(f"{name} raised {type(error).__name__}: {error}") from error
-        raise RuntimeError(f"{name} raised an exception, but not when it was called again")
-
 
 def _compiled(function, signature):
-    """The kind of a function that is compiled for a signature, and its address, which are asked for once."""
+    """The kind of a function compiled for a signature, its address and what it returns, which are asked for once."""
     known = _addresses.setdefault(function, {})
     if signature not in known:
+        if not takes(function, signature):
+            raise NoRecordError(f"was compiled for other types than {', '.join(map(str, signature))}")
         known[signature] = machine_code(function, signature)
     return known[signature]
 
@@ -135,23 +144,22 @@ def _numbers(kind, value):
         return [0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides]
     if isinstance(kind, types.BaseTuple):
         return [number for part, item in zip(kind, value, strict=True) for number in _numbers(part, item)]
-    if isinstance(kind, (types.Integer, types.Boolean, types.Float)):
+    if isinstance(kind, (types.Integer, types.Boolean)):
+        return [(int(value) + 2**63) % 2**64 - 2**63]  # the same bits as a signed number
+    if isinstance(kind, types.Float) and kind.bitwidth in (32, 64):
         return [value]
-    raise NoRecordError(f"a record cannot hold {kind}")
+    raise NoRecordError(f"takes {kind}, which no record holds")
 
 
 def _writable(kind):
     return kind.copy(readonly=False) if isinstance(kind, types.Array) else kind
 
 
-def calls(operations):
-    """A `Call` for each (function, arguments), or None where one of them is not compiled by numba or has no record."""
-    if not all(isinstance(function, Dispatcher) for function, _ in operations):
-        return None
-    try:
-        return [Call(function, arguments) for function, arguments in operations]
-    except NoRecordError:
-        return None
+def form_of(function):
+    """In a word, how a function runs; nothing, where that is as a serial loop that numba has compiled."""
+    if not isinstance(function, Dispatcher):
+        return "python"
+    return "parallel" if is_parallel(function) else ""
 
 
 class Numbers:
@@ -176,35 +184,29 @@ class Table(Numbers):
         super().__init__([(entry, call.address) for entry, call in zip(_entries_of(calls), calls, strict=True)], 2)
         self._calls = calls  # which have the records
         self._parallel = any(call.parallel for call in calls)
-        self._raised = np.zeros(1, np.int64)  # where in the table an operation raised an exception, else 0
+
+    def raised(self):
+        """The number of the call that raised the exception which `walk` or `train` just did."""
+        return max(number for number, call in enumerate(self._calls) if call.raised)
 
     def walk(self, count=None):
-        """Run the first `count` calls, by default all; RuntimeError where one raises an exception."""
+        """Run the first `count` calls, by default all; raises what one of them raises."""
         if self._parallel:
             in_force()
             keep_apart()
-        self._raised[0] = walk(self.span[0], self.span[1] if count is None else count)
-        self.check()
-
-    def check(self):
-        """RuntimeError where an operation has raised an exception in what ran last."""
-        if self._raised[0]:
-            self._calls[(self._raised[0] - self.span[0]) // 16].raise_again()
+        walk(self.span[0], self.span[1] if count is None else count)
 
     def train(self, updates, losses, keys, cells, history, wanted):
         """Take as many steps as `history` (float64) has room for; returns how many were taken. See `train`.
 
-        The last `updates` calls are the update; `losses`, `keys` and `cells` are `Numbers`; `wanted` is an array. The
-        caller is to ask `check` afterwards.
+        The last `updates` calls are the update; `losses`, `keys` and `cells` are `Numbers`; `wanted` is an array.
         """
         if self._parallel:
             in_force()
             keep_apart()
         address, count = self.span
         lists = *losses.span, *keys.span, *cells.span
-        self._raised[0] = 0
-        numbers = history.ctypes.data, history.size, wanted.ctypes.data, self._raised.ctypes.data
-        return train(address, count - updates, count, *lists, *numbers)
+        return train(address, count - updates, count, *lists, history.ctypes.data, history.size, wanted.ctypes.data)
 
 
 @global_compiler_lock
@@ -241,12 +243,11 @@ def _emit_entry(entry, function_type):
     result, exception, *kinds = function_type.args
     arguments = [builder.bitcast(slot(RESULT), result), builder.bitcast(slot(EXCEPTION), exception)]
     arguments += [load(index, kind) for index, kind in enumerate(kinds, ARGUMENTS)]
-    status = builder.call(load(FUNCTION, function_type.as_pointer()), arguments)
+    code = builder.call(load(FUNCTION, function_type.as_pointer()), arguments)
     if isinstance(result.pointee, ir.FloatType):  # the slot of a result holds a float64
         wide = builder.fpext(builder.load(arguments[0]), ir.DoubleType())
         builder.store(wide, builder.bitcast(slot(RESULT), ir.DoubleType().as_pointer()))
-    raised = [builder.icmp_signed("!=", status, ir.Constant(status.type, each)) for each in RAISED_NOTHING]
-    builder.ret(builder.zext(builder.and_(*raised), SLOT))
+    builder.ret(code)
 
 
 # The loops get addresses rather than arrays: for every array that Python hands to compiled code, numba allocates a
@@ -256,9 +257,14 @@ def _emit_entry(entry, function_type):
 @intrinsic
 def _call(typing_context, entry, record):
     def codegen(context, builder, signature, args):
-        return builder.call(builder.inttoptr(args[0], ENTRY.as_pointer()), [args[1]])
+        entry, record = args
+        code = builder.call(builder.inttoptr(entry, ENTRY.as_pointer()), [record])
+        raised = builder.add(record, SLOT(EXCEPTION * SLOT.width // 8))
+        place = builder.inttoptr(raised, context.call_conv.get_function_type(types.none, ()).args[1])
+        propagate(context, builder, code, place)
+        return context.get_dummy_value()
 
-    return types.int64(types.int64, types.int64), codegen
+    return types.void(types.int64, types.int64), codegen
 
 
 @intrinsic
@@ -288,11 +294,9 @@ def _store(typing_context, number, address):
 
 @serial
 def walk(table, count):
-    """Run the first `count` operations of the table at this address; returns the place of one that raises, else 0."""
+    """Run the first `count` operations of the table at this address; raises what one of them raises."""
     for place in range(table, table + count * 16, 16):
-        if _call(_int_at(place), _int_at(place + 8)):
-            return place
-    return 0
+        _call(_int_at(place), _int_at(place + 8))
 
 
 @serial
@@ -313,30 +317,23 @@ def _move(cells, count):
 
 
 @serial
-def train(table, update, count, losses, loss_count, keys, key_count, cells, cell_count, history, steps, wanted, raised):
+def train(table, update, count, losses, loss_count, keys, key_count, cells, cell_count, history, steps, wanted):
     """So many steps of training; returns how many were taken.
 
     All but the counts are addresses. A step runs the operations of `table` up to number `update`; adds up the numbers
     that `losses` points to; moves `keys` on; then, if the loss is a finite number, runs the other operations and moves
     `cells` on. If it is not, that is the end, and the loss is in `history` behind those of the steps that were taken.
-    Another end, after a step at the earliest, is that the integer `wanted` is not 0; and where an operation raises, its
-    place in the table goes into `raised`.
+    Another end, after a step at the earliest, is that the integer `wanted` is not 0. Raises what an operation raises.
     """
     for step in range(steps):
         if step and _int_at(wanted):
             return step
-        place = walk(table, update)
-        if place:
-            _store(place, raised)
-            return step
+        walk(table, update)
         _move(keys, key_count)
         loss = _sum_at(losses, loss_count)
         _store(loss, history + step * 8)
         if not math.isfinite(loss):
             return step
-        place = walk(table + update * 16, count - update)
-        if place:
-            _store(place, raised)
-            return step
+        walk(table + update * 16, count - update)
         _move(cells, cell_count)
     return steps

@@ -57,9 +57,14 @@ def compiled(function, parallel=False):
     """`function` compiled by numba at its first call, its `prange` honoured or read as a plain `range`."""
     check_machine_code()
     dispatcher = numba.njit(**OPTIONS, parallel=parallel, pipeline_class=NumbanetCompiler)(function)
-    if cache_folder() is not None:
+    if is_own(function) and cache_folder() is not None:
         set_cache(dispatcher, Cache(function, "parallel" if parallel else "serial"))
     return dispatcher
+
+
+def is_own(function):
+    """Whether a function is one of this package, by whose source the cache is named, rather than a user's."""
+    return function.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def types_of(dispatcher, arguments):

@@ -7,14 +7,16 @@ element is computed by one thread, in one order, in blocks whose size does not d
 
 import functools
 import threading
+import weakref
 
+import numba
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from . import forks, placement, threading_layer, threads  # noqa: F401
 from .compiling import compiled
-from .internals import cgutils, within_parallel
+from .internals import Dispatcher, cgutils, is_parallel, options_of, within_parallel
 from .lazy import lazy
 
 # Work, on one core, above which a call goes parallel, for each threading layer. A second thread saves half of the work
@@ -25,6 +27,7 @@ SERIAL_BELOW_NS = min(PARALLEL_ABOVE_NS.values())  # whatever the layer, which t
 # Between two regions the pool's threads stay awake, so a list of operations of which few are shared takes the time of
 # one thread and the CPUs of all. It stays on one thread unless it is expected to take this part of the time or less.
 TEAM_PAYS = 0.65
+ALWAYS_PARALLEL = 1e9  # nanoseconds
 
 _turn = threading.Lock()
 
@@ -69,6 +72,7 @@ class Kernel:
             finally:
                 _turn.release()
 
+        call.__name__ = self.__name__
         return call
 
     def variant(self, *args):
@@ -92,6 +96,36 @@ class Kernel:
 
     def __repr__(self):
         return f"<kernel {self.__name__}>"
+
+
+class Given(Kernel):
+    """What a user has compiled by ``numba.njit(parallel=True)``, as a kernel: it has a serial form too.
+
+    That is for one thread, and for several that compute side by side. Otherwise it is parallel whatever the sizes are.
+    """
+
+    def __init__(self, dispatcher):
+        super().__init__(dispatcher.py_func, lambda *args: ALWAYS_PARALLEL)
+        self._dispatcher = dispatcher
+
+    @lazy
+    def serial(self):
+        return numba.jit(**{**options_of(self._dispatcher), "parallel": False})(self.py_func)
+
+    @lazy
+    def parallel(self):
+        threading_layer.start()
+        return self._dispatcher
+
+
+_given = weakref.WeakKeyDictionary()
+
+
+def in_both_forms(function):
+    """The function of an operation as it is, or as a kernel where it is one that knows the parallel form alone."""
+    if not (isinstance(function, Dispatcher) and is_parallel(function)):
+        return function
+    return _given.setdefault(function, Given(function))
 
 
 def forms(operations, besides=0.0):

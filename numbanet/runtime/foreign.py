@@ -26,12 +26,12 @@ def result_type(name, function, arguments):
         function.compile(types)
     except Exception as error:  # numba's own, and those that Python makes of a wrong number of arguments
         given = ", ".join(map(str, types))
-        raise TypeError(f"{name}: numba cannot compile it for ({given}): {_in_short(str(error))}") from None
+        raise TypeError(f"{name}: numba cannot compile it for ({given}): {in_short(str(error))}") from None
     returned = function.overloads[types].signature.return_type
     return str(getattr(returned, "literal_type", returned))
 
 
-def _in_short(message):
+def in_short(message):
     """What numba says is wrong, and where, without the way that it took there."""
     places = re.findall(r'File "([^"]+)", line (\d+)', message)
     text = re.split(r"\n(?:File |There are |During: )", message)[0]

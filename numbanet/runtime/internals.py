@@ -31,6 +31,8 @@ NEEDED = (
     "core.caching:IndexDataCacheFile._save_data",
     "core.caching:IndexDataCacheFile._save_index",
     "core.caching:_CacheLocator",
+    "core.callconv:CPUCallConv._get_return_status",
+    "core.callconv:CPUCallConv.return_status_propagate",
     "core.cgutils:alloca_once",
     "core.cgutils:alloca_once_value",
     "core.cgutils:for_range",
@@ -42,6 +44,7 @@ NEEDED = (
     "core.compiler_lock:global_compiler_lock",
     "core.dispatcher:Dispatcher.compile",
     "core.dispatcher:Dispatcher.typeof_pyval",
+    "core.errors:NumbaError",
     "core.event:Listener",
     "core.event:register",
     "core.event:unregister",
@@ -72,13 +75,16 @@ if missing:
         f"to {TESTED[1]}, as `python -m pip install 'numba=={TESTED[1]}.*'` installs"
     )
 
+from llvmlite import ir
 from llvmlite.binding import ffi
+from numba import types
 from numba.core import cgutils, event
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.caching import _CacheLocator as CacheLocator
 from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
 from numba.core.registry import cpu_target
 from numba.core.targetconfig import ConfigStack
 from numba.np import arraymath, arrayobj
@@ -94,6 +100,7 @@ __all__ = [
     "Flags",
     "FunctionCache",
     "IndexDataCacheFile",
+    "NumbaError",
     "active_threads",
     "arrayobj",
     "cache_of",
@@ -103,7 +110,10 @@ __all__ = [
     "is_parallel",
     "machine_code",
     "new_library",
+    "options_of",
+    "propagate",
     "set_cache",
+    "takes",
     "within_parallel",
 ]
 
@@ -149,15 +159,40 @@ def within_parallel():
 
 
 def machine_code(dispatcher, signature):
-    """A function compiled for a signature: its type, which is LLVM's, and its address."""
-    dispatcher.compile(signature)
+    """A function compiled for a signature: its type, which is LLVM's, its address, and the type of what it returns.
+
+    The latter is that of a Python object where the function needs Python to run.
+    """
+    if signature not in dispatcher.overloads:
+        dispatcher.compile(signature)
     compiled = dispatcher.overloads[signature]
-    kind = cpu_target.target_context.call_conv.get_function_type(
-        compiled.signature.return_type, compiled.signature.args
-    )
-    return kind, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    returns = types.pyobject if compiled.objectmode else compiled.signature.return_type
+    kind = cpu_target.target_context.call_conv.get_function_type(returns, compiled.signature.args)
+    return kind, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name), returns
 
 
 def new_library(name):
     """An empty library of machine code, which lives as long as the object."""
     return cpu_target.target_context.codegen().create_library(name)
+
+
+def options_of(dispatcher):
+    """What `numba.jit` was given for a function."""
+    return dispatcher.targetoptions
+
+
+def takes(dispatcher, signature):
+    """Whether a function is or can be compiled for a signature: one with types of its own is for these alone."""
+    return dispatcher._can_compile or signature in dispatcher.overloads
+
+
+def propagate(context, builder, code, place):
+    """In a function that is being compiled: raise what a call has raised, where it has.
+
+    `code` is what the called function returned, and at `place` is what it raised; something is there in any case then.
+    """
+    convention = context.call_conv
+    status = convention._get_return_status(builder, code, builder.load(place))
+    with builder.if_then(status.is_error, likely=False):
+        builder.store(builder.inttoptr(ir.IntType(64)(1), place.type.pointee), place)
+        convention.return_status_propagate(builder, status)

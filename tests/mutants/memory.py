@@ -2,7 +2,7 @@
 
 from tests.mutants import Mutant
 
-FILE, TEST = "numbanet/_memory.py", "tests/test_memory.py"
+FILE, TEST = "numbanet/program/memory.py", "tests/test_memory.py"
 BY_HAND = f"{TEST}::test_places_by_hand"
 IN_ORDER = f"{TEST}::test_places_are_taken_again_whichever_comes_first"
 AT_RANDOM = f"{TEST}::test_places_of_arrays_drawn_at_random"

@@ -5,7 +5,7 @@ import mmap
 
 import numpy as np
 
-from ._views import ALIGNMENT
+from .._views import ALIGNMENT
 
 
 def reserved(shape, dtype):

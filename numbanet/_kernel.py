@@ -1,0 +1,46 @@
+"""Kernels of a user's own."""
+
+import types
+
+import numpy as np
+
+from ._checks import describe, number
+from .runtime.dispatch import Kernel
+
+
+def kernel(function=None, *, nanoseconds=1.0):
+    """Compile a function of explicit loops as numbanet's own operations are: in a serial and in a parallel form.
+
+    For an operation of a layer or a loss of your own, as ``net.forward(kernel, x, out)``. It is compiled when it is
+    first called, for each dtype and number of axes; in the parallel form `numba.prange` shares its loop among threads,
+    in the serial one it is `range`. Which of them a call takes depends on its sizes.
+
+    Parameters
+    ----------
+    function : function
+        Arrays and numbers in, arrays out: it writes into its arguments, and returns nothing, or a float64 where it is a
+        loss. No two arrays may overlap unless an element is written in the very place it was read from. For results
+        that do not depend on the number of threads, each element that is written has one iteration of the `prange`
+        that owns it. What an iteration of a `prange` raises is lost.
+    nanoseconds : float or callable
+        About how long one core takes: for an element of the largest array, or as a function of the arguments for all.
+        Half or twice the truth does no harm.
+
+    Returns
+    -------
+    Kernel
+        Called as the function is. Or a decorator, where only `nanoseconds` is given.
+
+    Notes
+    -----
+    Division by zero gives infinity or NaN, as in NumPy. The machine code is not kept: every process compiles it anew,
+    which takes a second or two. ``numba.njit(cache=True)`` keeps its own.
+    """
+    if not callable(nanoseconds):
+        each = number("nanoseconds", nanoseconds, 0, include_low=False, include_high=False)
+        nanoseconds = lambda *arguments: each * max(map(np.size, arguments), default=1)  # noqa: E731
+    if function is None:
+        return lambda function: kernel(function, nanoseconds=nanoseconds)
+    if not isinstance(function, types.FunctionType):
+        raise TypeError(f"kernel: expected a function of loops in Python, got {describe(function)}")
+    return Kernel(function, nanoseconds)
