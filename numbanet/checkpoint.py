@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MODEL, STATE = "model", "state of training"  # the kinds of files
 RUN_MODEL = "model.npz"  # the network in the folder of a run
+METHODS = ("loss", "train_batch", "predict", "predict_proba", "score", "evaluate")  # that decide what a network gives
 STANDARDIZER = "standardizer/"  # how the names of its arrays begin
 
 
@@ -40,6 +41,7 @@ def describe_model(model: Sequential) -> dict[str, Any]:
         "l2": model.l2,
         "dtype": model.dtype.name,
         "seed": model.seed,
+        **({"own methods": own} if (own := [name for name in METHODS if model.overrides(name)]) else {}),
     }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING
 
 from . import _archive, checkpoint
+from ._checks import sequence
 from ._declarations import checked_classes, declared
 from ._network_arrays import checked_shape
 from .errors import CheckpointError
@@ -25,7 +27,8 @@ def load_model(
 ) -> tuple[Sequential, Mapping[str, Any], dict[str, Array]]:
     """Read what `Sequential.save` wrote: (network, extra, dict of extra arrays).
 
-    The network is a `Sequential` with the layers and values of the one that was saved. `path` may also be the folder of
+    The network is a `Sequential` with the layers and values of the one that was saved, and with numbanet's methods; a
+    warning names those that the one saved had in their place. `path` may also be the folder of
     a run of ``numbanet train``, or a state of training, of which comes the network that was best so far.
     `custom` holds classes of layers and losses of the caller's own.
 
@@ -39,6 +42,7 @@ def load_model(
     header, arrays = _archive.read(path, checkpoint.MODEL, checkpoint.STATE)
     try:
         description, extra, arrays = checkpoint.stored_network(header, arrays, path)
+        own = sequence("own methods", description.pop("own methods", []), "names")
         layers = [declared(entry, Layer, custom, path) for entry in description.pop("layers")]
         loss = declared(description.pop("loss"), Loss, custom, path)
         shape = checked_shape(description.pop("input_shape"))
@@ -55,5 +59,10 @@ def load_model(
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged header ({error!r})") from None
     checkpoint.fill(checkpoint.network_arrays(model), arrays, path)
+    if own:
+        warnings.warn(
+            f"{path}: of a network with its own {', '.join(map(str, own))}, which no file holds; here it is numbanet's",
+            stacklevel=3,
+        )
     prefix = "extra/"
     return model, extra, {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}

@@ -6,7 +6,7 @@ import pytest
 from nets import CourseModel, digits
 
 import numbanet
-from numbanet import Affine, FullyConnectedNet, Layer, Sequential, Solver
+from numbanet import Affine, CheckpointError, FullyConnectedNet, Layer, Sequential, Solver
 from numbanet.data import Augment
 
 DATA = digits()
@@ -280,3 +280,22 @@ def test_a_parameter_that_is_new():
     trained = solver(Growing(), epochs=1)
     trained.train()
     np.testing.assert_allclose(trained.model.params["spare"], 1 - 0.1 * trained.best_epoch * 4)
+
+
+def test_a_file_says_which_methods_it_does_not_hold(tmp_path):
+    path, state = tmp_path / "net.npz", tmp_path / "state.npz"
+    trained = solver(net(Tripled), epochs=1)
+    trained.train()
+    trained.model.save(path)
+    trained.save(state)
+    for each in (path, state):
+        with pytest.warns(UserWarning, match=r"\.npz: of a network with its own loss, which no file holds"):
+            loaded = numbanet.load(each)
+        np.testing.assert_array_equal(loaded.params.flat, trained.model.params.flat)
+    with pytest.raises(CheckpointError, match="saved with model"):  # it would go on with another loss
+        solver(net()).restore(state)
+    resumed = solver(net(Tripled), epochs=1)
+    resumed.restore(state)
+    assert resumed.step == trained.step
+    net().save(path)
+    numbanet.load(path)  # without a warning, which would be an error here

@@ -143,6 +143,13 @@ MUTANTS = [
         "tests/test_walk.py",
     ),
     Mutant(
+        "a state of training does not tell a network with its own loss from another",
+        "numbanet/checkpoint.py",
+        "for name in METHODS if model.overrides(name)",
+        "for name in METHODS[1:] if model.overrides(name)",
+        f"{PATH}::test_a_file_says_which_methods_it_does_not_hold",
+    ),
+    Mutant(
         "a loss that comes after the solver is not looked at",
         SOLVER,
         "        self._checked_monitor(self.monitor)  # the model may",
