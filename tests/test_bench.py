@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import numbanet
 from numbanet import reference
-from numbanet.bench import report, turns, versus
+from numbanet.bench import commits, report, turns, versus
 from numbanet.bench.operations import arguments, cases, error, label, moved_bytes, parse, work
 from numbanet.bench.products import FORMS, SHAPES, Product
 from numbanet.bench.timing import Benchmark, fastest, interleaved
@@ -287,3 +288,22 @@ def script(name):
 def test_the_quick_run_fails_where_something_failed_or_was_skipped(printed, status, measured, bad):
     found = script("quick").judge(printed, status)
     assert tuple(map(len, found)) == (measured, bad)
+
+
+def test_earlier_commits_are_measured_by_their_names(monkeypatch):
+    assert commits._find("workspace", "no_such.module", "_image_shapes") is numbanet._image_shapes.workspace
+    with pytest.raises(ImportError, match="no workspace in no_such"):
+        commits._find("workspace", "no_such")
+    assert commits.solver_options(optimizer="adam", epochs=3) == {"optimizer": "adam", "epochs": 3}
+
+    def earlier(model, data, *, update_rule, optim_config, num_epochs, batch_size):
+        pass
+
+    monkeypatch.setattr(commits.numbanet, "Solver", earlier)
+    asked = {"optimizer": "adam", "optimizer_options": {}, "epochs": 3, "batch_size": 5}
+    assert commits.solver_options(**asked) == {
+        "update_rule": "adam",
+        "optim_config": {},
+        "num_epochs": 3,
+        "batch_size": 5,
+    }

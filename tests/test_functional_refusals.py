@@ -156,6 +156,8 @@ def test_shapes_that_do_not_fit(name, argument):
         ("adam_update", {"v": np.ones((4, 3))}, r"v: expected shape \(3, 4\), got \(4, 3\)"),
         ("squared_error_loss", {"target": np.ones(3)}, r"target: expected shape \(3, 4\), got \(3,\)"),
         ("squared_error_loss", {"pred": 1.0, "target": 1.0}, "pred: expected a value for each example"),
+        ("huber_loss", {"delta": 0}, r"delta: expected a number in \(0, inf\), got 0"),
+        ("huber_loss", {"delta": np.nan}, r"delta: expected a number in \(0, inf\), got nan"),
         ("binary_cross_entropy_loss", {"logits": 1.0, "target": 1.0}, "logits: expected a value for each example"),
         ("binary_cross_entropy_loss", {"target": X * 1.5}, "target: expected values from 0 to 1, got 1.5 to 1.5"),
         ("binary_cross_entropy_loss", {"target": X * np.nan}, "target: expected values from 0 to 1, got nan"),

@@ -6,7 +6,7 @@ from cases import CASES, SHARED, call, sharing
 
 from numbanet import kernels, reference
 from numbanet.kernels._gemm import matmul
-from numbanet.operations import OPERATIONS
+from numbanet.operations import OPERATIONS, backward_takes_output
 from numbanet.testing import check_pair
 
 BOTH = pytest.mark.parametrize("ops", [reference, kernels], ids=["reference", "kernels"])
@@ -111,6 +111,62 @@ def test_losses_are_stable_for_scores_of_ten_thousand(exact, dtype, ops):
     np.testing.assert_allclose(
         dscores, expected.astype(np.float64), rtol=8 * eps, atol=8 * eps * np.abs(expected).max()
     )
+
+
+SCALE, ALPHA = np.longdouble("1.0507009873554804934"), np.longdouble("1.6732632423543772848")
+
+
+def exact_softplus(x):
+    return np.logaddexp(0, x), 1 / (1 + np.exp(-x))
+
+
+def exact_mish(x):
+    softplus, slope = exact_softplus(x)
+    t = np.tanh(softplus)
+    return x * t, t + x * slope / np.cosh(np.minimum(softplus, 5000)) ** 2
+
+
+def exact_selu(x):
+    return SCALE * np.where(x > 0, x, ALPHA * np.expm1(x)), SCALE * np.where(x > 0, 1, ALPHA * np.exp(x))
+
+
+@BOTH
+@DTYPES
+@pytest.mark.parametrize(
+    ("exact", "limit"), [(exact_softplus, 0), (exact_mish, np.nan), (exact_selu, float(-SCALE * ALPHA))]
+)
+def test_smooth_activations_lose_no_digits(exact, limit, dtype, ops):
+    name, eps = exact.__name__.removeprefix("exact_"), np.finfo(dtype).eps
+    x = np.array([*np.linspace(-86, 86, 4001), -1e4, 1e4, 1e-30, -1e-30, 0], dtype)
+    want, slopes = (value.astype(np.float64) for value in exact(x.astype(np.longdouble)))
+    out = call(getattr(ops, f"{name}_forward"), x, out=x.shape)["out"]
+    seen = out if backward_takes_output(name) else x
+    dx = call(getattr(ops, f"{name}_backward"), np.ones_like(x), seen, dx=x.shape)["dx"]
+    np.testing.assert_allclose(out, want, rtol=6 * eps, atol=0)
+    np.testing.assert_allclose(dx, slopes, rtol=6 * eps, atol=4 * eps)
+    with np.errstate(invalid="ignore"):
+        ends = call(getattr(ops, f"{name}_forward"), np.array([-np.inf, np.inf, np.nan], dtype), out=3)["out"]
+    np.testing.assert_allclose(ends, [limit, np.inf, np.nan], rtol=eps)
+
+
+# What a single error gives: the loss and its slope.
+HUBER = [(0, 0, 0), (0.5, 0.125, 0.5), (-0.75, 0.28125, -0.75), (0.75, 0.28125, 0.75), (2.75, 1.78125, 0.75)]
+HUBER += [(-4, 2.71875, -0.75), (np.inf, np.inf, 0.75), (-np.inf, np.inf, -0.75), (np.nan, np.nan, np.nan)]
+ABSOLUTE = [(0, 0, 0), (-0.0, 0, 0), (1e-30, 1e-30, 1), (-3, 3, -1), (np.inf, np.inf, 1), (np.nan, np.nan, np.nan)]
+
+
+@BOTH
+@DTYPES
+@pytest.mark.parametrize(
+    ("name", "options", "row"),
+    [*(("huber_loss", [0.75], row) for row in HUBER), *(("absolute_error_loss", [], row) for row in ABSOLUTE)],
+)
+def test_losses_of_a_single_error(name, options, row, dtype, ops):
+    error, loss, slope = row
+    arrays = np.array([[error]], dtype), np.zeros((1, 1), dtype)
+    with np.errstate(invalid="ignore"):
+        got = call(getattr(ops, name), *arrays, *options, dpred=(1, 1))
+    np.testing.assert_allclose([got["loss"], got["dpred"].item()], [loss, slope], rtol=1e-6)
 
 
 @DTYPES

@@ -31,6 +31,9 @@ FLAT = {
     "gelu": [nn.Affine(9), nn.GELU()],
     "gelu tanh": [nn.Affine(9), nn.GELU("tanh")],
     "silu": [nn.Affine(9), nn.SiLU()],
+    "softplus": [nn.Affine(9), nn.Softplus()],
+    "mish": [nn.Affine(9), nn.Mish()],
+    "selu": [nn.Affine(9), nn.SELU()],
     "dropout": [nn.Affine(9), nn.ReLU(), nn.Dropout(0.3), nn.Affine(8), nn.Dropout(0.5)],
     "batchnorm": [nn.Affine(9), nn.BatchNorm(), nn.ReLU()],
     "layernorm": [nn.Affine(9), nn.LayerNorm(), nn.Tanh()],
@@ -49,7 +52,7 @@ IMAGES = {
     "spatial batchnorm": [nn.Conv(5, 3), nn.BatchNorm(), nn.ReLU(), nn.Dropout(0.2)],
     "groupnorm": [nn.Conv(6, 3), nn.GroupNorm(3), nn.SiLU()],
 }
-LOSSES = ("softmax", "svm", "squared_error", "binary_cross_entropy")
+LOSSES = ("softmax", "svm", "squared_error", "binary_cross_entropy", "huber", "absolute_error")
 RULES = {
     "sgd": ("sgd", {"learning_rate": 0.05}),
     "sgd_momentum": ("sgd_momentum", {"learning_rate": 0.02}),

@@ -11,8 +11,60 @@ UPDATES = "numbanet/functional/updates.py"
 LAYERS, FUNCTIONAL, CONSTANT = (f"tests/test_{name}.py" for name in ("layer_options", "functional_options", "constant"))
 VALUES, DEFAULTS = f"{LAYERS}::test_values_and_gradients", f"{FUNCTIONAL}::test_defaults"
 
+EXACT_VALUES = "tests/test_kernels.py"
+
 MUTANTS = [
     # Kernels.
+    Mutant(
+        "softplus overflows",
+        "numbanet/kernels/activations.py",
+        "max(x[i], zero) + log1p(exp(-abs(x[i])))",
+        "log1p(exp(x[i]))",
+        f"{EXACT_VALUES}::test_smooth_activations_lose_no_digits",
+    ),
+    Mutant(
+        "Mish: 1 - t² by cancellation",
+        "numbanet/kernels/activations.py",
+        "return t, rest * share * (one + t)",
+        "return t, one - t * two * t",
+        f"{EXACT_VALUES}::test_smooth_activations_lose_no_digits",
+    ),
+    Mutant(
+        "SELU backward: the slope on the left without its scale",
+        "numbanet/kernels/activations.py",
+        "scale if out[i] > zero else out[i] + both",
+        "scale if out[i] > zero else out[i] + scale",
+        "tests/test_gradients.py::test_pair",
+    ),
+    Mutant(
+        "Huber: errors below -delta are not cut off",
+        "numbanet/kernels/losses.py",
+        "min(max(error, -delta), delta)",
+        "min(error, delta)",
+        f"{EXACT_VALUES}::test_losses_of_a_single_error",
+    ),
+    Mutant(
+        "absolute error: no error has a gradient",
+        "numbanet/kernels/losses.py",
+        "slope if abs(error) > zero else error",
+        "slope",
+        f"{EXACT_VALUES}::test_losses_of_a_single_error",
+    ),
+    # The table of operations, which tests of every kernel are made from.
+    Mutant(
+        "an activation keeps the other of input and output for its backward pass",
+        "numbanet/operations/__init__.py",
+        'return "out" in OPERATIONS[f"{stem}_backward"].arguments',
+        'return "x" in OPERATIONS[f"{stem}_backward"].arguments',
+        "tests/test_functional_values.py::test_activations",
+    ),
+    Mutant(
+        "rows of augmentation are always the first one",
+        "numbanet/operations/arguments.py",
+        '[: shape[0]] % size["M"]',
+        "[: shape[0]] * 0",
+        "tests/test_operations.py::test_rows_are_a_permutation_or_all_there_are",
+    ),
     Mutant(
         "normalisation: scratch on the stack counted for one sum of a piece, not two",
         NORMALIZE,
