@@ -643,7 +643,7 @@ def test_an_exception_in_a_layer_ends_the_pass():
     assert len(steps(np.arange(80))) == 2
     with pytest.raises(RuntimeError, match="passed_on.* raised ValueError: 99"):
         model.predict(x)
-    assert model.predict(x[:64]).shape == (64, 2)
+    assert model.predict(x[:80]).shape == (80, 2)  # whatever lies in the rows besides
 
 
 def test_a_float32_that_a_kernel_returns_is_the_loss():

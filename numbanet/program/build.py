@@ -91,12 +91,15 @@ class Lowering:
         In training, of every layer, to find where a number went wrong.
     keys : list of ndarray
         Seed and step of the layers that draw random numbers.
+    foreign : bool
+        Whether functions of a user's own are among the operations.
     """
 
     def __init__(self, model, batch, training):
         self.model, self.batch, self.training, self.dtype = model, batch, training, model.dtype
         self.ops = model.ops
         self.operations, self.outputs, self.keys, self.y = Operations([], [], [], []), [], [], None
+        self.foreign = False
         self._buffers = {}  # by address; by `settle`, they get their memory
         self._index, self._next = None, 0  # of the layer that is being lowered, and of the next
         self.shape = model.input_shape
@@ -180,6 +183,7 @@ class Lowering:
 
     def _bind(self, operations, operation, arguments, layer=None):
         function = in_both_forms(operation_of(self.ops, operation))
+        self.foreign |= not isinstance(operation, str)
         if any(owner(array, self._buffers) is not None for array in _held(function)):
             name = getattr(function, "__name__", function)
             raise ValueError(f"{name}: holds an array of the network's, which moves; hand it over as an argument")

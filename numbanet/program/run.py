@@ -46,7 +46,7 @@ class Program:
         Targets go in here; training only.
     operations : numbanet.program.build.Operations
         Forward, loss, backward and penalties, bound to their arrays.
-    outputs, keys
+    outputs, keys, foreign
         As of `Lowering`.
     workspace : ndarray of uint8
         The memory that is shared.
@@ -63,7 +63,7 @@ class Program:
         lowered = Lowering(model, batch, training)
         self.workspace, self.nanoseconds_alone = lowered.settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
         self.x, self.y, self.scores, self.operations = lowered.x, lowered.y, lowered.scores, lowered.operations
-        self.outputs, self.keys = lowered.outputs, lowered.keys
+        self.outputs, self.keys, self.foreign = lowered.outputs, lowered.keys, lowered.foreign
         self.own_bytes = self.x.nbytes if training else 0
         self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
         self.steps = lambda: None  # those that `steps.training_steps` made last
@@ -117,6 +117,8 @@ class Program:
         elif X.ndim != 2:
             X = X.reshape(count, -1)
         self._copy(X, self._largest, x, self._bad)
+        if self.foreign and count < self.batch:
+            self.x[count:] = self.x[0]  # a user's function may raise on what is no example
         return not (self._bad[0] if count == 1 else self._bad[:count].any())
 
     @lazy
