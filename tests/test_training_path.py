@@ -89,7 +89,7 @@ def shuffled():
 @pytest.mark.parametrize(
     ("why", "make"),
     [
-        ("ops is numbanet.reference, and operation `affine_relu_forward` of layer 1, Affine", {"ops": "reference"}),
+        ("ops is numbanet.reference, and affine_relu_forward of layer 1, Affine", {"ops": "reference"}),
         ("loss is overridden by Tripled", lambda: solver(net(Tripled))),
         ("loss is overridden by MixedNet", lambda: solver(net(MixedNet))),
         ("train_batch is overridden by OwnBatches", lambda: solver(net(OwnBatches))),
@@ -106,7 +106,7 @@ def shuffled():
             lambda: solver(net(), replaced(shuffled()), augment=Augment(1)),
         ),
         (
-            "operation `halved` of layer 2, ",
+            "halved of layer 2, ",
             lambda: solver(Sequential([Affine(20), Half(), Affine(10)], 64, seed=0)),
         ),
         (None, lambda: solver(Sequential([Affine(20), CompiledHalf(), Affine(10)], 64, seed=0))),
