@@ -17,7 +17,7 @@ import numpy as np
 from ._plain import describe, did_you_mean, integer, number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import Any
 
     from ._types import Array, DTypeLike, FloatArray, IntArray
@@ -247,7 +247,7 @@ def known_keys(name: str, given: Iterable[str], known: Collection[str]) -> None:
             raise ValueError(f"{name}: expected {', '.join(known)}, got {key!r}{did_you_mean(key, known, repr)}")
 
 
-def operation_of(ops, given):
+def operation_of(ops: Any, given: Any) -> Callable[..., Any]:
     """The function of an operation: the one that `ops` has under a name, or the one that is given, as it is."""
     if isinstance(given, str):
         if not given.startswith("_") and callable(found := getattr(ops, given, None)):

@@ -1,14 +1,31 @@
 """Kernels of a user's own."""
 
+from __future__ import annotations
+
 import types
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from ._checks import describe, number
 from .runtime.dispatch import Kernel
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-def kernel(function=None, *, nanoseconds=1.0):
+
+@overload
+def kernel(function: Callable[..., Any], *, nanoseconds: float | Callable[..., float] = 1.0) -> Kernel: ...
+
+
+@overload
+def kernel(
+    function: None = None, *, nanoseconds: float | Callable[..., float] = 1.0
+) -> Callable[[Callable[..., Any]], Kernel]: ...
+
+
+def kernel(function: Any = None, *, nanoseconds: Any = 1.0) -> Any:
     """Compile a function of explicit loops as numbanet's own operations are: in a serial and in a parallel form.
 
     For an operation of a layer or a loss of your own, as ``net.forward(kernel, x, out)``. It is compiled when it is

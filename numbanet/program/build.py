@@ -98,7 +98,8 @@ class Lowering:
     def __init__(self, model, batch, training):
         self.model, self.batch, self.training, self.dtype = model, batch, training, model.dtype
         self.ops = model.ops
-        self.operations, self.outputs, self.keys, self.y = Operations([], [], [], []), [], [], None
+        self.operations, self.outputs, self.keys = Operations([], [], [], []), [], []
+        self.y: Any = None
         self.foreign = False
         self._buffers = {}  # by address; by `settle`, they get their memory
         self._index, self._next = None, 0  # of the layer that is being lowered, and of the next

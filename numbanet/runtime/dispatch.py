@@ -5,9 +5,12 @@ A kernel is written once, as loops with one or more `prange`, and compiled in tw
 element is computed by one thread, in one order, in blocks whose size does not depend on the number of threads.
 """
 
+from __future__ import annotations
+
 import functools
 import threading
 import weakref
+from typing import TYPE_CHECKING
 
 import numba
 from llvmlite import ir
@@ -18,6 +21,10 @@ from . import forks, placement, threading_layer, threads  # noqa: F401
 from .compiling import compiled
 from .internals import Dispatcher, cgutils, is_parallel, options_of, within_parallel
 from .lazy import lazy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 # Work, on one core, above which a call goes parallel, for each threading layer. A second thread saves half of the work
 # at best, so it pays from twice the cost of starting a region, which is 2, 5 to 10 and 100 µs; another factor of two or
@@ -45,7 +52,9 @@ class Kernel:
         About how long one core takes, of the arguments.
     """
 
-    def __init__(self, function, nanoseconds):
+    __name__: str
+
+    def __init__(self, function: Callable[..., Any], nanoseconds: Callable[..., float]) -> None:
         functools.update_wrapper(self, function)
         self.py_func = function
         self.nanoseconds = nanoseconds
@@ -75,7 +84,7 @@ class Kernel:
         call.__name__ = self.__name__
         return call
 
-    def variant(self, *args):
+    def variant(self, *args: Any) -> Any:
         """The compiled form that is faster for arguments of these sizes."""
         nanoseconds = self.nanoseconds(*args)
         if nanoseconds < SERIAL_BELOW_NS or threads.get_num_threads() == 1:
@@ -86,15 +95,15 @@ class Kernel:
         placement.keep_apart()
         return self.parallel_in_turn if layer == "workqueue" else self.parallel
 
-    def __call__(self, *args):
+    def __call__(self, *args: Any) -> Any:
         if self.nanoseconds(*args) < SERIAL_BELOW_NS:  # what `variant` says, without the time that asking it takes
             return self.serial(*args)
         return self.variant(*args)(*args)
 
-    def __reduce__(self):  # for copy and pickle: its name in its module
+    def __reduce__(self) -> str:  # for copy and pickle: its name in its module
         return self.__name__
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<kernel {self.__name__}>"
 
 
@@ -165,7 +174,7 @@ def variant(function, arguments):
     return choose(*arguments) if choose else function
 
 
-def kernel(nanoseconds):
+def kernel(nanoseconds: float | Callable[..., float]) -> Callable[[Callable[..., Any]], Kernel]:
     """Make a function of explicit loops a `Kernel`.
 
     Parameters

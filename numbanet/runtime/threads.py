@@ -102,12 +102,12 @@ def choice():
     return _default
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """Number of threads that a parallel kernel uses."""
     return choice()[0]
 
 
-def set_num_threads(count):
+def set_num_threads(count: int | None) -> None:
     """Use `count` threads in parallel kernels from now on; None lets the machine decide again.
 
     Results do not depend on it. It takes effect for operations and networks that are set up afterwards: a network
