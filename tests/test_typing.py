@@ -29,7 +29,7 @@ def test_right_uses_pass_and_wrong_ones_are_refused_on_their_lines():
     wrong = FOLDER / "wrong.py"
     lines = enumerate(wrong.read_text(encoding="utf-8").splitlines(), 1)
     expected = {(wrong.name, number, kind) for number, line in lines for kind in EXPECTED.findall(line)}
-    assert len(expected) > 90
+    assert len(expected) >= 90
     found, said = refused(FOLDER / "right.py", wrong)
     assert found == expected, said
 

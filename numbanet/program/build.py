@@ -4,10 +4,12 @@ A layer's `lower` is given the `Lowering`. It asks that for arrays and hands it 
 run; the arrays get their memory at the end, when it is known when each of them is needed.
 """
 
+from __future__ import annotations
+
 import contextlib
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +18,14 @@ from .._views import aligned_zeros
 from ..layers import EITHER, reordering
 from ..runtime.dispatch import forms, in_both_forms
 from .memory import address, layout, lifetimes, moved, owner, reserved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from .._types import Array, ByteArray, FloatArray, Lowered, Shape
+    from ..layers import Layer
+    from ..models import Sequential
 
 
 class Operation(NamedTuple):
@@ -95,7 +105,7 @@ class Lowering:
         Whether functions of a user's own are among the operations.
     """
 
-    def __init__(self, model, batch, training):
+    def __init__(self, model: Sequential, batch: int, training: bool) -> None:
         self.model, self.batch, self.training, self.dtype = model, batch, training, model.dtype
         self.ops = model.ops
         self.operations, self.outputs, self.keys = Operations([], [], [], []), [], []
@@ -117,50 +127,50 @@ class Lowering:
 
     # What a layer's `lower` uses.
 
-    def parameter(self, name):
+    def parameter(self, name: str) -> tuple[FloatArray, FloatArray]:
         """The current layer's parameter and its gradient."""
         full = self.model.names[self._index, name]
         return self.model.params[full], self.model.grads[full]
 
-    def state(self, name):
+    def state(self, name: str) -> FloatArray:
         """The current layer's running average."""
         return self.model.state[self.model.names[self._index, name]]
 
-    def buffer(self, *shape):
+    def buffer(self, *shape: int) -> FloatArray:
         """An array for the batch, shape (N, *shape)."""
         return self._reserved((self.batch, *shape))
 
-    def workspace(self, size):
+    def workspace(self, size: int) -> FloatArray:
         """An array of so many elements for one operation to work in."""
         return self._reserved((size,))
 
-    def _reserved(self, shape):
+    def _reserved(self, shape: Shape) -> FloatArray:
         array = reserved(shape, self.dtype)
         self._buffers[address(array)] = array
         return array
 
-    def overwritable(self, array):
+    def overwritable(self, array: FloatArray) -> FloatArray:
         """`array` itself where nothing reads it any more, else another of its shape."""
         return self.buffer(*array.shape[1:]) if address(array) in self._kept else array
 
-    def gradient(self, x):
+    def gradient(self, x: FloatArray) -> FloatArray:
         """An array for the gradient of the layer's input `x`; an empty one, (0, ...), where nothing below learns."""
         return self.buffer(*x.shape[1:]) if self.needed else np.empty((0, *x.shape[1:]), self.dtype)
 
     @contextlib.contextmanager
-    def keeping(self, array):
+    def keeping(self, array: FloatArray) -> Iterator[None]:
         """While this lasts, `array` is not overwritten."""
         self._kept.append(address(array))
         yield
         self._kept.remove(address(array))
 
-    def random_key(self):
+    def random_key(self) -> Array:
         """The current layer's seed and step, uint64, shape (2,); the step moves on with every training pass."""
         key = self.model.random_keys[self._index]
         self.keys.append(key)
         return key
 
-    def forward(self, operation, *arguments):
+    def forward(self, operation: str | Callable[..., Any], *arguments: Any) -> None:
         """Add an operation to the forward pass.
 
         Parameters
@@ -174,15 +184,15 @@ class Lowering:
         """
         self._bind(self.operations.forward, operation, arguments, self._index)
 
-    def backward(self, operation, *arguments):
+    def backward(self, operation: str | Callable[..., Any], *arguments: Any) -> None:
         """Add an operation to the backward pass, as `forward` does to the other."""
         self._bind(self.operations.backward, operation, arguments, self._index)
 
-    def loss(self, operation, *arguments):
+    def loss(self, operation: str | Callable[..., Any], *arguments: Any) -> None:
         """Add an operation to those that compute the loss: the sum of what they return."""
         self._bind(self.operations.loss, operation, arguments)
 
-    def _bind(self, operations, operation, arguments, layer=None):
+    def _bind(self, operations: list[Any], operation: Any, arguments: Any, layer: Any = None) -> None:
         function = in_both_forms(operation_of(self.ops, operation))
         self.foreign |= not isinstance(operation, str)
         if any(owner(array, self._buffers) is not None for array in _held(function)):
@@ -192,7 +202,9 @@ class Lowering:
 
     # From layers to operations.
 
-    def chain(self, layers, x, shape, layout=EITHER):
+    def chain(
+        self, layers: Sequence[Layer], x: FloatArray, shape: Shape, layout: str = EITHER
+    ) -> tuple[FloatArray, list[_Step]]:
         """Bind the forward pass of layers one after the other.
 
         Parameters
@@ -230,7 +242,7 @@ class Lowering:
         self._index, self.shape = outer
         return x, steps
 
-    def _lowered(self, layer, x, shape):
+    def _lowered(self, layer: Any, x: FloatArray, shape: Shape) -> Lowered:
         """What `lower` returns, once it is seen to be an array of this shape for each example, and a function."""
         lowered = layer.lower(self, x)
         if not (isinstance(lowered, tuple) and len(lowered) == 2):
@@ -244,7 +256,7 @@ class Lowering:
                 raise ValueError(f"lower: backward: None, though {x.shape} becomes {out.shape}")
         return out, backward
 
-    def _check_array(self, name, array, shape):
+    def _check_array(self, name: str, array: Any, shape: Shape) -> Any:
         """Refuse what is no array of this shape, flat or with the channels of images last."""
         if not isinstance(array, np.ndarray) or array.dtype != self.dtype:
             raise TypeError(f"{name}: expected an array of {self.dtype}, got {describe(array)}")
@@ -255,7 +267,7 @@ class Lowering:
             raise ValueError(f"{name}: expected shape {' or '.join(map(str, fits))}, got {array.shape}")
 
     @contextlib.contextmanager
-    def _naming(self, index):
+    def _naming(self, index: int) -> Iterator[None]:
         """While this lasts, what is refused is said to be of that layer."""
         try:
             yield
@@ -267,7 +279,7 @@ class Lowering:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{layer}: {error}") from (None if own else error)
 
-    def _reordered(self, index, x, shape, layout, steps):
+    def _reordered(self, index: int, x: FloatArray, shape: Shape, layout: str, steps: list[_Step]) -> FloatArray:
         """`x` in another order, where it is not in that order already."""
         lower = reordering(x, shape, layout)
         if lower is None:
@@ -277,7 +289,7 @@ class Lowering:
         steps.append(_Step(index, False, x, backward))
         return out
 
-    def backpropagate(self, steps, dout):
+    def backpropagate(self, steps: list[_Step], dout: FloatArray) -> FloatArray:
         """Bind the backward pass of what `chain` gave, last layer first.
 
         Returns the gradient of the chain's input. Where that is not `needed`, since nothing below learns, the pass ends
@@ -298,19 +310,19 @@ class Lowering:
         self.needed, self._index = needed, outer
         return dout
 
-    def _check_gradient(self, dx, x):
+    def _check_gradient(self, dx: Any, x: FloatArray) -> Any:
         if not isinstance(dx, np.ndarray) or dx.dtype != self.dtype:
             raise TypeError(f"backward must return the gradient of x, an array of {self.dtype}, got {describe(dx)}")
         if dx.shape != x.shape:
             raise ValueError(f"backward must return the gradient of x, of shape {x.shape}, got {dx.shape}")
 
-    def _lower_loss(self):
+    def _lower_loss(self) -> FloatArray:
         loss = self.model.loss_function
         shape = self.batch, *loss.target_shape(self.model.output_size)
         self.y = np.zeros(shape, self.dtype if loss.per_output else np.int64)
         return loss.lower(self, self.scores, self.y)
 
-    def _lower_penalties(self):
+    def _lower_penalties(self) -> None:
         for index, name in self.model.decaying() if self.model.l2 else ():
             self._index = index
             w, dw = self.parameter(name)
@@ -319,7 +331,7 @@ class Lowering:
 
     # From arrays to memory.
 
-    def settle(self, memory):
+    def settle(self, memory: Callable[[int], ByteArray]) -> tuple[ByteArray, float]:
         """Move all buffers into memory, where those share a place that live at different times; choose the forms.
 
         Parameters
@@ -340,7 +352,7 @@ class Lowering:
         offsets, size = layout(lives, {place: array.nbytes for place, array in buffers.items()})
         workspace = memory(size)[:size]
 
-        def settled(value):
+        def settled(value: Any) -> Any:
             if isinstance(value, (list, tuple)):
                 return [*map(settled, value)] if isinstance(value, list) else tuple(map(settled, value))
             return moved(value, buffers, offsets, workspace)
@@ -354,7 +366,7 @@ class Lowering:
         return workspace, nanoseconds
 
 
-def _flat(values):
+def _flat(values: Any) -> Any:
     """Values, those in lists and tuples among them."""
     for value in values:
         if isinstance(value, (list, tuple)):
@@ -363,7 +375,7 @@ def _flat(values):
             yield value
 
 
-def _held(function):
+def _held(function: Any) -> Any:
     """Arrays that a function has besides its arguments: of an enclosing one, as defaults, or bound to it."""
     function = getattr(function, "py_func", function)  # as written, where it is compiled
     held = [*(getattr(function, "__defaults__", None) or ()), *getattr(function, "args", ())]
@@ -373,7 +385,7 @@ def _held(function):
     return [value for value in _flat(held) if isinstance(value, np.ndarray)]
 
 
-def _fused(layers):
+def _fused(layers: Sequence[Layer]) -> Iterator[tuple[Layer, int]]:
     """(layer, number of layers that it stands for): two where one runs in one go with the following one."""
     position = 0
     while position < len(layers):

@@ -1,5 +1,9 @@
 """What a program holds, and where NaN or infinity came into what it computes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..runtime.call_table import form_of
@@ -7,8 +11,15 @@ from ..runtime.foreign import in_short
 from ..runtime.internals import NumbaError
 from .memory import address
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def described(program):
+    from .._types import Array
+    from ..models import Sequential
+    from .run import Program
+
+
+def described(program: Program) -> str:
     """The operations in order, the shapes of their arrays and the other arguments, and the memory for the batch."""
     own, lines = {}, []
     for name, operations in zip(("forward", "loss", "backward", "penalty"), program.operations, strict=True):
@@ -27,18 +38,18 @@ def described(program):
     return "\n".join([head, *lines])
 
 
-def name_of(function):
+def name_of(function: Any) -> str:
     """What a function is called."""
     return getattr(function, "__name__", None) or type(function).__name__
 
 
-def named(model, operation):
+def named(model: Sequential, operation: Any) -> str:
     """An operation and the layer that it belongs to, in words."""
     where = f"loss {model.loss_function!r}" if operation.layer is None else model.placed[operation.layer]
     return f"{name_of(operation.function)} of {where}"
 
 
-def explained(error, model, operation):
+def explained(error: BaseException, model: Sequential, operation: Any) -> Any:
     """What to raise where an operation raised `error`: it says which one, and of which layer."""
     if isinstance(error, NumbaError):
         kinds = ", ".join(kind_of(argument) for argument in operation.arguments)
@@ -48,20 +59,20 @@ def explained(error, model, operation):
     return explained
 
 
-def kind_of(argument):
+def kind_of(argument: Any) -> Any:
     """An argument of an operation in a word."""
     if isinstance(argument, np.ndarray):
         return f"{argument.dtype}{list(argument.shape)}"
     return type(argument).__name__
 
 
-def _is_shared(program, array):
+def _is_shared(program: Program, array: Array) -> bool:
     """Whether an array is a view of the workspace or of the network's parameters, gradients or running averages."""
     views = (program.model.params, program.model.grads, program.model.state)
     return any(np.may_share_memory(array, a) for a in (program.workspace, *(v.flat for v in views)))
 
 
-def first_non_finite(program):
+def first_non_finite(program: Program) -> str:
     """Where NaN or infinity first shows in the training pass that was run last, in words.
 
     The forward pass is run once more, since by its end most of its arrays have been overwritten.
@@ -80,7 +91,7 @@ def first_non_finite(program):
             key[...] = before
 
 
-def _searched(program, model):
+def _searched(program: Program, model: Sequential) -> str | None:
     done = 0
     for count, layers, out in program.outputs:
         for function, arguments, _ in program.operations.forward[done:count]:

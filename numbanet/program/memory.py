@@ -1,26 +1,35 @@
 """Arrays whose values are needed at different times, in the same memory."""
 
+from __future__ import annotations
+
 import math
 import mmap
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._views import ALIGNMENT
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
-def reserved(shape, dtype):
+    from .._types import Array, DTypeLike, FloatArray, Shape
+
+
+def reserved(shape: Shape, dtype: DTypeLike) -> FloatArray:
     """An array to stand for one: its memory is not there before something is written to it."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     # Not from the heap, as NumPy's own may be: what others have freed there would be set to zero, and so be there.
     return np.ndarray(shape, dtype, mmap.mmap(-1, max(size, 1)))
 
 
-def address(array):
+def address(array: Array) -> int:
     """Where an array begins in memory: views from the same beginning have the same."""
     return array.ctypes.data
 
 
-def owner(array, buffers):
+def owner(array: Array, buffers: Mapping[int, Array]) -> Any:
     """The one of `buffers`, arrays by address, that `array` is a view of; None where there is none."""
     base = array
     while base is not None:
@@ -30,7 +39,9 @@ def owner(array, buffers):
     return None
 
 
-def lifetimes(operations, buffers, kept):
+def lifetimes(
+    operations: Sequence[Sequence[Any]], buffers: Mapping[int, Array], kept: Iterable[Array]
+) -> dict[int, Any]:
     """For each of `buffers` by address, the numbers of the first and of the last operation that take a view of it.
 
     Parameters
@@ -51,7 +62,7 @@ def lifetimes(operations, buffers, kept):
     return lives
 
 
-def layout(lives, sizes):
+def layout(lives: Mapping[int, Any], sizes: Mapping[int, int]) -> tuple[dict[int, int], int]:
     """Offsets in bytes at which no two overlap that live at the same time, and the size of the whole.
 
     One after another, each as far to the front as it fits: the largest first, those with the largest size times life,
@@ -66,7 +77,7 @@ def layout(lives, sizes):
     return min(found, key=lambda one: one[1])
 
 
-def _in_order(places, lives, sizes):
+def _in_order(places: Any, lives: Mapping[int, Any], sizes: Mapping[int, int]) -> Any:
     placed, end = {}, 0
     for place in places:
         first, last = lives[place]
@@ -79,7 +90,7 @@ def _in_order(places, lives, sizes):
     return {place: offset for place, (offset, _, _) in placed.items()}, end
 
 
-def moved(array, buffers, offsets, memory):
+def moved(array: Array, buffers: Mapping[int, Array], offsets: Mapping[int, int], memory: Array) -> Any:
     """`array`, or where it is a view of one of `buffers`, the same view of that buffer's place in `memory`."""
     place = owner(array, buffers) if isinstance(array, np.ndarray) and array.size else None
     if place is None:

@@ -4,9 +4,12 @@ Where every operation is a kernel, a compiled loop walks the list (`runtime.call
 steps in one call; otherwise, with `numbanet.reference` or operations of a user's own, Python does.
 """
 
+from __future__ import annotations
+
 import itertools
 import math
 import weakref
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +24,13 @@ from ..runtime.placement import keep_apart
 from ..runtime.threads import in_force
 from . import diagnose
 from .build import Lowering
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .._types import Array, ByteArray, FloatArray, IntArray
+    from ..models import Sequential
 
 
 class Program:
@@ -56,7 +66,9 @@ class Program:
         About how long the operations take, where they all run on the calling thread; 0 where some are parallel.
     """
 
-    def __init__(self, model, batch, training, memory=None):
+    def __init__(
+        self, model: Sequential, batch: int, training: bool, memory: Callable[[int], ByteArray] | None = None
+    ) -> None:
         self._model, self.batch, self.training = weakref.ref(model), batch, training
         self.dtype, self._largest = model.dtype, np.finfo(model.dtype).max
         self._standardizes = model.standardizer is not None
@@ -69,17 +81,17 @@ class Program:
         self.steps = lambda: None  # those that `steps.training_steps` made last
 
     @property
-    def model(self):
+    def model(self) -> Sequential:
         return self._model()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return diagnose.described(self)
 
-    def first_non_finite(self):
+    def first_non_finite(self) -> str:
         """Where NaN or infinity first shows in the training pass that was run last, in words."""
         return diagnose.first_non_finite(self)
 
-    def load(self, X, rows=None, gather=None):
+    def load(self, X: Array, rows: IntArray | None = None, gather: Callable[..., object] | None = None) -> None:
         """Put examples into `x`, from the first place on: all of `X` or its `rows`, standardised if need be.
 
         `gather`, a function of (X, rows, out), puts them there otherwise than as they are.
@@ -100,13 +112,13 @@ class Program:
             self.x[: len(X)] = X.reshape(len(X), -1)
 
     @lazy
-    def _copy(self):
+    def _copy(self) -> Any:
         """Copies examples into `x` and marks what is not finite, compiled where the operations are."""
         if self.calls is None:
             return _copied
         return variant(_gather_kernels.copy, (self.x, self._largest, self.x, self._bad))
 
-    def take(self, X):
+    def take(self, X: Array) -> bool:
         """Put all of `X` into `x`, as `load` does, to infer from; whether every value in it then is finite."""
         count = len(X)
         x = self.x if count == self.batch else self.x[:count]
@@ -122,7 +134,7 @@ class Program:
         return not (self._bad[0] if count == 1 else self._bad[:count].any())
 
     @lazy
-    def _bound(self):
+    def _bound(self) -> Any:
         """All operations as calls for the compiled loop, in order, and None; or None and why one of them is none."""
         calls = []
         for operation in itertools.chain(*self.operations):
@@ -136,27 +148,27 @@ class Program:
         return calls, None
 
     @property
-    def calls(self):
+    def calls(self) -> Any:
         """All operations as calls for the compiled loop, in order; None where Python calls them."""
         return self._bound[0]
 
     @property
-    def obstacle(self):
+    def obstacle(self) -> Any:
         """Why Python calls the operations, in words; None where the compiled loop does."""
         return self._bound[1]
 
     @lazy
-    def _table(self):
+    def _table(self) -> Any:
         return None if self.calls is None else call_table.Table(self.calls)
 
     @property
-    def losses(self):
+    def losses(self) -> list[Any]:
         """The calls whose results add up to the loss: those of the loss itself, and the L2 penalties."""
         calls, first = self.calls, len(self.operations.forward)
         own = calls[first : first + len(self.operations.loss)]
         return [*own, *calls[len(calls) - len(self.operations.penalties) :]]
 
-    def infer(self):
+    def infer(self) -> None:
         """Scores of the batch in `x`, into `scores`."""
         if self._table is None:
             in_force()
@@ -165,7 +177,7 @@ class Program:
         else:
             self._walk(len(self.operations.forward))
 
-    def step(self):
+    def step(self) -> float:
         """Loss of the batch in `x` and `y`, L2 penalty included; the gradients go into the model's."""
         if self._table is None:
             self.infer()
@@ -184,12 +196,12 @@ class Program:
                 key[1] += np.uint64(1)
         return loss
 
-    def check(self, loss):
+    def check(self, loss: float) -> None:
         """An error where a loss that the pass gave is no number through a fault of the loss's function."""
         if not math.isfinite(loss):
             self.model.loss_function.check(self.scores, self.y, self.model.ops)
 
-    def _run(self, operations):
+    def _run(self, operations: Any) -> list[float]:
         """Call operations from Python; what they return."""
         returned = []
         for operation in operations:
@@ -200,25 +212,25 @@ class Program:
                 raise explained from explained.__cause__
         return returned
 
-    def _walk(self, count=None):
+    def _walk(self, count: int | None = None) -> None:
         try:
             self._table.walk(count)
         except Exception as error:
             explained = self.explained(error, self._table.raised())
             raise explained from explained.__cause__
 
-    def explained(self, error, number):
+    def explained(self, error: BaseException, number: int) -> Any:
         """What to raise where the operation of that number, in the order of `calls`, raised `error`."""
         return diagnose.explained(error, self.model, [*itertools.chain(*self.operations)][number])
 
 
-def _copied(X, largest, out, bad):
+def _copied(X: Array, largest: float, out: FloatArray, bad: Array) -> None:
     """The kernel `copy`, in NumPy."""
     out[...] = X
     bad[: len(out)] = ~(np.abs(out) <= largest).all(axis=1)
 
 
-def _gather(X, rows, out):
+def _gather(X: Array, rows: IntArray, out: FloatArray) -> None:
     """``out[...] = X[rows]``, without a copy on the way where examples are large enough for that to matter."""
     if X.dtype == out.dtype and X.flags.c_contiguous and out.size >= 4096 and 0 <= rows.min() <= rows.max() < len(X):
         # "clip", which never does here, writes into `out` at once; "raise" would go through a buffer.

@@ -1,6 +1,9 @@
 """Whole steps of training as one call, from the rows of a batch to the update."""
 
+from __future__ import annotations
+
 import weakref
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,8 +11,18 @@ from ..kernels import _gather
 from ..runtime import call_table
 from ..runtime.dispatch import forms
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def training_steps(program, X, y, optimizer, augment=None):
+    from .._types import Array, IntArray
+    from ..data import Augment, Standardizer
+    from ..optim import Optimizer
+    from .run import Program
+
+
+def training_steps(
+    program: Program, X: Array, y: Array, optimizer: Optimizer | None, augment: Augment | None = None
+) -> TrainingSteps:
     """The `TrainingSteps` on these arrays.
 
     Parameters
@@ -47,7 +60,7 @@ class TrainingSteps:
         Why that is so, in words.
     """
 
-    def __init__(self, program, X, y, optimizer, augment):
+    def __init__(self, program: Program, X: Array, y: Array, optimizer: Optimizer, augment: Augment | None) -> None:
         self.program, self.model, self.given = program, program.model, (X, y, optimizer, augment)
         self.table = None
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
@@ -55,7 +68,7 @@ class TrainingSteps:
         if self.obstacle is None:
             self._lower()
 
-    def _lower(self):
+    def _lower(self) -> Any:
         program, (_, y, optimizer, augment) = self.program, self.given
         model, rows = self.model, np.zeros(program.batch, np.int64)
         gathers = [self._examples(rows), _gathered(y, rows, program.y)]
@@ -82,7 +95,7 @@ class TrainingSteps:
             cells.append((self._update.cell(self._scalars["t"]), 1))
         self._cells = call_table.Numbers(cells, 2)
 
-    def _examples(self, rows):
+    def _examples(self, rows: IntArray) -> Any:
         """The operation that puts the examples `rows` into the network."""
         X, _, _, augment = self.given
         model, x = self.model, self.program.x
@@ -90,7 +103,7 @@ class TrainingSteps:
             return _gathered(X, rows, x, model.standardizer)
         return model.ops.augment, augment.arguments(X, rows, self._augmented, x)
 
-    def __call__(self, rows, step=0):
+    def __call__(self, rows: IntArray, step: int = 0) -> list[float]:
         """Take a step on each batch of `rows`, and return the losses.
 
         Where a loss is NaN or infinite, it is the last: that step has computed gradients, but updated nothing. There
@@ -117,7 +130,7 @@ class TrainingSteps:
         finally:
             end()
 
-    def _take(self, rows, step, wanted):
+    def _take(self, rows: IntArray, step: int, wanted: Array) -> Any:
         X, _, optimizer, _ = self.given
         steps, rows = len(rows) // self.program.batch, np.ascontiguousarray(rows, np.int64)
         if not 0 <= rows.min() <= rows.max() < len(X):  # the kernels would read what lies beyond
@@ -145,7 +158,7 @@ class TrainingSteps:
         return history[: taken + diverged].tolist()
 
 
-def _unreadable(what, values, augment=None):
+def _unreadable(what: str, values: Array, augment: Augment | None = None) -> str | None:
     """Why no kernel gathers rows of `values`, in words; None where one does."""
     flags, dtype = values.flags, values.dtype
     if not dtype.isnative or dtype == np.float16:
@@ -159,7 +172,7 @@ def _unreadable(what, values, augment=None):
     return None
 
 
-def _gathered(values, rows, into, standardizer=None):
+def _gathered(values: Array, rows: IntArray, into: Array, standardizer: Standardizer | None = None) -> Any:
     """The operation that gathers `rows`, as (function, arguments)."""
     values, into = values.reshape(len(values), -1), into.reshape(len(rows), -1)
     if standardizer is None:
