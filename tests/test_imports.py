@@ -17,7 +17,7 @@ INTERNALS = "runtime/internals.py"
 
 # What numba documents, by the module that it is in: all that is imported of numba anywhere but in `internals`.
 PUBLIC = {
-    "numba": {"config", "get_num_threads", "njit", "prange", "set_num_threads", "threading_layer", "types"},
+    "numba": {"config", "get_num_threads", "jit", "njit", "prange", "set_num_threads", "threading_layer", "types"},
     "numba.extending": {"intrinsic"},
 }
 
