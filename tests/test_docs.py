@@ -111,6 +111,14 @@ def test_the_loss_of_ones_own_that_the_document_shows(tmp_path, monkeypatch):
     assert saved == blocks(text, "text")[0].splitlines()
 
 
+def test_the_layer_of_ones_own_that_the_document_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "your-own-layer.md").read_text(encoding="utf-8")
+    names = {"__name__": "an_experiment"}
+    for code, shown in zip(blocks(text, "python"), blocks(text, "text"), strict=True):
+        assert run(code, names) == shown.splitlines()
+
+
 def test_the_examples_in_docstrings():
     failed, attempted = doctest.testmod(numbanet.testing, optionflags=doctest.ELLIPSIS)
     assert attempted > 0
