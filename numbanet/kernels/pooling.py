@@ -10,8 +10,7 @@ from numba import prange
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel
 from .simd.pixels import from_largest, from_mean
-from .simd.vectors import LINE_ELEMENTS
-from .simd.windows import first_largest, largest, mean, prefetch, to_all, to_largest
+from .simd.windows import first_largest, largest, mean, to_all, to_largest
 
 # Nanoseconds an element takes on one core: of the input forward, of the output's gradient backward.
 POOL_FORWARD_NS, POOL_BACKWARD_NS, GLOBAL_POOL_NS = 0.1, 0.4, 0.1
@@ -48,66 +47,6 @@ def _clear_between(dx, i, rows, columns, counts):
 
 
 @serial
-def _is_of_four(kernel_size, padding):
-    """Whether every window is of 2 x 2 pixels in the image: for those, forward, plain loops are as fast as any."""
-    return kernel_size[0] == 2 and kernel_size[1] == 2 and padding[0] == 0 and padding[1] == 0
-
-
-@serial
-def _four(x, i, j, stride):
-    """The pixels of window (i, j) of 2 x 2; those of the next row of windows are asked for."""
-    y, z = i * stride[0], j * stride[1]
-    above, below = x[y], x[y + 1]
-    ahead = stride[0] * above.size
-    for c in range(0, stride[1] * x.shape[2], LINE_ELEMENTS):
-        prefetch(above[z], ahead + c)
-        prefetch(below[z], ahead + c)
-    return above[z], above[z + 1], below[z], below[z + 1]
-
-
-@serial
-def _exceeds(value, best):
-    """Whether a value is the maximum instead of `best`: it is larger, or the first NaN."""
-    return (not value <= best) & (best == best)
-
-
-@serial
-def _largest_of_four(x, i, stride, out):
-    for j in range(len(out)):
-        (a, b, c, d), best = _four(x, i, j, stride), out[j]
-        for n in range(best.size):
-            value = a[n]
-            value = b[n] if _exceeds(b[n], value) else value
-            value = c[n] if _exceeds(c[n], value) else value
-            best[n] = d[n] if _exceeds(d[n], value) else value
-
-
-@serial
-def _first_largest_of_four(x, i, stride, out, where):
-    index = where.dtype.type
-    for j in range(len(out)):
-        (a, b, c, d), best, taken = _four(x, i, j, stride), out[j], where[j]
-        for n in range(best.size):
-            value, number = a[n], index(0)
-            if _exceeds(b[n], value):
-                value, number = b[n], index(1)
-            if _exceeds(c[n], value):
-                value, number = c[n], index(2)
-            if _exceeds(d[n], value):
-                value, number = d[n], index(3)
-            best[n], taken[n] = value, number
-
-
-@serial
-def _mean_of_four(x, i, stride, out):
-    four = x.dtype.type(4)
-    for j in range(len(out)):
-        (a, b, c, d), average = _four(x, i, j, stride), out[j]
-        for n in range(average.size):
-            average[n] = (a[n] + b[n] + c[n] + d[n]) / four
-
-
-@serial
 def _one_row(pixels):
     """The whole image as one window, a row of pixels: (kernel_size, stride, padding) of its row, and of its columns."""
     return (1, 1, 0), (pixels, pixels, 0)
@@ -117,14 +56,9 @@ def _one_row(pixels):
 def max_pool_forward(x, kernel_size, stride, padding, out, where):
     count = out.shape[1]
     rows, columns = _by_axis(kernel_size, stride, padding)
-    of_four = _is_of_four(kernel_size, padding)
     for row in prange(len(x) * count):
         n, i = row // count, row % count
-        if of_four and where.size:
-            _first_largest_of_four(x[n], i, stride, out[n, i], where[n, i])
-        elif of_four:
-            _largest_of_four(x[n], i, stride, out[n, i])
-        elif where.size:
+        if where.size:
             first_largest(x[n], i, rows, columns, out[n, i], where[n, i])
         else:
             largest(x[n], i, rows, columns, out[n, i])
@@ -150,13 +84,9 @@ def max_pool_backward(dout, where, kernel_size, stride, padding, dx):
 def avg_pool_forward(x, kernel_size, stride, padding, out):
     count = out.shape[1]
     rows, columns = _by_axis(kernel_size, stride, padding)
-    of_four = _is_of_four(kernel_size, padding)
     for row in prange(len(x) * count):
         n, i = row // count, row % count
-        if of_four:
-            _mean_of_four(x[n], i, stride, out[n, i])
-        else:
-            mean(x[n], i, rows, columns, out[n, i])
+        mean(x[n], i, rows, columns, out[n, i])
 
 
 @kernel(POOL_BACKWARD_NS)

@@ -17,9 +17,15 @@ from .._gemm import lanes, panel_product, panel_vectors
 from ..simd.columns import column_sums
 from ..simd.micro_kernel import NR_VECTORS, VECTOR_BYTES
 from ..simd.scratch import stack_array
+from ..simd.winograd import (
+    transform_filter,
+    transform_input,
+    transform_output,
+    transform_result_gradient,
+    transform_sums,
+)
 from .direct import put_bias_gradients
 from .tiling import Target, Window, copy_size, in_lines, read_strip, squares_in, strip_bounds, whole
-from .transforms import transform_filter, transform_input, transform_output, transform_result_gradient, transform_sums
 
 ELEMENTS = 16  # of a square
 SQUARES, SQUARE_BYTES = 128, 256 * 1024  # the most squares of a strip, and bytes that they have when transformed
@@ -166,16 +172,6 @@ def winograd_strip(source, packed, bias, out, target, floor, squares, window, st
 
 
 @serial
-def _clear_columns(z, stride, size, width, across):
-    """Zeros where the rows of panels go on beyond their columns: what is there is multiplied, but counts nowhere."""
-    for element in range(ELEMENTS):
-        panel = z[element * stride :][: size * across].reshape(size, across)
-        for t in range(size):
-            for f in range(width, across):
-                panel[t, f] = 0
-
-
-@serial
 def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk, chunks, block, scratch):
     """As `gradient_of_filters`, for a block of channels, of the filters transformed: sums are (16, C, F), flat.
 
@@ -214,8 +210,6 @@ def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk
                             its_dout, offset, row_stride, pixel_stride, below, right, width, z, t * across, z_stride
                         )
                         t += 1
-            if width < across:
-                _clear_columns(z, z_stride, size, width, across)
             for element in range(ELEMENTS):
                 panel = z[element * z_stride :][: size * across].reshape(size, across)
                 these = v[element * stride :][: size * depth].reshape(size, depth).T

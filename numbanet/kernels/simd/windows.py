@@ -9,8 +9,10 @@ The channels of a pixel go in vectors, a few at a time. A pass replaces, for row
                     out[j, c] = update(x[y0 + y, z0 + z, c], out[j, c])
 
 which loads and stores what belongs to the window for each pixel. Each function below says how much longer that takes,
-for windows of 3 x 3 at stride 2 (forward) or 2 x 2 (backward) and 32 or 64 channels. Window i has its rows from ``i
-stride - padding`` on, as many as the kernel's size says, or what of them lies in the image, and its columns likewise.
+for windows of 3 x 3 at stride 2 (forward) or 2 x 2 (backward) and 32 or 64 channels. (Loops for 2 x 2 forward alone,
+with the four pixels written out, take 0.9 to 1.1 in the L2 cache, and 1.3 in images that leave it.) Window i has its
+rows from ``i stride - padding`` on, as many as the kernel's size says, or what of them lies in the image, and its
+columns likewise.
 """
 
 import functools
@@ -24,8 +26,7 @@ from ...runtime.internals import cgutils
 from .vectors import VECTOR_BYTES, Vectors
 
 CHANNEL_VECTORS = (4, 2)  # vectors of channels that go along a row together
-# Loops over so many rows and columns of a window are written out in full; forward, 2 x 2 are `pooling`'s plain loops.
-FORWARD_UNROLLED, BACKWARD_UNROLLED = (3,), (2, 3)
+UNROLLED_SIZES = (2, 3)  # loops over so many rows and columns of a window are written out in full
 
 PREFETCH_FAR, PREFETCH_NEAR = 16384, 1024  # bytes
 
@@ -55,22 +56,6 @@ def array_pass(emit_all):
         return types.void(types.StarArgTuple.from_types(arguments)), codegen
 
     return function
-
-
-@intrinsic
-def prefetch(typing_context, a, offset):
-    """Ask for the cache line that is so many elements behind the first of `a`, inside the array or not.
-
-    Replaces nothing: no loop can say so. With it, rows of images that begin other pages come 1.1 to 1.7 times faster.
-    """
-
-    def codegen(context, builder, signature, args):
-        emit = Vectors(context, builder, a.dtype)
-        (data, _), offset = emit.array(a, args[0]), args[1]
-        emit.prefetch(emit.moved(data, emit.elements(offset)))
-        return context.get_dummy_value()
-
-    return types.void(a, types.intp), codegen
 
 
 def along_channels(emit, channels, count, body, begin=lambda vectors, mask: ()):
@@ -150,7 +135,7 @@ def _windows(emit, image, i, rows, columns, count, body, writes=False):
         number = builder.mul(builder.sub(top, first_row), size)
         number = builder.add(number, builder.sub(left, first_column))
 
-        def visit(update, initial=(), squares=BACKWARD_UNROLLED if writes else FORWARD_UNROLLED):
+        def visit(update, initial=(), squares=UNROLLED_SIZES):
             def at(i, j, carried):
                 address = emit.moved(start, builder.mul(i, row), builder.mul(j, pixel))
                 addresses = [emit.moved(address, emit.elements(c)) for c in vectors]
