@@ -353,9 +353,7 @@ class Lowering:
         workspace = memory(size)[:size]
 
         def settled(value: Any) -> Any:
-            if isinstance(value, (list, tuple)):
-                return [*map(settled, value)] if isinstance(value, list) else tuple(map(settled, value))
-            return moved(value, buffers, offsets, workspace)
+            return _settled(value, buffers, offsets, workspace)
 
         every = [operation._replace(arguments=settled(operation.arguments)) for operation in every]
         chosen, nanoseconds = forms([operation[:2] for operation in every])
@@ -364,6 +362,14 @@ class Lowering:
         self.x, self.scores = settled(self.x), settled(self.scores)
         self.outputs = [output._replace(array=settled(output.array)) for output in self.outputs]
         return workspace, nanoseconds
+
+
+def _settled(value: Any, *where: Any) -> Any:
+    """What `moved` makes of an array, or of those in lists and tuples."""
+    if isinstance(value, (list, tuple)):
+        inside = [_settled(each, *where) for each in value]
+        return inside if isinstance(value, list) else tuple(inside)
+    return moved(value, *where)
 
 
 def _flat(values: Any) -> Any:

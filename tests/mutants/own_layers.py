@@ -30,8 +30,8 @@ MUTANTS = [
     Mutant(
         "arrays in tuples stay where they were reserved",
         BUILD,
-        "            if isinstance(value, (list, tuple)):\n                return",
-        "            if isinstance(value, list):\n                return",
+        "    if isinstance(value, (list, tuple)):\n        inside",
+        "    if isinstance(value, list):\n        inside",
         f"{TEST}::test_arrays_in_tuples_move_with_the_others",
     ),
     Mutant(
