@@ -30,6 +30,11 @@ _stderr = pytest.StashKey[int]()
 _skipped = {}  # reason by test
 
 
+@pytest.fixture(scope="session")
+def torch():
+    return pytest.importorskip("torch")
+
+
 def pytest_configure(config):
     # A shell starts what it puts in the background with Ctrl-C ignored, and children inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

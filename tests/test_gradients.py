@@ -4,19 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from cases import call, case
+from cases import case
+from compare import away_from_zero
 
 from numbanet import kernels
-from numbanet._image_shapes import workspace
 from numbanet.operations import LOSSES, OPERATIONS, PAIRS
 from numbanet.testing import check_gradients
-
-
-def draw(*shapes):
-    """Normally distributed, but no closer to 0 than 0.1: that is where ReLUs have their kink."""
-    rng = np.random.default_rng(0)
-    arrays = (rng.standard_normal(shape) for shape in shapes)
-    return [a + np.copysign(0.1, a) for a in arrays]
 
 
 def built(name, size, values=None):
@@ -24,7 +17,7 @@ def built(name, size, values=None):
     given = case(OPERATIONS[name], size).build(np.random.default_rng(0), np.dtype(np.float64))
     arrays = OPERATIONS[name].arrays("input")
     normal = [key for key in arrays if OPERATIONS[name].arguments[key].values in ("normal", "halves")]
-    given.update(zip(normal, draw(*(given[key].shape for key in normal)), strict=True))
+    given.update(zip(normal, away_from_zero(*(given[key].shape for key in normal)), strict=True))
     return {**given, **{key: np.array(value) for key, value in (values or {}).items() if key in given}}
 
 
@@ -82,28 +75,3 @@ def test_loss(name):
             return {first: dout * called(name, built(name, size, values))[f"d{first}"]}
 
         check_gradients(loss, backward, {first: built(name, size)[first]})
-
-
-def test_conv_relu():
-    how = (2, 1), (1, 2), (1, 2), 2, np.empty(workspace((6, 2, 3, 3), (1, 2), 2))  # stride, padding, dilation, groups
-
-    def forward(x, w, b):
-        return call(kernels.conv_relu_forward, x, w, b, *how, out=(2, 3, 5, 6))["out"]
-
-    def backward(dout, x, w, b):
-        out = forward(x, w, b)
-        assert 0 < np.mean(out == 0) < 1  # both sides of the kink
-        dout = call(kernels.relu_backward, dout.ravel(), out.ravel(), dx=out.size)["dx"].reshape(out.shape)
-        gradients = call(kernels.conv_backward, dout, x, w, *how, dx=x.shape, dw=w.shape, db=b.shape)
-        return {"x": gradients["dx"], "w": gradients["dw"], "b": gradients["db"]}
-
-    check_gradients(forward, backward, dict(zip("xwb", draw((2, 5, 5, 4), (6, 2, 3, 3), 6), strict=True)))
-
-
-def test_l2_penalty():
-    def backward(dout, w):
-        dw = np.zeros_like(w)
-        kernels.l2_penalty(w, 0.3, dw)
-        return {"w": dout * dw}
-
-    check_gradients(lambda w: kernels.l2_penalty(w, 0.3, np.zeros_like(w)), backward, {"w": draw(67)[0]})

@@ -199,7 +199,7 @@ def test_dropout_keeps_as_many_as_it_is_told_and_scales_them():
 
 def test_every_option_of_every_layer_stands_in_a_row_off_its_default():
     rows = [row[0] for row in ROWS] + [Dropout(0.4)]
-    functions = {layer.__name__ for layer in ACTIVATIONS.values()}  # whose formulas are in tests/test_known_values.py
+    functions = {layer.__name__ for layer in ACTIVATIONS.values()}  # whose formulas are in tests/test_activations.py
     assert set(LAYERS) - functions <= {type(layer).__name__ for layer in rows} <= set(LAYERS)
     for name, layer in LAYERS.items():
         for field in dataclasses.fields(layer):

@@ -1,4 +1,4 @@
-"""Losses: what each says of targets and scores, and losses of a user's own, from Python and compiled."""
+"""Losses: the operations, what each says of targets and scores, losses of a user's own, from Python and compiled."""
 
 import copy
 import math
@@ -8,12 +8,187 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 import pytest
+from cases import call as called
+from compare import BOTH, DTYPES, LN2, LN3, assert_is_that_of_torch, away_from_zero, close, expressed, normal
 
 import numbanet as nn
+from numbanet import functional as F
+from numbanet import kernels
 from numbanet.losses import LOSSES, checked_loss
 from numbanet.optim import Optimizer
 from numbanet.program import training_steps
-from numbanet.testing import check_loss
+from numbanet.testing import check_gradients, check_loss
+
+# The operations: examples by hand, scores of any size, and other libraries.
+
+# Operation, inputs in the order of its signature, and what its arrays hold after the call. Outputs are not given.
+VALUES = [
+    ("softmax_forward", [[[0, LN3], [5, 5]]], {"out": [[0.25, 0.75], [0.5, 0.5]]}),
+    (  # p = 1/4 3/4 and 1/2 1/2: loss (ln 4 + ln 2) / 2, gradient (p - onehot) / 2
+        "softmax_loss",
+        [[[0, LN3], [5, 5]], np.array([0, 1])],
+        {"loss": 1.5 * LN2, "dscores": [[-0.375, 0.375], [0.25, -0.25]]},
+    ),
+    (  # first: margins 2 - 3 + 1 = 0 and 5 - 3 + 1 = 3; second: 1 - 0.5 + 1 = 1.5 and 0 - 0.5 + 1 = 0.5; loss 5 / 2
+        "svm_loss",
+        [[[3, 2, 5], [1, 0.5, 0]], np.array([0, 1])],
+        {"loss": 2.5, "dscores": [[-0.5, 0, 0.5], [0.5, -1, 0.5]]},
+    ),
+    # errors 1 -2 0 3: (1 + 4 + 9) / 4; 2 / 4 of each error
+    ("squared_error_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]]], {"loss": 3.5, "dpred": [[0.5, -1], [0, 1.5]]}),
+    # errors 1 -2 0 3 and delta 2: 1/2 + 4/2 + 0 + 2 (3 - 1), and the errors cut off at 2, by 4
+    ("huber_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]], 2.0], {"loss": 1.625, "dpred": [[0.25, -0.5], [0, 0.5]]}),
+    # the same errors: (1 + 2 + 0 + 3) / 4, and their signs by 4
+    ("absolute_error_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]]], {"loss": 1.5, "dpred": [[0.25, -0.25], [0, 0.25]]}),
+    (  # -ln sigmoid(0) = ln 2; z = ln 3, t = 1/2: -(ln 3/4 + ln 1/4) / 2 = 2 ln 2 - ln(3) / 2; sigmoid = 1/2 3/4
+        "binary_cross_entropy_loss",
+        [[[0, LN3]], [[1, 0.5]]],
+        {"loss": (3 * LN2 - LN3 / 2) / 2, "dlogits": [[-0.25, 0.125]]},
+    ),
+    # 1/4 (1 + 4 + 9); 10 + w / 2
+    ("l2_penalty", [[1, -2, 3], 0.5, [10, 10, 10]], {"loss": 3.5, "dw": [10.5, 9, 11.5]}),
+]
+
+
+def exact_softmax_loss(scores, y):
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    onehot = np.arange(scores.shape[1]) == y[:, None]
+    return -log_p[onehot].mean(), (np.exp(log_p) - onehot) / len(y)
+
+
+def exact_svm_loss(scores, y):
+    onehot = np.arange(scores.shape[1]) == y[:, None]
+    margins = np.where(onehot, 0, np.maximum(scores - scores[onehot][:, None] + 1, 0))
+    violated = (margins > 0).astype(scores.dtype)
+    return margins.sum() / len(y), (violated - onehot * violated.sum(axis=1, keepdims=True)) / len(y)
+
+
+def exact_squared_error_loss(pred, target):
+    return np.square(pred - target).mean(), 2 * (pred - target) / pred.size
+
+
+def exact_binary_cross_entropy_loss(logits, target):
+    return (np.logaddexp(0, logits) - logits * target).mean(), (1 / (1 + np.exp(-logits)) - target) / logits.size
+
+
+@BOTH
+@DTYPES
+@pytest.mark.parametrize(
+    "exact",
+    [exact_softmax_loss, exact_svm_loss, exact_squared_error_loss, exact_binary_cross_entropy_loss],
+    ids=lambda exact: exact.__name__.removeprefix("exact_"),
+)
+def test_losses_are_stable_for_scores_of_ten_thousand(exact, dtype, ops):
+    name = exact.__name__.removeprefix("exact_")
+    rng = np.random.default_rng(0)
+    scores = rng.choice([-1e4, -88, -1, 0, 1, 88, 1e4], size=(37, 5)).astype(dtype)
+    target = rng.integers(5, size=37) if name in ("softmax_loss", "svm_loss") else rng.random((37, 5)).astype(dtype)
+    with np.errstate(all="raise", under="ignore"):
+        loss, dscores = called(getattr(ops, name), scores, target, dscores=scores.shape).values()
+    wide = target if target.dtype == np.int64 else target.astype(np.longdouble)
+    expected_loss, expected = exact(scores.astype(np.longdouble), wide)
+    eps = float(np.finfo(dtype).eps)
+    assert loss == pytest.approx(float(expected_loss), rel=8 * eps)
+    np.testing.assert_allclose(
+        dscores, expected.astype(np.float64), rtol=8 * eps, atol=8 * eps * np.abs(expected).max()
+    )
+
+
+# What a single error gives: the loss and its slope.
+HUBER = [(0, 0, 0), (0.5, 0.125, 0.5), (-0.75, 0.28125, -0.75), (0.75, 0.28125, 0.75), (2.75, 1.78125, 0.75)]
+HUBER += [(-4, 2.71875, -0.75), (np.inf, np.inf, 0.75), (-np.inf, np.inf, -0.75), (np.nan, np.nan, np.nan)]
+ABSOLUTE = [(0, 0, 0), (-0.0, 0, 0), (1e-30, 1e-30, 1), (-3, 3, -1), (np.inf, np.inf, 1), (np.nan, np.nan, np.nan)]
+
+
+@BOTH
+@DTYPES
+@pytest.mark.parametrize(
+    ("name", "options", "row"),
+    [*(("huber_loss", [0.75], row) for row in HUBER), *(("absolute_error_loss", [], row) for row in ABSOLUTE)],
+)
+def test_losses_of_a_single_error(name, options, row, dtype, ops):
+    error, loss, slope = row
+    arrays = np.array([[error]], dtype), np.zeros((1, 1), dtype)
+    with np.errstate(invalid="ignore"):
+        got = called(getattr(ops, name), *arrays, *options, dpred=(1, 1))
+    np.testing.assert_allclose([got["loss"], got["dpred"].item()], [loss, slope], rtol=1e-6)
+
+
+@DTYPES
+@pytest.mark.parametrize("name", ["softmax_loss", "svm_loss"])
+def test_gradient_of_a_shift_is_zero(name, dtype):
+    """Adding a number to all scores of an example changes neither loss, so each row of the gradient adds up to 0."""
+    rng = np.random.default_rng(0)
+    scores, y = rng.standard_normal((131, 10)).astype(dtype), rng.integers(10, size=131)
+    dscores = called(getattr(kernels, name), scores, y, dscores=scores.shape)["dscores"]
+    np.testing.assert_allclose(dscores.sum(axis=1, dtype=np.float64), 0, atol=10 * np.finfo(dtype).eps / 131)
+    assert np.abs(dscores).max() > 1e-3
+
+
+@BOTH
+def test_softmax(ops):
+    scores, y = normal(5, 3), [0, 2, 1, 2, 0]
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    onehot = np.eye(3)[y]
+    close(F.softmax_forward(scores, ops=ops), p)
+    loss, dscores = F.softmax_loss(scores, y, ops=ops)
+    close(loss, -np.log(p[onehot == 1]).mean())
+    close(dscores, (p - onehot) / 5)
+
+
+@BOTH
+def test_svm(ops):
+    scores, y = normal(5, 3), np.array([0, 2, 1, 2, 0], np.uint8)
+    loss, dscores = F.svm_loss(scores, y, ops=ops)
+    expected, gradient = 0.0, np.zeros((5, 3))
+    for n in range(5):
+        for c in set(range(3)) - {int(y[n])}:
+            margin = scores[n, c] - scores[n, y[n]] + 1
+            if margin > 0:
+                expected += margin / 5
+                gradient[n, c] += 1 / 5
+                gradient[n, y[n]] -= 1 / 5
+    close(loss, expected)
+    close(dscores, gradient)
+
+
+@BOTH
+@pytest.mark.parametrize("shape", [(6,), (6, 1), (3, 2), (2, 3, 1)])
+def test_losses_for_each_element_keep_the_shape(shape, ops):
+    pred, target = normal(6).reshape(shape), (normal(6) > 0).reshape(shape)
+    loss, dpred = F.squared_error_loss(pred, target, ops=ops)
+    close(loss, np.mean((pred - target) ** 2))
+    close(dpred, (pred - target) / 3)
+    loss, dlogits = F.binary_cross_entropy_loss(pred, target, ops=ops)
+    p = 1 / (1 + np.exp(-pred))
+    close(loss, -np.mean(target * np.log(p) + (1 - target) * np.log(1 - p)))
+    close(dlogits, (p - target) / 6)
+
+
+@BOTH
+def test_l2_penalty(ops):
+    w = normal(4, 3)
+    penalty, dw = F.l2_penalty(w, l2=0.3, ops=ops)
+    close(penalty, 0.15 * (w**2).sum())
+    close(dw, 0.3 * w)
+
+
+def test_gradient_of_the_l2_penalty():
+    def backward(dout, w):
+        dw = np.zeros_like(w)
+        kernels.l2_penalty(w, 0.3, dw)
+        return {"w": dout * dw}
+
+    check_gradients(lambda w: kernels.l2_penalty(w, 0.3, np.zeros_like(w)), backward, {"w": away_from_zero(67)[0]})
+
+
+@pytest.mark.parametrize("name", expressed("losses"))
+def test_losses_are_those_of_torch(name, torch):
+    assert_is_that_of_torch(name, torch)
+
+
+# The classes: what all below is tried on.
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((120, 3))
@@ -108,7 +283,7 @@ MEANS = {  # by hand
 }
 
 
-@pytest.mark.parametrize("ops", [nn.reference, nn.kernels], ids=["reference", "kernels"])
+@BOTH
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_mean(name, ops):
     loss, scores, y, expected = MEANS[name]
@@ -405,7 +580,7 @@ def test_targets_that_the_function_does_not_take(returned):
             call(X, Y)
 
 
-@pytest.mark.parametrize("ops", [nn.reference, nn.kernels], ids=["reference", "kernels"])
+@BOTH
 def test_a_loss_of_several_operations(ops):
     class Twofold(nn.Loss):
         def lower(self, net, scores, y):

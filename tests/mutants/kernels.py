@@ -8,10 +8,12 @@ ACTIVATIONS, CONVOLUTION, DROPOUT, GROUPS, NORMS, POOLING = (
     for family in ("activations", "convolution", "dropout", "group_normalization", "normalization", "pooling")
 )
 UPDATES = "numbanet/functional/updates.py"
-LAYERS, FUNCTIONAL, CONSTANT = (f"tests/test_{name}.py" for name in ("layer_options", "functional_options", "constant"))
+LAYERS, FUNCTIONAL = (f"tests/test_{name}.py" for name in ("layer_options", "functional_options"))
 VALUES, DEFAULTS = f"{LAYERS}::test_values_and_gradients", f"{FUNCTIONAL}::test_defaults"
 
-EXACT_VALUES = "tests/test_kernels.py"
+OF_ACTIVATIONS, OF_LOSSES, OF_NORMALIZATION, OF_GROUPS = (
+    f"tests/test_{family}.py" for family in ("activations", "losses", "normalization", "group_normalization")
+)
 
 MUTANTS = [
     # Kernels.
@@ -20,14 +22,14 @@ MUTANTS = [
         "numbanet/kernels/activations.py",
         "max(x[i], zero) + log1p(exp(-abs(x[i])))",
         "log1p(exp(x[i]))",
-        f"{EXACT_VALUES}::test_smooth_activations_lose_no_digits",
+        f"{OF_ACTIVATIONS}::test_smooth_activations_lose_no_digits",
     ),
     Mutant(
         "Mish: 1 - t² by cancellation",
         "numbanet/kernels/activations.py",
         "return t, rest * share * (one + t)",
         "return t, one - t * two * t",
-        f"{EXACT_VALUES}::test_smooth_activations_lose_no_digits",
+        f"{OF_ACTIVATIONS}::test_smooth_activations_lose_no_digits",
     ),
     Mutant(
         "SELU backward: the slope on the left without its scale",
@@ -41,14 +43,14 @@ MUTANTS = [
         "numbanet/kernels/losses.py",
         "min(max(error, -delta), delta)",
         "min(error, delta)",
-        f"{EXACT_VALUES}::test_losses_of_a_single_error",
+        f"{OF_LOSSES}::test_losses_of_a_single_error",
     ),
     Mutant(
         "absolute error: no error has a gradient",
         "numbanet/kernels/losses.py",
         "slope if abs(error) > zero else error",
         "slope",
-        f"{EXACT_VALUES}::test_losses_of_a_single_error",
+        f"{OF_LOSSES}::test_losses_of_a_single_error",
     ),
     # The table of operations, which tests of every kernel are made from.
     Mutant(
@@ -56,7 +58,7 @@ MUTANTS = [
         "numbanet/operations/__init__.py",
         'return "out" in OPERATIONS[f"{stem}_backward"].arguments',
         'return "x" in OPERATIONS[f"{stem}_backward"].arguments',
-        "tests/test_functional_values.py::test_activations",
+        f"{OF_ACTIVATIONS}::test_activations",
     ),
     Mutant(
         "rows of augmentation are always the first one",
@@ -91,35 +93,35 @@ MUTANTS = [
         NORMALIZE,
         "shift[j] = shift_of(x[0, j], spread[j], x)",
         "shift[j] = 0",
-        f"{CONSTANT}::test_batchnorm_of_constant_columns",
+        f"{OF_NORMALIZATION}::test_batchnorm_of_constant_columns",
     ),
     Mutant(
         "layer normalisation: no shift",
         "numbanet/kernels/normalization.py",
         "if mean[i] * mean[i] >= real(FAR * FAR) * var:",
         "if mean[i] * mean[i] < real(0):",
-        f"{CONSTANT}::test_layernorm_of_constant_rows",
+        f"{OF_NORMALIZATION}::test_layernorm_of_constant_rows",
     ),
     Mutant(
         "group normalisation: no shift",
         "numbanet/kernels/group_normalization.py",
         "shift[g], far = x[0, g * size], True",
         "shift[g], far = 0, True",
-        f"{CONSTANT}::test_images_of_one_colour",
+        f"{OF_GROUPS}::test_images_of_one_colour",
     ),
     Mutant(
         "batch normalisation: rounding holds a running mean back",
         NORMALIZATION,
         "mean[j] if held else average",
         "average",
-        f"{CONSTANT}::test_a_running_mean_gets_to_what_is_always_the_same",
+        f"{OF_NORMALIZATION}::test_a_running_mean_gets_to_what_is_always_the_same",
     ),
     Mutant(
         "batch normalisation: a momentum of 1 does not keep a running mean",
         NORMALIZATION,
         " & (fresh > real(0))",
         "",
-        f"{CONSTANT}::test_a_running_mean_stays_where_momentum_keeps_it",
+        f"{OF_NORMALIZATION}::test_a_running_mean_stays_where_momentum_keeps_it",
     ),
     Mutant(
         "products: copies of rows take more of the stack",

@@ -1,17 +1,60 @@
-"""Convolution in float32 is as near to the truth as PyTorch's, over a grid of shapes; `pytest -s` prints the table."""
+"""Convolution: examples by hand, gradients, and errors in float32 against PyTorch's, over a grid of shapes."""
 
 import math
 
 import numpy as np
-import pytest
+from cases import call
+from compare import away_from_zero, channels_first
 
 from numbanet import kernels, reference
 from numbanet._image_shapes import windows, workspace
+from numbanet.testing import check_gradients
+
+ROOM = [0.0] * workspace((1, 1, 2, 2))
+ONE_IMAGE = [[[[1], [2]], [[3], [4]]]]  # (N, H, W, C)
+ONE_FILTER = [[[[1, 10], [100, 1000]]]]  # (F, C, HH, WW)
+
+# Operation, inputs in the order of its signature, and what its arrays hold after the call. Outputs are not given.
+VALUES = [
+    (  # with a border of zeros and steps of two, each window meets one pixel, by its last tap first: 1000 1, 100 2, ...
+        "conv_forward",
+        [ONE_IMAGE, ONE_FILTER, [-5], (2, 2), (1, 1), (1, 1), 1, ROOM],
+        {"out": [[[[1000 - 5], [200 - 5]], [[30 - 5], [4 - 5]]]]},
+    ),
+    (  # the same without the border: 1 + 20 + 300 + 4000
+        "conv_relu_forward",
+        [ONE_IMAGE, ONE_FILTER, [-5000], (1, 1), (0, 0), (1, 1), 1, ROOM],
+        {"out": [[[[0]]]]},
+    ),
+    (  # dw = 2 x, dx = 2 w
+        "conv_backward",
+        [[[[[2]]]], ONE_IMAGE, ONE_FILTER, (1, 1), (0, 0), (1, 1), 1, ROOM],
+        {"dx": [[[[2], [20]], [[200], [2000]]]], "dw": [[[[2, 4], [6, 8]]]], "db": [2]},
+    ),
+]
+
+
+def test_conv_relu():
+    how = (2, 1), (1, 2), (1, 2), 2, np.empty(workspace((6, 2, 3, 3), (1, 2), 2))  # stride, padding, dilation, groups
+
+    def forward(x, w, b):
+        return call(kernels.conv_relu_forward, x, w, b, *how, out=(2, 3, 5, 6))["out"]
+
+    def backward(dout, x, w, b):
+        out = forward(x, w, b)
+        assert 0 < np.mean(out == 0) < 1  # both sides of the kink
+        dout = call(kernels.relu_backward, dout.ravel(), out.ravel(), dx=out.size)["dx"].reshape(out.shape)
+        gradients = call(kernels.conv_backward, dout, x, w, *how, dx=x.shape, dw=w.shape, db=b.shape)
+        return {"x": gradients["dx"], "w": gradients["dw"], "b": gradients["db"]}
+
+    check_gradients(forward, backward, dict(zip("xwb", away_from_zero((2, 5, 5, 4), (6, 2, 3, 3), 6), strict=True)))
+
+
+# In float32 as near to the truth as PyTorch's; `pytest -s` prints the table.
 
 RESULTS = ("out", "dx", "dw", "db")
-LEAST = (
-    np.finfo(np.float32).eps / 8
-)  # a relative error below is chance: one rounding of a number of a smaller magnitude
+# A relative error below is chance: one rounding of a number of a smaller magnitude.
+LEAST = np.finfo(np.float32).eps / 8
 
 # N, H, W, C, F, window, stride, padding, dilation, groups.
 GRID = [
@@ -51,7 +94,7 @@ def ours(ops, dtype, x, w, b, dout, *how):
 
 
 def of_torch(torch, x, w, b, dout, *how):
-    first = [torch.tensor(np.ascontiguousarray(a.transpose(0, 3, 1, 2))) for a in (x, dout)]
+    first = [torch.tensor(channels_first(a)) for a in (x, dout)]
     leaves = [array.requires_grad_() for array in (first[0], torch.tensor(w), torch.tensor(b))]
     out = torch.nn.functional.conv2d(*leaves, *how)
     out.backward(first[1])
@@ -64,8 +107,7 @@ def error(got, truth, terms):
     return float(np.abs(got - truth).max() / math.sqrt(terms))
 
 
-def test_errors_are_no_larger_than_those_of_torch():
-    torch = pytest.importorskip("torch")
+def test_errors_are_no_larger_than_those_of_torch(torch):
     rng = np.random.default_rng(0)
     found = {name: [] for name in RESULTS}
     for n, height, width, channels, filters, window, *how, groups in GRID:
