@@ -59,7 +59,7 @@ def options(stem):
     return {key: kind for key, kind in OPERATIONS[f"{stem}_forward"].arguments.items() if isinstance(kind, float)}
 
 
-def tested_like(**lengths):
+def cases_like(**lengths):
     """Sizes in the place of the table's, for every operation: by the name that they have in `sizes`."""
     of = {id(getattr(sizes, name)): found for name, found in lengths.items()}
     return {name: cases_of(operation, of[id(operation.sizes)]) for name, operation in OPERATIONS.items()}

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 import pytest
-from cases import tested_like
+from cases import cases_like
 
 from numbanet import kernels, reference
 from numbanet.kernels import _gemm, _moments, _sums, convolution, dropout, group_normalization, layout, losses, pooling
@@ -221,7 +221,7 @@ def bound(name, key, arguments, want):
 
 def cases_of(seed):
     """One or a few cases of each operation, as (operation, case)."""
-    drawn = tested_like(**Sizes(seed).draw())
+    drawn = cases_like(**Sizes(seed).draw())
     return [(name, case) for name, found in drawn.items() for case in found]
 
 

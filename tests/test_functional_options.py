@@ -27,6 +27,7 @@ DEFAULTS = {
     "conv_relu_forward": CONV,
     "dropout_forward": {"step": 0},
     "elu_forward": {"alpha": 1.0},
+    "huber_loss": {"delta": 1.0},
     "layernorm_forward": {"eps": 1e-5},
     "leaky_relu_forward": {"negative_slope": 0.01},
     "max_pool_forward": POOL,
