@@ -331,8 +331,8 @@ def table():
         emitted = getattr(emitted, name) if inspect.ismodule(emitted) else emitted
         found.append(Comparison(name, emitted, sizes, small, arguments, calls, reason))
 
-    def passes(module, name, arguments, sizes=MATRICES):
-        add(module, name, sizes, (5, 21), arguments)
+    def passes(module, name, arguments, sizes=MATRICES, reason=""):
+        add(module, name, sizes, (5, 21), arguments, reason=reason)
 
     def sums(module, name, arguments, calls=rows_of):
         add(module, name, ROWS, (3, 70), arguments, calls)
@@ -341,6 +341,7 @@ def table():
         add(emitted, name, ((16_384,),), (21,), of_elements(low, high), each_element, reason)
 
     passes(columns, "column_sums", of_columns(1, 0, 1))
+    passes(columns, "masked_column_sums", of_columns(2, 0, 1, 1), reason="inside of a kernel: see columns.py")
     passes(moments, "column_moments", of_columns(1, 1, 2))
     passes(moments, "scale_and_shift_columns", of_columns(1, 4, 0, 1))
     passes(moments, "batchnorm_parameter_gradients", of_columns(2, 2, 2))

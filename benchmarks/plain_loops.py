@@ -30,6 +30,17 @@ def column_sums(a, sums):
             sums[j] += a[i, j]
 
 
+def masked_column_sums(dout, out, sums, dz):
+    zero = dout.dtype.type(0)
+    for j in range(sums.size):
+        sums[j] = zero
+    for i in range(dout.shape[0]):
+        for j in range(dout.shape[1]):
+            gradient = dout[i, j]
+            dz[i, j] = zero if out[i, j] <= zero else gradient
+            sums[j] += dz[i, j]
+
+
 def column_moments(x, shift, total, squares):
     inv_n = x.dtype.type(1) / x.dtype.type(x.shape[0])
     for j in range(total.size):

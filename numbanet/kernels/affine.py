@@ -11,7 +11,7 @@ from numba import prange
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel, workers
 from ._gemm import block_bounds, lanes, product, product_nanoseconds
-from .simd.columns import column_sums
+from .simd.columns import column_sums, masked_column_sums
 
 
 def _backward_nanoseconds(dout, x, w, *rest):
@@ -45,19 +45,6 @@ def _columns(db, block, blocks):
     """A range of columns for one of `blocks` threads, cut between vectors."""
     vectors = (db.size + lanes(db) - 1) // lanes(db)
     return slice(vectors * block // blocks * lanes(db), min(vectors * (block + 1) // blocks * lanes(db), db.size))
-
-
-@serial
-def _mask_and_sum(dout, out, dz, db):
-    """dz = dout where the ReLU let `out` through, or is NaN, and its sum over the rows."""
-    zero = dout.dtype.type(0)
-    for j in range(db.size):
-        db[j] = zero
-    for i in range(dout.shape[0]):
-        for j in range(dout.shape[1]):
-            gradient = dout[i, j]
-            dz[i, j] = zero if out[i, j] <= zero else gradient
-            db[j] += dz[i, j]
 
 
 # In parallel numba's `prange` counts in unsigned numbers: made signed, or the pieces would be compiled for both.
@@ -96,7 +83,7 @@ def affine_relu_backward(dout, x, w, out, dz, dx, dw, db):
     for number in prange(blocks):
         block = np.int64(number)
         columns = _columns(db, block, blocks)
-        _mask_and_sum(dout[:, columns], out[:, columns], dz[:, columns], db[columns])
+        masked_column_sums(dout[:, columns], out[:, columns], db[columns], dz[:, columns])
     for number in prange(blocks):  # after all of dz
         block = np.int64(number)
         _input_gradient_block(dz, w, dx, block, blocks)

@@ -133,3 +133,16 @@ def _sum(emit, sums, reads, columns, numbers):
 
 # (a, sums): sums[j] += a[i, j]. 0.6 in 512 columns, 1.5 in 64, 2.3 in 32.
 column_sums = column_pass(_sum, reads=1, sums=1)
+
+
+def _masked_sum(emit, sums, reads, columns, numbers):
+    """dz = dout where out is above zero, or NaN, and its sum."""
+    (dout, out), zero = reads, ir.Constant(emit.vector, None)
+    dz = emit.builder.select(emit.builder.fcmp_ordered("<=", out, zero), zero, dout)
+    return [emit.builder.fadd(sums[0], dz)], [dz]
+
+
+# (dout, out, sums, dz): dz[i, j] = 0 where out[i, j] <= 0, else dout[i, j]; sums[j] += dz[i, j]. By itself 0.8 to 1.2,
+# but inside of a kernel, where LLVM does not know the four arrays to be apart, the whole backward pass of 32 x 20 x 64
+# takes 3.1 times as long with the plain loop.
+masked_column_sums = column_pass(_masked_sum, reads=2, sums=1, writes=1)

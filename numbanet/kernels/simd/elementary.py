@@ -10,7 +10,7 @@ times as long, with log 8, and with expm1, log1p, tanh and erfc 30 to 65.
 Each function brings its argument into a small interval and evaluates a polynomial there. The coefficients were made for
 this file: they minimise the largest error of the function relative to its result on that interval (Remez' exchange in
 60 digits), and were then rounded. The error of the rounded polynomial is said beside each. Errors of whole functions,
-in units in the last place (ULP), are measured in tests/test_functions.py.
+in units in the last place (ULP), are measured in tests/test_elementary.py.
 """
 
 import math
