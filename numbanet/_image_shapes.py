@@ -1,4 +1,4 @@
-"""Windows over images, for convolution and pooling: checks of their numbers, how many fit, what room they need."""
+"""Windows over images, for convolution and pooling: checks of their numbers, how many fit, what workspace they need."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def pooling(kernel_size: Size, stride: Size | None = None, padding: Size = 0) ->
 def windows(
     name: str,
     size: Sequence[int],
-    window: Sequence[int],
+    kernel_size: Sequence[int],
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int] = (1, 1),
@@ -58,26 +58,26 @@ def windows(
     ----------
     name : str
         What the message begins with: the argument, or the layer.
-    size, window, stride, padding, dilation : pair of int
+    size, kernel_size, stride, padding, dilation : pair of int
         Of the image, and as the operations take them.
 
     Raises
     ------
     ValueError
-        Where the window, spread by `dilation`, is larger than the image with `padding` on each side, and where the
+        Where the window, dilated, is larger than the image with `padding` on each side, and where the
         result would have more pixels than memory can.
     """
-    spread = tuple(d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True))
+    extent = tuple(d * (k - 1) + 1 for k, d in zip(kernel_size, dilation, strict=True))
     padded = tuple(s + 2 * p for s, p in zip(size, padding, strict=True))
-    if spread[0] > padded[0] or spread[1] > padded[1]:
-        what = f"a window of {_text(spread)}"
-        if spread != tuple(window):
-            what += f" ({_text(window)} at dilation {_text(dilation)})"
+    if extent[0] > padded[0] or extent[1] > padded[1]:
+        what = f"a window of {_text(extent)}"
+        if extent != tuple(kernel_size):
+            what += f" ({_text(kernel_size)} at dilation {_text(dilation)})"
         image = _text(size)
         if padded != tuple(size):
             image = f"{_text(padded)} ({image} with padding {_text(padding)})"
         raise ValueError(f"{name}: {what} does not fit into an image of {image}")
-    rows, columns = ((p - k) // s + 1 for p, k, s in zip(padded, spread, stride, strict=True))
+    rows, columns = ((p - k) // s + 1 for p, k, s in zip(padded, extent, stride, strict=True))
     found = rows, columns
     if math.prod(found) > FARTHEST:
         many = f"{_text(found)} windows fit into an image of {_text(padded)}"
@@ -86,7 +86,7 @@ def windows(
 
 
 def workspace(filters: Shape, dilation: Sequence[int] = (1, 1), groups: int = 1) -> int:
-    """Elements of the workspace that convolution and its gradients are given: with a room for each thread there is now.
+    """Elements of the workspace that convolution and its gradients are given: with scratch for each thread of now.
 
     On more threads than those they would take turns.
 
@@ -97,24 +97,24 @@ def workspace(filters: Shape, dilation: Sequence[int] = (1, 1), groups: int = 1)
     dilation, groups
         As the operations take them.
     """
-    total, channels, *window = filters
-    count, area = total // groups, math.prod(window)
+    total, channels, *kernel_size = filters
+    count, area = total // groups, math.prod(kernel_size)
     whole = (-(-number // WIDEST) * WIDEST for number in (count, channels))
-    transforms = tuple(window) == (3, 3)
+    transforms = tuple(kernel_size) == (3, 3)
     numbers = {area, TRANSFORMED} if transforms else {area}  # that a filter's may be
     packed = (
         groups * max(numbers) * max(rounded * other for rounded, other in zip(whole, (channels, count), strict=True))
     )
     gradients = [(channels * of_filter + 2) * total for of_filter in numbers]
     parts = max(max(1, min(PARTS, PART_ELEMENTS // gradient)) * gradient for gradient in gradients)
-    spread = math.prod(d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True))
-    room = COPY_BYTES // NARROWEST
+    extent = math.prod(d * (k - 1) + 1 for k, d in zip(kernel_size, dilation, strict=True))
+    scratch = COPY_BYTES // NARROWEST
     if transforms and groups == 1 and min(channels, count) >= LEAST_CHANNELS:
-        room += SCRATCH_BYTES // NARROWEST + 2 * LINE_ELEMENTS
+        scratch += SCRATCH_BYTES // NARROWEST + 2 * LINE_ELEMENTS
     return (
         max(packed, parts)
         + 2 * LINE_ELEMENTS
-        + max(get_num_threads() * room, spread * max(total, channels * groups) + LINE_ELEMENTS)
+        + max(get_num_threads() * scratch, extent * max(total, channels * groups) + LINE_ELEMENTS)
     )
 
 

@@ -131,7 +131,7 @@ def test_channels_last_train_the_same_network(model, capsys):
     options = ["--model", model, *size, "--epochs", "1", "--augment", "crop"]
     assert main(["train", "--data", "first.npz", *options, "--output", "first"]) == 0
     _, err = told(["train", "--data", "last.npz", *options, "--output", "last"], capsys)
-    assert "images (12, 10, 3) with channels last, turned to (3, 12, 10)\n" in err
+    assert "images (12, 10, 3) with channels last, moved to (3, 12, 10)\n" in err
     with np.load("first/model.npz") as first, np.load("last/model.npz") as last:
         arrays = [name for name in first.files if name.startswith(("param/", "standardizer/"))]
         assert len(arrays) > 4

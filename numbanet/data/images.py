@@ -58,8 +58,8 @@ def channels_first(where: str, X: Array, channels: Channels | None = None) -> tu
         )
     if order == "first":
         return X, f"images {X.shape[1:]} with channels first"
-    turned = np.ascontiguousarray(np.moveaxis(X, -1, 1))
-    return turned, f"images {X.shape[1:]} with channels last, turned to {turned.shape[1:]}"
+    moved = np.ascontiguousarray(np.moveaxis(X, -1, 1))
+    return moved, f"images {X.shape[1:]} with channels last, moved to {moved.shape[1:]}"
 
 
 def plainly_last(shape: Shape) -> bool:

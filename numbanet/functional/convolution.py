@@ -152,8 +152,8 @@ def _forward(
     moves = pair("stride", stride, 1), pair("padding", padding, 0), pair("dilation", dilation, 1)
     pixels = windows("x", x.shape[2:], w.shape[2:], *moves)
     inside, out = channels_last(x), np.empty((len(x), *pixels, len(w)), dtype)
-    room = np.empty(workspace(w.shape, moves[-1], groups), dtype)
-    run(ops, f"{operation}_forward", inside, w, b, *moves, groups, room, out)
+    scratch = np.empty(workspace(w.shape, moves[-1], groups), dtype)
+    run(ops, f"{operation}_forward", inside, w, b, *moves, groups, scratch, out)
     result = channels_first(out)
     arguments = (inside, w, *moves, groups, out)
     return result, ConvCache(f"{operation}_backward", ops, x.shape, result.shape, dtype, arguments, b.size > 0)
@@ -178,7 +178,7 @@ def _check_filters(x: FloatArray, w: FloatArray, groups: int) -> None:
 
 def _gradients(dout: FloatArray, cache: ConvCache) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     x, w, *moves, groups, _ = cache.arguments
-    room = np.empty(workspace(w.shape, moves[-1], groups), w.dtype)
+    scratch = np.empty(workspace(w.shape, moves[-1], groups), w.dtype)
     dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty(len(w) * cache.has_bias, w.dtype)
-    run(cache.ops, "conv_backward", dout, x, w, *moves, groups, room, dx, dw, db)
+    run(cache.ops, "conv_backward", dout, x, w, *moves, groups, scratch, dx, dw, db)
     return channels_first(dx), dw, db if cache.has_bias else None
