@@ -122,9 +122,9 @@ def _centred_dot(emit, sums, a, a0, b, b0):
     return [fused_multiply_add(emit.context, emit.builder, a, b, sums[0])]
 
 
-# (a): total += a[i]. 15 to 24.
+# (a): total += a[i]. 14 to 25.
 lane_sum = lane_sums(1, _sum)
-# (a, a0, b, b0): total += (a[i] - a0) * (b[i] - b0). 11 to 18.
+# (a, a0, b, b0): total += (a[i] - a0) * (b[i] - b0). 27 to 34.
 centred_dot = lane_sums(1, _centred_dot)
 # (a): best = a[i] if a[i] > best else best, which passes over NaN. 13 to 24.
 lane_max = lane_sums(1, _largest, start=float("-inf"), join=_larger)

@@ -18,7 +18,7 @@ MIXED_CHANNELS = (
 def transpose(typing_context, a, out):
     """(a, out): ``out = aᵀ``. The rows of either are contiguous.
 
-    3.3 times faster for 3 channels, 6 for 64, than ``for i in range(rows): for j in range(columns): out[j, i] = a[i,
+    3.1 times faster for 3 channels, 4 for 64, than ``for i in range(rows): for j in range(columns): out[j, i] = a[i,
     j]``, which stores single numbers.
     """
 
