@@ -34,10 +34,34 @@ def describe(value: Any) -> str:
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
+# What other libraries and the course call it: docs/glossary.md.
+SYNONYMS = {
+    "filter_size": "kernel_size",
+    "pool_size": "kernel_size",
+    "strides": "stride",
+    "pad": "padding",
+    "epsilon": "eps",
+    "reg": "l2",
+    "alpha": "l2",
+    "p": "rate",
+    "update_rule": "optimizer",
+    "solver": "optimizer",
+    "optim_config": "optimizer_options",
+    "num_epochs": "epochs",
+    "max_iter": "epochs",
+    "lr": "learning_rate",
+    "learning_rate_init": "learning_rate",
+}
+
+
 def did_you_mean(given: Any, known: Iterable[Any], show: Callable[[Any], Any] = str) -> str:
     """What ends a message that refuses `given`: the name in `known` that is close to it, or nothing."""
     names = {str(name).lower(): name for name in known}
     text = str(given).lower()
+    plain = {name.lstrip("-").replace("-", "_"): shown for name, shown in names.items()}  # of the command line's, too
+    synonym = SYNONYMS.get(text.lstrip("-").replace("-", "_"))
+    if synonym in plain:
+        return f"; did you mean {show(plain[synonym])}?"
     longer = [name for name in names if text in name]
     close = longer if text and len(longer) == 1 else difflib.get_close_matches(text, names, 1)
     return f"; did you mean {show(names[close[0]])}?" if close else ""

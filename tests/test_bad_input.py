@@ -474,6 +474,9 @@ def test_messages_show_what_numba_would_have_said():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: Solver(None, {}, num_epochs=3), r"^Solver: no argument 'num_epochs'; did you mean epochs\?"),
+        (lambda: Solver(None, {}, update_rule="sgd"), r"no argument 'update_rule'; did you mean optimizer\?"),
+        (lambda: Sequential([Affine(2)], (4,), reg=0.1), r"no argument 'reg'; did you mean l2\?"),
         (lambda: Solver(None, {}, epoch=3), "^Solver: no argument 'epoch'; did you mean"),
         (lambda: Solver(None, {}, learning_rat=1), "^Solver: no argument 'learning_rat'; "),
         (lambda: numbanet.Sequential([], 3, los="svm"), "^Sequential: no argument 'los'; did you mean loss"),

@@ -381,6 +381,8 @@ def test_version_and_help(capsys):
         ("evaluate run digits --thread 1", "has no option or argument --thread; did you mean --threads?"),
         ("bench --operation affine", "has no option or argument --operation; did you mean --operations?"),
         ("train --lr 0.1", "has no option or argument --lr; did you mean --learning-rate?"),
+        ("train --num-epochs 3", "has no option or argument --num-epochs; did you mean --epochs?"),
+        ("train --filter-size 3", "has no option or argument --filter-size; did you mean --kernel-size?"),
         ("train --drop-out 0.3", "has no option or argument --drop-out; did you mean --dropout?"),
         ("train --data digit", "got 'digit'; did you mean digits?"),
         ("train --data cifar:x", "got 'cifar:x'; did you mean cifar10:FOLDER?"),
