@@ -17,7 +17,7 @@ from .._checks import describe, operation_of
 from .._views import aligned_zeros
 from ..layers import EITHER, reordering
 from ..runtime.dispatch import forms, in_both_forms
-from .memory import address, layout, lifetimes, moved, owner, reserved
+from .memory import address, flat, held_by, layout, lifetimes, owner, reserved, settled_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -195,7 +195,7 @@ class Lowering:
     def _bind(self, operations: list[Any], operation: Any, arguments: Any, layer: Any = None) -> None:
         function = in_both_forms(operation_of(self.ops, operation))
         self.foreign |= not isinstance(operation, str)
-        if any(owner(array, self._buffers) is not None for array in _held(function)):
+        if any(owner(array, self._buffers) is not None for array in held_by(function)):
             name = getattr(function, "__name__", function)
             raise ValueError(f"{name}: holds an array of the network's, which moves; hand it over as an argument")
         operations.append(Operation(function, arguments, layer))
@@ -348,12 +348,12 @@ class Lowering:
         """
         buffers, passes = self._buffers, self.operations
         every = [operation for one in passes for operation in one]
-        lives = lifetimes([list(_flat(operation.arguments)) for operation in every], buffers, [self.scores])
+        lives = lifetimes([list(flat(operation.arguments)) for operation in every], buffers, [self.scores])
         offsets, size = layout(lives, {place: array.nbytes for place, array in buffers.items()})
         workspace = memory(size)[:size]
 
         def settled(value: Any) -> Any:
-            return _settled(value, buffers, offsets, workspace)
+            return settled_in(value, buffers, offsets, workspace)
 
         every = [operation._replace(arguments=settled(operation.arguments)) for operation in every]
         chosen, nanoseconds = forms([operation[:2] for operation in every])
@@ -362,33 +362,6 @@ class Lowering:
         self.x, self.scores = settled(self.x), settled(self.scores)
         self.outputs = [output._replace(array=settled(output.array)) for output in self.outputs]
         return workspace, nanoseconds
-
-
-def _settled(value: Any, *where: Any) -> Any:
-    """What `moved` makes of an array, or of those in lists and tuples."""
-    if isinstance(value, (list, tuple)):
-        inside = [_settled(each, *where) for each in value]
-        return inside if isinstance(value, list) else tuple(inside)
-    return moved(value, *where)
-
-
-def _flat(values: Any) -> Any:
-    """Values, those in lists and tuples among them."""
-    for value in values:
-        if isinstance(value, (list, tuple)):
-            yield from _flat(value)
-        else:
-            yield value
-
-
-def _held(function: Any) -> Any:
-    """Arrays that a function has besides its arguments: of an enclosing one, as defaults, or bound to it."""
-    function = getattr(function, "py_func", function)  # as written, where it is compiled
-    held = [*(getattr(function, "__defaults__", None) or ()), *getattr(function, "args", ())]
-    for cell in getattr(function, "__closure__", None) or ():
-        with contextlib.suppress(ValueError):  # a variable that has no value yet
-            held.append(cell.cell_contents)
-    return [value for value in _flat(held) if isinstance(value, np.ndarray)]
 
 
 def _fused(layers: Sequence[Layer]) -> Iterator[tuple[Layer, int]]:

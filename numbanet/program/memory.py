@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 from typing import TYPE_CHECKING
@@ -97,3 +98,30 @@ def moved(array: Array, buffers: Mapping[int, Array], offsets: Mapping[int, int]
         return array
     offset = offsets[place] + address(array) - place
     return np.ndarray(array.shape, array.dtype, memory, offset, array.strides)
+
+
+def settled_in(value: Any, *where: Any) -> Any:
+    """What `moved` makes of an array, or of those in lists and tuples."""
+    if isinstance(value, (list, tuple)):
+        inside = [settled_in(each, *where) for each in value]
+        return inside if isinstance(value, list) else tuple(inside)
+    return moved(value, *where)
+
+
+def flat(values: Any) -> Any:
+    """Values, those in lists and tuples among them."""
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from flat(value)
+        else:
+            yield value
+
+
+def held_by(function: Any) -> Any:
+    """Arrays that a function has besides its arguments: of an enclosing one, as defaults, or bound to it."""
+    function = getattr(function, "py_func", function)  # as written, where it is compiled
+    held = [*(getattr(function, "__defaults__", None) or ()), *getattr(function, "args", ())]
+    for cell in getattr(function, "__closure__", None) or ():
+        with contextlib.suppress(ValueError):  # a variable that has no value yet
+            held.append(cell.cell_contents)
+    return [value for value in flat(held) if isinstance(value, np.ndarray)]

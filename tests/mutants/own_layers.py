@@ -29,7 +29,7 @@ MUTANTS = [
     ),
     Mutant(
         "arrays in tuples stay where they were reserved",
-        BUILD,
+        "numbanet/program/memory.py",
         "    if isinstance(value, (list, tuple)):\n        inside",
         "    if isinstance(value, list):\n        inside",
         f"{TEST}::test_arrays_in_tuples_move_with_the_others",
@@ -37,7 +37,7 @@ MUTANTS = [
     Mutant(
         "captured arrays are taken",
         BUILD,
-        "if any(owner(array, self._buffers) is not None for array in _held(function)):",
+        "if any(owner(array, self._buffers) is not None for array in held_by(function)):",
         "if False:",
         f"{TEST}::test_a_layer_that_does_not_fit_is_refused_by_name",
     ),
