@@ -48,17 +48,16 @@ def train_numbanet(X, y, X_test, y_test, epochs, threads, seed, report):
         data = {"X_train": X, "y_train": y}
         rule = {"optimizer": "adam", "optimizer_options": {"learning_rate": LEARNING_RATE}, "lr_decay": DECAY}
         options = {"batch_size": NETWORK.batch, "epochs": epochs, "seed": seed, "verbose": False}
-        return numbanet.Solver(untrained(seed), data, num_train_samples=1, **rule, **options)
+        return numbanet.Solver(untrained(seed), data, num_train_samples=0, **rule, **options)
 
-    def follow(solver):
+    def follow(solver, logs):
         nonlocal begin
-        if solver.step > 1:  # not after the first step
-            report(time.perf_counter() - begin, solver.check_accuracy(X_test, y_test))
-            begin = time.perf_counter()
+        report(time.perf_counter() - begin, solver.check_accuracy(X_test, y_test))
+        begin = time.perf_counter()
 
     solver(X[: NETWORK.batch], y[: NETWORK.batch]).train()  # compiles what training runs
     training = solver(X, y)
-    training.on_epoch = follow
+    training.callbacks = [follow]
     begin = time.perf_counter()
     training.train()
 

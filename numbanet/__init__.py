@@ -22,7 +22,19 @@ from .operations import public_names
 if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     from collections.abc import Sequence
 
-    from . import data, functional, initializers, kernels, losses, optim, plotting, reference, schedules, testing
+    from . import (
+        callbacks,
+        data,
+        functional,
+        initializers,
+        kernels,
+        losses,
+        optim,
+        plotting,
+        reference,
+        schedules,
+        testing,
+    )
     from ._kernel import kernel
     from ._many import train_many
     from ._types import Ops, StrPath
@@ -76,6 +88,7 @@ __all__ = [
     "TrainingDiverged",
     "TwoLayerNet",
     "__version__",
+    "callbacks",
     "data",
     "functional",
     "get_num_threads",

@@ -1,11 +1,11 @@
 """Learning rates that change from epoch to epoch.
 
 A schedule is a function of the number of epochs that are done and gives the learning rate of the next one. A `Solver`
-follows it by ``on_epoch``::
+follows it by a callback::
 
     rate = schedules.cosine(1e-3, epochs=20)
     follow = schedules.follow(rate)
-    solver = Solver(model, data, optimizer_options={"learning_rate": rate(0)}, epochs=20, on_epoch=follow)
+    solver = Solver(model, data, optimizer_options={"learning_rate": rate(0)}, epochs=20, callbacks=[follow])
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def cosine(learning_rate: float, epochs: int) -> Schedule:
     return lambda epoch: learning_rate * (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2
 
 
-def follow(schedule: Schedule) -> Callable[[Solver], None]:
-    """A callback for ``Solver(on_epoch=...)`` that sets the learning rate of the epoch to come."""
+def follow(schedule: Schedule) -> Callable[[Solver, dict[str, Any]], None]:
+    """A callback that sets the learning rate of the epoch to come."""
 
-    def on_epoch(solver: Solver) -> None:
+    def on_epoch_end(solver: Solver, logs: dict[str, Any]) -> None:
         solver.learning_rate = schedule(solver.epoch)
 
-    return on_epoch
+    return on_epoch_end
 
 
 def _rate(value: Any) -> float:

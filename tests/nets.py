@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from numbanet import data
+from numbanet.callbacks import Callback
 
 
 def digits(train=200, val=100):
@@ -38,6 +39,11 @@ class CourseModel:
         p[rows, y] -= 1
         p /= len(y)
         return loss, {"W": X.T @ p, "b": p.sum(axis=0)}
+
+
+def each_step(function):
+    """A function of the solver as a list of callbacks, called after every step."""
+    return [Callback(on_step_end=lambda solver, logs: function(solver))]
 
 
 def assert_gradients_agree(net, x, y, samples, step, rel, abs):

@@ -196,7 +196,7 @@ def test_every_step_changes_the_images_anew(dtype, expected):
         {"X_train": images, "y_train": Y},
         augment=Augment(1, seed=7),
         **{"batch_size": 20, "epochs": 2, "seed": 0, "verbose": False},
-        on_step=lambda solver: seen.append(model.batch),
+        callbacks=[numbanet.callbacks.Callback(on_step_end=lambda solver, logs: seen.append(model.batch))],
     )
     training.train()
     rng = np.random.default_rng(0)

@@ -20,6 +20,7 @@ from numbanet import (
     ThreeLayerConvNet,
     TwoLayerNet,
 )
+from numbanet.callbacks import Callback
 from numbanet.optim import RULES
 
 DATA = digits()
@@ -36,6 +37,14 @@ def solver(model=None, data=DATA, **options):
 
 def changed(name, value):
     return {**DATA, name: value}
+
+
+class KerasLike:
+    def on_epoch_end(self, solver, logs):
+        pass
+
+    def on_batch_end(self, solver, logs):
+        pass
 
 
 def poisoned(name, row, column, value):
@@ -256,7 +265,8 @@ def test_data_for_a_model_of_the_user_s_own(data, message):
         ({"batch_size": True}, TypeError, "batch_size: expected an integer, got bool True"),
         ({"epochs": -1}, ValueError, "epochs: expected an integer of at least 0, got -1"),
         ({"epochs": "9"}, TypeError, "epochs: expected an integer, got str '9'"),
-        ({"num_train_samples": 0}, ValueError, "num_train_samples: expected an integer of at least 1, got 0"),
+        ({"num_train_samples": -1}, ValueError, "num_train_samples: expected an integer of at least 0, got -1"),
+        ({"num_val_samples": 0}, ValueError, "num_val_samples: expected an integer of at least 1, got 0"),
         ({"num_val_samples": 0.5}, TypeError, "num_val_samples: expected an integer, got float 0.5"),
         ({"monitor": "loss"}, ValueError, "monitor: expected one of 'val_loss', 'val_accuracy', got 'loss'"),
         ({"min_delta": -1}, ValueError, "min_delta: expected a number in "),
@@ -266,8 +276,33 @@ def test_data_for_a_model_of_the_user_s_own(data, message):
         ({"print_every": 0}, ValueError, "print_every: expected an integer of at least 1, got 0"),
         ({"seed": -1}, ValueError, "seed: expected an integer of at least 0, got -1"),
         ({"seed": "1"}, TypeError, "seed: expected an integer, got str '1'"),
-        ({"on_step": "stop"}, TypeError, "on_step: expected a function of the solver, got str 'stop'"),
-        ({"on_epoch": 1}, TypeError, "on_epoch: expected a function of the solver, got int 1"),
+        ({"callbacks": "stop"}, TypeError, "callbacks: expected a list of callbacks, got str 'stop'"),
+        (
+            {"callbacks": [1]},
+            TypeError,
+            r"callbacks\[0\]: expected a function of \(solver, logs\), or an object with one of",
+        ),
+        (
+            {"callbacks": [Callback]},
+            TypeError,
+            r"callbacks\[0\]: expected a callback, got the class; write Callback\(\.\.\.\)",
+        ),
+        (
+            {"callbacks": [Callback()]},
+            TypeError,
+            r"callbacks.0.: expected a function of .solver, logs., or an object",
+        ),
+        (
+            {"callbacks": [lambda s: 1]},
+            TypeError,
+            "callbacks.0.: expected a function of .solver, logs., got function",
+        ),
+        (
+            {"callbacks": [KerasLike()]},
+            TypeError,
+            "callbacks.0.: on_batch_end is no hook; did you mean on_step_end.; there are",
+        ),
+        ({"on_epoch": print}, TypeError, "Solver: no argument 'on_epoch'"),
         ({"checkpoint_name": 5}, TypeError, "expected str, bytes or os.PathLike object, not int"),
     ],
 )

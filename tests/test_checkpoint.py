@@ -813,10 +813,11 @@ def test_headers_of_states_that_lie(change, state_file, tmp_path):
         ("state", "permutation", np.arange(199)),
         ("state", "permutation", np.int64(3)),
         ("state", "permutation", None),
-        ("state", "loss_history", np.zeros(3)),
-        ("state", "loss_history", np.array(["a"] * 8)),
-        ("state", "val_acc_history", np.zeros((2, 2))),
-        ("state", "train_acc_history", None),
+        ("state", "history/step_loss", np.zeros(3)),
+        ("state", "history/step_loss", np.array(["a"] * 8)),
+        ("state", "history/val_accuracy", np.zeros((2, 2))),
+        ("state", "history/accuracy", None),
+        ("state", "history/val_loss", np.zeros(2)),
     ],
 )
 def test_arrays_that_do_not_fit(kind, name, value, model_file, state_file, tmp_path):

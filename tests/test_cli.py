@@ -145,7 +145,7 @@ def test_train_saves_model_history_and_record(run):
     assert sorted(path.name for path in run.iterdir()) == MODEL_FILES
     rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
     assert [int(row["epoch"]) for row in rows] == [1, 2]
-    assert list(rows[0]) == list(_watch.COLUMNS)
+    assert list(rows[0]) == [*_watch.COLUMNS, "seconds"]
     result = record(run)["result"]
     assert result["ended"] == "complete"
     assert result["test_accuracy"] == result["test_right"] / 359  # a fifth of 1,797
@@ -655,16 +655,16 @@ def test_divergence_later_keeps_the_best(here, capsys):
 
 def press(times, after, monkeypatch, number=signal.SIGINT):
     """Ctrl-C that often, once `after` steps are taken; gives a list that tells how many they were."""
-    step, pressed_at = _watch.Watch.step, []
+    on_progress, pressed_at = _watch.Watch.on_progress, []
 
-    def pressed(self, solver):
+    def pressed(self, solver, logs):
         if solver.step >= after and not pressed_at:  # steps are taken in groups
             pressed_at.append(solver.step)
             for _ in range(times):
                 os.kill(os.getpid(), number)
-        return step(self, solver)
+        return on_progress(self, solver, logs)
 
-    monkeypatch.setattr(_watch.Watch, "step", pressed)
+    monkeypatch.setattr(_watch.Watch, "on_progress", pressed)
     return pressed_at
 
 

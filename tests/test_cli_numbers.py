@@ -476,12 +476,11 @@ def test_seconds_are_those_without_compiling(monkeypatch):
             now[0] += seconds
             watch._compilations.seconds += compiling
             solver.epoch += 1
-            solver.loss_history += [1.0, 2.0 * solver.epoch]
-            watch.epoch(solver)
+            watch.on_epoch_end(solver, {"epoch": solver.epoch, "loss": 0.5 + solver.epoch, **measured})
         now[0] += 0.5  # to measure once more
 
-    histories = {"train_acc_history": [0.5], "val_loss_history": [0.25], "val_acc_history": [0.75]}
-    solver = SimpleNamespace(run=run, epoch=0, loss_history=[], learning_rate=0.125, **histories)
+    measured = {"accuracy": 0.5, "val_loss": 0.25, "val_accuracy": 0.75, "learning_rate": 0.125}
+    solver = SimpleNamespace(run=run, epoch=0)
     watch.run(solver)
     assert (watch.seconds, watch.seconds_compiling) == (6.0, 4.0)
     assert watch.rows == [(1, 1.5, 0.5, 0.25, 0.75, 0.125, 3.0), (2, 2.5, 0.5, 0.25, 0.75, 0.125, 2.5)]

@@ -50,7 +50,7 @@ def train(epochs=6, **options):
     data, threads = digits(), []
     model = FullyConnectedNet([96], 64, 10, weight_init="he_normal", seed=1)
     options = {"epochs": epochs, "batch_size": 128, "verbose": False, **options}
-    solver = Solver(model, data, on_epoch=lambda solver: threads.append(_threads.get_num_threads()), **options)
+    solver = Solver(model, data, callbacks=[lambda *_: threads.append(_threads.get_num_threads())], **options)
     solver.train()
     return solver, threads
 

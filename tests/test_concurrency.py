@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from nets import each_step
 
 import numbanet
 from numbanet import (
@@ -98,7 +99,9 @@ def steps_of(net, steps, **options):
     )
 
 
-@pytest.mark.parametrize("options", [{}, {"on_step": lambda solver: None}], ids=["compiled", "step by step"])
+@pytest.mark.parametrize(
+    "options", [{}, {"callbacks": each_step(lambda solver: None)}], ids=["compiled", "step by step"]
+)
 @pytest.mark.parametrize("build", NETWORKS)
 def test_training_is_not_touched_and_predictions_are_of_whole_steps(build, options):
     """Each prediction while another thread trains is that of the network after some step, and they go forward."""
@@ -109,7 +112,7 @@ def test_training_is_not_touched_and_predictions_are_of_whole_steps(build, optio
         whole.append(alone.predict_proba(rows).tobytes())
 
     whole.append(alone.predict_proba(rows).tobytes())
-    steps_of(alone, 60, on_step=note).train()
+    steps_of(alone, 60, callbacks=each_step(note)).train()
     net, ended = build(), threading.Event()
     seen = [[] for _ in range(4)]
 
@@ -150,7 +153,7 @@ def test_a_hundred_thousand_calls_from_eight_threads_while_another_trains():
     net = dense()
     alone = dense()
     whole = {alone.predict_proba(X[:3]).tobytes()}
-    steps_of(alone, 24_000, on_step=lambda solver: whole.add(alone.predict_proba(X[:3]).tobytes())).train()
+    steps_of(alone, 24_000, callbacks=each_step(lambda solver: whole.add(alone.predict_proba(X[:3]).tobytes()))).train()
     counts, strange = [0] * 7, []
 
     def predict(number):
@@ -184,7 +187,7 @@ def test_losses_of_several_threads_take_turns():
 
 def test_two_trainings_of_one_network_are_refused():
     net, other, refused = dense(), [], []
-    first = steps_of(net, 12, on_step=lambda solver: other and other.pop()())
+    first = steps_of(net, 12, callbacks=each_step(lambda solver: other and other.pop()()))
     second = steps_of(net, 12)
 
     def begin():
@@ -208,7 +211,7 @@ def test_two_trainings_of_one_network_are_refused():
 def test_files_and_copies_made_while_another_thread_trains_are_of_whole_steps(tmp_path):
     alone = mixed()
     whole = [alone.params.flat.tobytes()]
-    steps_of(alone, 240, on_step=lambda solver: whole.append(alone.params.flat.tobytes())).train()
+    steps_of(alone, 240, callbacks=each_step(lambda solver: whole.append(alone.params.flat.tobytes()))).train()
     net = mixed()
     training = threading.Thread(target=lambda: steps_of(net, 240).train())
     training.start()

@@ -62,7 +62,7 @@ def test_a_network_that_standardises_learns_as_from_what_is_standardised(kind, d
     exact = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(dtype)
     found = []
     for given, standardizer in ((exact, None), (X.astype(kind), Standardizer.fit(X))):
-        for on_step in (None, lambda solver: False):
+        for callbacks in ([], [nn.callbacks.Callback(on_step_end=lambda solver, logs: False)]):
             model = nn.FullyConnectedNet([8], 2, 2, weight_init="he_normal", dtype=dtype, seed=0)
             model.standardizer = standardizer
             solver = nn.Solver(
@@ -72,7 +72,7 @@ def test_a_network_that_standardises_learns_as_from_what_is_standardised(kind, d
                 optimizer_options={"learning_rate": 0.03},
                 batch_size=40,
                 epochs=20,
-                on_step=on_step,
+                callbacks=callbacks,
                 seed=0,
                 verbose=False,
             )

@@ -233,13 +233,12 @@ for kill in range(kills):
         solver = training(10**6)
         if path.exists():
             solver.restore(path)
-        def save(solver):
-            if solver.step % 2 == 0:  # not after the first step
-                solver.save(path)
-                os.write(tell, b".")
+        def save(solver, logs):
+            solver.save(path)
+            os.write(tell, b".")
         if kill % 2:
             os.write(tell, b".")  # half of them may be killed before they have saved anything
-        solver.on_epoch = save
+        solver.callbacks = [save]
         solver.train()
     os.read(ready, 1)
     time.sleep(random.random() * 0.02)

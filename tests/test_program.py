@@ -31,6 +31,7 @@ from numbanet import (
     Tanh,
     TrainingDiverged,
 )
+from numbanet.callbacks import Callback
 from numbanet.layers import ACTIVATIONS, place
 from numbanet.losses import LOSSES
 from numbanet.optim import RULES
@@ -289,7 +290,7 @@ def test_ctrl_c_stops_within_a_call():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     solver = Solver(FullyConnectedNet([20], 64, 10, seed=0), DATA, epochs=10**4, batch_size=2, verbose=False)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    solver.on_progress = lambda s: s.step == 1 and timer.start()  # by then all is compiled
+    solver.callbacks = [Callback(on_progress=lambda s, logs: s.step == 1 and timer.start())]  # by then all is compiled
     try:
         with pytest.warns(UserWarning, match="training interrupted"):
             solver.train()
@@ -301,7 +302,8 @@ def test_ctrl_c_stops_within_a_call():
 
 def test_on_progress_sees_groups_of_steps_and_may_stop():
     seen = []
-    solver = trained(epochs=40, batch_size=2, on_progress=lambda s: seen.append(s.step) or s.step > 2000)
+    look = Callback(on_progress=lambda s, logs: seen.append(s.step) or s.step > 2000)
+    solver = trained(epochs=40, batch_size=2, callbacks=[look])
     assert seen[0] == 1
     assert seen == sorted(set(seen))
     assert len(seen) < solver.step / 4
@@ -355,10 +357,10 @@ def test_one_that_diverges_does_not_stop_the_others():
 
 
 def test_an_error_in_one_stops_the_others():
-    def fail(solver):
+    def fail(solver, logs):
         raise ZeroDivisionError
 
-    solvers = [make(0, on_step=fail), *(make(seed, epochs=30_000) for seed in (1, 2, 3))]
+    solvers = [make(0, callbacks=[Callback(on_step_end=fail)]), *(make(seed, epochs=30_000) for seed in (1, 2, 3))]
     with pytest.raises(ZeroDivisionError):
         numbanet.train_many(solvers, threads=4)  # all at the same time
     assert all(solver.step < solver.num_steps for solver in solvers)

@@ -15,10 +15,11 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from nets import CourseModel, digits
+from nets import CourseModel, digits, each_step
 
 import numbanet
 from numbanet import FullyConnectedNet, Solver, TrainingDiverged, optim
+from numbanet.callbacks import Callback
 from numbanet.data import Augment
 from numbanet.optim import RULES
 from numbanet.training import progress as _progress
@@ -102,7 +103,7 @@ def test_the_model_ends_with_the_best_parameters(monitor):
         measured = data_loss(scores, DATA["y_val"]), np.mean(scores.argmax(axis=1) == DATA["y_val"])
         seen.append((*measured, s.epoch, s._learner.snapshot()))
 
-    trained.on_epoch = look
+    trained.callbacks = each_step(lambda s: look(s) if s.step == 1 or s.step % 4 == 0 else None)
     trained.train()
     losses, accuracies, epochs, snapshots = zip(*seen, strict=True)
     np.testing.assert_allclose(trained.val_loss_history, losses, rtol=1e-5)  # neither penalty nor dropout in it
@@ -140,7 +141,7 @@ def test_output(capsys):
 def test_the_learning_rate_decays_each_epoch(model):
     rates = []
     trained = solver(model(), lr_decay=0.5, optimizer_options={"learning_rate": 0.1}, epochs=3)
-    trained.on_step = lambda s: rates.append(s.learning_rate)
+    trained.callbacks = each_step(lambda s: rates.append(s.learning_rate))
     trained.train()
     assert rates == [0.1] * 3 + [0.05] * 4 + [0.025] * 4 + [0.0125]
 
@@ -149,21 +150,22 @@ def test_the_learning_rate_decays_each_epoch(model):
 def test_by_default_the_learning_rate_goes_down_at_the_end(model):
     rates = []
     trained = solver(model(), optimizer_options={"learning_rate": 0.1}, epochs=16)
-    trained.on_epoch = lambda s: rates.append(s.learning_rate)
+    trained.callbacks = [lambda s, logs: rates.append(s.learning_rate)]
     trained.train()
-    assert rates[:-1] == pytest.approx([0.1] * 13 + [0.075, 0.05, 0.025])
+    assert rates[:-1] == pytest.approx([0.1] * 12 + [0.075, 0.05, 0.025])
     assert rates[-1] == trained.learning_rate == pytest.approx(0.1)  # for a training to come
 
-    stopped = solver(model(), optimizer_options={"learning_rate": 0.1}, epochs=16, on_epoch=lambda s: s.epoch == 14)
+    stopped = solver(model(), optimizer_options={"learning_rate": 0.1}, epochs=16)
+    stopped.callbacks = [lambda s, logs: s.epoch == 14]
     stopped.train()
     assert stopped.learning_rate == pytest.approx(0.05)
-    stopped.on_epoch, rates[:] = (lambda s: rates.append(s.learning_rate)), []
+    stopped.callbacks, rates[:] = [lambda s, logs: rates.append(s.learning_rate)], []
     stopped.train()  # to the 30th epoch
     assert rates == pytest.approx([0.1] * 9 + [0.1 * left / 7 for left in (6, 5, 4, 3, 2, 1)] + [0.1])
 
 
 def test_resumption_on_the_way_down_is_exact(tmp_path):
-    whole = solver(epochs=16, on_epoch=lambda s: s.epoch == 14 and s.save(tmp_path / "14.npz"))
+    whole = solver(epochs=16, callbacks=[lambda s, logs: s.epoch == 14 and s.save(tmp_path / "14.npz")])
     whole.train()
     resumed = solver(epochs=2)
     resumed.restore(tmp_path / "14.npz")
@@ -363,26 +365,26 @@ def test_patience():
     assert solver(patience=1, epochs=2).patience == 1
 
 
-@pytest.mark.parametrize(("hook", "steps"), [("on_step", 6), ("on_epoch", 8)])
+@pytest.mark.parametrize(("hook", "steps"), [("on_step_end", 6), ("on_epoch_end", 8)])
 def test_callbacks_stop_training(hook, steps):
     calls = []
 
-    def stop(s):
+    def stop(s, logs):
         calls.append(s.step)
         return s.step >= 6
 
-    trained = solver(**{hook: stop})
+    trained = solver(callbacks=[Callback(**{hook: stop})])
     trained.train()
     assert trained.step == steps
     # Stopped within an epoch, it measures once more: what was learnt since counts too.
     assert len(trained.val_acc_history) == 3
-    assert calls == ([1, 2, 3, 4, 5, 6] if hook == "on_step" else [1, 4, 8])
+    assert calls == ([1, 2, 3, 4, 5, 6] if hook == "on_step_end" else [4, 8])
     assert not trained.interrupted
 
 
-def test_on_step_sees_the_measurements_of_its_step():
+def test_on_step_end_sees_the_measurements_of_its_step():
     seen = []
-    solver(on_step=lambda s: seen.append((s.step, s.epoch, len(s.val_acc_history))), epochs=2).train()
+    solver(callbacks=each_step(lambda s: seen.append((s.step, s.epoch, len(s.val_acc_history)))), epochs=2).train()
     assert seen == [(1, 0, 1), (2, 0, 1), (3, 0, 1), (4, 1, 2), (5, 1, 2), (6, 1, 2), (7, 1, 2), (8, 2, 3)]
 
 
@@ -415,9 +417,9 @@ def test_reset_starts_the_books_and_the_update_rule_again(rule):
 
 
 def test_an_epoch_that_was_begun_is_finished_first():
-    trained = solver(epochs=2, on_step=lambda s: s.step == 6)
+    trained = solver(epochs=2, callbacks=each_step(lambda s: s.step == 6))
     trained.train()
-    trained.on_step = None
+    trained.callbacks = []
     trained.train()
     assert trained.step == 12
     assert trained.epoch == 3
@@ -565,9 +567,10 @@ def test_a_rule_that_updates_in_place(model):
         return w, config
 
     trained, seen = solver(model(), optimizer=rule, epochs=6, monitor="val_accuracy"), []
-    trained.on_epoch = lambda s: seen.append({name: value.copy() for name, value in s.model.params.items()})
+    trained.callbacks = [lambda s, logs: seen.append({name: value.copy() for name, value in s.model.params.items()})]
     trained.train()
-    accuracies = trained.val_acc_history
+    accuracies = trained.val_acc_history[1:]  # from the first epoch on
+    assert max(accuracies) > trained.val_acc_history[0]
     best = max(range(len(accuracies)), key=lambda i: (accuracies[i], i))
     assert best < len(accuracies) - 1  # else this shows nothing
     for name, value in seen[best].items():
@@ -675,7 +678,7 @@ def test_labels_are_the_solver_s_own(model):
     trained, straight = solver(model(), data), solver(model())
     data["y_train"][:] = 10**9
     data["y_val"][:] = -(10**9)
-    trained.on_epoch = lambda s: data["y_train"].fill(-5)
+    trained.callbacks = [lambda s, logs: data["y_train"].fill(-5)]
     trained.train()
     straight.train()
     assert_same_training(trained, straight) if model is net else None
@@ -818,7 +821,7 @@ def test_divergence_names_the_parameter_at_fault():
             s.model.params["b2"][3] = np.nan
 
     with pytest.raises(TrainingDiverged, match=r"at step 3 .* shows in parameter b2 of layer 3, Affine\(units=10"):
-        solver(on_step=poison).train()
+        solver(callbacks=each_step(poison)).train()
 
 
 def test_divergence_leaves_the_best_parameters():
@@ -830,7 +833,7 @@ def test_divergence_leaves_the_best_parameters():
             best.update(s._best)
             s.model.params["W1"][0, 0] = np.inf
 
-    trained.on_step = spoil
+    trained.callbacks = each_step(spoil)
     with pytest.raises(TrainingDiverged):
         trained.train()
     assert {"W1", "running_mean1"} <= set(best)
@@ -861,7 +864,7 @@ def test_divergence_without_validation_data_leaves_the_last_that_were_measured(m
             name = next(iter(s.model.params))
             s.model.params[name][0, 0] = np.nan
 
-    trained.on_step = spoil
+    trained.callbacks = each_step(spoil)
     with pytest.raises(TrainingDiverged):
         trained.train()
     for name, value in kept.items():
@@ -926,7 +929,7 @@ def test_resumption_is_exact(rule, epoch, tmp_path):
 
 
 def test_resumption_within_an_epoch_is_exact(tmp_path):
-    whole = resumable(epochs=3, on_step=lambda s: s.step in (6, 8) and s.save(tmp_path / f"{s.step}.npz"))
+    whole = resumable(epochs=3, callbacks=each_step(lambda s: s.step in (6, 8) and s.save(tmp_path / f"{s.step}.npz")))
     whole.train()
     for step in (6, 8):
         resumed = resumable(epochs=2 if step == 6 else 1)
@@ -963,12 +966,13 @@ def test_a_checkpoint_that_fails_later_loses_nothing(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     trained = solver(checkpoint_name=folder / "run", epochs=3)
-    trained.on_epoch = lambda s: s.epoch == 2 and (folder / "run_epoch_2.npz").mkdir()  # what a file cannot replace
+    taken = folder / "run_epoch_2.npz"
+    trained.callbacks = [lambda s, logs: s.epoch == 2 and taken.mkdir()]  # what a file cannot replace
     with pytest.raises(OSError, match="run_epoch_2"):
         trained.train()
     assert trained.step == len(trained.loss_history) == 8
     assert len(list(folder.iterdir())) == 2  # no half-written file left
-    trained.on_epoch = None
+    trained.callbacks = []
     trained.train()
     assert trained.epoch == 5
 
@@ -984,18 +988,18 @@ def test_an_interrupt_in_a_callback_keeps_what_was_learnt(step, model):
             raise KeyboardInterrupt
 
     data = {name: DATA[name] for name in ("X_train", "y_train")}
-    trained, straight = solver(model(), data, on_step=press), solver(model(), data, epochs=1)
+    trained, straight = solver(model(), data, callbacks=each_step(press)), solver(model(), data, epochs=1)
     with pytest.warns(UserWarning, match=f"training interrupted at step {step} of 12"):
         trained.train()
     assert trained.interrupted
     assert trained.step == len(trained.loss_history) == step
-    straight.on_step = lambda s: s.step == step
+    straight.callbacks = each_step(lambda s: s.step == step)
     straight.epochs = 3
     straight.train()
     for name, value in straight.model.params.items():
         np.testing.assert_array_equal(trained.model.params[name], value)
 
-    trained.on_step = None
+    trained.callbacks = []
     trained.train()
     assert not trained.interrupted
     assert trained.epoch == 3 + step // 4
@@ -1009,20 +1013,20 @@ def test_an_interrupt_leaves_the_best_parameters():
         if s.step == 6:
             raise KeyboardInterrupt
 
-    trained = solver(on_step=press)
+    trained = solver(callbacks=each_step(press))
     with pytest.warns(UserWarning, match="interrupted"):
         trained.train()
     assert trained.model.score(DATA["X_val"], DATA["y_val"]) == trained.best_val_acc == max(trained.val_acc_history)
 
 
-def test_an_interrupt_during_a_measurement():
-    def press(s):
+def test_an_interrupt_at_the_end_of_an_epoch():
+    def press(s, logs):
         raise KeyboardInterrupt
 
-    trained = solver(on_epoch=press)
-    with pytest.warns(UserWarning, match="interrupted at step 1"):
+    trained = solver(callbacks=[press])
+    with pytest.warns(UserWarning, match="interrupted at step 4"):
         trained.train()
-    assert len(trained.train_acc_history) == len(trained.val_acc_history) == 1
+    assert len(trained.train_acc_history) == len(trained.val_acc_history) == 2
 
 
 def ctrl_c():
@@ -1080,7 +1084,7 @@ def test_ctrl_c_at_any_line_leaves_whole_steps(model, presses, validation):
 
     whole = fresh()
     after = [whole._learner.snapshot()]  # the values after each number of steps
-    whole.on_step = lambda s: after.append(s._learner.snapshot())
+    whole.callbacks = each_step(lambda s: after.append(s._learner.snapshot()))
     counting, handler, interrupted = Places(), signal.getsignal(signal.SIGINT), 0
     counting.train(whole)
     for at in range(1, counting.count, 7):
@@ -1154,7 +1158,7 @@ def test_a_handler_of_the_application_s_own_is_left_alone():
     pressed = []
     previous = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
     try:
-        trained = solver(on_step=lambda s: s.step == 2 and ctrl_c())
+        trained = solver(callbacks=each_step(lambda s: s.step == 2 and ctrl_c()))
         trained.train()
     finally:
         signal.signal(signal.SIGINT, previous)
@@ -1184,8 +1188,8 @@ def test_what_is_shown_within_an_epoch_is_of_that_epoch():
     trained, lines = solver(net(dropout=0.5), batch_size=20, epochs=3), io.StringIO()
     shown = _progress.Lines(trained, lines)
     shown.interval = 0.0
-    trained.on_step = lambda s: False  # one by one
-    trained.on_progress = lambda s: shown.step()
+    one_by_one = Callback(on_step_end=lambda s, logs: False)
+    trained.callbacks = [one_by_one, Callback(on_progress=lambda s, logs: shown.step())]
     trained.train()
     rows = lines.getvalue().splitlines()
     assert len(rows) == 30
@@ -1207,8 +1211,8 @@ def test_the_time_that_is_left_is_that_of_the_steps_to_come(monkeypatch):
     trained, lines, now = solver(batch_size=20, epochs=3), io.StringIO(), [0.0]
     monkeypatch.setattr(_progress, "perf_counter", lambda: now[0])
     shown = _progress.Lines(trained, lines)
-    trained.on_step = lambda s: now.__setitem__(0, now[0] + 2.0)
-    trained.on_progress = lambda s: shown.step()
+    trained.callbacks = each_step(lambda s: now.__setitem__(0, now[0] + 2.0))
+    trained.callbacks += [Callback(on_progress=lambda s, logs: shown.step())]
     trained.train()
     told = [re.search(r"epoch ([\d.]+)/3 .*  ([\d.]+) s left", line) for line in lines.getvalue().splitlines()]
     left = [("0.5", "50.0"), ("1", "40.0"), ("1.5", "30.0"), ("2", "20.0"), ("2.5", "10.0")]

@@ -23,8 +23,8 @@ def take_steps(solvers, count):
         for solver in solvers:
             before = solver.step
             solver.run()
-            for name in ("loss_history", "train_acc_history"):  # one number a step is what histories are for
-                del getattr(solver, name)[:]
+            for name in (*solver.history, "step_loss"):  # one number a step is what histories are for
+                del solver.history[name][:]
             taken += solver.step - before
 
 

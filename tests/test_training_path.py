@@ -7,6 +7,7 @@ from nets import CourseModel, digits
 
 import numbanet
 from numbanet import Affine, CheckpointError, FullyConnectedNet, Layer, Sequential, Solver
+from numbanet.callbacks import Callback
 from numbanet.data import Augment
 
 DATA = digits()
@@ -130,11 +131,11 @@ def test_a_solver_says_whether_its_steps_are_compiled(why, make):
     assert trained.loss_history[-1] < trained.loss_history[0]
 
 
-def test_steps_that_on_step_looks_at_are_compiled_one_by_one():
-    trained = solver(net(), on_step=lambda s: None)
+def test_steps_that_on_step_end_looks_at_are_compiled_one_by_one():
+    trained = solver(net(), callbacks=[Callback(on_step_end=lambda s, logs: None)])
     assert trained.compiled
-    assert str(trained.compiled) == "compiled, but one by one, since on_step looks at each"
-    trained.on_step = None
+    assert str(trained.compiled) == "compiled, but one by one, since on_step_end looks at each"
+    trained.callbacks = [Callback(on_progress=lambda s, logs: None), lambda s, logs: None]
     assert str(trained.compiled) == "compiled"
 
 

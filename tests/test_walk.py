@@ -59,7 +59,8 @@ def test_a_compiled_step_passes_the_nine_files_of_the_page(monkeypatch):
 
     monkeypatch.setattr(steps, "forms", kept)
     model = Sequential([Affine(20), ReLU(), Affine(10)], 64, seed=0)
-    solver = Solver(model, digits(), epochs=2, batch_size=40, verbose=False, on_step=lambda s: None)
+    one_by_one = numbanet.callbacks.Callback(on_step_end=lambda solver, logs: None)
+    solver = Solver(model, digits(), epochs=2, batch_size=40, verbose=False, callbacks=[one_by_one])
     files = passed(solver)
     assert solver.compiled
     (mine,) = solver._path._kept.values()

@@ -102,12 +102,11 @@ def _solver(arguments, options, parts, trained, watch):
         patience=arguments.patience,
         min_delta=arguments.min_delta,
         augment=_augment(arguments, parts),
-        on_progress=watch.step,
-        on_epoch=watch.epoch,
+        callbacks=[watch],
         verbose=False,
     )
     if not exponential:
-        solver.on_epoch = _followed(arguments, solver.learning_rate, watch)
+        solver.callbacks.insert(0, _followed(arguments, solver.learning_rate))
     return solver
 
 
@@ -122,19 +121,11 @@ def _augment(arguments, parts):
     return data.Augment(padding if crop else 0, flip, arguments.seed)
 
 
-def _followed(arguments, learning_rate, watch):
-    """For `on_epoch`: set the next epoch's learning rate, then watch."""
+def _followed(arguments, learning_rate):
+    """A callback that sets the next epoch's learning rate."""
     if arguments.lr_schedule == "cosine":
-        schedule = schedules.cosine(learning_rate, arguments.epochs)
-    else:
-        schedule = schedules.step(learning_rate, arguments.lr_step, arguments.lr_decay)
-    follow = schedules.follow(schedule)
-
-    def on_epoch(solver):
-        follow(solver)
-        return watch.epoch(solver)
-
-    return on_epoch
+        return schedules.follow(schedules.cosine(learning_rate, arguments.epochs))
+    return schedules.follow(schedules.step(learning_rate, arguments.lr_step, arguments.lr_decay))
 
 
 def _introduce(say, arguments, parts, solver):

@@ -15,11 +15,18 @@ from ._status import INTERRUPTED, TERMINATED
 
 ENDINGS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
-COLUMNS = ("epoch", "loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+COLUMNS = {  # of history.csv, and of the Solver's history
+    "epoch": "epoch",
+    "loss": "loss",
+    "train_accuracy": "accuracy",
+    "val_loss": "val_loss",
+    "val_accuracy": "val_accuracy",
+    "learning_rate": "learning_rate",
+}
 
 
 class Watch:
-    """What a Solver calls by `step` and `epoch` while `run` trains.
+    """A callback of the Solver that `run` trains.
 
     Parameters
     ----------
@@ -29,7 +36,7 @@ class Watch:
     Attributes
     ----------
     rows : list of tuple
-        The history, by `COLUMNS`: one row for each whole epoch.
+        The history, by `COLUMNS` and seconds: one row for each whole epoch.
     seconds, seconds_compiling : float
         How long training took besides compiling kernels, and how long those took.
     interrupted : int
@@ -42,7 +49,7 @@ class Watch:
         self._solver, self._over = None, False  # while it trains, and afterwards
         self._ends = None  # what is to be raised where it can be
         self._compilations = machine.Compilations(self._announce)
-        self._display, self._told, self._counted = None, False, 0
+        self._display, self._told = None, False
 
     @property
     def seconds_compiling(self):
@@ -67,7 +74,7 @@ class Watch:
 
     def run(self, solver):
         """Train; TrainingDiverged passes through."""
-        self._rate, self._solver = solver.learning_rate, solver
+        self._solver = solver
         started = self._lap = perf_counter()
         try:
             with self._compilations:
@@ -79,8 +86,7 @@ class Watch:
                 self._display.close()
         self._quit()
 
-    def step(self, solver):
-        """For `on_progress`."""
+    def on_progress(self, solver, logs):
         self._quit()
         if self._say:
             self._display = self._display or display(solver)  # after the first step, which is when kernels compile
@@ -90,19 +96,15 @@ class Watch:
                 self._display.say(f"numbanet: note: {solver.crowded}; --threads N keeps N")
         return bool(self.interrupted)
 
-    def epoch(self, solver):
-        """For `on_epoch`."""
-        if solver.epoch > len(self.rows):  # neither the first step nor an epoch that Ctrl-C cut short
-            losses, now = solver.loss_history[self._counted :], self._clock()
-            histories = solver.train_acc_history, solver.val_loss_history, solver.val_acc_history
-            measured = [history[-1] for history in histories]
-            self.rows.append((solver.epoch, sum(losses) / len(losses), *measured, self._rate, now - self._lap))
-            self._counted, self._lap, self._rate = len(solver.loss_history), now, solver.learning_rate
+    def on_epoch_end(self, solver, logs):
+        now = self._clock()
+        self.rows.append((*(logs[name] for name in COLUMNS.values()), now - self._lap))
+        self._lap = now
 
     def history(self):
         """The rows as CSV."""
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self.rows])
+        csv.writer(text, lineterminator="\n").writerows([(*COLUMNS, "seconds"), *self.rows])
         return text.getvalue()
 
     def _clock(self):

@@ -49,6 +49,8 @@ class NetworkLearner:
         Whether the mean loss of examples in inference is known.
     seed, input_shape : int and tuple of int, or None
         Of the network; None where that is not known.
+    score_name : {"accuracy", "r2"}
+        What `score` gives.
     """
 
     flat = True
@@ -64,6 +66,10 @@ class NetworkLearner:
     @property
     def has_loss(self) -> bool:
         return self.model.overrides("evaluate") or not self.model.overrides("loss", "train_batch")
+
+    @property
+    def score_name(self) -> str:
+        return "accuracy" if self.model.loss_function.classifies else "r2"
 
     @property
     def own_steps(self) -> str | None:
@@ -172,6 +178,7 @@ class ObjectLearner:
     """
 
     flat, has_loss, standardizes = False, False, False
+    score_name = "accuracy"
     ops: Ops = kernels
     input_shape: Shape | None = None
 

@@ -7,6 +7,8 @@ import sys
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from .measuring import mean_loss
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -31,7 +33,7 @@ def display(solver: Solver, stream: Any = None) -> Lines | Bar:
 
 
 class _Display:
-    """What both share. `step` belongs in the Solver's `on_progress`: it looks at the clock and mostly does nothing."""
+    """What both share. `step` belongs in a callback's `on_progress`: it looks at the clock and mostly does nothing."""
 
     interval = 0.0
     repeats = False  # whether the accuracies of the epoch before are shown during the next
@@ -53,8 +55,7 @@ class _Display:
         """The mean loss of the epoch so far, and the accuracies that were measured at the end of an epoch."""
         solver = self.solver
         steps = (solver.step - 1) % solver.steps_per_epoch + 1
-        losses = solver.loss_history[-steps:]
-        parts = [f"loss {sum(losses) / steps:.4f}"]
+        parts = [f"loss {mean_loss(solver):.4f}"]
         if steps == solver.steps_per_epoch or (self.repeats and solver.epoch):
             parts.append(f"train {solver.train_acc_history[-1]:.2%}")
             if solver.val_acc_history:

@@ -17,20 +17,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import _files
-from .._checks import boolean, describe, integer, mapping, number
+from .._checks import boolean, integer, mapping, number
 from .._plain import refusing
 from ..errors import TrainingDiverged
 from ..runtime import company
 from . import state
 from .best import Best
 from .data import DATA, checked_augmentation, examples_of, parts_of, sample, targets_of
+from .history import History
+from .hooks import HOOKS, Hooks
 from .interrupts import BeforeCompiling, CtrlC
 from .learners import learner
+from .measuring import columns, measured, sound
 from .steps import Batches, Pace, Path
 from .updates import check_rule, update_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any, Literal
 
     from .._types import Array, ArrayLike, Data, Model, StrPath, UserRule
@@ -71,8 +74,8 @@ class Solver:
     drop_last : bool
         Whether to leave out what does not fill a batch, other examples each time.
     num_train_samples, num_val_samples : int or None
-        How many examples, drawn at random, the accuracies that are reported are measured on; None is all. The
-        validation loss is always that of all.
+        How many examples, drawn at random, the accuracies that are reported are measured on; None is all, and 0
+        training examples none. The validation loss is always that of all.
     monitor : {"val_loss", "val_accuracy"}, optional
         What tells the best epoch, of equally good ones the last: the lowest validation loss (without penalty and
         dropout), or the highest validation accuracy. By default the loss, or the accuracy of a model with a `loss` of
@@ -90,22 +93,20 @@ class Solver:
         After each epoch the state of training is written to ``<checkpoint_name>_epoch_<n>.npz``, for `restore`.
     seed : int, optional
         Of the order of the examples; by default the model's own seed.
-    on_step, on_epoch, on_progress : callable, optional
-        Called with the solver after every step; after every measurement of accuracy, which comes first; and now and
-        then between steps, 20 times a second or after each step that takes longer, and at the end of each epoch.
-        Training stops where one returns True. With `on_step`, steps are taken one by one, which costs small networks
-        time.
+    callbacks : list
+        Functions of (solver, logs), called after each epoch, and objects with other hooks (`numbanet.callbacks`).
+        Training stops where one returns True. May be changed between two `train`.
     print_every : int
     verbose : bool
         Print the loss every `print_every` steps and the accuracies after every epoch.
 
     Attributes
     ----------
-    loss_history : list of float
-        One entry for each step, L2 penalty included.
-    train_acc_history, val_acc_history, val_loss_history : list of float
-        Accuracy (R² for squared error) and validation loss after the first step and after each epoch; NaN where scores
-        are not finite, and where there is none.
+    history : numbanet.training.history.History
+        What was measured, as lists by column: ``history.val_loss``. A score is NaN where what the network gives is not
+        finite, and a validation loss where it is not known.
+    loss_history, train_acc_history, val_acc_history, val_loss_history : list of float
+        Lists of `history` by the course's names: `step_loss`, `accuracy` (or `r2`), `val_accuracy`, `val_loss`.
     best_epoch : int or None
         The best so far by `monitor`; 0 is before the end of the first, None is none.
     best_val_loss, best_val_acc : float
@@ -153,9 +154,7 @@ class Solver:
         augment: Augment | None = None,
         checkpoint_name: StrPath | None = None,
         seed: int | None = None,
-        on_step: Callable[[Solver], object] | None = None,
-        on_epoch: Callable[[Solver], object] | None = None,
-        on_progress: Callable[[Solver], object] | None = None,
+        callbacks: Sequence[Any] = (),
         print_every: int = 10,
         verbose: bool = True,
     ) -> None:
@@ -165,13 +164,12 @@ class Solver:
             self.lr_decay = number("lr_decay", lr_decay, 0, include_low=False, include_high=False)
         self.batch_size = integer("batch_size", batch_size, 1)
         epochs = None if epochs is None else integer("epochs", epochs, 0)
-        self.num_train_samples = _optional_count("num_train_samples", num_train_samples)
+        self.num_train_samples = _optional_count("num_train_samples", num_train_samples, 0)
         self.num_val_samples = _optional_count("num_val_samples", num_val_samples)
         self.patience = _optional_count("patience", patience)
         self.drop_last = boolean("drop_last", drop_last)
         self.restore_best_weights = boolean("restore_best_weights", restore_best_weights)
-        self.on_step, self.on_epoch = _optional_callable("on_step", on_step), _optional_callable("on_epoch", on_epoch)
-        self.on_progress = _optional_callable("on_progress", on_progress)
+        self.callbacks = Hooks(callbacks).callbacks
         self.print_every, self.verbose = integer("print_every", print_every, 1), verbose
         self.optimizer_options = dict(
             mapping("optimizer_options", optimizer_options or {}, "options of the update rule")
@@ -213,10 +211,11 @@ class Solver:
         self._choice = Best(self.monitor, self.min_delta, self._first_of_equals)
         self._best: dict[str, Array] = {}
         self._ctrl_c, self._pace, self._company = CtrlC(), Pace(), company.Company()
-        self.loss_history: list[float] = []
-        self.train_acc_history: list[float] = []
-        self.val_acc_history: list[float] = []
-        self.val_loss_history: list[float] = []
+        self.history = History(columns(self))
+        self._rate = math.nan  # of the last step
+        self._hooks = Hooks(())
+        self._due: list[tuple[str, int]] = []  # what is still to be told of the last step
+        self._begun = -1  # the epoch that was last told to begin
         self.interrupted = False
 
     def _begin_update(self) -> None:
@@ -254,9 +253,28 @@ class Solver:
         try:
             size, _ = self._batches.coming(self.step)
             self._path.enter(self.augment)
-            return self._path.steps(size, bool(self.on_step)).compiled
+            return self._path.steps(size, "on_step_end" in Hooks(self.callbacks)).compiled
         finally:
             end()
+
+    @property
+    def loss_history(self) -> list[float]:
+        return self.history.step_loss
+
+    @property
+    def train_acc_history(self) -> list[float]:
+        return self._column(self._learner.score_name)
+
+    @property
+    def val_acc_history(self) -> list[float]:
+        return self._column(f"val_{self._learner.score_name}")
+
+    @property
+    def val_loss_history(self) -> list[float]:
+        return self._column("val_loss")
+
+    def _column(self, name: str) -> list[float]:
+        return getattr(self.history, name, [])
 
     @property
     def best_epoch(self) -> int | None:
@@ -318,24 +336,48 @@ class Solver:
     def _run(self) -> None:
         self._fallback = self._learner.snapshot()
         self._path.enter(self.augment)
+        self._hooks = Hooks(self.callbacks)
+        self._due = [each for each in self._due if each in self._hooks.due(*HOOKS)]
+        self._one_by_one = "on_step_end" in self._hooks
         self.interrupted, self._ctrl_c, self._unnoted = False, CtrlC(), 0.0
         with self._ctrl_c, self._company:
             try:
-                while self.step < self.num_steps and not self._advance() and not self._ctrl_c.pressed:
-                    pass
-            except KeyboardInterrupt:  # raised by the user's own code, or by a second Ctrl-C
-                self.interrupted = True
-            except TrainingDiverged:
-                with self._ctrl_c.held():
-                    self._learner.restore(self._best or self._fallback)
-                raise
-            self.interrupted = self.interrupted or self._ctrl_c.pressed
-            if self.step > self._measured:  # stopped within an epoch: what was learnt since counts too
-                with contextlib.suppress(KeyboardInterrupt):
-                    self._measure()
-            if self.restore_best_weights:
-                with self._ctrl_c.held():
-                    self._learner.restore(self._best)
+                self._loop()
+            finally:
+                self._tell(self._hooks.due("on_train_end"))
+
+    def _loop(self) -> None:
+        try:
+            stop = self._tell(self._hooks.due("on_train_begin")) or self._tell(self._due)
+            while self.step < self.num_steps and not stop and not self._ctrl_c.pressed:
+                stop = self._advance()
+        except KeyboardInterrupt:  # raised by the user's own code, or by a second Ctrl-C
+            self.interrupted = True
+        except TrainingDiverged:
+            with self._ctrl_c.held():
+                self._learner.restore(self._best or self._fallback)
+            raise
+        self.interrupted = self.interrupted or self._ctrl_c.pressed
+        if self.step > self._measured:  # stopped within an epoch: what was learnt since counts too
+            with contextlib.suppress(KeyboardInterrupt):
+                self._measure()
+        if self.restore_best_weights:
+            with self._ctrl_c.held():
+                self._learner.restore(self._best)
+
+    def _tell(self, due: list[tuple[str, int]]) -> bool:
+        """Call the hooks of a list, which it empties: one that raises is not called again. True where one stops."""
+        stop = False
+        while due:
+            hook, place = due.pop(0)
+            stop = self._hooks.call(hook, place, self, self._logs(hook)) or stop
+        return stop
+
+    def _logs(self, hook: str) -> dict[str, Any]:
+        if hook in ("on_epoch_end", "on_train_end"):
+            return self.history.last()
+        logs = {"epoch": self.epoch, "step": self.step, "learning_rate": self.learning_rate}
+        return {**logs, "loss": self.history.step_loss[-1]} if self.step else logs
 
     def _check_pressed(self) -> None:
         if self._ctrl_c.pressed and not self._ctrl_c.is_held:
@@ -343,7 +385,11 @@ class Solver:
 
     def _advance(self) -> bool:
         """Steps up to the next that something is due after, and that; True where training is to stop."""
-        before = self.step
+        if self.step % self.steps_per_epoch == 0 and self._begun != self.epoch:
+            self._begun, self._due = self.epoch, self._hooks.due("on_epoch_begin")
+            if self._tell(self._due):
+                return True
+        before, self._rate = self.step, self.learning_rate
         loss = self._take_steps()
         if self.verbose:
             for step in range(-(-before // self.print_every) * self.print_every, self.step, self.print_every):
@@ -357,21 +403,20 @@ class Solver:
         if self.verbose and self.step == 1 and self._learner.flat and not self.compiled:
             print(f"(steps are taken {self.compiled})")
         epoch_ends = self.step % self.steps_per_epoch == 0
-        stop = self._measure() if epoch_ends or self.step == 1 else False
-        if self.on_step and self.on_step(self):
-            stop = True
-        if self.on_progress and self.on_progress(self):
-            stop = True
+        if epoch_ends or self.step == 1:
+            self._measure()
+        self._due = self._hooks.due("on_step_end", *["on_epoch_end"] * epoch_ends, "on_progress")
+        stop = self._tell(self._due)
         if epoch_ends and self.checkpoint_name is not None:
             self.save(self._checkpoint_path(self.epoch))
-        return stop
+        return stop or (epoch_ends and self.patience is not None and self._choice.stale(self.epoch) >= self.patience)
 
     def _take_steps(self) -> float:
         """One step or, without Python in between, several of one epoch; the last loss, which ends it if not finite."""
         end = self._path.begin()
         try:
             size, left = self._batches.coming(self.step)
-            steps = self._path.steps(size, bool(self.on_step))
+            steps = self._path.steps(size, self._one_by_one)
             alone = steps.compiled.one_by_one or self.step == 0
             rows = self._batches.rows(self.step, 1 if alone else min(self._pace.steps, left))
             started = perf_counter()
@@ -414,7 +459,7 @@ class Solver:
     def _count(self, losses: list[float]) -> None:
         """Enter steps that were taken, all of one epoch, into the books."""
         self.step += len(losses)
-        self.loss_history += losses
+        self.history.step_loss += losses
         if losses and self.step % self.steps_per_epoch == 0:
             if self.lr_decay is None:
                 self._cool()
@@ -433,40 +478,22 @@ class Solver:
     def _checkpoint_path(self, epoch: int) -> str:
         return f"{self.checkpoint_name}_epoch_{epoch}.npz"
 
-    def _measure(self) -> bool:
-        """Losses, accuracies, the best parameters, the report; True where training is to stop."""
-        epoch, learner = self.epoch, self._learner
-        train_loss, train_acc = learner.measure(*self._sample("train", self.num_train_samples))
-        text = f"(Epoch {epoch} / {self.num_steps // self.steps_per_epoch}) train acc: {train_acc:f}"
-        validated = self._parts["val"] is not None
-        if validated:
-            val_loss, val_acc = self._validate()
-            text += f"; val_acc: {val_acc:f}"
+    def _measure(self) -> None:
+        """Enter a row into the history, keep the best parameters, and report."""
+        row, learner = measured(self), self._learner
+        name, validated = learner.score_name, self._parts["val"] is not None
         with self._ctrl_c.held():
             self._measured = self.step
-            self.train_acc_history.append(train_acc)
-            if validated:
-                self.val_acc_history.append(val_acc)
-                self.val_loss_history.append(val_loss)
-                if self._choice.enter(epoch, val_loss, val_acc):
-                    self._best = learner.snapshot()
-            if not self._best and not math.isnan(train_loss if learner.has_loss else train_acc):
+            self.history.add(**row)
+            if validated and self._choice.enter(self.epoch, row["val_loss"], row[f"val_{name}"]):
+                self._best = learner.snapshot()
+            if not self._best and sound(self, row):
                 self._fallback = learner.snapshot(self._fallback)
         if self.verbose:
-            print(text)
-        stop = bool(self.on_epoch and self.on_epoch(self))
-        return stop or (self.patience is not None and self._choice.stale(epoch) >= self.patience)
-
-    def _validate(self) -> tuple[float, float]:
-        """Loss on the validation data, and accuracy on them or on a sample."""
-        X, y = self._sample("val", self.num_val_samples)
-        if len(X) == len(self._parts["val"]) or not self._learner.has_loss:
-            return self._learner.measure(X, y)
-        return self._learner.measure(self.X_val, self.y_val)[0], self._learner.score(X, y)
-
-    def _sample(self, part: str, count: int | None) -> tuple[Array, Array]:
-        """That many examples of a part of the data, drawn at random, or all."""
-        return sample(self._parts[part].X, self._parts[part].y, count, self._sample_rng)
+            told = {"train acc": row.get(name), "val_acc": row.get(f"val_{name}")}
+            text = "; ".join(f"{what}: {value:f}" for what, value in told.items() if value is not None)
+            text = text or f"loss: {row['loss']:f}"
+            print(f"(Epoch {self.epoch} / {self.num_steps // self.steps_per_epoch}) {text}")
 
     def check_accuracy(
         self, X: ArrayLike, y: ArrayLike, num_samples: int | None = None, batch_size: int = 100
@@ -512,14 +539,8 @@ class Solver:
         self._update.state = update
 
 
-def _optional_count(name: str, value: int | None) -> int | None:
-    return None if value is None else integer(name, value, 1)
-
-
-def _optional_callable(name: str, value: Any) -> Any:
-    if value is not None and not callable(value):
-        raise TypeError(f"{name}: expected a function of the solver, got {describe(value)}")
-    return value
+def _optional_count(name: str, value: int | None, low: int = 1) -> int | None:
+    return None if value is None else integer(name, value, low)
 
 
 BeforeCompiling(Solver._run, Solver._check_pressed).__enter__()  # for as long as the process lives

@@ -13,8 +13,10 @@ import numpy as np
 from .. import _archive, checkpoint, optim
 from .._checks import float_array, integer, number
 from ..errors import CheckpointError
+from .history import History
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from .._types import Array, StrPath
@@ -36,7 +38,7 @@ def _solver_identity(solver: Solver) -> dict[str, Any]:
     }
 
 
-_HISTORIES = ("loss_history", "train_acc_history", "val_acc_history", "val_loss_history")
+HISTORY = "history/"  # how the names of its columns' arrays begin
 
 
 def save_solver(path: StrPath, solver: Solver) -> None:
@@ -59,7 +61,8 @@ def _solver_arrays(solver: Solver) -> dict[str, Array]:
     arrays = {**checkpoint.network_arrays(solver.model), **checkpoint.standardizer_arrays(solver.model)}
     arrays.update((f"optimizer/{name}", array) for name, array in _optimizer(solver).state.items())
     arrays.update((f"best/{name}", array) for name, array in solver._best.items())
-    arrays.update((name, np.array(getattr(solver, name), np.float64)) for name in _HISTORIES)
+    history = solver.history
+    arrays.update((HISTORY + name, np.array(history[name], np.float64)) for name in (*history, "step_loss"))
     order = solver._batches.permutation
     arrays["permutation"] = np.arange(len(solver.X_train)) if order is None else order
     return arrays
@@ -90,10 +93,8 @@ def restore_solver(path: StrPath, solver: Solver) -> None:
         share = number("share", header["share"], 0, 1, include_low=False)
         options = optim.check_options(str(solver.optimizer), header["options"])
         rng, sample_rng = _generator(header["rng"]), _generator(header["sample_rng"])
-        histories = {name: float_array(name, arrays[name], np.float64, ndim=1).tolist() for name in _HISTORIES}
+        history = _history(solver, arrays, step)
         permutation = arrays["permutation"]
-        if len(histories["loss_history"]) != step:
-            raise ValueError(f"{step} steps, and {len(histories['loss_history'])} losses")
         order = np.arange(len(solver.X_train))
         if permutation.dtype.kind != "i" or not np.array_equal(np.sort(permutation), order):
             raise ValueError("the order of the examples is not a permutation")
@@ -109,10 +110,22 @@ def restore_solver(path: StrPath, solver: Solver) -> None:
     checkpoint.fill(targets, arrays, path)
     solver.step = solver._measured = step
     solver._choice, solver._best, solver._share = choice, best, share
-    for name, values in histories.items():
-        setattr(solver, name, values)
+    solver.history = history
+    solver._due, solver._begun = [], solver.epoch if step % solver.steps_per_epoch else -1
     solver._batches.permutation, solver._batches.rng, solver._sample_rng = permutation, rng, sample_rng
     optimizer.options, optimizer.t = options, t
+
+
+def _history(solver: Solver, arrays: Mapping[str, Array], steps: int) -> History:
+    """The history in a file; ValueError where it makes no sense."""
+    history = History(solver.history.columns)
+    for name in (*history, "step_loss"):
+        values = float_array(name, arrays[HISTORY + name], np.float64, ndim=1)
+        history[name].extend((values.astype(int) if name in ("epoch", "step") else values).tolist())
+    lengths = {len(history[name]) for name in history}
+    if len(history.step_loss) != steps or len(lengths) != 1:
+        raise ValueError(f"{steps} steps, {len(history.step_loss)} losses, and columns of {lengths} measurements")
+    return history
 
 
 def _generator(state: Any) -> np.random.Generator:

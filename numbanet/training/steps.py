@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..program.steps import training_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
 
@@ -63,6 +63,14 @@ class Batches:
         left = self._count // self._size - step % self.per_epoch
         return (self._size, left) if left else (self._last, 1)
 
+    def mean(self, losses: Sequence[float]) -> float:
+        """Mean loss of the examples of an epoch's first batches, by the losses of these."""
+        total, count = self._size * sum(losses), self._size * len(losses)
+        if len(losses) == self.per_epoch and self._last:
+            missing = self._size - self._last
+            total, count = total - missing * losses[-1], count - missing
+        return total / count
+
     def rows(self, step: int, steps: int) -> IntArray:
         """Rows of so many batches from number `step` on, all of one epoch."""
         position = step % self.per_epoch
@@ -109,7 +117,7 @@ class Compiled:
     def __str__(self) -> str:
         if not self:
             return f"from Python, since {self.why_not}"
-        return "compiled, but one by one, since on_step looks at each" if self.one_by_one else "compiled"
+        return "compiled, but one by one, since on_step_end looks at each" if self.one_by_one else "compiled"
 
 
 class Path:

@@ -4,14 +4,51 @@ from . import Mutant
 
 BEST, SOLVER, LEARNERS = (f"numbanet/training/{name}.py" for name in ("best", "solver", "learners"))
 PARTS, STATE, STEPS = (f"numbanet/training/{name}.py" for name in ("data", "state", "steps"))
+MEASURING, HOOKS = "numbanet/training/measuring.py", "numbanet/training/hooks.py"
 LOSSES, NETWORKS = "numbanet/losses.py", "numbanet/networks.py"
 TESTS, DEFAULTS, INPUT = "tests/test_solver.py", "tests/test_defaults.py", "tests/test_bad_input.py"
-PATH = "tests/test_training_path.py"
+PATH, CALLBACKS = "tests/test_training_path.py", "tests/test_callbacks.py"
 CHOICE = f"{TESTS}::test_of_equally_good_epochs_the_last_is_the_best"
 PATIENCE = f"{TESTS}::test_patience_counts_gains_of_min_delta"
 REPORTED = f"{TESTS}::test_accuracies_that_are_reported_change_nothing"
 
 MUTANTS = [
+    Mutant(
+        "a callback that raises is called again",
+        SOLVER,
+        "hook, place = due.pop(0)\n            stop = self._hooks.call(hook, place, self, self._logs(hook)) or stop",
+        "hook, place = due[0]\n            stop = self._hooks.call(hook, place, self, self._logs(hook)) or stop\n"
+        "            due.pop(0)",
+        f"{CALLBACKS}::test_an_error_in_a_callback_leaves_whole_steps",
+    ),
+    Mutant(
+        "what an error kept from other callbacks is never told",
+        SOLVER,
+        'self._tell(self._hooks.due("on_train_begin")) or self._tell(self._due)',
+        'self._tell(self._hooks.due("on_train_begin"))',
+        f"{CALLBACKS}::test_an_error_in_a_callback_leaves_whole_steps",
+    ),
+    Mutant(
+        "an epoch begins as often as `train` is called",
+        SOLVER,
+        "and self._begun != self.epoch",
+        "",
+        f"{CALLBACKS}::test_an_error_in_a_callback_leaves_whole_steps",
+    ),
+    Mutant(
+        "any answer of a callback stops",
+        HOOKS,
+        "isinstance(answer, (bool, np.bool_)) and bool(answer)",
+        "bool(answer)",
+        f"{CALLBACKS}::test_only_true_stops_and_all_are_called_first",
+    ),
+    Mutant(
+        "history: the last, smaller batch counts as much as the others",
+        STEPS,
+        "if len(losses) == self.per_epoch and self._last:",
+        "if False:",
+        f"{CALLBACKS}::test_the_history_by_hand",
+    ),
     Mutant(
         "the first of equally good epochs is kept",
         BEST,
@@ -80,23 +117,23 @@ MUTANTS = [
     ),
     Mutant(
         "num_train_samples ignored",
-        SOLVER,
-        'self._sample("train", self.num_train_samples)',
-        'self._sample("train", None)',
+        MEASURING,
+        '_sample(solver, "train", solver.num_train_samples)',
+        '_sample(solver, "train", None)',
         REPORTED,
     ),
     Mutant(
         "num_val_samples ignored",
-        SOLVER,
-        'self._sample("val", self.num_val_samples)',
-        'self._sample("val", None)',
+        MEASURING,
+        '_sample(solver, "val", solver.num_val_samples)',
+        '_sample(solver, "val", None)',
         REPORTED,
     ),
     Mutant(
         "samples are drawn from the stream of the order",
-        SOLVER,
-        "self._parts[part].y, count, self._sample_rng)",
-        "self._parts[part].y, count, self._batches.rng)",
+        MEASURING,
+        "solver._parts[part].y, count, solver._sample_rng)",
+        "solver._parts[part].y, count, solver._batches.rng)",
         REPORTED,
     ),
     Mutant("unknown data are ignored", PARTS, 'known_keys("data", data, keys)', "pass", f"{INPUT}::test_data"),

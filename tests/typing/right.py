@@ -73,8 +73,11 @@ solver = nn.Solver(
     optimizer_options={"learning_rate": nn.schedules.cosine(1e-3, epochs=2)(0)},
     epochs=1,
     patience=2,
-    on_epoch=nn.schedules.follow(nn.schedules.step(1e-3, 1, 0.5)),
-    on_step=lambda solver: solver.step > 3,
+    callbacks=[
+        nn.schedules.follow(nn.schedules.step(1e-3, 1, 0.5)),
+        lambda solver, logs: logs["loss"] < 0.1,
+        nn.callbacks.Callback(on_step_end=lambda solver, logs: solver.step > 3),
+    ],
     verbose=False,
 )
 solver.train()

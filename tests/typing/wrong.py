@@ -67,7 +67,10 @@ nn.Solver(model, data, optimizer=3)  # error: arg-type
 nn.Solver(model, data, optimizer_options=0.1)  # error: arg-type
 nn.Solver(model, data, monitor="val_acc")  # error: arg-type
 nn.Solver(model, data, augment="crop")  # error: arg-type
-nn.Solver(model, data, on_epoch="print")  # error: arg-type
+nn.Solver(model, data, callbacks=print)  # error: arg-type
+nn.Solver(model, data).history.val_loss[0] + "%"  # error: operator
+nn.callbacks.Callback(on_batch_end=print)  # error: call-arg
+nn.callbacks.Callback(on_step_end="print")  # error: arg-type
 nn.Solver(model, data).best_epoch + 1  # error: operator
 nn.train_many(model)  # error: arg-type
 nn.schedules.cosine("1e-3", 3)  # error: arg-type
