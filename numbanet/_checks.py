@@ -33,6 +33,7 @@ __all__ = [
     "common_dtype",
     "describe",
     "did_you_mean",
+    "example_weights",
     "float_array",
     "float_dtype",
     "integer",
@@ -164,6 +165,30 @@ def class_numbers(name: str, value: Any, count: int, num_classes: int) -> IntArr
             raise TypeError(f"{name}: labels must be integers from 0 to {num_classes - 1}, got {label}")
         array = whole
     return class_labels(name, array, count, num_classes)
+
+
+def example_weights(name: str, value: Any, count: int, dtype: DTypeLike) -> FloatArray:
+    """`value` as the weights of `count` examples: an array of `dtype`, shape (N,), not negative and not all 0."""
+    array = as_data(name, value)
+    if array.shape != (count,):
+        raise ValueError(
+            f"{name}: expected a weight for each of the {count} examples, shape ({count},), got {array.shape}"
+        )
+    all_finite(name, array, dtype)
+    if count and array.min() < 0:
+        row = int(np.argmax(array < 0))
+        raise ValueError(f"{name}: expected weights of 0 or more, got {array[row]} in row {row}")
+    weights, limits = np.ascontiguousarray(array, dtype), np.finfo(dtype)
+    if (small := (weights < limits.tiny) & (array > 0)).any():
+        row = int(np.argmax(small))
+        raise ValueError(
+            f"{name}: row {row} holds {array[row]}, which is too small for {limits.dtype}; weights are relative"
+        )
+    total = weights.sum(dtype=np.float64)
+    if not 0 < total <= limits.max:
+        what = "all are 0" if total == 0 else f"they add up to {total:g}, which {limits.dtype} cannot hold"
+        raise ValueError(f"{name}: expected weights with a sum above 0; {what}")
+    return weights
 
 
 def all_finite(name: str, array: Array, dtype: DTypeLike | None = None) -> None:

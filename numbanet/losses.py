@@ -36,7 +36,9 @@ class Loss:
     """Base of all losses. One of your own defines `reference` or `kernel`, and what else differs from squared error.
 
     What computes it is a function of ``(scores, y, *constants, dscores)``, which writes the gradient into `dscores` and
-    returns the mean loss of the examples, a float.
+    returns the mean loss of the examples, a float. Where it is `weighted`, a function of
+    ``(scores, y, weights, *constants, dscores)``: `weights`, of the scores' dtype, has the shape (N,), or (0,) where
+    all are 1, and the mean is ``Σ w l / Σ w``.
 
     Attributes
     ----------
@@ -50,6 +52,8 @@ class Loss:
     per_output : bool
         Whether there is a target for each output, shape (N, C), or (N,) where C is 1; else there is a label from 0 to
         C-1 for each example, shape (N,).
+    weighted : bool
+        Whether the function takes the weights of the examples; numbanet's own do.
     classifies : bool
         Whether predictions are classes, or yes or no for each output, so that accuracy is what to report.
     """
@@ -58,6 +62,7 @@ class Loss:
     reference: Any = None
     kernel: Any = None
     per_output = True
+    weighted = False
     classifies = False
 
     def __repr__(self) -> str:  # of a class that is no dataclass
@@ -69,8 +74,29 @@ class Loss:
         return next((name for name, kind in LOSSES.items() if kind is type(self)), type(self).__name__)
 
     def constants(self) -> tuple[Any, ...]:
-        """The numbers that the function takes between targets and gradient: the options, in order."""
+        """The numbers that the function takes before the gradient: the options, in order."""
         return tuple(getattr(self, name) for name in getattr(self, "__dataclass_fields__", ()))
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether examples may have weights."""
+        return bool(self.operation) or self.weighted
+
+    def require_weights(self, name: str) -> None:
+        """ValueError where examples cannot have weights, which are called `name`."""
+        if not self.takes_weights:
+            raise ValueError(f"{name}: the loss {self!r} takes no weights; its function would, with weighted = True")
+        for method in ("mean", "score"):
+            if "weights" not in inspect.signature(getattr(self, method)).parameters:
+                raise ValueError(f"{name}: the loss {self!r} takes no weights in its own {method}")
+
+    def arguments(
+        self, scores: FloatArray, y: Array, weights: FloatArray | None, dscores: FloatArray
+    ) -> tuple[Any, ...]:
+        """What its function is called with; weights that are None are all 1."""
+        if weights is None:
+            weights = np.empty(0, scores.dtype)
+        return (scores, y, *((weights,) if self.takes_weights else ()), *self.constants(), dscores)
 
     def lower(self, net: Lowering, scores: FloatArray, y: Array) -> Any:
         """Bind the operations for one batch.
@@ -78,7 +104,8 @@ class Loss:
         Parameters
         ----------
         net : numbanet.program.build.Lowering
-            Gives `buffer`; takes operations by `loss`. What they return is added up.
+            Gives `buffer`, and in `weights` those of the examples, shape (N,), or (0,) where all are 1. Takes
+            operations by `loss`; what they return is added up.
         scores : ndarray, shape (N, C)
         y : ndarray
             As `check_targets` gives it.
@@ -89,7 +116,7 @@ class Loss:
             The gradient.
         """
         dscores = net.buffer(scores.shape[1])
-        function, arguments = self._function(net.ops), (scores, y, *self.constants(), dscores)
+        function, arguments = self._function(net.ops), self.arguments(scores, y, net.weights, dscores)
         kernel = getattr(function, "kernel", None)
         if kernel is None:
             net.loss(function, *arguments)
@@ -121,20 +148,23 @@ class Loss:
         functions = self.functions()
         return functions.get("reference" if ops is reference else "kernel") or next(iter(functions.values()))
 
-    def check(self, scores: FloatArray, y: Array, ops: Ops) -> None:
+    def check(self, scores: FloatArray, y: Array, ops: Ops, weights: FloatArray | None = None) -> None:
         """An error where the loss of this batch is no number through a fault of its function."""
         if not self.operation and self.functions() and np.isfinite(scores).all():
-            self._function(ops)(scores, y, *self.constants(), np.empty_like(scores))
+            self._function(ops)(*self.arguments(scores, y, weights, np.empty_like(scores)))
 
-    def mean(self, scores: FloatArray, y: Array, ops: Ops) -> float:
-        """Mean loss of any number of examples, L2 penalty left out: float."""
-        function, total = self._function(ops), 0.0
+    def mean(self, scores: FloatArray, y: Array, ops: Ops, weights: FloatArray | None = None) -> float:
+        """Mean loss of any number of examples, by their weights where there are any, L2 penalty left out: float."""
+        function, total, whole = self._function(ops), 0.0, 0.0
         dscores = np.empty_like(scores[:BATCH])  # not wanted, but what the function writes
         for start in range(0, len(scores), BATCH):
             rows = slice(start, start + BATCH)
+            own = None if weights is None else weights[rows]
             count = len(scores[rows])
-            total += count * float(function(scores[rows], y[rows], *self.constants(), dscores[:count]))
-        return total / len(scores)
+            weight = count if own is None else float(own.sum(dtype=np.float64))
+            total += weight * float(function(*self.arguments(scores[rows], y[rows], own, dscores[:count])))
+            whole += weight
+        return total / whole
 
     def target_shape(self, outputs: int) -> tuple[int, ...]:
         """Shape of one example's targets: that of its scores, or () for a label."""
@@ -169,8 +199,8 @@ class Loss:
         values = (scores > 0).astype(np.int64) if self.classifies else scores
         return values[:, 0] if values.shape[1] == 1 else values
 
-    def score(self, prediction: Array, y: Array) -> float:
-        """How good predictions are; 1 is perfect.
+    def score(self, prediction: Array, y: Array, weights: FloatArray | None = None) -> float:
+        """How good predictions are, by the weights of the examples where there are any; 1 is perfect.
 
         Accuracy, the part that is right, where the loss `classifies`; a target above 0.5 means 1. Else R², the
         coefficient of determination: NaN where the targets do not vary, a single one among them.
@@ -179,14 +209,24 @@ class Loss:
             shapes = f"predictions of shape {np.shape(prediction)} with targets of shape {y.shape}"
             raise ValueError(f"loss {self!r}: cannot compare {shapes}; override predict or score")
         prediction = np.reshape(prediction, y.shape)
+        if weights is not None:
+            counted = weights > 0
+            prediction, y, weights = prediction[counted], y[counted], weights[counted].astype(np.float64)
         if self.classifies:
-            return float(np.mean(prediction == (y > 0.5 if self.per_output else y)))
+            right = prediction == (y > 0.5 if self.per_output else y)
+            return float(
+                np.average(right.reshape(len(y), -1).mean(axis=1), weights=weights)
+                if weights is not None
+                else np.mean(right)
+            )
         if (y == y[0]).all():  # the mean of equal numbers may be another by a rounding
             return math.nan
         y, prediction = y.astype(np.float64), prediction.astype(np.float64)
-        total = np.square(y - y.mean(axis=0)).sum()
+        mean = y.mean(axis=0) if weights is None else np.average(y, axis=0, weights=weights)
+        each = 1.0 if weights is None else weights.reshape(-1, *[1] * (y.ndim - 1))
+        total = (each * np.square(y - mean)).sum()
         with np.errstate(over="ignore", divide="ignore"):  # far off is minus infinity
-            return float(1 - np.square(y - prediction).sum() / total)
+            return float(1 - (each * np.square(y - prediction)).sum() / total)
 
     def probabilities(self, scores: FloatArray, ops: Ops) -> FloatArray:
         """Probabilities, shape (N, C), in the place of the scores; ValueError where the loss has none."""
@@ -205,21 +245,26 @@ class _Checked:
 
     def __init__(self, loss: Loss, way: str, function: Callable[..., Any]) -> None:
         self.__name__, self._what, self._function = f"{type(loss).__name__}.{way}", f"loss {loss!r}: {way}", function
+        self._weighted = loss.takes_weights
         self.kernel = function if is_compiled(function) else None
 
-    def __call__(self, scores: FloatArray, y: Array, *rest: Any) -> Any:
-        dscores = rest[-1]
+    def __call__(self, *arguments: Any) -> Any:
+        *given, dscores = arguments
+        scores, y = given[:2]
         dscores[...] = np.nan
-        copies = scores.copy(), y.copy()
+        copies = [value.copy() if isinstance(value, np.ndarray) else value for value in given]
         if self.kernel is not None:
-            self.require_float((*copies, *rest))
+            self.require_float((*copies, dscores))
         try:
-            result = self._function(*copies, *rest)
+            result = self._function(*copies, dscores)
         except Exception as error:
             given = f"scores of shape {scores.shape} and y of shape {y.shape}, {scores.dtype}"
             raise RuntimeError(f"{self._what} raised {type(error).__name__}: {error}; given {given}") from error
-        if any(copy.tobytes() != given.tobytes() for copy, given in zip(copies, (scores, y), strict=True)):
-            raise RuntimeError(f"{self._what} wrote into scores or y; expected the gradient alone, in dscores")
+        if any(
+            np.asarray(copy).tobytes() != np.asarray(own).tobytes() for copy, own in zip(copies, given, strict=True)
+        ):
+            read = "scores, y or weights" if self._weighted else "scores or y"
+            raise RuntimeError(f"{self._what} wrote into {read}; expected the gradient alone, in dscores")
         if isinstance(result, (bool, np.bool_)) or not isinstance(result, numbers.Real):
             raise TypeError(f"{self._what} returned {describe(result)}; expected the mean loss, a float")
         if math.isfinite(result) and np.isnan(dscores).any():
@@ -237,10 +282,17 @@ class _Checked:
 
 @dataclass(frozen=True)
 class Softmax(Loss):
-    """Cross-entropy of the softmax of the scores, one for each class."""
+    """Cross-entropy of the softmax of the scores, one for each class.
 
+    A part `label_smoothing` of the target, from 0 to 1, is given to all classes alike.
+    """
+
+    label_smoothing: float = 0.0
     operation = "softmax_loss"
     per_output, classifies = False, True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label_smoothing", number("Softmax: label_smoothing", self.label_smoothing, 0, 1))
 
     def probabilities(self, scores: FloatArray, ops: Ops) -> FloatArray:
         ops.softmax_forward(scores, scores)

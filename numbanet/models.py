@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from . import checkpoint, kernels
-from ._checks import all_finite, as_data, describe, float_dtype, integer, number
+from ._checks import all_finite, as_data, describe, example_weights, float_dtype, integer, number
 from ._exclusive import exclusively
 from ._network_arrays import NetworkArrays
 from ._plain import refusing
@@ -180,9 +180,11 @@ class Sequential(NetworkArrays, FlatModel):
     def loss(self, X: ArrayLike, y: None = None) -> FloatArray: ...
 
     @overload
-    def loss(self, X: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, FloatArray]]: ...
+    def loss(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> tuple[float, dict[str, FloatArray]]: ...
 
-    def loss(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
+    def loss(self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Any:
         """Scores in inference, or loss and gradients in training.
 
         Parameters
@@ -191,6 +193,8 @@ class Sequential(NetworkArrays, FlatModel):
             Examples of `input_shape`; a network with a flat input takes any number of trailing axes.
         y : array-like, optional
             Labels (N,) for softmax and SVM; targets (N, M), or (N,) where M is 1, for the others.
+        sample_weight : array-like, shape (N,), optional
+            How much each example counts in the mean, ``Σ w l / Σ w``; by default all 1.
 
         Returns
         -------
@@ -202,18 +206,25 @@ class Sequential(NetworkArrays, FlatModel):
         Raises
         ------
         TypeError, ValueError
-            For shapes, dtypes or labels that do not fit, and for NaN or infinity; the message names the row.
+            For shapes, dtypes or labels that do not fit, and for NaN or infinity; the message names the row. For
+            weights that are negative or all 0, without targets, or with a loss that takes none.
         """
         X = self.check_examples("X", X)
         if y is None:
+            if sample_weight is not None:
+                raise ValueError("sample_weight: needs y, the targets that it weighs")
             return self._scores(X)
         self.check_finite("X", X)
         y = self.check_targets("y", y, len(X))
-        return self._loss_and_grads(X, y)
+        weighed = () if sample_weight is None else (self.check_weights("sample_weight", sample_weight, len(X)),)
+        return self._loss_and_grads(X, y, *weighed)
 
     @exclusively
-    def _loss_and_grads(self, X: Array, y: Array) -> tuple[float, dict[str, FloatArray]]:
-        return self.train_batch(X, y), self.grads.copy()
+    def _loss_and_grads(
+        self, X: Array, y: Array, weights: FloatArray | None = None
+    ) -> tuple[float, dict[str, FloatArray]]:
+        weighed: dict[str, Any] = {} if weights is None else {"weights": weights}  # a subclass's may take none
+        return self.train_batch(X, y, **weighed), self.grads.copy()
 
     @exclusively
     def train_batch(
@@ -222,15 +233,20 @@ class Sequential(NetworkArrays, FlatModel):
         y: Array,
         rows: IntArray | None = None,
         gather: Callable[[Array, IntArray, Array], object] | None = None,
+        weights: FloatArray | None = None,
     ) -> float:
         """Loss of one batch in training; the gradients go into `grads`, where the next call overwrites them.
 
-        For training loops: `X` and `y` must have passed `check_examples` and `check_targets`. `rows` picks examples;
-        `gather`, a function of (X, rows, out), puts them into the network's input otherwise than as they are.
+        For training loops: `X`, `y` and `weights` must have passed `check_examples`, `check_targets` and
+        `check_weights`. `rows` picks examples; `gather`, a function of (X, rows, out), puts them into the network's
+        input otherwise than as they are. Where the weights of a batch add up to 0, so are its loss and its gradients,
+        but for the penalty.
         """
-        program = self._training_program(len(X) if rows is None else len(rows))
+        program = self.training_program(len(X) if rows is None else len(rows), weighted=weights is not None)
         program.load(X, rows, gather)
         program.y[...] = y if rows is None else y[rows]
+        if weights is not None:
+            program.weights[...] = weights if rows is None else weights[rows]
         return program.step()
 
     def predict(self, X: ArrayLike) -> Array:
@@ -241,27 +257,31 @@ class Sequential(NetworkArrays, FlatModel):
         """Class probabilities, shape (N, C); ValueError where the loss has none."""
         return self.loss_function.probabilities(self.loss(X), self.ops)
 
-    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy for classes, the coefficient of determination R² for squared error; 1 is perfect.
 
         Binary cross-entropy takes a target above 0.5 for a 1. NaN where a score of the network is NaN or infinite,
         though the examples are not, and for an R² that is undefined, since the targets do not vary or there is a single
         one.
         """
-        return self.evaluate(X, y)[1]
+        return self.evaluate(X, y)[1] if sample_weight is None else self.evaluate(X, y, sample_weight)[1]
 
-    def evaluate(self, X: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+    def evaluate(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, float]:
         """Mean loss of the examples in inference, without the L2 penalty, and `score`; both NaN where it is NaN for
         what the network gives, and the loss where training has one of its own (`loss` or `train_batch` overridden).
+
+        Both are means by `sample_weight`, shape (N,), where that is given.
         """
         X = self.check_examples("X", X)
         y = self.check_targets("y", y, len(X))
+        weighed = () if sample_weight is None else (self.check_weights("sample_weight", sample_weight, len(X)),)
         scores = self.loss(X)
         if not np.isfinite(scores).all():
             return math.nan, math.nan  # a network that has diverged has no accuracy, not a poor one
         prediction = self.predict(X) if self.overrides("predict") else self.loss_function.predict(scores)
-        mean = math.nan if self.overrides("loss", "train_batch") else self.loss_function.mean(scores, y, self.ops)
-        return mean, self.loss_function.score(prediction, y)
+        loss = self.loss_function
+        mean = math.nan if self.overrides("loss", "train_batch") else loss.mean(scores, y, self.ops, *weighed)
+        return mean, loss.score(prediction, y, *weighed)
 
     def check_examples(self, name: str, X: Any) -> Array:
         """`X` as numbers of a shape that this network takes; the values are looked at on their way in."""
@@ -291,11 +311,20 @@ class Sequential(NetworkArrays, FlatModel):
         """`y` as the loss takes it, for `count` examples."""
         return self.loss_function.targets(name, y, count, self.output_size, self.dtype)
 
+    def check_weights(self, name: str, weights: Any, count: int) -> FloatArray:
+        """`weights` of `count` examples as the loss takes them, (N,) of the network's dtype.
+
+        ValueError for weights that are negative, not finite, all 0 or not one for each example, and where the loss
+        takes none.
+        """
+        self.loss_function.require_weights(name)
+        return example_weights(name, weights, count, self.dtype)
+
     @exclusively
     def learns_from(self, count: int) -> bool:
         """Whether a batch of so many examples can be trained on: not one alone, for batch normalisation."""
         try:
-            self._training_program(count)
+            self.training_program(count)
         except ValueError:
             return False
         return True
@@ -383,6 +412,6 @@ class Sequential(NetworkArrays, FlatModel):
             scores[start : start + len(rows)] = program.scores[: len(rows)]
         return scores
 
-    def _training_program(self, batch: int) -> Program:
-        """The network lowered for training; the caller is within `begin` of the workspaces."""
-        return self.workspaces.main().program(self, batch, training=True)
+    def training_program(self, batch: int, weighted: bool = False) -> Program:
+        """The network lowered for training on so many examples; the caller is within `begin` of the workspaces."""
+        return self.workspaces.main().program(self, batch, training=True, weighted=weighted)

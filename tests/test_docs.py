@@ -104,9 +104,10 @@ def test_the_loss_of_ones_own_that_the_document_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "docs" / "your-own-loss.md").read_text(encoding="utf-8")
     names = {"__name__": "an_experiment"}
-    plain, compiled, check, saved = (run(code, names) for code in blocks(text, "python"))
+    plain, compiled, weighted, check, saved = (run(code, names) for code in blocks(text, "python"))
     assert float(plain[0]) == pytest.approx(0.9, abs=0.03)
     assert compiled == ["same parameters: True"]
+    assert weighted == ["weight 2 is twice: True"]
     assert re.fullmatch(r"\{'reference': \S+e-\d\d, 'kernel': \S+e-\d\d\}", check[0])
     assert saved == blocks(text, "text")[0].splitlines()
 

@@ -121,6 +121,7 @@ class Sizes:
 # Numbers that keep products and quotients exact.
 SCALARS = {"negative_slope": 0.25, "alpha": 1.5, "rate": 0.5, "l2": 0.5, "learning_rate": 0.5, "momentum": 0.5}
 CHOICES = {
+    "weights": (0, 1, 2, 3),
     "inv_std": (0.5, 1, 2),
     "s": (0, 1, 4, 9),
     "v": (0, 1, 4, 9),

@@ -10,6 +10,7 @@ from plain import conv, pool
 
 from numbanet import functional as F
 from numbanet import kernels, reference
+from numbanet.operations import LOSSES
 
 ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 RUNNING = {"running_mean": None, "running_var": None, "momentum": 0.9, "eps": 1e-5}
@@ -27,13 +28,15 @@ DEFAULTS = {
     "conv_relu_forward": CONV,
     "dropout_forward": {"step": 0},
     "elu_forward": {"alpha": 1.0},
-    "huber_loss": {"delta": 1.0},
+    **{name: {"sample_weight": None} for name in LOSSES},
+    "huber_loss": {"delta": 1.0, "sample_weight": None},
     "layernorm_forward": {"eps": 1e-5},
     "leaky_relu_forward": {"negative_slope": 0.01},
     "max_pool_forward": POOL,
     "momentum_update": {"momentum": 0.9},
     "nesterov_update": {"momentum": 0.9},
     "rmsprop_update": {"decay_rate": 0.99, "eps": 1e-8, "eps_inside_root": False},
+    "softmax_loss": {"sample_weight": None, "label_smoothing": 0.0},
     "spatial_batchnorm_forward": RUNNING,
     "spatial_batchnorm_inference": {"eps": 1e-5},
     "spatial_groupnorm_forward": {"eps": 1e-5},

@@ -1,5 +1,6 @@
 """Every backward kernel and every loss's gradient against centred differences of its forward kernel, in float64."""
 
+import itertools
 import math
 
 import numpy as np
@@ -9,12 +10,14 @@ from compare import away_from_zero
 
 from numbanet import kernels
 from numbanet.operations import LOSSES, OPERATIONS, PAIRS
+from numbanet.operations.kinds import changed
 from numbanet.testing import check_gradients
 
 
-def built(name, size, values=None):
+def built(name, size, values=None, changes=None):
     """Arguments of a kernel, those of `values` among them; floats are not close to 0, nor any two of them equal."""
-    given = case(OPERATIONS[name], size).build(np.random.default_rng(0), np.dtype(np.float64))
+    operation = changed(OPERATIONS[name], changes) if changes else OPERATIONS[name]
+    given = case(operation, size).build(np.random.default_rng(0), np.dtype(np.float64))
     arrays = OPERATIONS[name].arrays("input")
     normal = [key for key in arrays if OPERATIONS[name].arguments[key].values in ("normal", "halves")]
     given.update(zip(normal, away_from_zero(*(given[key].shape for key in normal)), strict=True))
@@ -66,12 +69,12 @@ def test_pair(stem):
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss(name):
     first = next(iter(OPERATIONS[name].arguments))
-    for size in few(name):
+    for size, variant in itertools.product(few(name), (None, *OPERATIONS[name].variants)):
 
-        def loss(size=size, **values):
-            return called(name, built(name, size, values))["loss"]
+        def loss(size=size, variant=variant, **values):
+            return called(name, built(name, size, values, variant))["loss"]
 
-        def backward(dout, size=size, **values):
-            return {first: dout * called(name, built(name, size, values))[f"d{first}"]}
+        def backward(dout, size=size, variant=variant, **values):
+            return {first: dout * called(name, built(name, size, values, variant))[f"d{first}"]}
 
         check_gradients(loss, backward, {first: built(name, size)[first]})

@@ -385,7 +385,7 @@ def test_no_more_memory_than_lives_at_once(build, training, monkeypatch):
 
 def test_programs_of_a_network_share_their_memory():
     net = three_layer(ops=numbanet.reference)
-    training, inference = net._training_program(5), net.workspaces.main().program(net, 5, training=False)
+    training, inference = net.training_program(5), net.workspaces.main().program(net, 5, training=False)
     assert np.shares_memory(training.workspace, inference.workspace)
     assert not np.shares_memory(training.scores, training.x)
 
@@ -401,7 +401,7 @@ def test_what_nothing_reads_any_more_is_overwritten():
 @pytest.mark.parametrize("build", NETWORKS)
 def test_a_step_allocates_no_array_memory(build):
     net = build(seed=0)
-    program = net._training_program(len(X))
+    program = net.training_program(len(X))
     program.x[...], program.y[...] = X.reshape(program.x.shape), Y
     program.step()  # compiles
     _nrt_python.memsys_enable_stats()

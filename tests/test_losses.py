@@ -26,23 +26,48 @@ VALUES = [
     ("softmax_forward", [[[0, LN3], [5, 5]]], {"out": [[0.25, 0.75], [0.5, 0.5]]}),
     (  # p = 1/4 3/4 and 1/2 1/2: loss (ln 4 + ln 2) / 2, gradient (p - onehot) / 2
         "softmax_loss",
-        [[[0, LN3], [5, 5]], np.array([0, 1])],
+        [[[0, LN3], [5, 5]], np.array([0, 1]), [], 0.0],
         {"loss": 1.5 * LN2, "dscores": [[-0.375, 0.375], [0.25, -0.25]]},
+    ),
+    (  # the same by weights 3 and 1: (3 ln 4 + ln 2) / 4, and 3/4 and 1/4 of p - onehot
+        "softmax_loss",
+        [[[0, LN3], [5, 5]], np.array([0, 1]), [3, 1], 0.0],
+        {"loss": 1.75 * LN2, "dscores": [[-0.5625, 0.5625], [0.125, -0.125]]},
+    ),
+    (  # targets 3/4 1/4 and 1/4 3/4: (3/4 ln 4 + 1/4 ln 4/3 + ln 2) / 2 and (p - target) / 2
+        "softmax_loss",
+        [[[0, LN3], [5, 5]], np.array([0, 1]), [], 0.5],
+        {"loss": (3 * LN2 - LN3 / 4) / 2, "dscores": [[-0.25, 0.25], [0.125, -0.125]]},
     ),
     (  # first: margins 2 - 3 + 1 = 0 and 5 - 3 + 1 = 3; second: 1 - 0.5 + 1 = 1.5 and 0 - 0.5 + 1 = 0.5; loss 5 / 2
         "svm_loss",
-        [[[3, 2, 5], [1, 0.5, 0]], np.array([0, 1])],
+        [[[3, 2, 5], [1, 0.5, 0]], np.array([0, 1]), []],
         {"loss": 2.5, "dscores": [[-0.5, 0, 0.5], [0.5, -1, 0.5]]},
     ),
+    (  # the same by weights 1 and 3: (3 + 3 * 2) / 4
+        "svm_loss",
+        [[[3, 2, 5], [1, 0.5, 0]], np.array([0, 1]), [1, 3]],
+        {"loss": 2.25, "dscores": [[-0.25, 0, 0.25], [0.75, -1.5, 0.75]]},
+    ),
     # errors 1 -2 0 3: (1 + 4 + 9) / 4; 2 / 4 of each error
-    ("squared_error_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]]], {"loss": 3.5, "dpred": [[0.5, -1], [0, 1.5]]}),
+    ("squared_error_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]], []], {"loss": 3.5, "dpred": [[0.5, -1], [0, 1.5]]}),
+    # by weights 3 and 1: (3 (1 + 4) + 9) / 8
+    (
+        "squared_error_loss",
+        [[[2, 1], [4, 3]], [[1, 3], [4, 0]], [3, 1]],
+        {"loss": 3, "dpred": [[0.75, -1.5], [0, 0.75]]},
+    ),
     # errors 1 -2 0 3 and delta 2: 1/2 + 4/2 + 0 + 2 (3 - 1), and the errors cut off at 2, by 4
-    ("huber_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]], 2.0], {"loss": 1.625, "dpred": [[0.25, -0.5], [0, 0.5]]}),
+    ("huber_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]], [], 2.0], {"loss": 1.625, "dpred": [[0.25, -0.5], [0, 0.5]]}),
     # the same errors: (1 + 2 + 0 + 3) / 4, and their signs by 4
-    ("absolute_error_loss", [[[2, 1], [4, 3]], [[1, 3], [4, 0]]], {"loss": 1.5, "dpred": [[0.25, -0.25], [0, 0.25]]}),
+    (
+        "absolute_error_loss",
+        [[[2, 1], [4, 3]], [[1, 3], [4, 0]], []],
+        {"loss": 1.5, "dpred": [[0.25, -0.25], [0, 0.25]]},
+    ),
     (  # -ln sigmoid(0) = ln 2; z = ln 3, t = 1/2: -(ln 3/4 + ln 1/4) / 2 = 2 ln 2 - ln(3) / 2; sigmoid = 1/2 3/4
         "binary_cross_entropy_loss",
-        [[[0, LN3]], [[1, 0.5]]],
+        [[[0, LN3]], [[1, 0.5]], []],
         {"loss": (3 * LN2 - LN3 / 2) / 2, "dlogits": [[-0.25, 0.125]]},
     ),
     # 1/4 (1 + 4 + 9); 10 + w / 2
@@ -55,6 +80,9 @@ def exact_softmax_loss(scores, y):
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     onehot = np.arange(scores.shape[1]) == y[:, None]
     return -log_p[onehot].mean(), (np.exp(log_p) - onehot) / len(y)
+
+
+OPTIONS = {"softmax_loss": [0.0], "huber_loss": [0.75]}
 
 
 def exact_svm_loss(scores, y):
@@ -85,7 +113,8 @@ def test_losses_are_stable_for_scores_of_ten_thousand(exact, dtype, ops):
     scores = rng.choice([-1e4, -88, -1, 0, 1, 88, 1e4], size=(37, 5)).astype(dtype)
     target = rng.integers(5, size=37) if name in ("softmax_loss", "svm_loss") else rng.random((37, 5)).astype(dtype)
     with np.errstate(all="raise", under="ignore"):
-        loss, dscores = called(getattr(ops, name), scores, target, dscores=scores.shape).values()
+        given = scores, target, np.empty(0, dtype), *OPTIONS.get(name, [])
+        loss, dscores = called(getattr(ops, name), *given, dscores=scores.shape).values()
     wide = target if target.dtype == np.int64 else target.astype(np.longdouble)
     expected_loss, expected = exact(scores.astype(np.longdouble), wide)
     eps = float(np.finfo(dtype).eps)
@@ -104,14 +133,14 @@ ABSOLUTE = [(0, 0, 0), (-0.0, 0, 0), (1e-30, 1e-30, 1), (-3, 3, -1), (np.inf, np
 @BOTH
 @DTYPES
 @pytest.mark.parametrize(
-    ("name", "options", "row"),
-    [*(("huber_loss", [0.75], row) for row in HUBER), *(("absolute_error_loss", [], row) for row in ABSOLUTE)],
+    ("name", "row"),
+    [*(("huber_loss", row) for row in HUBER), *(("absolute_error_loss", row) for row in ABSOLUTE)],
 )
-def test_losses_of_a_single_error(name, options, row, dtype, ops):
+def test_losses_of_a_single_error(name, row, dtype, ops):
     error, loss, slope = row
-    arrays = np.array([[error]], dtype), np.zeros((1, 1), dtype)
+    arrays = np.array([[error]], dtype), np.zeros((1, 1), dtype), np.empty(0, dtype)
     with np.errstate(invalid="ignore"):
-        got = called(getattr(ops, name), *arrays, *options, dpred=(1, 1))
+        got = called(getattr(ops, name), *arrays, *OPTIONS.get(name, []), dpred=(1, 1))
     np.testing.assert_allclose([got["loss"], got["dpred"].item()], [loss, slope], rtol=1e-6)
 
 
@@ -121,7 +150,8 @@ def test_gradient_of_a_shift_is_zero(name, dtype):
     """Adding a number to all scores of an example changes neither loss, so each row of the gradient adds up to 0."""
     rng = np.random.default_rng(0)
     scores, y = rng.standard_normal((131, 10)).astype(dtype), rng.integers(10, size=131)
-    dscores = called(getattr(kernels, name), scores, y, dscores=scores.shape)["dscores"]
+    given = scores, y, np.empty(0, dtype), *OPTIONS.get(name, [])
+    dscores = called(getattr(kernels, name), *given, dscores=scores.shape)["dscores"]
     np.testing.assert_allclose(dscores.sum(axis=1, dtype=np.float64), 0, atol=10 * np.finfo(dtype).eps / 131)
     assert np.abs(dscores).max() > 1e-3
 
@@ -229,7 +259,7 @@ def test_a_loss_of_labels(loss):
     assert loss.score(prediction, np.array([1, 0, 0])) == pytest.approx(2 / 3)
     y = loss.check_targets("y", [True, 0.0, 2], 3, 3, np.float32)
     assert (y.dtype, y.tolist()) == (np.int64, [1, 0, 2])
-    assert (loss.classifies, loss.per_output, loss.constants()) == (True, False, ())
+    assert (loss.classifies, loss.per_output, loss.takes_weights) == (True, False, True)
     for bad, message in (([0, 1], "one label for each of the 3"), ([0, 1, 3], "got 3 in row 2"), ([0, 1, 0.5], "0.5")):
         with pytest.raises((TypeError, ValueError), match=f"^y: .*{message}"):
             loss.check_targets("y", bad, 3, 3, np.float32)
@@ -310,7 +340,9 @@ def test_a_name_is_short_for_a_loss(name):
     assert checked_loss("loss", name) == loss
     assert loss.name == name
     assert network(loss).loss_name == name
-    assert repr(loss) == {"huber": "Huber(delta=1.0)"}.get(name, f"{type(loss).__name__}()")
+    assert repr(loss) == {"huber": "Huber(delta=1.0)", "softmax": "Softmax(label_smoothing=0.0)"}.get(
+        name, f"{type(loss).__name__}()"
+    )
     assert getattr(nn, type(loss).__name__) is type(loss)
     y = [0, 1, 1] if not loss.per_output else [[0, 1], [1, 1], [0, 0]]
     (a, _), (b, _) = (network(each).loss(X[:3], y) for each in (name, loss))
@@ -378,6 +410,7 @@ class CompiledPinball(Pinball):
 class Twin(nn.Loss):
     """numbanet's squared error, as its functions are."""
 
+    weighted = True
     reference = staticmethod(nn.reference.squared_error_loss)
     kernel = nn.kernels.squared_error_loss
 
@@ -409,9 +442,12 @@ class Loops(nn.Loss):
 class Labelled(nn.Loss):
     """The softmax loss on labels."""
 
-    per_output, classifies = False, True
+    per_output, classifies, weighted = False, True, True
     reference = staticmethod(nn.reference.softmax_loss)
     kernel = nn.kernels.softmax_loss
+
+    def constants(self):
+        return (0.0,)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -586,7 +622,7 @@ def test_a_loss_of_several_operations(ops):
         def lower(self, net, scores, y):
             parts = [net.buffer(scores.shape[1]) for _ in range(3)]
             for part in parts[:2]:
-                net.loss("squared_error_loss", scores, y, part)
+                net.loss("squared_error_loss", scores, y, net.weights, part)
             net.backward("add", *(part.reshape(-1) for part in parts))
             return parts[2]
 
@@ -855,6 +891,10 @@ def wrong_gradient(scores, y, dscores):
     return np.square(scores - y).mean()
 
 
+def averaged(scores, y, dscores):
+    return nn.reference.squared_error_loss(scores, y, np.empty(0), dscores)
+
+
 def summed(scores, y, dscores):
     dscores[...] = 2 * (scores - y)
     return np.square(scores - y).sum()
@@ -865,8 +905,8 @@ def summed(scores, y, dscores):
     [
         ({"reference": wrong_gradient}, r"^loss Wrong\(\): reference: gradient of scores\[.*analytic"),
         ({"reference": summed}, r"^loss Wrong\(\): reference: is no mean: .* of 7 examples, .* of them twice"),
-        ({"reference": nn.reference.squared_error_loss, "kernel": numba.njit(summed)}, "kernel: is no mean"),
-        ({"reference": nn.reference.squared_error_loss, "kernel": nn.kernels.svm_loss}, "kernel"),
+        ({"reference": averaged, "kernel": numba.njit(summed)}, "kernel: is no mean"),
+        ({"reference": averaged, "kernel": nn.kernels.svm_loss}, "kernel"),
     ],
     ids=["gradient", "sum", "sum in the kernel", "another kernel"],
 )
@@ -883,7 +923,7 @@ def test_check_loss_compares_kernel_and_reference():
         return np.mean((scores - y) ** 2) / 2
 
     class Unlike(nn.Loss):
-        reference = staticmethod(nn.reference.squared_error_loss)
+        reference = staticmethod(averaged)
         kernel = half
 
     with pytest.raises(AssertionError, match="kernel .*, reference "):

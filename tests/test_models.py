@@ -126,7 +126,7 @@ def test_training_gives_the_same_bits_on_one_and_two_threads(threads, dtype):
             losses.append(net.train_batch(x, y, np.random.default_rng(step).permutation(600)))
             optimizer.update(net.params.flat, net.grads.flat)
         runs.append((losses, net.params.flat.copy(), net.state.flat.copy(), net.loss(x)))
-        program = net._training_program(600)
+        program = net.training_program(600)
         operations = [function for function, *_ in program.operations.forward + program.operations.backward]
         operations.append(optimizer.function.variant(*[net.params.flat] * 4, *[0.1] * 7))
         parallel.append({function.__name__ for function in operations if function.targetoptions["parallel"]})
@@ -491,7 +491,7 @@ def test_two_dropout_layers_draw_different_masks():
     net = Sequential([Dropout(0.5), Dropout(0.5)], (64,), loss="squared_error", dtype=np.float64, seed=0)
     kept = []
     net.loss(np.ones((500, 64)), np.zeros((500, 64)))
-    program = net._training_program(500)
+    program = net.training_program(500)
     kept = np.count_nonzero(program.scores) / program.scores.size
     assert kept == pytest.approx(0.25, abs=0.02)  # the same mask twice would keep half
 
@@ -611,7 +611,7 @@ def test_a_step_allocates_no_array_memory(threads, monkeypatch):
     monkeypatch.setattr(placement, "_due", math.inf)  # a look at where threads run, now and then, is no part of a step
     net = wide(np.float32)
     optimizer = Optimizer("adam", net.params.flat.size)
-    program = net._training_program(len(X))
+    program = net.training_program(len(X))
     program.x[...], program.y[...] = X, Y
 
     def step():

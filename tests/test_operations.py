@@ -35,7 +35,7 @@ def test_what_follows_from_an_activation():
 def test_what_follows_from_a_loss():
     assert LOSSES["huber_loss"] == "Huber"
     huber = OPERATIONS["huber_loss"]
-    assert list(huber.arguments) == ["pred", "target", "delta", "dpred"]
+    assert list(huber.arguments) == ["pred", "target", "weights", "delta", "dpred"]
     assert huber.arrays("output") == ("dpred",)
     assert huber.shared == (("dpred", "pred"),)
 

@@ -177,7 +177,7 @@ def test_images_are_augmented_and_then_standardised(kind, from_python):
     compiled = train()
     assert compiled.compiled
     assert_same(compiled, from_python(train))
-    rows, batch = np.arange(32), compiled.model._training_program(32)
+    rows, batch = np.arange(32), compiled.model.training_program(32)
     image = np.zeros((32, 1, 8, 8), np.float32)
     compiled.augment.gather(data["X_train"], rows, 5, image)
     batch.load(data["X_train"], rows, lambda X, rows, out: compiled.augment.gather(X, rows, 5, out))
@@ -322,7 +322,7 @@ def test_looking_for_what_is_not_finite_changes_nothing():
     model = FullyConnectedNet([20], 64, 10, normalization="batchnorm", dropout=0.5, seed=0)
     X, y = DATA["X_train"][:20], DATA["y_train"][:20]
     model.train_batch(X, y)
-    state, keys, program = model.state.flat.copy(), model.random_keys.copy(), model._training_program(20)
+    state, keys, program = model.state.flat.copy(), model.random_keys.copy(), model.training_program(20)
     scores = program.scores.copy()
     assert model.first_non_finite() == "the loss alone; the scores are finite"
     np.testing.assert_array_equal(program.scores, scores)

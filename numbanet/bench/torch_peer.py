@@ -260,7 +260,7 @@ def ways(operation, given):
     elif operation.name.endswith("_loss"):  # with its gradient
         first = next(iter(tensors))
         x = tensors[first].clone().requires_grad_()
-        value = expressed(operation.torch, {**tensors, first: x})
+        value = expressed(operation.torch, {**tensors, first: x, "reduction": "mean"})
         made = lambda: torch.autograd.grad(value(), x)  # noqa: E731
     else:
         made = expressed(operation.torch, tensors)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import kernels
-from .._checks import class_labels, common_dtype
-from ._prepare import array, non_negative, positive, rows, run, same_shape
+from .._checks import class_labels, common_dtype, example_weights
+from ._prepare import array, fraction, non_negative, positive, rows, run, same_shape
 
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops
@@ -51,7 +51,14 @@ def softmax_forward(scores: ArrayLike, *, ops: Ops = kernels) -> FloatArray:
     return probabilities
 
 
-def softmax_loss(scores: ArrayLike, y: ArrayLike, *, ops: Ops = kernels) -> tuple[float, FloatArray]:
+def softmax_loss(
+    scores: ArrayLike,
+    y: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    ops: Ops = kernels,
+) -> tuple[float, FloatArray]:
     """Mean cross-entropy of the softmax of the scores, and its gradient. PyTorch's ``cross_entropy``.
 
     Parameters
@@ -59,6 +66,10 @@ def softmax_loss(scores: ArrayLike, y: ArrayLike, *, ops: Ops = kernels) -> tupl
     scores : array_like, shape (N, C)
     y : array_like of integers, shape (N,)
         Class labels from 0 to C - 1.
+    sample_weight : array_like, shape (N,), optional
+        How much each example counts in the mean: ``Σ w l / Σ w``. Not negative, and not all 0; by default all 1.
+    label_smoothing : float
+        From 0 to 1: this part of the target is given to all classes alike.
     ops : module
         `numbanet.kernels` or `numbanet.reference`.
 
@@ -72,28 +83,37 @@ def softmax_loss(scores: ArrayLike, y: ArrayLike, *, ops: Ops = kernels) -> tupl
     ------
     TypeError, ValueError
         For scores that are not of real numbers, are empty, or have another number of axes; for labels that are not
-        integers, not one for each row, or out of range: the message names the row.
+        integers, not one for each row, or out of range: the message names the row; for weights that are negative, not
+        finite, all 0 or not one for each row; for a `label_smoothing` out of range.
 
     See `numbanet.reference.softmax_loss` for the source.
     """
-    return _classification("softmax_loss", ops, scores, y)
+    label_smoothing = fraction("label_smoothing", label_smoothing)
+    return _classification("softmax_loss", ops, scores, y, sample_weight, label_smoothing)
 
 
-def svm_loss(scores: ArrayLike, y: ArrayLike, *, ops: Ops = kernels) -> tuple[float, FloatArray]:
+def svm_loss(
+    scores: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, ops: Ops = kernels
+) -> tuple[float, FloatArray]:
     """Mean multi-class hinge loss with margin 1, summed over the classes, and its gradient.
 
-    Parameters, returns and errors are those of `softmax_loss`. See `numbanet.reference.svm_loss` for the source.
+    Parameters, returns and errors are those of `softmax_loss`, but for label smoothing.
+    See `numbanet.reference.svm_loss` for the source.
     """
-    return _classification("svm_loss", ops, scores, y)
+    return _classification("svm_loss", ops, scores, y, sample_weight)
 
 
-def squared_error_loss(pred: ArrayLike, target: ArrayLike, *, ops: Ops = kernels) -> tuple[float, FloatArray]:
+def squared_error_loss(
+    pred: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None, ops: Ops = kernels
+) -> tuple[float, FloatArray]:
     """Mean squared error over all elements, and its gradient. PyTorch's ``mse_loss``.
 
     Parameters
     ----------
     pred : array_like, any shape with at least one axis
     target : array_like, the shape of `pred`
+    sample_weight : array_like, shape (N,), optional
+        How much each example counts in the mean: ``Σ w l / Σ w``. Not negative, and not all 0; by default all 1.
     ops : module
         `numbanet.kernels` or `numbanet.reference`.
 
@@ -106,14 +126,17 @@ def squared_error_loss(pred: ArrayLike, target: ArrayLike, *, ops: Ops = kernels
     Raises
     ------
     TypeError, ValueError
-        For arrays that are not of real numbers, are empty, or differ in shape: nothing is broadcast.
+        For arrays that are not of real numbers, are empty, or differ in shape: nothing is broadcast; for weights that
+        are negative, not finite, all 0 or not one for each example.
 
     See `numbanet.reference.squared_error_loss` for the source.
     """
-    return _per_element("squared_error_loss", ops, *_each("pred", pred, target))
+    return _per_element("squared_error_loss", ops, *_each("pred", pred, target), sample_weight)
 
 
-def binary_cross_entropy_loss(logits: ArrayLike, target: ArrayLike, *, ops: Ops = kernels) -> tuple[float, FloatArray]:
+def binary_cross_entropy_loss(
+    logits: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None, ops: Ops = kernels
+) -> tuple[float, FloatArray]:
     """Mean binary cross-entropy on logits, and its gradient. PyTorch's ``binary_cross_entropy_with_logits``.
 
     Parameters
@@ -121,6 +144,8 @@ def binary_cross_entropy_loss(logits: ArrayLike, target: ArrayLike, *, ops: Ops 
     logits : array_like, any shape with at least one axis
     target : array_like, the shape of `logits`
         Probabilities from 0 to 1.
+    sample_weight : array_like, shape (N,), optional
+        How much each example counts in the mean: ``Σ w l / Σ w``. Not negative, and not all 0; by default all 1.
     ops : module
         `numbanet.kernels` or `numbanet.reference`.
 
@@ -133,27 +158,35 @@ def binary_cross_entropy_loss(logits: ArrayLike, target: ArrayLike, *, ops: Ops 
     Raises
     ------
     TypeError, ValueError
-        For arrays that are not of real numbers, are empty, or differ in shape; for targets outside of [0, 1].
+        For arrays that are not of real numbers, are empty, or differ in shape; for targets outside of [0, 1]; for
+        weights that are negative, not finite, all 0 or not one for each example.
 
     See `numbanet.reference.binary_cross_entropy_loss` for the source.
     """
     logits, target = _each("logits", logits, target)
     if not (target.min() >= 0 and target.max() <= 1):  # NaN is outside too
         raise ValueError(f"target: expected values from 0 to 1, got {target.min():g} to {target.max():g}")
-    return _per_element("binary_cross_entropy_loss", ops, logits, target)
+    return _per_element("binary_cross_entropy_loss", ops, logits, target, sample_weight)
 
 
-def absolute_error_loss(pred: ArrayLike, target: ArrayLike, *, ops: Ops = kernels) -> tuple[float, FloatArray]:
+def absolute_error_loss(
+    pred: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None, ops: Ops = kernels
+) -> tuple[float, FloatArray]:
     """Mean absolute error over all elements, and its gradient, 0 where there is no error. PyTorch's ``l1_loss``.
 
     Parameters, returns and errors are those of `squared_error_loss`.
     See `numbanet.reference.absolute_error_loss` for the formula.
     """
-    return _per_element("absolute_error_loss", ops, *_each("pred", pred, target))
+    return _per_element("absolute_error_loss", ops, *_each("pred", pred, target), sample_weight)
 
 
 def huber_loss(
-    pred: ArrayLike, target: ArrayLike, *, delta: float = 1.0, ops: Ops = kernels
+    pred: ArrayLike,
+    target: ArrayLike,
+    *,
+    delta: float = 1.0,
+    sample_weight: ArrayLike | None = None,
+    ops: Ops = kernels,
 ) -> tuple[float, FloatArray]:
     """Mean Huber loss over all elements, and its gradient: squares of errors up to `delta`, straight lines beyond.
 
@@ -163,6 +196,8 @@ def huber_loss(
     target : array_like, the shape of `pred`
     delta : float
         Finite and above 0.
+    sample_weight : array_like, shape (N,), optional
+        How much each example counts in the mean: ``Σ w l / Σ w``. Not negative, and not all 0; by default all 1.
     ops : module
         `numbanet.kernels` or `numbanet.reference`.
 
@@ -170,7 +205,7 @@ def huber_loss(
     see `numbanet.reference.huber_loss` for the formula.
     """
     delta = positive("delta", delta)
-    return _per_element("huber_loss", ops, *_each("pred", pred, target), delta)
+    return _per_element("huber_loss", ops, *_each("pred", pred, target), sample_weight, delta)
 
 
 def l2_penalty(w: ArrayLike, *, l2: float, ops: Ops = kernels) -> tuple[float, FloatArray]:
@@ -207,11 +242,22 @@ def _scores(scores: ArrayLike) -> FloatArray:
     return array("scores", scores, common_dtype(scores=scores), ndim=2)
 
 
-def _classification(operation: str, ops: Ops, scores: ArrayLike, y: ArrayLike) -> tuple[float, FloatArray]:
+def _weights(sample_weight: ArrayLike | None, scores: FloatArray) -> FloatArray:
+    """Weights as the operations take them: none, shape (0,), are all 1."""
+    if sample_weight is None:
+        return np.empty(0, scores.dtype)
+    return array(
+        "sample_weight", example_weights("sample_weight", sample_weight, len(scores), scores.dtype), scores.dtype
+    )
+
+
+def _classification(
+    operation: str, ops: Ops, scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *options: float
+) -> tuple[float, FloatArray]:
     scores = _scores(scores)
-    y = class_labels("y", y, *scores.shape)
+    y, weights = class_labels("y", y, *scores.shape), _weights(sample_weight, scores)
     dscores = np.empty_like(scores)
-    return run(ops, operation, scores, y, dscores), dscores
+    return run(ops, operation, scores, y, weights, *options, dscores), dscores
 
 
 def _each(name: str, values: ArrayLike, target: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -223,8 +269,13 @@ def _each(name: str, values: ArrayLike, target: ArrayLike) -> tuple[FloatArray, 
 
 
 def _per_element(
-    operation: str, ops: Ops, values: FloatArray, target: FloatArray, *scalars: float
+    operation: str,
+    ops: Ops,
+    values: FloatArray,
+    target: FloatArray,
+    sample_weight: ArrayLike | None,
+    *options: float,
 ) -> tuple[float, FloatArray]:
-    gradient = np.empty_like(values)
+    weights, gradient = _weights(sample_weight, values), np.empty_like(values)
     # One value for each example is (N,) to a user and (N, 1) to the operations.
-    return run(ops, operation, rows(values), rows(target), *scalars, rows(gradient)), gradient
+    return run(ops, operation, rows(values), rows(target), weights, *options, rows(gradient)), gradient

@@ -185,13 +185,20 @@ _conv(
 )
 
 # Losses, with their gradients. N examples of C classes or M targets; the first argument is what they are computed of.
+# Weights, one for each example, are an array without elements where all are 1, as where calls are timed.
 
 
-def _loss(name: str, public: str | None, arguments: Mapping[str, Any], **more: Any) -> None:
-    """A loss of its first argument, which the gradient may be written over."""
+_WEIGHTED = but("weighted", weights=between(0, 3, "N"))
+
+
+def _loss(
+    name: str, public: str | None, arguments: Mapping[str, Any], options: Mapping[str, float] | None = None, **more: Any
+) -> None:
+    """A loss of its first argument, which the gradient may be written over; torch's has its `reduction`."""
     first, axes = next(iter(arguments.items()))
-    gradient = {f"d{first}": output(axes, first)}
-    _add(name, {**arguments, **gradient}, public=public, family="losses", **more)
+    more = {"variants": (_WEIGHTED,), **more}
+    whole = {**arguments, "weights": "0", **(options or {}), f"d{first}": output(axes, first)}
+    _add(name, whole, public=public, family="losses", **more)
 
 
 _of_classes: Any = {"sizes": sizes.SCORES, "terms": "C"}
@@ -204,12 +211,20 @@ _add(
     jax="jax.nn.softmax(scores)",
     **_of_classes,
 )
-_loss("softmax_loss", "Softmax", _LABELLED, torch="F.cross_entropy(scores, y)", **_of_classes)
+_loss(
+    "softmax_loss",
+    "Softmax",
+    _LABELLED,
+    {"label_smoothing": 0.0},
+    variants=(_WEIGHTED, but("smoothed", label_smoothing=0.1), but("both", **_WEIGHTED.changes, label_smoothing=0.3)),
+    torch="F.cross_entropy(scores, y, label_smoothing=label_smoothing, reduction=reduction)",
+    **_of_classes,
+)
 _loss(
     "svm_loss",
     "SVM",
     _LABELLED,
-    torch="F.multi_margin_loss(scores, y) * scores.shape[1]",  # theirs is a mean over the classes
+    torch="F.multi_margin_loss(scores, y, reduction=reduction) * scores.shape[1]",  # theirs is a mean over the classes
     **_of_classes,
 )
 _loss(
@@ -217,28 +232,29 @@ _loss(
     "SquaredError",
     {"pred": "NM", "target": "NM"},
     sizes=sizes.TARGETS,
-    torch="F.mse_loss(pred, target)",
+    torch="F.mse_loss(pred, target, reduction=reduction)",
 )
 _loss(
     "binary_cross_entropy_loss",
     "BinaryCrossEntropy",
     {"logits": "NM", "target": between(0, 1, "NM")},
     sizes=sizes.TARGETS,
-    torch="F.binary_cross_entropy_with_logits(logits, target)",
+    torch="F.binary_cross_entropy_with_logits(logits, target, reduction=reduction)",
 )
 _loss(
     "huber_loss",
     "Huber",
-    {"pred": "NM", "target": "NM", "delta": 0.75},
+    {"pred": "NM", "target": "NM"},
+    {"delta": 0.75},
     sizes=sizes.TARGETS,
-    torch="F.huber_loss(pred, target, delta=delta)",
+    torch="F.huber_loss(pred, target, delta=delta, reduction=reduction)",
 )
 _loss(
     "absolute_error_loss",
     "AbsoluteError",
     {"pred": "NM", "target": "NM"},
     sizes=sizes.TARGETS,
-    torch="F.l1_loss(pred, target)",
+    torch="F.l1_loss(pred, target, reduction=reduction)",
 )
 _add(
     "l2_penalty",

@@ -83,6 +83,8 @@ class Lowering:
         Number of examples, N.
     training : bool
         Whether loss and gradients are computed.
+    weighted : bool
+        Whether examples have weights.
 
     Attributes
     ----------
@@ -94,8 +96,8 @@ class Lowering:
         In the backward pass: whether something below learns, so that a gradient of the input is asked for.
     x, scores : ndarray
         Input and output of the network.
-    y : ndarray or None
-        Targets; training only.
+    y, weights : ndarray or None
+        Targets, and the weights of the examples, shape (0,) where all are 1; training only.
     operations : Operations
     outputs : list of Output
         In training, of every layer, to find where a number went wrong.
@@ -105,11 +107,12 @@ class Lowering:
         Whether functions of a user's own are among the operations.
     """
 
-    def __init__(self, model: Sequential, batch: int, training: bool) -> None:
+    def __init__(self, model: Sequential, batch: int, training: bool, weighted: bool = False) -> None:
         self.model, self.batch, self.training, self.dtype = model, batch, training, model.dtype
         self.ops = model.ops
         self.operations, self.outputs, self.keys = Operations([], [], [], []), [], []
         self.y: Any = None
+        self.weights = np.zeros(batch if weighted else 0, model.dtype)
         self.foreign = False
         self._buffers = {}  # by address; by `settle`, they get their memory
         self._index, self._next = None, 0  # of the layer that is being lowered, and of the next

@@ -46,14 +46,16 @@ class Program:
         Whether loss and gradients are computed.
     memory : callable, optional
         Gives so many bytes as an array, which is shared with all programs that do not run at the same time.
+    weighted : bool
+        Whether the examples have weights.
 
     Attributes
     ----------
     x : ndarray, shape (N, D)
         The batch goes in here.
     scores : ndarray, shape (N, C)
-    y : ndarray
-        Targets go in here; training only.
+    y, weights : ndarray
+        Targets go in here, and the weights of the examples, where they have any; training only.
     operations : numbanet.program.build.Operations
         Forward, loss, backward and penalties, bound to their arrays.
     outputs, keys, foreign
@@ -67,14 +69,20 @@ class Program:
     """
 
     def __init__(
-        self, model: Sequential, batch: int, training: bool, memory: Callable[[int], ByteArray] | None = None
+        self,
+        model: Sequential,
+        batch: int,
+        training: bool,
+        memory: Callable[[int], ByteArray] | None = None,
+        weighted: bool = False,
     ) -> None:
         self._model, self.batch, self.training = weakref.ref(model), batch, training
         self.dtype, self._largest = model.dtype, np.finfo(model.dtype).max
         self._standardizes = model.standardizer is not None
-        lowered = Lowering(model, batch, training)
+        lowered = Lowering(model, batch, training, weighted)
         self.workspace, self.nanoseconds_alone = lowered.settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
         self.x, self.y, self.scores, self.operations = lowered.x, lowered.y, lowered.scores, lowered.operations
+        self.weights = lowered.weights
         self.outputs, self.keys, self.foreign = lowered.outputs, lowered.keys, lowered.foreign
         self.own_bytes = self.x.nbytes if training else 0
         self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
@@ -199,7 +207,7 @@ class Program:
     def check(self, loss: float) -> None:
         """An error where a loss that the pass gave is no number through a fault of the loss's function."""
         if not math.isfinite(loss):
-            self.model.loss_function.check(self.scores, self.y, self.model.ops)
+            self.model.loss_function.check(self.scores, self.y, self.model.ops, self.weights)
 
     def _run(self, operations: Any) -> list[float]:
         """Call operations from Python; what they return."""

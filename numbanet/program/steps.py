@@ -14,14 +14,19 @@ from ..runtime.dispatch import forms
 if TYPE_CHECKING:
     from typing import Any
 
-    from .._types import Array, IntArray
+    from .._types import Array, FloatArray, IntArray
     from ..data import Augment, Standardizer
     from ..optim import Optimizer
     from .run import Program
 
 
 def training_steps(
-    program: Program, X: Array, y: Array, optimizer: Optimizer | None, augment: Augment | None = None
+    program: Program,
+    X: Array,
+    y: Array,
+    optimizer: Optimizer | None,
+    augment: Augment | None = None,
+    weights: FloatArray | None = None,
 ) -> TrainingSteps:
     """The `TrainingSteps` on these arrays.
 
@@ -35,8 +40,10 @@ def training_steps(
         For the model's flat arrays.
     augment : numbanet.data.Augment, optional
         How the examples are changed when they are gathered.
+    weights : ndarray, optional
+        Those of all examples; for a program that is weighted.
     """
-    given, steps = (X, y, optimizer, augment), program.steps()
+    given, steps = (X, y, optimizer, augment, weights), program.steps()
     if steps is None or any(a is not b for a, b in zip(steps.given, given, strict=True)):
         steps = TrainingSteps(program, *given)
         program.steps = weakref.ref(steps)  # the data belong to whoever trains, not to the network
@@ -49,7 +56,7 @@ class TrainingSteps:
     Parameters
     ----------
     program : Program
-    X, y, optimizer, augment
+    X, y, optimizer, augment, weights
         See `training_steps`; kept as `given`.
 
     Attributes
@@ -60,8 +67,16 @@ class TrainingSteps:
         Why that is so, in words.
     """
 
-    def __init__(self, program: Program, X: Array, y: Array, optimizer: Optimizer, augment: Augment | None) -> None:
-        self.program, self.model, self.given = program, program.model, (X, y, optimizer, augment)
+    def __init__(
+        self,
+        program: Program,
+        X: Array,
+        y: Array,
+        optimizer: Optimizer,
+        augment: Augment | None,
+        weights: FloatArray | None,
+    ) -> None:
+        self.program, self.model, self.given = program, program.model, (X, y, optimizer, augment, weights)
         self.table = None
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
         self.obstacle = program.obstacle or _unreadable("X_train", X, augment) or _unreadable("y_train", y)
@@ -69,9 +84,11 @@ class TrainingSteps:
             self._lower()
 
     def _lower(self) -> Any:
-        program, (_, y, optimizer, augment) = self.program, self.given
+        program, (_, y, optimizer, augment, weights) = self.program, self.given
         model, rows = self.model, np.zeros(program.batch, np.int64)
         gathers = [self._examples(rows), _gathered(y, rows, program.y)]
+        if weights is not None:
+            gathers.append(_gathered(weights, rows, program.weights))
         changes = []
         if augment and model.standardizer:  # in place
             changes.append(_gathered(program.x, np.arange(program.batch), program.x, model.standardizer))
@@ -97,7 +114,7 @@ class TrainingSteps:
 
     def _examples(self, rows: IntArray) -> Any:
         """The operation that puts the examples `rows` into the network."""
-        X, _, _, augment = self.given
+        X, _, _, augment, _ = self.given
         model, x = self.model, self.program.x
         if augment is None:
             return _gathered(X, rows, x, model.standardizer)
@@ -131,7 +148,7 @@ class TrainingSteps:
             end()
 
     def _take(self, rows: IntArray, step: int, wanted: Array) -> Any:
-        X, _, optimizer, _ = self.given
+        X, _, optimizer, _, _ = self.given
         steps, rows = len(rows) // self.program.batch, np.ascontiguousarray(rows, np.int64)
         if not 0 <= rows.min() <= rows.max() < len(X):  # the kernels would read what lies beyond
             raise IndexError(f"rows: expected 0 to {len(X) - 1}, got {rows.min()} to {rows.max()}")

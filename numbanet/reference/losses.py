@@ -1,6 +1,8 @@
 """Losses, each with its gradient in one pass, and the L2 penalty: the specification.
 
-N examples, C classes, M outputs. Every loss is a mean, and its gradient is that of the mean.
+N examples, C classes, M outputs. Every loss is the mean of the examples' losses l, which are means over their outputs:
+``Σ w l / Σ w`` by their weights w, of the scores' dtype and shape (N,), or (0,) where all are 1. Weights are not
+checked here; where they add up to 0, the loss is 0, and so is its gradient, which is that of the mean.
 """
 
 from __future__ import annotations
@@ -32,14 +34,26 @@ def softmax_forward(scores: Array, out: Array) -> None:
     out[...] = e / e.sum(axis=1, keepdims=True)
 
 
-def softmax_loss(scores: Array, y: Array, dscores: Array) -> Any:
-    """Mean cross-entropy of the softmax: ``loss = -1/N Σₙ log p[n, y[n]]``, ``dscores = (p - onehot(y)) / N``.
+def _shares(weights: Array, count: int) -> Any:
+    """The part that each of `count` examples has in the mean."""
+    w = weights.astype(np.float64) if weights.size else np.ones(count)
+    total = w.sum()
+    return w / (1 if total == 0 else total)  # NaN passes
+
+
+def softmax_loss(scores: Array, y: Array, weights: Array, label_smoothing: float, dscores: Array) -> Any:
+    """Mean cross-entropy of the softmax: ``l[n] = -Σ_c q[n, c] log p[n, c]``, ``dl[n] = p - q``.
+
+    The target ``q = (1 - label_smoothing) onehot(y) + label_smoothing / C``.
 
     Parameters
     ----------
     scores : ndarray, shape (N, C)
     y : ndarray of int64, shape (N,)
         Class labels in [0, C); not checked here.
+    weights : ndarray, shape (N,) or (0,)
+    label_smoothing : float
+        From 0 to 1.
     dscores : ndarray, shape (N, C)
         Written. May be `scores` itself.
 
@@ -50,26 +64,30 @@ def softmax_loss(scores: Array, y: Array, dscores: Array) -> Any:
     Notes
     -----
     Stable for any finite scores: the logarithm is taken of the sum, never of a probability. The same as PyTorch's
-    ``cross_entropy``. Source: CS231n notes, "Linear Classification", softmax classifier.
+    ``cross_entropy``. Source: CS231n notes, "Linear Classification", softmax classifier; label smoothing: Szegedy et
+    al., "Rethinking the Inception Architecture for Computer Vision", 2016, section 7.
     """
-    n = np.arange(len(y))
+    n, share = np.arange(len(y)), _shares(weights, len(y))
     shifted = scores - scores.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    loss = -log_p[n, y].mean(dtype=np.float64)
-    p = np.exp(log_p)
-    p[n, y] -= 1
-    dscores[...] = p / len(y)
-    return float(loss)
+    losses, p = -log_p[n, y], np.exp(log_p)
+    if label_smoothing > 0:  # else 0 times an infinity would be NaN
+        losses = (1 - label_smoothing) * losses - label_smoothing * log_p.mean(axis=1)
+        p -= label_smoothing / scores.shape[1]
+    p[n, y] -= 1 - label_smoothing
+    dscores[...] = p * share[:, None]
+    return float((losses * share).sum())
 
 
-def svm_loss(scores: Array, y: Array, dscores: Array) -> Any:
-    """Mean multi-class hinge loss: ``1/N Σₙ Σ_{c≠y[n]} max(0, s[n, c] - s[n, y[n]] + 1)``, with its gradient.
+def svm_loss(scores: Array, y: Array, weights: Array, dscores: Array) -> Any:
+    """Mean multi-class hinge loss: ``l[n] = Σ_{c≠y[n]} max(0, s[n, c] - s[n, y[n]] + 1)``, with its gradient.
 
     Parameters
     ----------
     scores : ndarray, shape (N, C)
     y : ndarray of int64, shape (N,)
         Class labels in [0, C); not checked here.
+    weights : ndarray, shape (N,) or (0,)
     dscores : ndarray, shape (N, C)
         Written. May be `scores` itself.
 
@@ -82,23 +100,30 @@ def svm_loss(scores: Array, y: Array, dscores: Array) -> Any:
     Weston and Watkins' form with margin 1, summed over classes as in CS231n ("Linear Classification", multiclass
     SVM). PyTorch's ``multi_margin_loss`` divides by C as well.
     """
-    n = np.arange(len(y))
+    n, share = np.arange(len(y)), _shares(weights, len(y))
     margins = scores - scores[n, y][:, None] + 1
     margins[n, y] = 0
     violated = ~(margins <= 0)  # NaN counts, so that it reaches the loss
-    loss = np.where(violated, margins, 0).sum(axis=1, dtype=np.float64).mean()
-    gradient = violated.astype(scores.dtype)
-    gradient[n, y] = -violated.sum(axis=1)
-    dscores[...] = gradient / len(y)
-    return float(loss)
+    losses = np.where(violated, margins, 0).sum(axis=1, dtype=np.float64)
+    dscores[...] = np.where(violated, share[:, None], 0)
+    dscores[n, y] = -violated.sum(axis=1) * share
+    return float((losses * share).sum())
 
 
-def squared_error_loss(pred: Array, target: Array, dpred: Array) -> Any:
-    """Mean squared error over all elements: ``Σ (p - t)² / (N M)``, ``dpred = 2 (p - t) / (N M)``.
+def _weighted(losses: Array, slopes: Array, weights: Array, gradient: Array) -> float:
+    """The mean of losses (N, M) of elements; writes its gradient, from their slopes."""
+    share = _shares(weights, len(losses))[:, None] / losses.shape[1]
+    gradient[...] = slopes * share
+    return float((losses * share).sum())
+
+
+def squared_error_loss(pred: Array, target: Array, weights: Array, dpred: Array) -> Any:
+    """Mean squared error: ``l = (p - t)²`` and ``dl = 2 (p - t)`` of each element.
 
     Parameters
     ----------
     pred, target : ndarray, shape (N, M)
+    weights : ndarray, shape (N,) or (0,)
     dpred : ndarray, shape (N, M)
         Written. May be `pred` itself.
 
@@ -111,21 +136,20 @@ def squared_error_loss(pred: Array, target: Array, dpred: Array) -> Any:
     PyTorch's ``mse_loss``. scikit-learn's ``MLPRegressor`` reports half of it.
     """
     error = pred - target
-    loss = np.square(error).mean(dtype=np.float64)
-    dpred[...] = error * np.asarray(2 / error.size, error.dtype)
-    return float(loss)
+    return _weighted(np.square(error), 2 * error, weights, dpred)
 
 
-def binary_cross_entropy_loss(logits: Array, target: Array, dlogits: Array) -> Any:
-    """Mean binary cross-entropy on logits: ``max(z, 0) - z t + log(1 + exp(-|z|))``, averaged over all elements.
+def binary_cross_entropy_loss(logits: Array, target: Array, weights: Array, dlogits: Array) -> Any:
+    """Mean binary cross-entropy on logits: ``l = max(z, 0) - z t + log(1 + exp(-|z|))`` of each element.
 
     Parameters
     ----------
     logits : ndarray, shape (N, M)
     target : ndarray, shape (N, M)
         Probabilities in [0, 1]; not checked here.
+    weights : ndarray, shape (N,) or (0,)
     dlogits : ndarray, shape (N, M)
-        Written: ``(sigmoid(z) - t) / (N M)``. May be `logits` itself.
+        Written: ``dl = sigmoid(z) - t``. May be `logits` itself.
 
     Returns
     -------
@@ -136,18 +160,18 @@ def binary_cross_entropy_loss(logits: Array, target: Array, dlogits: Array) -> A
     PyTorch's ``binary_cross_entropy_with_logits``; stable for any finite logit.
     """
     e = np.exp(-np.abs(logits))
-    loss = (np.maximum(logits, 0) - logits * target + np.log1p(e)).mean(dtype=np.float64)
-    dlogits[...] = (np.where(logits >= 0, 1, e) / (1 + e) - target) / np.asarray(logits.size, logits.dtype)
-    return float(loss)
+    losses = np.maximum(logits, 0) - logits * target + np.log1p(e)
+    return _weighted(losses, np.where(logits >= 0, 1, e) / (1 + e) - target, weights, dlogits)
 
 
-def huber_loss(pred: Array, target: Array, delta: float, dpred: Array) -> Any:
-    """Mean Huber loss over all elements: with ``e = p - t``, ``e²/2`` where ``|e| <= delta``, ``delta (|e| - delta/2)``
-    elsewhere, and ``dpred = clip(e, -delta, delta) / (N M)``.
+def huber_loss(pred: Array, target: Array, weights: Array, delta: float, dpred: Array) -> Any:
+    """Mean Huber loss: with ``e = p - t`` of each element, ``e²/2`` where ``|e| <= delta``, ``delta (|e| - delta/2)``
+    elsewhere, and ``dl = clip(e, -delta, delta)``.
 
     Parameters
     ----------
     pred, target : ndarray, shape (N, M)
+    weights : ndarray, shape (N,) or (0,)
     delta : float
         Above 0.
     dpred : ndarray, shape (N, M)
@@ -163,17 +187,16 @@ def huber_loss(pred: Array, target: Array, delta: float, dpred: Array) -> Any:
     """
     error = pred - target
     inside = np.clip(error, np.asarray(-delta, error.dtype), np.asarray(delta, error.dtype))
-    loss = (inside * (error - inside / 2)).mean(dtype=np.float64)
-    dpred[...] = inside * np.asarray(1 / error.size, error.dtype)
-    return float(loss)
+    return _weighted(inside * (error - inside / 2), inside, weights, dpred)
 
 
-def absolute_error_loss(pred: Array, target: Array, dpred: Array) -> Any:
-    """Mean absolute error over all elements: ``Σ |p - t| / (N M)``, ``dpred = sign(p - t) / (N M)``, 0 at 0.
+def absolute_error_loss(pred: Array, target: Array, weights: Array, dpred: Array) -> Any:
+    """Mean absolute error: ``l = |p - t|`` of each element, ``dl = sign(p - t)``, 0 at 0.
 
     Parameters
     ----------
     pred, target : ndarray, shape (N, M)
+    weights : ndarray, shape (N,) or (0,)
     dpred : ndarray, shape (N, M)
         Written. May be `pred` itself.
 
@@ -186,9 +209,7 @@ def absolute_error_loss(pred: Array, target: Array, dpred: Array) -> Any:
     PyTorch's ``l1_loss``.
     """
     error = pred - target
-    loss = np.abs(error).mean(dtype=np.float64)
-    dpred[...] = np.sign(error) * np.asarray(1 / error.size, error.dtype)
-    return float(loss)
+    return _weighted(np.abs(error), np.sign(error), weights, dpred)
 
 
 def l2_penalty(w: Array, l2: float, dw: Array) -> Any:

@@ -88,3 +88,11 @@ def serial(function):
 def inlined(function):
     """A piece of several kernels that has `prange` in it, which then is theirs: numba copies it into each."""
     return numba.njit(**OPTIONS, inline="always")(function)
+
+
+def made(function):
+    """Compile a piece of a kernel that is made within another function: it is kept with its kernels alone.
+
+    The cache tells functions apart by their names, which those have in common.
+    """
+    return numba.njit(**OPTIONS, pipeline_class=NumbanetCompiler)(function)

@@ -4,6 +4,7 @@ from tests.mutants import Mutant
 
 LOSSES, DECLARATIONS, CALLS = "numbanet/losses.py", "numbanet/_declarations.py", "numbanet/runtime/call_table.py"
 TESTS, FILES = "tests/test_losses.py", "tests/test_declarations.py"
+WEIGHTS = "tests/test_weights.py"
 
 MUTANTS = [
     Mutant(
@@ -56,6 +57,69 @@ MUTANTS = [
         f"{TESTS}::test_a_float32_that_a_kernel_returns_is_the_loss",
     ),
     Mutant(
+        "compiled steps weigh a batch by what was gathered for the last one",
+        "numbanet/program/steps.py",
+        "gathers.append(_gathered(weights, rows, program.weights))",
+        "program.weights[...] = weights[: len(rows)]",
+        f"{WEIGHTS}::test_compiled_steps_gather_weights",
+    ),
+    Mutant(
+        "a weighted batch is trained by the program of one without weights",
+        "numbanet/workspaces.py",
+        "key = batch, training, weighted, 1",
+        "key = batch, training, False, 1",
+        f"{WEIGHTS}::test_weighted_batches_have_programs_of_their_own",
+    ),
+    Mutant(
+        "weights of elements: a block begins with the weight of the first example",
+        "numbanet/kernels/losses.py",
+        "first = np.uint64(block * size)",
+        "first = np.uint64(0)",
+        f"{WEIGHTS}::test_a_weight_is_a_number_of_examples",
+    ),
+    Mutant(
+        "weights that add up to 0 divide by it",
+        "numbanet/kernels/losses.py",
+        "return 1.0 if weight == 0 else weight",
+        "return weight",
+        f"{WEIGHTS}::test_weights_that_add_up_to_0",
+    ),
+    Mutant(
+        "the hinge loss: the gradient of the right class is not weighed",
+        "numbanet/kernels/_scores.py",
+        "            _times(violated, weights, i, rows)\n",
+        "",
+        f"{WEIGHTS}::test_a_weight_is_a_number_of_examples",
+    ),
+    Mutant(
+        "R² by weights: about the mean of all alike",
+        LOSSES,
+        "mean = y.mean(axis=0) if weights is None else np.average(y, axis=0, weights=weights)",
+        "mean = y.mean(axis=0)",
+        f"{WEIGHTS}::test_scores_are_those_of_scikit_learn",
+    ),
+    Mutant(
+        "weights below 0 pass",
+        "numbanet/_checks.py",
+        "if count and array.min() < 0:",
+        "if False:",
+        f"{WEIGHTS}::test_bad_weights",
+    ),
+    Mutant(
+        "weights are passed over by a loss that takes none",
+        LOSSES,
+        "        if not self.takes_weights:\n",
+        "        if False:\n",
+        f"{WEIGHTS}::test_a_loss_that_takes_no_weights",
+    ),
+    Mutant(
+        "check_loss does not try weights",
+        "numbanet/testing.py",
+        "if loss.takes_weights else [None]",
+        "if False else [None]",
+        f"{WEIGHTS}::test_check_loss_finds_weights_that_are_passed_over",
+    ),
+    Mutant(
         "the kernel runs on the reference too",
         LOSSES,
         '"reference" if ops is reference else "kernel"',
@@ -65,8 +129,8 @@ MUTANTS = [
     Mutant(
         "a function may write into the caller's targets",
         LOSSES,
-        "copies = scores.copy(), y.copy()",
-        "copies = scores, y",
+        "copies = [value.copy() if isinstance(value, np.ndarray) else value for value in given]",
+        "copies = given",
         f"{TESTS}::test_targets_and_scores_are_not_written",
     ),
     Mutant(
@@ -79,7 +143,7 @@ MUTANTS = [
     Mutant(
         "a sum passes for a mean",
         "numbanet/testing.py",
-        "if not math.isclose(once, twice, rel_tol=rtol, abs_tol=atol):",
+        "if not math.isclose(value, repeated, rel_tol=rtol, abs_tol=atol):",
         "if False:",
         f"{TESTS}::test_check_loss_finds",
     ),

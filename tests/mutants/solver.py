@@ -97,7 +97,7 @@ MUTANTS = [
     Mutant(
         "validation loss: the last, smaller batch counts as much as the others",
         LOSSES,
-        "total += count * float(",
+        "total += weight * float(",
         "total += BATCH * float(",
         f"{TESTS}::test_the_validation_loss_is_that_of_all_in_batches",
     ),
