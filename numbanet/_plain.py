@@ -51,6 +51,7 @@ SYNONYMS = {
     "max_iter": "epochs",
     "lr": "learning_rate",
     "learning_rate_init": "learning_rate",
+    "sample_weight": "sample_weight_train",
     "on_batch_end": "on_step_end",
     "on_train_batch_end": "on_step_end",
 }

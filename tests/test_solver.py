@@ -196,18 +196,21 @@ def test_the_learning_rate_may_be_set(model):
     ],
 )
 def test_of_equally_good_epochs_the_last_is_the_best(options, best):
-    choice = Best(options.get("monitor", "val_loss"), options.get("min_delta", 0), options.get("first", False))
+    monitor = options.get("monitor", "val_loss")
+    choice = Best(monitor, monitor != "val_loss", options.get("min_delta", 0), options.get("first", False))
     losses = [1.0, 0.5, math.nan, 0.6, 0.25, 0.25, math.inf, -math.inf]
     accuracies = [0.5, 0.6, 0.9, 0.9, math.nan, 0.8, 0.85, -math.inf]
-    for epoch, measured in enumerate(zip(losses, accuracies, strict=True)):
-        choice.enter(epoch, *measured)
-    assert (choice.epoch, choice.loss, choice.accuracy) == (best, losses[best], accuracies[best])
+    rows = [{"val_loss": loss, "val_accuracy": score} for loss, score in zip(losses, accuracies, strict=True)]
+    for epoch, row in enumerate(rows):
+        choice.enter(epoch, row)
+    assert choice.epoch == best
+    np.testing.assert_equal(choice.row, rows[best])
 
 
 def test_patience_counts_gains_of_min_delta():
-    choice, stale = Best("val_loss", 0.1), []
+    choice, stale = Best("val_loss", min_delta=0.1), []
     for epoch, loss in enumerate([math.nan, math.nan, 1.0, 0.95, 0.91, 0.85, 0.85, 0.7, math.nan]):
-        choice.enter(epoch, loss, 0.0)
+        choice.enter(epoch, {"val_loss": loss})
         stale.append(choice.stale(epoch))
     assert stale == [0, 0, 0, 1, 2, 0, 1, 0, 1]  # 0.95 and 0.91 gain too little on 1.0, as 0.85 does not
 
@@ -251,7 +254,7 @@ def test_an_undefined_r2_never_chooses(y_val):
         made.train()
         return made
 
-    by_score = trained(monitor="val_accuracy", patience=2)
+    by_score = trained(monitor="val_r2", patience=2)
     assert by_score.epoch == 20  # what is undefined does not stop it either
     assert by_score.best_epoch is None
     assert by_score.best_params == {}

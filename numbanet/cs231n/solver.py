@@ -10,7 +10,7 @@ from numbanet.training import data, solver
 
 __all__ = ["Solver"]
 
-DEFAULTS = {"optimizer": "sgd", "lr_decay": 1.0, "epochs": 10, "monitor": "val_accuracy", "drop_last": True}
+DEFAULTS = {"optimizer": "sgd", "lr_decay": 1.0, "epochs": 10, "drop_last": True}
 NAMES = {"update_rule": "optimizer", "optim_config": "optimizer_options", "num_epochs": "epochs"}
 _, _, _, *KEYWORDS = inspect.signature(solver.Solver.__init__).parameters  # but self, model and data
 
@@ -30,7 +30,7 @@ class Solver(solver.Solver):
     models and update rules that are written for the course.
     """
 
-    _data_keys, _first_of_equals, _step_name = (*data.DATA, "X_test", "y_test"), True, "Iteration"
+    _data_keys, _first_of_equals, _step_name = (*data.DATA, *data.WEIGHTS, "X_test", "y_test"), True, "Iteration"
     update_rule, optim_config, num_epochs = map(_renamed, NAMES.values())
 
     def __init__(self, model, data, **options):
@@ -41,3 +41,6 @@ class Solver(solver.Solver):
         options = {NAMES.get(name, name): value for name, value in options.items()}
         with speaking(NAMES):
             super().__init__(model, data, **{**DEFAULTS, **options})
+
+    def _default_monitor(self):
+        return f"val_{self._learner.score_name}"

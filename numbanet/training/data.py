@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import as_numeric, describe, known_keys, mapping
+from .._checks import as_numeric, describe, integer, known_keys, mapping, number, one_of
 from ..data import Augment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from .._types import Array, Data, Shape
+    from .._types import Array, Data, IntArray, Shape
     from .solver import Solver
 
 
 DATA = ("X_train", "y_train", "X_val", "y_val")
+WEIGHTS = ("sample_weight_train", "sample_weight_val")
 
 
 class Part:
@@ -32,14 +33,62 @@ class Part:
     learner : NetworkLearner or ObjectLearner
         Checks them.
     X, y : array-like
+    sample_weight : array-like, shape (N,), optional
+
+    Attributes
+    ----------
+    of_classes : ndarray, shape (C,), or None
+        By which the weights of the examples of each class are multiplied.
+    weights : ndarray, shape (N,), or None
+        Both together; None where all are 1.
+    counted : ndarray of int64, or None
+        The rows whose weight is not 0; None for all.
     """
 
-    def __init__(self, name: str, learner: Any, X: Any, y: Any) -> None:
+    def __init__(self, name: str, learner: Any, X: Any, y: Any, sample_weight: Any = None) -> None:
         self.name, self._learner = name, learner
         self.X, self.y = self._checked(X, y)
+        self.weights: Any = None
+        self.counted: IntArray | None = None
+        self._given: Any = None
+        if sample_weight is not None:
+            self._given = self._weighed(f"sample_weight_{name}", sample_weight)
+        self.of_classes: Any = None
+        self.weigh()
 
     def __len__(self) -> int:
         return len(self.X)
+
+    @property
+    def count(self) -> int:
+        """How many examples count."""
+        return len(self) if self.counted is None else len(self.counted)
+
+    def weigh(self) -> None:
+        """Make `weights` of those that were given and those of classes."""
+        self.weights = self._given
+        if self.of_classes is not None:
+            weights = self.of_classes[self.labels()] * (1 if self._given is None else self._given)
+            self.weights = self._weighed("class_weight", weights)
+        elif self._given is not None and not self._given.all():
+            self.counted = np.flatnonzero(self._given)
+
+    def labels(self) -> IntArray:
+        """The class of each example."""
+        return self._learner.labels(self.y)
+
+    def sample(self, count: int | None, rng: np.random.Generator) -> tuple[Array, Array, Any]:
+        """That many examples that count, drawn at random, or all, with their weights."""
+        if self.counted is None and (count is None or len(self) <= count):
+            return self.X, self.y, self.weights
+        rows = np.arange(len(self)) if self.counted is None else self.counted
+        if count is not None and count < len(rows):
+            rows = rows[rng.choice(len(rows), count, replace=False)]
+        return self.X[rows], self.y[rows], None if self.weights is None else self.weights[rows]
+
+    def _weighed(self, name: str, weights: Any) -> Any:
+        """`weights` as the learner takes them, in an array of our own."""
+        return np.array(self._learner.check_weights(name, weights, len(self)))
 
     def replace_X(self, X: Any) -> None:
         self._same_count(f"X_{self.name}", X)
@@ -48,6 +97,7 @@ class Part:
     def replace_y(self, y: Any) -> None:
         self._same_count(f"y_{self.name}", y)
         self.y = self._checked(self.X, y)[1]
+        self.weigh()
 
     def _checked(self, X: Any, y: Any) -> tuple[Array, Array]:
         """Arrays that nobody else can reshape, and labels of our own."""
@@ -101,7 +151,7 @@ def _known(solver: Solver, part: str, what: str) -> Part:
 
 def parts_of(data: Data, learner: Any, keys: Sequence[str]) -> dict[str, Any]:
     """The parts of what a Solver was given as `data`, None for validation data that are not there."""
-    mapping("data", data, "X_train, y_train and, optionally, X_val, y_val")
+    mapping("data", data, "X_train, y_train and, optionally, X_val, y_val and weights")
     known_keys("data", data, keys)
     for name in DATA[:2]:
         if name not in data:
@@ -109,8 +159,40 @@ def parts_of(data: Data, learner: Any, keys: Sequence[str]) -> dict[str, Any]:
             raise ValueError(f"data: expected {', '.join(DATA)}; {name} is missing among {came}")
     if ("X_val" in data) != ("y_val" in data):
         raise ValueError("data: X_val and y_val go together")
-    train = Part("train", learner, data["X_train"], data["y_train"])
-    return {"train": train, "val": Part("val", learner, data["X_val"], data["y_val"]) if "X_val" in data else None}
+    if "sample_weight_val" in data and "X_val" not in data:
+        raise ValueError("data: sample_weight_val needs X_val and y_val")
+
+    def part(name: str) -> Part:
+        return Part(name, learner, *(data.get(f"{what}_{name}") for what in ("X", "y", "sample_weight")))
+
+    return {"train": part("train"), "val": part("val") if "X_val" in data else None}
+
+
+def weigh_classes(class_weight: Any, parts: Mapping[str, Any], learner: Any) -> None:
+    """Multiply the weights of both parts by those of classes.
+
+    ``"balanced"`` is n / (classes * examples of the class), by the training examples that count; what a dict leaves out
+    has the weight 1.
+    """
+    if class_weight is None:
+        return
+    if not (classes := learner.classes):
+        raise ValueError("class_weight: needs a loss of one label for each example, " + learner.of_what)
+    table = np.ones(classes)
+    if isinstance(class_weight, str):
+        one_of("class_weight", class_weight, ("balanced",))
+        train = parts["train"]
+        labels = train.labels() if train.counted is None else train.labels()[train.counted]
+        counts = np.bincount(labels, minlength=classes)
+        table[counts > 0] = len(labels) / (np.count_nonzero(counts) * counts[counts > 0])
+    else:
+        for label, weight in mapping("class_weight", class_weight, "weights by class, or 'balanced'").items():
+            weight = number(f"class_weight[{label!r}]", weight, 0, include_low=False, include_high=False)
+            table[integer("class_weight: class", label, 0, classes - 1)] = weight
+    for each in parts.values():
+        if each is not None:
+            each.of_classes = table
+            each.weigh()
 
 
 def checked_augmentation(augment: Any, part: Part, shape: Shape | None) -> Augment | None:
@@ -123,11 +205,3 @@ def checked_augmentation(augment: Any, part: Part, shape: Shape | None) -> Augme
         part.take_shape(shape)
     augment.check("X_train", part.X.shape[1:])
     return augment
-
-
-def sample(X: Array, y: Array, count: int | None, rng: np.random.Generator) -> tuple[Array, Array]:
-    """That many examples drawn at random, or all."""
-    if count is None or len(X) <= count:
-        return X, y
-    rows = rng.choice(len(X), count, replace=False)
-    return X[rows], y[rows]

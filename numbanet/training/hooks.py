@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import describe, did_you_mean, sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
     from .solver import Solver
@@ -86,10 +86,21 @@ class Hooks:
         """What is to be called for these hooks, in order: (hook, place of the callback)."""
         return [(hook, place) for hook in hooks for place, own in enumerate(self._by_place) if hook in own]
 
-    def call(self, hook: str, place: int, solver: Solver, logs: Mapping[str, Any]) -> bool:
-        """Call one hook; whether it wants to stop."""
-        answer = self._by_place[place][hook](solver, dict(logs))
-        return isinstance(answer, (bool, np.bool_)) and bool(answer)
+    def tell(self, solver: Solver, due: list[tuple[str, int]]) -> bool:
+        """Call what is due, and empty the list: one that raises is not called again. True where one wants to stop."""
+        stop = False
+        while due:
+            hook, place = due.pop(0)
+            answer = self._by_place[place][hook](solver, _logs(solver, hook))
+            stop = stop or (isinstance(answer, (bool, np.bool_)) and bool(answer))
+        return stop
+
+
+def _logs(solver: Solver, hook: str) -> dict[str, Any]:
+    if hook in ("on_epoch_end", "on_train_end"):
+        return solver.history.last()
+    logs = {"epoch": solver.epoch, "step": solver.step, "learning_rate": solver.learning_rate}
+    return {**logs, "loss": solver.loss_history[-1]} if solver.step else logs
 
 
 def _hooks(name: str, callback: Any) -> dict[str, Hook]:

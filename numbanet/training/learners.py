@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import math
 import numbers
-from inspect import isfunction
+from inspect import isfunction, signature
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import kernels
 from .._checks import all_finite, as_data, describe, mapping, told_apart
+from ..losses import SVM, Loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from .._types import Array, IntArray, Ops, Shape
+    from .._types import Array, FloatArray, IntArray, Ops, Shape
     from .solver import Solver
 
 
@@ -127,11 +128,39 @@ class NetworkLearner:
         """The end of what `claim` began."""
         self.model.workspaces.free(solver)
 
-    def loss(self, X: Any, y: Any, rows: IntArray, gather: Callable[..., object] | None) -> float:
+    @property
+    def classes(self) -> int:
+        """Number of classes, where there is one label for each example; else 0."""
+        loss, outputs = self.model.loss_function, self.model.output_size
+        return outputs if not loss.per_output else 2 if loss.classifies and outputs == 1 else 0
+
+    @property
+    def of_what(self) -> str:
+        """What there are weights of classes for, in words."""
+        return f"and the loss is {self.model.loss_function!r}"
+
+    def labels(self, y: Array) -> IntArray:
+        """The class of each example, where there is one: of soft targets the likeliest."""
+        if self.model.loss_function.per_output:
+            return (y[:, 0] > 0.5).astype(np.int64)
+        return y if y.ndim == 1 else y.argmax(axis=1)
+
+    def check_weights(self, name: str, weights: Any, count: int) -> FloatArray:
+        """Weights of `count` examples as the model takes them; an error where it does not."""
+        for method in ("train_batch", "loss", "evaluate", "score"):
+            own, word = getattr(self.model, method), "weights" if method == "train_batch" else "sample_weight"
+            if self.model.overrides(method) and word not in signature(own).parameters:
+                raise ValueError(f"{name}: {type(self.model).__name__}.{method} takes no {word}")
+        return self.model.check_weights(name, weights, count)
+
+    def loss(
+        self, X: Any, y: Any, rows: IntArray, gather: Callable[..., object] | None, weights: FloatArray | None
+    ) -> float:
         """Loss of a batch; its gradients go into `grads`."""
         if self.model.overrides("train_batch") or not self.model.overrides("loss"):
-            return self.model.train_batch(X, y, rows, gather)
-        loss, grads = _own_loss(self.model, X, y, rows, gather)
+            weighed = {} if weights is None else {"weights": weights}  # a subclass's may take none
+            return self.model.train_batch(X, y, rows, gather, **weighed)
+        loss, grads = _own_loss(self.model, X, y, rows, gather, weights)
         for name, gradient in grads.items():
             self.grads[name] = gradient
         return loss
@@ -139,12 +168,26 @@ class NetworkLearner:
     def score(self, X: Any, y: Any, batch_size: int = 100) -> float:
         return self.model.score(X, y)
 
-    def measure(self, X: Any, y: Any) -> tuple[float, float]:
+    def measure(self, X: Any, y: Any, weights: FloatArray | None = None) -> tuple[float, float]:
         """Mean loss of examples in inference, NaN where it is not known, and their score."""
+        weighed = {} if weights is None else {"sample_weight": weights}
         if not self.has_loss:
-            return math.nan, self.model.score(X, y)
-        loss, score = self.model.evaluate(X, y)
-        return loss, self.model.score(X, y) if self.model.overrides("score") else score
+            return math.nan, self.model.score(X, y, **weighed)
+        loss, score = self.model.evaluate(X, y, **weighed)
+        return loss, self.model.score(X, y, **weighed) if self.model.overrides("score") else score
+
+    @property
+    def loss_function(self) -> Loss:
+        """What targets and scores mean."""
+        return self.model.loss_function
+
+    @property
+    def outputs(self) -> int:
+        return self.model.output_size
+
+    def scores(self, X: Any) -> FloatArray:
+        """What the network gives in inference, shape (N, C)."""
+        return self.model.loss(X)
 
     def learns_from(self, count: int) -> bool:
         """Whether so few examples make a batch: not one alone, for batch normalisation."""
@@ -179,6 +222,8 @@ class ObjectLearner:
 
     flat, has_loss, standardizes = False, False, False
     score_name = "accuracy"
+    loss_function: Loss = SVM()  # scores of classes, which are no probabilities
+    outputs, classes = 2, 0
     ops: Ops = kernels
     input_shape: Shape | None = None
 
@@ -191,6 +236,10 @@ class ObjectLearner:
         mapping("model.params", model.params, "arrays")
         self.model = model
         self.grads: Mapping[str, Array] = {}
+
+    @property
+    def of_what(self) -> str:
+        return f"and {type(self.model).__name__} has one of its own"
 
     @property
     def own_steps(self) -> str | None:
@@ -225,7 +274,14 @@ class ObjectLearner:
     def free(self, solver: Solver) -> None:
         pass
 
-    def loss(self, X: Any, y: Any, rows: IntArray, gather: Callable[..., object] | None) -> float:
+    def check_weights(self, name: str, weights: Any, count: int) -> FloatArray:
+        raise ValueError(
+            f"{name}: {type(self.model).__name__} has a loss of its own, loss(X, y), which takes no weights"
+        )
+
+    def loss(
+        self, X: Any, y: Any, rows: IntArray, gather: Callable[..., object] | None, weights: FloatArray | None
+    ) -> float:
         loss, self.grads = _own_loss(self.model, X, y, rows, gather)
         return loss
 
@@ -238,7 +294,11 @@ class ObjectLearner:
             right += int(np.sum(np.argmax(scores, axis=1) == y[start : start + batch_size]))
         return right / len(X)
 
-    def measure(self, X: Any, y: Any) -> tuple[float, float]:
+    def scores(self, X: Any, batch_size: int = 100) -> FloatArray:
+        pieces = [X[start : start + batch_size] for start in range(0, len(X), batch_size)]
+        return np.concatenate([np.asarray(self.model.loss(piece)) for piece in pieces])
+
+    def measure(self, X: Any, y: Any, weights: None = None) -> tuple[float, float]:
         """As of a network: ``loss(X, y)`` trains, and has penalties, so that there is only the score."""
         return math.nan, self.score(X, y)
 
@@ -266,7 +326,12 @@ def _methods(model: Any) -> set[str]:
 
 
 def _own_loss(
-    model: Any, X: Any, y: Any, rows: IntArray, gather: Callable[..., object] | None
+    model: Any,
+    X: Any,
+    y: Any,
+    rows: IntArray,
+    gather: Callable[..., object] | None,
+    weights: FloatArray | None = None,
 ) -> tuple[float, Mapping[str, Array]]:
     """Loss and gradients of a batch by a model's own ``loss(X, y)``."""
     if gather is None:
@@ -274,7 +339,7 @@ def _own_loss(
     else:
         batch = np.empty((len(rows), *X.shape[1:]), X.dtype if X.dtype.kind == "f" else np.float64)
         gather(X, rows, batch)
-    result = model.loss(batch, y[rows])
+    result = model.loss(batch, y[rows], **({} if weights is None else {"sample_weight": weights[rows]}))
     if not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError(f"model: loss(X, y) must return (loss, grads), got {describe(result)}")
     loss, grads = result

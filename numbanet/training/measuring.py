@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .data import sample
+from .._checks import did_you_mean, sequence
+from ..metrics import METRICS, Metric, metric_of
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._types import Array
     from .solver import Solver
 
@@ -19,7 +22,39 @@ def columns(solver: Solver) -> list[str]:
     score = solver._learner.score_name
     names = ["epoch", "step", "loss", "learning_rate"]
     names += [score] if solver.num_train_samples != 0 else []
-    return [*names, "val_loss", f"val_{score}"] if solver._parts["val"] is not None else names
+    if solver._parts["val"] is None:
+        return names
+    return [*names, "val_loss", f"val_{score}", *(f"val_{metric}" for metric in solver.metrics)]
+
+
+def checked_metrics(given: Any, learner: Any, validated: bool) -> dict[str, Metric]:
+    """The metrics that were asked for, by their names, but for the score that is measured anyway."""
+    found: dict[str, Metric] = {}
+    for place, one in enumerate(sequence("metrics", given, "names and functions of (y, scores)")):
+        metric = metric_of(f"metrics[{place}]", one, learner.loss_function, learner.outputs)
+        if metric.name in (*found, "loss") or (not isinstance(one, str) and metric.name in METRICS):
+            raise ValueError(f"metrics[{place}]: a metric of the name {metric.name!r} is there already")
+        found[metric.name] = metric
+    if found and not validated:
+        raise ValueError("metrics: need X_val and y_val in data, which they are measured on")
+    found.pop(learner.score_name, None)
+    return found
+
+
+def greater_is_better(solver: Solver, monitor: str) -> bool:
+    """Whether of a column the highest value is the best; ValueError for one that is never computed."""
+    there = [name for name in columns(solver) if name not in ("epoch", "step", "learning_rate")]
+    if monitor not in there:
+        name = monitor.removeprefix("val_") if isinstance(monitor, str) else ""
+        if solver._parts["val"] is None and name in (*METRICS, "loss"):
+            hint = ", which needs X_val and y_val in data"
+        elif name in METRICS:
+            hint = f", which needs {name!r} in metrics"
+        else:
+            hint = did_you_mean(monitor, there, repr)
+        raise ValueError(f"monitor: expected one of {', '.join(map(repr, there))}, got {monitor!r}{hint}")
+    name = monitor.removeprefix("val_")
+    return solver.metrics[name].greater_is_better if name in solver.metrics else name != "loss"
 
 
 def measured(solver: Solver) -> dict[str, float]:
@@ -34,7 +69,12 @@ def measured(solver: Solver) -> dict[str, float]:
     if solver.num_train_samples != 0:
         row[name] = learner.measure(*_sample(solver, "train", solver.num_train_samples))[1]
     if solver._parts["val"] is not None:
+        part = solver._parts["val"]
         row["val_loss"], row[f"val_{name}"] = _validated(solver)
+        scores: Any = learner.scores(part.X) if solver.metrics else None
+        for metric in solver.metrics.values():
+            loss = learner.loss_function
+            row[f"val_{metric.name}"] = metric.measure(loss, part.y, scores, part.weights, learner.ops)
     return row
 
 
@@ -56,12 +96,12 @@ def sound(solver: Solver, row: dict[str, float]) -> bool:
 def _validated(solver: Solver) -> tuple[float, float]:
     """Loss on the validation data, and score on them or on a sample."""
     learner, part = solver._learner, solver._parts["val"]
-    X, y = _sample(solver, "val", solver.num_val_samples)
-    if len(X) == len(part) or not learner.has_loss:
-        return learner.measure(X, y)
-    return learner.measure(part.X, part.y)[0], learner.score(X, y)
+    drawn = _sample(solver, "val", solver.num_val_samples)
+    if len(drawn[0]) == part.count or not learner.has_loss:
+        return learner.measure(*drawn)
+    return learner.measure(part.X, part.y, part.weights)[0], learner.measure(*drawn)[1]
 
 
-def _sample(solver: Solver, part: str, count: int | None) -> tuple[Array, Array]:
-    """That many examples of a part of the data, drawn at random, or all."""
-    return sample(solver._parts[part].X, solver._parts[part].y, count, solver._sample_rng)
+def _sample(solver: Solver, part: str, count: int | None) -> tuple[Array, Array, Any]:
+    """That many examples of a part of the data, drawn at random, or all, with their weights."""
+    return solver._parts[part].sample(count, solver._sample_rng)

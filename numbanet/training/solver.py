@@ -23,17 +23,19 @@ from ..errors import TrainingDiverged
 from ..runtime import company
 from . import state
 from .best import Best
-from .data import DATA, checked_augmentation, examples_of, parts_of, sample, targets_of
+from .data import DATA, WEIGHTS, checked_augmentation, examples_of, parts_of, targets_of, weigh_classes
 from .history import History
 from .hooks import HOOKS, Hooks
 from .interrupts import BeforeCompiling, CtrlC
 from .learners import learner
-from .measuring import columns, measured, sound
+from .measuring import checked_metrics, columns, greater_is_better, measured, sound
+from .report import diverged, print_measured, print_steps
+from .results import Results
 from .steps import Batches, Pace, Path
 from .updates import check_rule, update_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Literal
 
     from .._types import Array, ArrayLike, Data, Model, StrPath, UserRule
@@ -43,10 +45,9 @@ if TYPE_CHECKING:
 
 UPDATE_RULE, OPTIM_CONFIG = "adamw", {"weight_decay": 1.0}  # by default; docs/defaults.md says why
 STEPS, EPOCHS = 4000, 10  # that training has at least, where nobody says
-LARGE = 30  # inputs or targets beyond that are not scaled to unit variance
 
 
-class Solver:
+class Solver(Results):
     """Train a model on data by mini-batches, and keep the parameters that did best on validation data.
 
     Parameters
@@ -56,7 +57,9 @@ class Solver:
         returns ``(loss, grads)``, and scores where ``y`` is left out.
     data : dict
         ``X_train``, ``y_train`` and, optionally, ``X_val``, ``y_val``; examples along the first axis. Integer labels
-        are copied, so that nobody can change them once they have been checked.
+        are copied, so that nobody can change them once they have been checked. ``sample_weight_train`` and
+        ``sample_weight_val``, shape (N,), say how much each example counts, in losses ``Σ w l / Σ w`` and in all that
+        is measured; training goes as if those of weight 0 were not there.
     optimizer : str or callable, optional
         A name from `numbanet.optim.RULES`, or a function ``(w, dw, config) -> (next_w, config)``. By default "adamw",
         with a weight decay of 1, which learns at any depth (``docs/defaults.md``).
@@ -76,13 +79,23 @@ class Solver:
     num_train_samples, num_val_samples : int or None
         How many examples, drawn at random, the accuracies that are reported are measured on; None is all, and 0
         training examples none. The validation loss is always that of all.
-    monitor : {"val_loss", "val_accuracy"}, optional
-        What tells the best epoch, of equally good ones the last: the lowest validation loss (without penalty and
-        dropout), or the highest validation accuracy. By default the loss, or the accuracy of a model with a `loss` of
-        its own, which cannot be asked for that of examples it does not learn from. What is not finite is never the
-        best, an R² among it that is undefined.
+    class_weight : dict or "balanced", optional
+        Weights of classes, by which those of both parts' examples are multiplied: by label, 1 where the dict lacks it;
+        or n / (classes * examples of the class), by the training examples.
+    metrics : list of str and callable
+        What else to measure on the validation data, all of them: names of `numbanet.metrics`, or functions of
+        (y, scores) that return a float and are listed by their name. Scores are what the network gives, shape (N, C).
+        A higher value is better, unless the function has an attribute ``greater_is_better = False``.
+    validate_every : int, optional
+        Measure after each so many steps, too, besides after each epoch.
+    monitor : str, optional
+        What tells the best measurement, of equally good ones the last: "loss", the mean training loss of the epoch,
+        "val_loss" (without penalty and dropout), "val_accuracy", or "val_r2" where the loss predicts values, or
+        "val_<metric>". By default "val_loss", or the score of a model with a `loss` of its own, which cannot be asked
+        for that of examples it does not learn from. What is not finite is never the best, an R² among it that is
+        undefined.
     patience : int, optional
-        Stop after that many epochs without a gain in `monitor`; needs validation data.
+        Stop after that many epochs without a gain in `monitor`.
     min_delta : float
         A gain by less than that does not count for `patience`.
     restore_best_weights : bool
@@ -111,6 +124,8 @@ class Solver:
         The best so far by `monitor`; 0 is before the end of the first, None is none.
     best_val_loss, best_val_acc : float
         As measured there; inf and -inf while there is none.
+    best_row : dict
+        All that was measured there, by the names of `history`.
     best_params : dict of ndarray
         The parameters there.
     epoch, step, num_steps : int
@@ -131,7 +146,7 @@ class Solver:
 
     X_train, y_train = examples_of("train"), targets_of("train")
     X_val, y_val = examples_of("val"), targets_of("val")
-    _data_keys, _first_of_equals, _step_name = DATA, False, "Step"  # otherwise in the course
+    _data_keys, _first_of_equals, _step_name = (*DATA, *WEIGHTS), False, "Step"  # otherwise in the course
 
     @refusing
     def __init__(
@@ -145,9 +160,12 @@ class Solver:
         batch_size: int = 100,
         epochs: int | None = None,
         drop_last: bool = False,
+        class_weight: Mapping[int, float] | Literal["balanced"] | None = None,
+        metrics: Sequence[str | Callable[[Any, Any], float]] = (),
+        validate_every: int | None = None,
         num_train_samples: int | None = 1000,
         num_val_samples: int | None = None,
-        monitor: Literal["val_loss", "val_accuracy"] | None = None,
+        monitor: str | None = None,
         patience: int | None = None,
         min_delta: float = 0.0,
         restore_best_weights: bool = True,
@@ -179,22 +197,30 @@ class Solver:
         self.optimizer = optimizer
         self._learner = learner(model)
         check_rule(optimizer, self.optimizer_options)
-        self.monitor, self.min_delta = self._checked_monitor(monitor), min_delta
         if seed is None:
             seed = self._learner.seed
         entropy: Any = np.random.SeedSequence().entropy  # an int
         seed = entropy if seed is None else integer("seed", seed, 0)
         self._sample_rng = np.random.default_rng([seed, 1])  # apart from the order of the examples
         self._parts = parts_of(data, self._learner, self._data_keys)
-        train = self._parts["train"]
+        weigh_classes(class_weight, self._parts, self._learner)
+        self.class_weight = class_weight
+        train, validated = self._parts["train"], self._parts["val"] is not None
+        self.metrics = checked_metrics(metrics, self._learner, validated)
+        self.validate_every = _optional_count("validate_every", validate_every)
+        if validate_every is not None and not validated:
+            raise ValueError("validate_every: needs X_val and y_val in data")
+        self._chosen = monitor is not None  # or what is monitored without validation data does not matter
+        self.monitor, self.min_delta = self._default_monitor() if monitor is None else monitor, min_delta
         order = np.random.default_rng(seed)
-        self._batches = Batches(len(train), self.batch_size, self.drop_last, self._learner.learns_from, order)
+        drawn = train.count, self.batch_size, self.drop_last, self._learner.learns_from
+        self._batches = Batches(*drawn, order, train.counted)
         self.steps_per_epoch = self._batches.per_epoch
         self.epochs = max(EPOCHS, -(-STEPS // self.steps_per_epoch)) if epochs is None else epochs
         self.augment = checked_augmentation(augment, train, self._learner.input_shape)
-        if patience is not None and self.X_val is None:
-            raise ValueError("patience: needs X_val and y_val in data, to tell when to stop")
         self._reset()
+        if patience is not None and not self._monitored:
+            raise ValueError("patience: needs X_val and y_val in data, or monitor='loss', to tell when to stop")
         self.checkpoint_name = None if checkpoint_name is None else os.fspath(checkpoint_name)
         if checkpoint_name is not None:
             try:
@@ -208,7 +234,7 @@ class Solver:
         self.step = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_steps = self.epochs * self.steps_per_epoch
         self._share = 1.0  # of the full learning rate, on the way down at the end
-        self._choice = Best(self.monitor, self.min_delta, self._first_of_equals)
+        self._choice = self._new_choice()
         self._best: dict[str, Array] = {}
         self._ctrl_c, self._pace, self._company = CtrlC(), Pace(), company.Company()
         self.history = History(columns(self))
@@ -222,20 +248,24 @@ class Solver:
         self._update = update_of(self._learner, self.optimizer, self.optimizer_options)
         self._path = Path(self._learner, self._update, self._parts["train"])
 
-    def _checked_monitor(self, monitor: str | None) -> str:
-        if monitor is None:
-            return "val_loss" if self._learner.has_loss else "val_accuracy"
-        if monitor == "val_loss" and not self._learner.has_loss:
+    def _default_monitor(self) -> str:
+        """What tells the best where nobody says."""
+        return "val_loss" if self._learner.has_loss else f"val_{self._learner.score_name}"
+
+    def _new_choice(self) -> Best:
+        if not self._chosen and self._parts["val"] is None:
+            return Best(self.monitor, False, self.min_delta)  # of nothing
+        if self.monitor == "val_loss" and not self._learner.has_loss:
             raise ValueError(
                 f"monitor: {type(self.model).__name__} has a loss of its own, which trains; its validation loss is not "
-                "known. Expected 'val_accuracy', or an evaluate(X, y) of its own that gives it"
+                f"known. Expected {self._default_monitor()!r}, or an evaluate(X, y) of its own that gives it"
             )
-        return monitor
+        higher = greater_is_better(self, self.monitor)
+        return Best(self.monitor, higher, self.min_delta, self._first_of_equals)
 
     @property
-    def epoch(self) -> int:
-        """Number of epochs that are done."""
-        return self.step // self.steps_per_epoch
+    def _monitored(self) -> bool:
+        return self.monitor in self.history
 
     @property
     def learning_rate(self) -> float:
@@ -256,42 +286,6 @@ class Solver:
             return self._path.steps(size, "on_step_end" in Hooks(self.callbacks)).compiled
         finally:
             end()
-
-    @property
-    def loss_history(self) -> list[float]:
-        return self.history.step_loss
-
-    @property
-    def train_acc_history(self) -> list[float]:
-        return self._column(self._learner.score_name)
-
-    @property
-    def val_acc_history(self) -> list[float]:
-        return self._column(f"val_{self._learner.score_name}")
-
-    @property
-    def val_loss_history(self) -> list[float]:
-        return self._column("val_loss")
-
-    def _column(self, name: str) -> list[float]:
-        return getattr(self.history, name, [])
-
-    @property
-    def best_epoch(self) -> int | None:
-        return self._choice.epoch
-
-    @property
-    def best_val_loss(self) -> float:
-        return self._choice.loss
-
-    @property
-    def best_val_acc(self) -> float:
-        return self._choice.accuracy
-
-    @property
-    def best_params(self) -> dict[str, Array]:
-        """The parameters that did best on the validation data, as a dict of arrays."""
-        return {name: value for name, value in self._best.items() if name in self.model.params}
 
     def train(self) -> None:
         """Train for `epochs` epochs; called again, for as many more, where one that was begun counts.
@@ -322,7 +316,7 @@ class Solver:
 
     def run(self) -> None:
         """`train`, without the warning."""
-        self._checked_monitor(self.monitor)  # the model may have got a loss of its own since
+        self._new_choice()  # the model may have got a loss of its own since
         self._learner.claim(self)
         try:
             if self.checkpoint_name is not None:
@@ -344,11 +338,12 @@ class Solver:
             try:
                 self._loop()
             finally:
-                self._tell(self._hooks.due("on_train_end"))
+                self._hooks.tell(self, self._hooks.due("on_train_end"))
 
     def _loop(self) -> None:
         try:
-            stop = self._tell(self._hooks.due("on_train_begin")) or self._tell(self._due)
+            hooks = self._hooks
+            stop = hooks.tell(self, hooks.due("on_train_begin")) or hooks.tell(self, self._due)
             while self.step < self.num_steps and not stop and not self._ctrl_c.pressed:
                 stop = self._advance()
         except KeyboardInterrupt:  # raised by the user's own code, or by a second Ctrl-C
@@ -365,20 +360,6 @@ class Solver:
             with self._ctrl_c.held():
                 self._learner.restore(self._best)
 
-    def _tell(self, due: list[tuple[str, int]]) -> bool:
-        """Call the hooks of a list, which it empties: one that raises is not called again. True where one stops."""
-        stop = False
-        while due:
-            hook, place = due.pop(0)
-            stop = self._hooks.call(hook, place, self, self._logs(hook)) or stop
-        return stop
-
-    def _logs(self, hook: str) -> dict[str, Any]:
-        if hook in ("on_epoch_end", "on_train_end"):
-            return self.history.last()
-        logs = {"epoch": self.epoch, "step": self.step, "learning_rate": self.learning_rate}
-        return {**logs, "loss": self.history.step_loss[-1]} if self.step else logs
-
     def _check_pressed(self) -> None:
         if self._ctrl_c.pressed and not self._ctrl_c.is_held:
             raise KeyboardInterrupt
@@ -387,26 +368,19 @@ class Solver:
         """Steps up to the next that something is due after, and that; True where training is to stop."""
         if self.step % self.steps_per_epoch == 0 and self._begun != self.epoch:
             self._begun, self._due = self.epoch, self._hooks.due("on_epoch_begin")
-            if self._tell(self._due):
+            if self._hooks.tell(self, self._due):
                 return True
         before, self._rate = self.step, self.learning_rate
         loss = self._take_steps()
         if self.verbose:
-            for step in range(-(-before // self.print_every) * self.print_every, self.step, self.print_every):
-                print(f"({self._step_name} {step + 1} / {self.num_steps}) loss: {self.loss_history[step]:f}")
+            print_steps(self, before)
         if not math.isfinite(loss):
-            raise TrainingDiverged(
-                f"the loss became {loss} at step {self.step + 1} (epoch {self.epoch + 1}) with learning rate "
-                f"{self.learning_rate:g}; NaN or infinity first shows in {self._learner.first_non_finite()}. "
-                f"{self._remedy()}"
-            )
-        if self.verbose and self.step == 1 and self._learner.flat and not self.compiled:
-            print(f"(steps are taken {self.compiled})")
+            raise diverged(self, loss)
         epoch_ends = self.step % self.steps_per_epoch == 0
-        if epoch_ends or self.step == 1:
+        if epoch_ends or self.step == 1 or (self.validate_every and self.step % self.validate_every == 0):
             self._measure()
         self._due = self._hooks.due("on_step_end", *["on_epoch_end"] * epoch_ends, "on_progress")
-        stop = self._tell(self._due)
+        stop = self._hooks.tell(self, self._due)
         if epoch_ends and self.checkpoint_name is not None:
             self.save(self._checkpoint_path(self.epoch))
         return stop or (epoch_ends and self.patience is not None and self._choice.stale(self.epoch) >= self.patience)
@@ -418,7 +392,10 @@ class Solver:
             size, left = self._batches.coming(self.step)
             steps = self._path.steps(size, self._one_by_one)
             alone = steps.compiled.one_by_one or self.step == 0
-            rows = self._batches.rows(self.step, 1 if alone else min(self._pace.steps, left))
+            if self.validate_every:
+                left = min(left, self.validate_every - self.step % self.validate_every)
+            count = 1 if alone else min(self._pace.steps, left)
+            rows = self._batches.rows(self.step, count)
             started = perf_counter()
             steps.prepare(rows, self.step)
             with self._ctrl_c.held():
@@ -430,17 +407,6 @@ class Solver:
             return losses[-1]
         finally:
             end()
-
-    def _remedy(self) -> str:
-        """What usually helps against divergence."""
-        suspects = {"inputs": self.X_train, "targets": self.y_train}
-        if self._learner.standardizes:
-            del suspects["inputs"]
-        if self.y_train.dtype.kind != "f":  # labels
-            del suspects["targets"]
-        highest = {name: max(-float(array.min()), float(array.max())) for name, array in suspects.items()}
-        wide = [f"{name} (up to {value:g}) scaled to unit variance" for name, value in highest.items() if value > LARGE]
-        return f"{', or '.join(['A smaller learning rate', *wide])}{',' * bool(wide)} usually helps"
 
     def _note_company(self, seconds: float) -> None:
         self._unnoted += seconds
@@ -481,19 +447,17 @@ class Solver:
     def _measure(self) -> None:
         """Enter a row into the history, keep the best parameters, and report."""
         row, learner = measured(self), self._learner
-        name, validated = learner.score_name, self._parts["val"] is not None
         with self._ctrl_c.held():
             self._measured = self.step
             self.history.add(**row)
-            if validated and self._choice.enter(self.epoch, row["val_loss"], row[f"val_{name}"]):
+            # The training loss of a part of an epoch is no measure of it.
+            whole = self.monitor != "loss" or self.step % self.steps_per_epoch == 0
+            if self._monitored and whole and self._choice.enter(self.epoch, row):
                 self._best = learner.snapshot()
             if not self._best and sound(self, row):
                 self._fallback = learner.snapshot(self._fallback)
         if self.verbose:
-            told = {"train acc": row.get(name), "val_acc": row.get(f"val_{name}")}
-            text = "; ".join(f"{what}: {value:f}" for what, value in told.items() if value is not None)
-            text = text or f"loss: {row['loss']:f}"
-            print(f"(Epoch {self.epoch} / {self.num_steps // self.steps_per_epoch}) {text}")
+            print_measured(self, row)
 
     def check_accuracy(
         self, X: ArrayLike, y: ArrayLike, num_samples: int | None = None, batch_size: int = 100
@@ -502,7 +466,10 @@ class Solver:
 
         `batch_size` is how many rows a model of the user's own sees at a time.
         """
-        X, y = sample(np.asarray(X), np.asarray(y), num_samples, self._sample_rng)
+        X, y = np.asarray(X), np.asarray(y)
+        if num_samples is not None and num_samples < len(X):
+            rows = self._sample_rng.choice(len(X), num_samples, replace=False)
+            X, y = X[rows], y[rows]
         return self._learner.score(X, y, batch_size)
 
     def save(self, path: StrPath) -> None:

@@ -64,7 +64,7 @@ def _solver_arrays(solver: Solver) -> dict[str, Array]:
     history = solver.history
     arrays.update((HISTORY + name, np.array(history[name], np.float64)) for name in (*history, "step_loss"))
     order = solver._batches.permutation
-    arrays["permutation"] = np.arange(len(solver.X_train)) if order is None else order
+    arrays["permutation"] = np.arange(solver._batches.count) if order is None else order
     return arrays
 
 
@@ -95,7 +95,7 @@ def restore_solver(path: StrPath, solver: Solver) -> None:
         rng, sample_rng = _generator(header["rng"]), _generator(header["sample_rng"])
         history = _history(solver, arrays, step)
         permutation = arrays["permutation"]
-        order = np.arange(len(solver.X_train))
+        order = np.arange(solver._batches.count)
         if permutation.dtype.kind != "i" or not np.array_equal(np.sort(permutation), order):
             raise ValueError("the order of the examples is not a permutation")
     except CheckpointError:

@@ -40,6 +40,8 @@ class Batches:
     learns_from : callable
         Whether so few examples as are left make a batch.
     rng : numpy.random.Generator
+    counted : ndarray of int64, optional
+        Which rows the examples are; by default all from the first on.
 
     Attributes
     ----------
@@ -49,18 +51,24 @@ class Batches:
     """
 
     def __init__(
-        self, count: int, batch_size: int, drop_last: bool, learns_from: Callable[[int], bool], rng: np.random.Generator
+        self,
+        count: int,
+        batch_size: int,
+        drop_last: bool,
+        learns_from: Callable[[int], bool],
+        rng: np.random.Generator,
+        counted: IntArray | None = None,
     ) -> None:
-        self.rng = rng
+        self.rng, self._counted = rng, counted
         self.permutation: IntArray | None = None
-        self._count, self._size = count, min(batch_size, count)
+        self.count, self._size = count, min(batch_size, count)
         left = 0 if drop_last else count % self._size
         self._last = left if left and learns_from(left) else 0  # 0: all are of one size
         self.per_epoch = count // self._size + (self._last > 0)
 
     def coming(self, step: int) -> tuple[int, int]:
         """(batch size, number of batches of this size that are left in the epoch) from number `step` on."""
-        left = self._count // self._size - step % self.per_epoch
+        left = self.count // self._size - step % self.per_epoch
         return (self._size, left) if left else (self._last, 1)
 
     def mean(self, losses: Sequence[float]) -> float:
@@ -75,8 +83,9 @@ class Batches:
         """Rows of so many batches from number `step` on, all of one epoch."""
         position = step % self.per_epoch
         if position == 0 or self.permutation is None:
-            self.permutation = self.rng.permutation(self._count)
-        return self.permutation[position * self._size : (position + steps) * self._size]
+            self.permutation = self.rng.permutation(self.count)
+        rows = self.permutation[position * self._size : (position + steps) * self._size]
+        return rows if self._counted is None else self._counted[rows]
 
 
 class Pace:
@@ -157,8 +166,10 @@ class Path:
         why_not, update = self._own, self._update
         if why_not is None:
             model, part = self._learner.model, self._part
-            program = model.workspaces.main().program(model, batch, training=True)
-            steps = self._kept[batch] = training_steps(program, part.X, part.y, update.optimizer, self._augment)
+            weighted = part.weights is not None
+            program = model.workspaces.main().program(model, batch, training=True, weighted=weighted)
+            data = part.X, part.y, update.optimizer, self._augment, part.weights
+            steps = self._kept[batch] = training_steps(program, *data)
             if steps.obstacle is None:
                 return CompiledSteps(steps, Compiled(None, one_by_one))
             why_not = steps.obstacle
@@ -197,7 +208,7 @@ class PythonSteps:
     def prepare(self, rows: IntArray, step: int) -> None:
         augment, ops = self._augment, self._learner.ops
         gather = None if augment is None else lambda X, rows, out: augment.gather(X, rows, step, out, ops)
-        self._loss = self._learner.loss(self._part.X, self._part.y, rows, gather)
+        self._loss = self._learner.loss(self._part.X, self._part.y, rows, gather, self._part.weights)
 
     def finish(self) -> list[float]:
         if math.isfinite(self._loss):

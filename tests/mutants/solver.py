@@ -7,6 +7,7 @@ PARTS, STATE, STEPS = (f"numbanet/training/{name}.py" for name in ("data", "stat
 MEASURING, HOOKS = "numbanet/training/measuring.py", "numbanet/training/hooks.py"
 LOSSES, NETWORKS = "numbanet/losses.py", "numbanet/networks.py"
 TESTS, DEFAULTS, INPUT = "tests/test_solver.py", "tests/test_defaults.py", "tests/test_bad_input.py"
+WEIGHTED, VALIDATION = "tests/test_weighted_training.py", "tests/test_validation.py"
 PATH, CALLBACKS = "tests/test_training_path.py", "tests/test_callbacks.py"
 CHOICE = f"{TESTS}::test_of_equally_good_epochs_the_last_is_the_best"
 PATIENCE = f"{TESTS}::test_patience_counts_gains_of_min_delta"
@@ -14,18 +15,74 @@ REPORTED = f"{TESTS}::test_accuracies_that_are_reported_change_nothing"
 
 MUTANTS = [
     Mutant(
-        "a callback that raises is called again",
+        "examples of weight 0 are drawn",
+        PARTS,
+        "self.counted = np.flatnonzero(self._given)",
+        "pass",
+        f"{WEIGHTED}::test_a_weight_of_0_removes_an_example",
+    ),
+    Mutant(
+        "balanced classes: examples of weight 0 are counted",
+        PARTS,
+        "train.labels() if train.counted is None else train.labels()[train.counted]",
+        "train.labels()",
+        f"{WEIGHTED}::test_balanced_classes_by_hand",
+    ),
+    Mutant(
+        "weights of classes stay where labels change",
+        PARTS,
+        "self.y = self._checked(self.X, y)[1]\n        self.weigh()",
+        "self.y = self._checked(self.X, y)[1]",
+        f"{WEIGHTED}::test_labels_that_take_the_place_of_others_have_their_classes_weights",
+    ),
+    Mutant(
+        "the validation loss forgets the weights",
+        MEASURING,
+        "learner.measure(part.X, part.y, part.weights)[0]",
+        "learner.measure(part.X, part.y)[0]",
+        f"{WEIGHTED}::test_all_that_is_measured_is_weighted",
+    ),
+    Mutant(
+        "metrics forget the weights",
+        MEASURING,
+        "metric.measure(loss, part.y, scores, part.weights, learner.ops)",
+        "metric.measure(loss, part.y, scores, None, learner.ops)",
+        f"{WEIGHTED}::test_all_that_is_measured_is_weighted",
+    ),
+    Mutant(
+        "a metric's direction is not looked at",
+        MEASURING,
+        'solver.metrics[name].greater_is_better if name in solver.metrics else name != "loss"',
+        'name != "loss"',
+        f"{VALIDATION}::test_any_column_chooses_the_best",
+    ),
+    Mutant(
+        "the training loss of the first step is taken for an epoch's",
         SOLVER,
-        "hook, place = due.pop(0)\n            stop = self._hooks.call(hook, place, self, self._logs(hook)) or stop",
-        "hook, place = due[0]\n            stop = self._hooks.call(hook, place, self, self._logs(hook)) or stop\n"
-        "            due.pop(0)",
+        'self.monitor != "loss" or self.step % self.steps_per_epoch == 0',
+        "True",
+        f"{VALIDATION}::test_patience_and_the_training_loss_without_validation_data",
+    ),
+    Mutant(
+        "compiled runs of steps pass over a validation",
+        SOLVER,
+        "left = min(left, self.validate_every - self.step % self.validate_every)",
+        "pass",
+        f"{VALIDATION}::test_validation_within_epochs",
+    ),
+    Mutant(
+        "a callback that raises is called again",
+        HOOKS,
+        "hook, place = due.pop(0)\n            answer = self._by_place[place][hook](solver, _logs(solver, hook))\n",
+        "hook, place = due[0]\n            answer = self._by_place[place][hook](solver, _logs(solver, hook))\n"
+        "            due.pop(0)\n",
         f"{CALLBACKS}::test_an_error_in_a_callback_leaves_whole_steps",
     ),
     Mutant(
         "what an error kept from other callbacks is never told",
         SOLVER,
-        'self._tell(self._hooks.due("on_train_begin")) or self._tell(self._due)',
-        'self._tell(self._hooks.due("on_train_begin"))',
+        'hooks.tell(self, hooks.due("on_train_begin")) or hooks.tell(self, self._due)',
+        'hooks.tell(self, hooks.due("on_train_begin"))',
         f"{CALLBACKS}::test_an_error_in_a_callback_leaves_whole_steps",
     ),
     Mutant(
@@ -38,7 +95,7 @@ MUTANTS = [
     Mutant(
         "any answer of a callback stops",
         HOOKS,
-        "isinstance(answer, (bool, np.bool_)) and bool(answer)",
+        "(isinstance(answer, (bool, np.bool_)) and bool(answer))",
         "bool(answer)",
         f"{CALLBACKS}::test_only_true_stops_and_all_are_called_first",
     ),
@@ -52,8 +109,8 @@ MUTANTS = [
     Mutant(
         "the first of equally good epochs is kept",
         BEST,
-        "(score == best and self.first_of_equals)",
-        "score == best",
+        "(value == best and self.first_of_equals)",
+        "value == best",
         CHOICE,
     ),
     Mutant(
@@ -63,7 +120,7 @@ MUTANTS = [
         '"y_test"), False',
         "tests/test_cs231n.py::test_the_solver_keeps_the_first_of_the_highest_accuracies",
     ),
-    Mutant("an infinite score chooses", BEST, "not math.isfinite(score)", "math.isnan(score)", CHOICE),
+    Mutant("an infinite score chooses", BEST, "not math.isfinite(value)", "math.isnan(value)", CHOICE),
     Mutant(
         "an undefined score counts for patience",
         BEST,
@@ -76,8 +133,8 @@ MUTANTS = [
     Mutant(
         "the loss is monitored whatever is asked for",
         BEST,
-        'return loss if self.monitor == "val_loss" else -accuracy',
-        "return loss",
+        "return -row[self.monitor] if self.greater_is_better else row[self.monitor]",
+        'return row["val_loss"]',
         CHOICE,
     ),
     Mutant(
@@ -132,8 +189,8 @@ MUTANTS = [
     Mutant(
         "samples are drawn from the stream of the order",
         MEASURING,
-        "solver._parts[part].y, count, solver._sample_rng)",
-        "solver._parts[part].y, count, solver._batches.rng)",
+        "solver._parts[part].sample(count, solver._sample_rng)",
+        "solver._parts[part].sample(count, solver._batches.rng)",
         REPORTED,
     ),
     Mutant("unknown data are ignored", PARTS, 'known_keys("data", data, keys)', "pass", f"{INPUT}::test_data"),
@@ -168,7 +225,7 @@ MUTANTS = [
     Mutant(
         "an overridden score is not asked",
         LEARNERS,
-        'self.model.score(X, y) if self.model.overrides("score") else score',
+        'self.model.score(X, y, **weighed) if self.model.overrides("score") else score',
         "score",
         f"{TESTS}::test_methods_of_a_subclass_are_used",
     ),
@@ -189,7 +246,7 @@ MUTANTS = [
     Mutant(
         "a loss that comes after the solver is not looked at",
         SOLVER,
-        "        self._checked_monitor(self.monitor)  # the model may",
+        "        self._new_choice()  # the model may",
         "        # the model may",
         f"{PATH}::test_a_loss_that_comes_after_the_solver_trains_too",
     ),
@@ -314,9 +371,9 @@ MUTANTS = [
     ),
     Mutant(
         "large targets are not blamed",
-        SOLVER,
-        'suspects = {"inputs": self.X_train, "targets": self.y_train}',
-        'suspects = {"inputs": self.X_train, "targets": self.y_train[:0]}',
+        "numbanet/training/report.py",
+        'suspects = {"inputs": solver.X_train, "targets": solver.y_train}',
+        'suspects = {"inputs": solver.X_train, "targets": solver.y_train[:0]}',
         f"{TESTS}::test_divergence_says_what_is_not_scaled",
     ),
     Mutant(

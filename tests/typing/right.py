@@ -72,6 +72,9 @@ solver = nn.Solver(
     optimizer="adam",
     optimizer_options={"learning_rate": nn.schedules.cosine(1e-3, epochs=2)(0)},
     epochs=1,
+    class_weight={0: 2.0},
+    metrics=["auc", lambda y, scores: 0.5],
+    monitor="val_auc",
     patience=2,
     callbacks=[
         nn.schedules.follow(nn.schedules.step(1e-3, 1, 0.5)),

@@ -65,7 +65,9 @@ nn.Solver(3, data)  # error: arg-type
 nn.Solver(model, data, num_epochs=3)  # error: call-arg
 nn.Solver(model, data, optimizer=3)  # error: arg-type
 nn.Solver(model, data, optimizer_options=0.1)  # error: arg-type
-nn.Solver(model, data, monitor="val_acc")  # error: arg-type
+nn.Solver(model, data, monitor=1)  # error: arg-type
+nn.Solver(model, data, metrics=[3])  # error: list-item
+nn.Solver(model, data, class_weight="balance")  # error: arg-type
 nn.Solver(model, data, augment="crop")  # error: arg-type
 nn.Solver(model, data, callbacks=print)  # error: arg-type
 nn.Solver(model, data).history.val_loss[0] + "%"  # error: operator
