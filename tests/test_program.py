@@ -384,3 +384,47 @@ def test_rows_that_are_not_there_are_refused(count, bad):
     assert model.train_batch(X, y, rows) == twin.train_batch(X[rows], y[rows])
     with pytest.raises(IndexError):
         model.train_batch(X, y, np.where(rows == 1, bad, rows))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("rule", ["sgd", "nesterov", "adam"])
+def test_options_that_are_fed_for_each_step(rule, threads):
+    """As if they had been set before each step from Python."""
+    if threads > numbanet.get_num_threads():
+        pytest.skip("needs two CPUs")
+    feeds = {"learning_rate": np.geomspace(0.001, 0.1, 5)}
+    feeds.update((name, np.linspace(0.5, 0.9, 5)) for name in ("momentum", "beta1") if name in RULES[rule].options)
+    X, y, rows = DATA["X_train"], DATA["y_train"], np.arange(160)
+    learnt = []
+    for fed in (True, False):
+        model = Sequential([Affine(300), ReLU(), Affine(10)], (64,), dtype=np.float32, seed=0)
+        optimizer = numbanet.optim.Optimizer(rule, model.params.flat.size)
+        steps = training_steps(model.training_program(32), X, y, optimizer)
+        numbanet.set_num_threads(threads if fed else 1)
+        try:
+            if fed:
+                losses = steps(rows, 0, feeds)
+            else:
+                losses = []
+                for step in range(5):
+                    optimizer.options.update((name, values[step]) for name, values in feeds.items())
+                    losses += steps(rows[32 * step : 32 * step + 32], step)
+        finally:
+            numbanet.set_num_threads(None)
+        assert {name: optimizer.options[name] for name in feeds} == {name: each[-1] for name, each in feeds.items()}
+        learnt.append((losses, model.params.flat.copy()))
+    assert learnt[0][0] == learnt[1][0]
+    np.testing.assert_array_equal(learnt[0][1], learnt[1][1])
+    # And it makes a difference.
+    model = Sequential([Affine(300), ReLU(), Affine(10)], (64,), dtype=np.float32, seed=0)
+    optimizer = numbanet.optim.Optimizer(rule, model.params.flat.size)
+    training_steps(model.training_program(32), X, y, optimizer)(rows)
+    assert not np.array_equal(model.params.flat, learnt[0][1])
+
+
+def test_feeds_of_another_length_are_refused():
+    model = Sequential([Affine(10)], (64,), seed=0)
+    optimizer = numbanet.optim.Optimizer("sgd", model.params.flat.size)
+    steps = training_steps(model.training_program(32), DATA["X_train"], DATA["y_train"], optimizer)
+    with pytest.raises(ValueError, match="^feeds: learning_rate: expected 2 contiguous float64, got"):
+        steps(np.arange(64), 0, {"learning_rate": np.ones(3)})

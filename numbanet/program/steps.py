@@ -12,6 +12,7 @@ from ..runtime import call_table
 from ..runtime.dispatch import forms
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from .._types import Array, FloatArray, IntArray
@@ -105,11 +106,12 @@ class TrainingSteps:
         self._losses = call_table.Numbers([call.result_cell for call in program.losses], 1)
         self._keys = call_table.Numbers([(key[1:].ctypes.data, 1) for key in program.keys], 2)
         scalars = optimizer.rule.scalars
-        self._scalars = {name: len(update[1]) - len(scalars) + place for place, name in enumerate(scalars)}
+        places = range(len(update[1]) - len(scalars), len(update[1]))
+        # Where numbers stand that change from step to step: (call, position) of the arguments of a name.
+        self._scalars = {name: [(self._update, place)] for name, place in zip(scalars, places, strict=True)}
         cells = [(call.cell(1), rows.nbytes) for call in self._gathers]
         cells.append((self._augmented[1:].ctypes.data, 1))
-        if "t" in scalars:
-            cells.append((self._update.cell(self._scalars["t"]), 1))
+        cells += [(call.cell(position), 1) for call, position in self._scalars.get("t", [])]
         self._cells = call_table.Numbers(cells, 2)
 
     def _examples(self, rows: IntArray) -> Any:
@@ -120,7 +122,7 @@ class TrainingSteps:
             return _gathered(X, rows, x, model.standardizer)
         return model.ops.augment, augment.arguments(X, rows, self._augmented, x)
 
-    def __call__(self, rows: IntArray, step: int = 0) -> list[float]:
+    def __call__(self, rows: IntArray, step: int = 0, feeds: Mapping[str, FloatArray] | None = None) -> list[float]:
         """Take a step on each batch of `rows`, and return the losses.
 
         Where a loss is NaN or infinite, it is the last: that step has computed gradients, but updated nothing. There
@@ -132,6 +134,10 @@ class TrainingSteps:
             Which examples.
         step : int
             Number of the first step, for `augment`.
+        feeds : dict of ndarray of float64, shape (steps,), optional
+            Options of the optimizer by name, such as ``learning_rate``, with a value for each step: the compiled loop
+            puts it into every argument that `_scalars` has of the name, before the step. The optimizer's `options`
+            have those of the last step afterwards; options that are not fed stay as they are.
 
         Returns
         -------
@@ -143,11 +149,11 @@ class TrainingSteps:
         workspaces = self.model.workspaces
         end = workspaces.begin()
         try:
-            return self._take(rows, step, workspaces.wanted)
+            return self._take(rows, step, feeds or {}, workspaces.wanted)
         finally:
             end()
 
-    def _take(self, rows: IntArray, step: int, wanted: Array) -> Any:
+    def _take(self, rows: IntArray, step: int, feeds: Mapping[str, FloatArray], wanted: Array) -> Any:
         X, _, optimizer, _, _ = self.given
         steps, rows = len(rows) // self.program.batch, np.ascontiguousarray(rows, np.int64)
         if not 0 <= rows.min() <= rows.max() < len(X):  # the kernels would read what lies beyond
@@ -156,12 +162,13 @@ class TrainingSteps:
             call.point(1, rows)
         self._augmented[1] = step
         values = {**optimizer.options, "t": optimizer.t + 1}
-        for name, position in self._scalars.items():
-            self._update.set(position, values[name])
+        for name, places in self._scalars.items():
+            for call, position in places:
+                call.set(position, values[name])
         self._keys.array[:, 1] = 0 if self.model.fixed_dropout else 1
-        history = np.zeros(steps)
+        history, fed = np.zeros(steps), self._fed(feeds, steps)
         try:
-            taken = self.table.train(1, self._losses, self._keys, self._cells, history, wanted)
+            taken = self.table.train(1, fed, self._losses, self._keys, self._cells, history, wanted)
         except Exception as error:
             taken = (self._gathers[0].place(1) - rows.ctypes.data) // (self.program.batch * rows.itemsize)
             explained = self.program.explained(error, self.table.raised() - self._ahead)
@@ -169,10 +176,23 @@ class TrainingSteps:
                 raise explained from explained.__cause__
             self._raised = explained  # by the next call: what came before stays, and is told of first
         optimizer.t += taken
+        optimizer.options.update((name, float(values[taken - 1])) for name, values in feeds.items() if taken)
         diverged = taken < steps and not np.isfinite(history[taken])
         if diverged:
             self.program.check(history[taken])
         return history[: taken + diverged].tolist()
+
+    def _fed(self, feeds: Mapping[str, FloatArray], steps: int) -> Any:
+        """Where the loop finds the numbers of each step, and where it puts them."""
+        for name, values in feeds.items():
+            if values.shape != (steps,) or values.dtype != np.float64 or not values.flags.c_contiguous:
+                raise ValueError(f"feeds: {name}: expected {steps} contiguous float64, got {values.shape}")
+        cells = [
+            (values.ctypes.data, call.cell(position))
+            for name, values in feeds.items()
+            for call, position in self._scalars[name]
+        ]
+        return call_table.Numbers(cells, 2)
 
 
 def _unreadable(what: str, values: Array, augment: Augment | None = None) -> str | None:

@@ -196,16 +196,17 @@ class Table(Numbers):
             keep_apart()
         walk(self.span[0], self.span[1] if count is None else count)
 
-    def train(self, updates, losses, keys, cells, history, wanted):
+    def train(self, updates, feeds, losses, keys, cells, history, wanted):
         """Take as many steps as `history` (float64) has room for; returns how many were taken. See `train`.
 
-        The last `updates` calls are the update; `losses`, `keys` and `cells` are `Numbers`; `wanted` is an array.
+        The last `updates` calls are the update; `feeds`, `losses`, `keys` and `cells` are `Numbers`; `wanted` is an
+        array.
         """
         if self._parallel:
             in_force()
             keep_apart()
         address, count = self.span
-        lists = *losses.span, *keys.span, *cells.span
+        lists = *feeds.span, *losses.span, *keys.span, *cells.span
         return train(address, count - updates, count, *lists, history.ctypes.data, history.size, wanted.ctypes.data)
 
 
@@ -317,17 +318,43 @@ def _move(cells, count):
 
 
 @serial
-def train(table, update, count, losses, loss_count, keys, key_count, cells, cell_count, history, steps, wanted):
+def _feed(feeds, count):
+    """Copy the next number of 64 bits from each source to where it is used, by a list of (source, destination)."""
+    for feed in range(feeds, feeds + count * 16, 16):
+        source = _int_at(feed)
+        _store(_int_at(source), _int_at(feed + 8))
+        _store(source + 8, feed)
+
+
+@serial
+def train(
+    table,
+    update,
+    count,
+    feeds,
+    feed_count,
+    losses,
+    loss_count,
+    keys,
+    key_count,
+    cells,
+    cell_count,
+    history,
+    steps,
+    wanted,
+):
     """So many steps of training; returns how many were taken.
 
-    All but the counts are addresses. A step runs the operations of `table` up to number `update`; adds up the numbers
-    that `losses` points to; moves `keys` on; then, if the loss is a finite number, runs the other operations and moves
-    `cells` on. If it is not, that is the end, and the loss is in `history` behind those of the steps that were taken.
-    Another end, after a step at the earliest, is that the integer `wanted` is not 0. Raises what an operation raises.
+    All but the counts are addresses. A step takes what `feeds` have for it; runs the operations of `table` up to number
+    `update`; adds up the numbers that `losses` points to; moves `keys` on; then, if the loss is a finite number, runs
+    the other operations and moves `cells` on. If it is not, that is the end, and the loss is in `history` behind those
+    of the steps that were taken. Another end, after a step at the earliest, is that the integer `wanted` is not 0.
+    Raises what an operation raises.
     """
     for step in range(steps):
         if step and _int_at(wanted):
             return step
+        _feed(feeds, feed_count)
         walk(table, update)
         _move(keys, key_count)
         loss = _sum_at(losses, loss_count)
