@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from . import checkpoint, kernels
-from ._checks import all_finite, as_data, describe, example_weights, float_dtype, integer, number
+from ._checks import all_finite, describe, example_weights, float_dtype, integer, number
 from ._exclusive import exclusively
 from ._network_arrays import NetworkArrays
 from ._plain import refusing
 from .data import Standardizer
+from .data.sparse import SparseRows, as_examples
 from .losses import checked_loss
 from .training.learners import FlatModel
 from .workspaces import Workspaces
@@ -287,7 +288,7 @@ class Sequential(NetworkArrays, FlatModel):
         """`X` as numbers of a shape that this network takes; the values are looked at on their way in."""
         if type(X) is np.ndarray and X.dtype is self.dtype and X.shape[1:] == self.input_shape and len(X):
             return X  # as most are, and single rows cannot wait for what follows
-        X = as_data(name, X)
+        X = as_examples(name, X, self.dtype)
         size = math.prod(self.input_shape)
         flat = len(self.input_shape) == 1 or X.ndim == 2
         fits = X.ndim >= 2 and (X.shape[1:] == self.input_shape or (flat and math.prod(X.shape[1:]) == size))
@@ -300,8 +301,10 @@ class Sequential(NetworkArrays, FlatModel):
             raise ValueError(f"{name}: expected at least one example, got shape {X.shape}")
         return X
 
-    def check_finite(self, name: str, X: Array) -> None:
+    def check_finite(self, name: str, X: Any) -> None:
         """ValueError that names the first row of `X` which holds NaN or infinity, or would on its way in."""
+        if isinstance(X, SparseRows) and np.isfinite(X.values).all():
+            return
         if self.standardizer is None:
             all_finite(name, X, self.dtype)
         else:

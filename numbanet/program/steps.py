@@ -197,6 +197,8 @@ class TrainingSteps:
 
 def _unreadable(what: str, values: Array, augment: Augment | None = None) -> str | None:
     """Why no kernel gathers rows of `values`, in words; None where one does."""
+    if not isinstance(values, np.ndarray):
+        return f"{what} is sparse"
     flags, dtype = values.flags, values.dtype
     if not dtype.isnative or dtype == np.float16:
         return f"no kernel reads {what} of dtype {dtype.str if not dtype.isnative else dtype}"

@@ -19,6 +19,7 @@ class _Here(threading.local):
     """What belongs to the calling thread."""
 
     alone = False  # whether it is to use no other
+    count = None  # how many it is to use, whatever others do; None: not said
     crowded = False  # whether it uses no other while other programs keep the cores
 
 
@@ -90,6 +91,8 @@ def choice():
         return 1, "forked from a process that had started OpenMP's threads, which do not survive that"
     if _here.alone:
         return 1, "each thread of the program computes by itself"
+    if _here.count is not None:
+        return _here.count, "what the caller asked for"
     if _chosen is not None:
         return _chosen, "numbanet.set_num_threads"
     if _here.crowded:
@@ -132,7 +135,7 @@ def set_num_threads(count: int | None) -> None:
 
 def is_chosen():
     """Whether the user said how many threads there are to be."""
-    return _chosen is not None or bool(os.environ.get(VARIABLE))
+    return _here.count is not None or _chosen is not None or bool(os.environ.get(VARIABLE))
 
 
 def share(crowded):
@@ -148,6 +151,16 @@ def alone():
         yield
     finally:
         _here.alone = before
+
+
+@contextlib.contextmanager
+def at_most(count):
+    """Within the block kernels of the calling thread use `count` threads, or as many as the machine has for us."""
+    before, _here.count = _here.count, min(count, _least(_machine_limits())[0])
+    try:
+        yield
+    finally:
+        _here.count = before
 
 
 def apply():

@@ -1,0 +1,15 @@
+"""Estimators for scikit-learn: its MLP, trained by numbanet, and any network of numbanet's.
+
+`MLPClassifier` and `MLPRegressor` take the place of scikit-learn's, by name, parameters and attributes; `NetClassifier`
+and `NetRegressor` train any list of layers. Needs scikit-learn 1.6 or later, the extra `sklearn`.
+"""
+
+from importlib.util import find_spec
+
+if find_spec("sklearn") is None:
+    raise ImportError("numbanet.sklearn needs scikit-learn 1.6 or later; it comes with the extra 'sklearn'")
+
+from ._classifier import MLPClassifier
+from ._regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

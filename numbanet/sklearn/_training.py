@@ -1,0 +1,144 @@
+"""How an MLP is trained: by a `Solver`, as scikit-learn draws its batches and steps."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from sklearn.utils import shuffle
+
+from ..errors import TrainingDiverged
+from ..training.solver import Solver
+from ._stopping import Stopping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from .._types import Array, IntArray
+    from ..models import Sequential
+    from ._network import Scale
+
+
+NON_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+)
+
+
+class Examples(NamedTuple):
+    """What is trained on, or validated with."""
+
+    X: Any
+    y: Array  # as the network's loss takes it
+    weights: Array | None
+
+
+class Optimizer:
+    """The update rule of an estimator between two calls: `partial_fit` goes on from it.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Of the next step.
+    state : tuple
+        As the Solver has it.
+    """
+
+    def __init__(self, learning_rate: float, state: Any) -> None:
+        self.learning_rate, self.state = learning_rate, state
+
+
+class Order:
+    """The order of the examples: in each epoch as `sklearn.utils.shuffle` leaves that of the last, or as they are."""
+
+    def __init__(self, rng: np.random.RandomState | None) -> None:
+        self._rng, self._rows = rng, np.arange(0)
+
+    def permutation(self, count: int) -> IntArray:
+        """The order of the next epoch."""
+        if len(self._rows) != count:
+            self._rows = np.arange(count)
+        if self._rng is not None:
+            self._rows = shuffle(self._rows, random_state=self._rng)
+        return self._rows
+
+
+def rule_of(estimator: Any, scale: Scale) -> tuple[str, dict[str, Any]]:
+    """The update rule and its options that take scikit-learn's steps, by gradients that are `scale.gradient` smaller.
+
+    SGD's steps are as large with a learning rate that is so much larger, and Adam's with a smaller `eps`.
+    """
+    rate = float(estimator.learning_rate_init)
+    if estimator.solver == "adam":
+        betas = {"beta1": estimator.beta_1, "beta2": estimator.beta_2}
+        return "adam", {"learning_rate": rate, "eps": estimator.epsilon / scale.gradient, **betas}
+    options = {"learning_rate": rate * scale.gradient}
+    if estimator.momentum == 0:
+        return "sgd", options
+    momentum = min(float(estimator.momentum), 1 - 2.0**-53)  # 1 is allowed there
+    return "nesterov" if estimator.nesterovs_momentum else "sgd_momentum", {**options, "momentum": momentum}
+
+
+def batch_of(estimator: Any, examples: int) -> int:
+    """Number of examples in a batch."""
+    if estimator.batch_size == "auto":
+        return min(200, examples)
+    if estimator.batch_size > examples:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=2
+        )
+    return min(estimator.batch_size, examples)
+
+
+def train(
+    estimator: Any,
+    network: Sequential,
+    examples: Examples,
+    scale: Scale,
+    rng: np.random.RandomState,
+    *,
+    score: Callable[[], float] | None,
+    callbacks: Sequence[Any],
+    once: bool,
+) -> None:
+    """Train the network of an estimator, which gets the attributes of it.
+
+    `score` gives the score on validation data, where that decides when to stop; `once` asks for a single epoch, which
+    goes on from the last.
+    """
+    count = examples.X.shape[0]
+    rule, options = rule_of(estimator, scale)
+    rate_scale = options["learning_rate"] / float(estimator.learning_rate_init)
+    stopping = Stopping(estimator, estimator._examples_per_epoch, scale.report, rate_scale, score, once)
+    data = {"X_train": examples.X, "y_train": examples.y}
+    if examples.weights is not None:
+        data["sample_weight_train"] = examples.weights
+    solver = Solver(
+        network,
+        data,
+        optimizer=rule,
+        optimizer_options=options,
+        lr_decay=1.0,
+        batch_size=batch_of(estimator, count),
+        epochs=1 if once else estimator.max_iter,
+        num_train_samples=0,
+        restore_best_weights=False,
+        seed=0,
+        callbacks=[stopping, *callbacks],
+        verbose=False,
+    )
+    batches: Any = solver._batches
+    batches.rng = Order(rng if estimator.shuffle else None)
+    if once and getattr(estimator, "_optimizer", None) is not None:
+        solver._update.state = estimator._optimizer.state
+    try:
+        solver.run()
+    except TrainingDiverged as error:
+        if score is None:
+            raise ValueError(f"{NON_FINITE} {error}") from None
+        stopping.diverged(solver, error)
+    if solver.interrupted:
+        warnings.warn("Training interrupted by user.", stacklevel=2)
+    stopping.restore(solver)
+    estimator._optimizer = Optimizer(solver.learning_rate / rate_scale, solver._update.state)
