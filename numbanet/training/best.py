@@ -84,7 +84,8 @@ class Best:
             raise ValueError(f"its best epoch was chosen by {saved['monitor']}, not by {self.monitor}")
         epochs = [None if saved[name] is None else integer(name, saved[name], 0) for name in ("epoch", "gained")]
         row = mapping("row", saved["row"], "numbers")
-        row = {name: math.nan if value is None else number(name, value) for name, value in row.items()}
+        counts = {name: integer(name, row[name], 0) for name in ("epoch", "step") if name in row}
+        row = {name: math.nan if value is None else number(name, value) for name, value in row.items()} | counts
         if row and not math.isfinite(row[self.monitor]):
             raise ValueError(f"its best {self.monitor} is {row[self.monitor]}")
         self._mark = number("mark", saved["mark"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -20,16 +21,23 @@ LINE_EVERY = 10.0
 
 
 def display(solver: Solver, stream: Any = None) -> Lines | Bar:
-    """A `Bar` where `stream` (standard error by default) is a terminal and tqdm is installed, `Lines` elsewhere."""
+    """A `Bar` where `stream` (standard error by default) is a terminal, or this a notebook, and tqdm is installed;
+    `Lines` elsewhere."""
+    notebook = stream is None and _in_notebook()
     stream = sys.stderr if stream is None else stream
-    if stream.isatty() and os.get_terminal_size(stream.fileno()).columns:  # a width of 0 would show an empty bar
+    terminal = stream.isatty() and os.get_terminal_size(stream.fileno()).columns  # a width of 0 would show an empty bar
+    if notebook or terminal:
         try:
-            from tqdm import tqdm
+            return Bar(solver, stream, import_module("tqdm.auto" if notebook else "tqdm").tqdm)
         except ImportError:
             pass
-        else:
-            return Bar(solver, stream, tqdm)
     return Lines(solver, stream)
+
+
+def _in_notebook() -> bool:
+    """Whether IPython runs this in a kernel, whose cells show more than text."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is not None and "IPKernelApp" in shell.config
 
 
 class _Display:

@@ -5,6 +5,7 @@ from . import Mutant
 BEST, SOLVER, LEARNERS = (f"numbanet/training/{name}.py" for name in ("best", "solver", "learners"))
 PARTS, STATE, STEPS = (f"numbanet/training/{name}.py" for name in ("data", "state", "steps"))
 MEASURING, HOOKS = "numbanet/training/measuring.py", "numbanet/training/hooks.py"
+CLASSES = "numbanet/callbacks.py"
 LOSSES, NETWORKS = "numbanet/losses.py", "numbanet/networks.py"
 TESTS, DEFAULTS, INPUT = "tests/test_solver.py", "tests/test_defaults.py", "tests/test_bad_input.py"
 WEIGHTED, VALIDATION = "tests/test_weighted_training.py", "tests/test_validation.py"
@@ -14,6 +15,27 @@ PATIENCE = f"{TESTS}::test_patience_counts_gains_of_min_delta"
 REPORTED = f"{TESTS}::test_accuracies_that_are_reported_change_nothing"
 
 MUTANTS = [
+    Mutant(
+        "early stopping stops at no value",
+        CLASSES,
+        "value >= self.target if best.greater_is_better else value <= self.target",
+        "False",
+        "tests/test_callback_classes.py::test_early_stopping",
+    ),
+    Mutant(
+        "a plateau is reduced after each epoch without a gain",
+        CLASSES,
+        "min(best.stale(epoch), epoch - self._counts_from) >= self.patience",
+        "best.stale(epoch) >= self.patience",
+        "tests/test_callback_classes.py::test_reducing_on_a_plateau",
+    ),
+    Mutant(
+        "networks that are no longer among the best stay",
+        CLASSES,
+        "Path(old).unlink()",
+        "pass",
+        "tests/test_callback_classes.py::test_the_best_networks_are_kept",
+    ),
     Mutant(
         "examples of weight 0 are drawn",
         PARTS,

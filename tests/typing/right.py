@@ -79,6 +79,7 @@ solver = nn.Solver(
     callbacks=[
         nn.schedules.follow(nn.schedules.step(1e-3, 1, 0.5)),
         lambda solver, logs: logs["loss"] < 0.1,
+        nn.callbacks.EarlyStopping("val_loss", patience=3),
         nn.callbacks.Callback(on_step_end=lambda solver, logs: solver.step > 3),
     ],
     verbose=False,

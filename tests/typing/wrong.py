@@ -73,6 +73,8 @@ nn.Solver(model, data, callbacks=print)  # error: arg-type
 nn.Solver(model, data).history.val_loss[0] + "%"  # error: operator
 nn.callbacks.Callback(on_batch_end=print)  # error: call-arg
 nn.callbacks.Callback(on_step_end="print")  # error: arg-type
+nn.callbacks.EarlyStopping(3)  # error: arg-type
+nn.callbacks.Checkpoint()  # error: call-arg
 nn.Solver(model, data).best_epoch + 1  # error: operator
 nn.train_many(model)  # error: arg-type
 nn.schedules.cosine("1e-3", 3)  # error: arg-type
