@@ -96,6 +96,7 @@ class CourseNetworkOptions(TypedDict, total=False):
     """Keywords of `Sequential` that every network by name passes on."""
 
     loss: str | Loss
+    l2_divided: bool
     seed: int | None
     ops: Ops | None
 

@@ -39,6 +39,7 @@ def describe_model(model: Sequential) -> dict[str, Any]:
         "input_shape": list(model.input_shape),
         "loss": described(model.loss_function),
         "l2": model.l2,
+        **({"l2_divided": True} if model.l2_divided else {}),
         "dtype": model.dtype.name,
         "seed": model.seed,
         **({"own methods": own} if (own := [name for name in METHODS if model.overrides(name)]) else {}),

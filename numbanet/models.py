@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from . import checkpoint, kernels
-from ._checks import all_finite, describe, example_weights, float_dtype, integer, number
+from ._checks import all_finite, boolean, describe, example_weights, float_dtype, integer, number
 from ._exclusive import exclusively
 from ._network_arrays import NetworkArrays
 from ._plain import refusing
@@ -54,6 +54,9 @@ class Sequential(NetworkArrays, FlatModel):
     loss : Loss or {"softmax", "svm", "squared_error", "binary_cross_entropy"}
     l2 : float
         Strength of the L2 penalty on weights: the loss gains ``l2/2 Σ W²``.
+    l2_divided : bool
+        Whether that is divided by the number of examples of a batch, or the sum of their weights, as scikit-learn does
+        it with its `alpha`.
     dtype : float32 or float64
     seed : int, optional
         Of the initial weights and the dropout masks; None takes one from the operating system. Kept as `seed`.
@@ -91,6 +94,7 @@ class Sequential(NetworkArrays, FlatModel):
     """
 
     _l2: float
+    _l2_divided: bool
 
     @refusing
     def __init__(
@@ -100,6 +104,7 @@ class Sequential(NetworkArrays, FlatModel):
         *,
         loss: str | Loss = "softmax",
         l2: float = 0.0,
+        l2_divided: bool = False,
         dtype: DTypeLike = np.float32,
         seed: int | None = None,
         ops: Ops | None = None,
@@ -114,7 +119,7 @@ class Sequential(NetworkArrays, FlatModel):
         self.feature_names: tuple[str, ...] | None = None
         self._standardizer: Standardizer | None = None
         self.workspaces = Workspaces()
-        self.l2 = l2
+        self.l2, self.l2_divided = l2, l2_divided
         super().__init__(layers, input_shape, float_dtype(dtype))
         self._initialize(self.seed)
 
@@ -149,6 +154,14 @@ class Sequential(NetworkArrays, FlatModel):
     @l2.setter
     def l2(self, value: float) -> None:
         self._change("_l2", number("l2", value, 0, include_high=False))
+
+    @property
+    def l2_divided(self) -> bool:
+        return self._l2_divided
+
+    @l2_divided.setter
+    def l2_divided(self, value: bool) -> None:
+        self._change("_l2_divided", boolean("l2_divided", value))
 
     @property
     def standardizer(self) -> Standardizer | None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 SATURATING = ("sigmoid", "tanh")
-OPTIONS = ("loss", "l2", "dtype", "seed", "ops")  # of `Sequential`
+OPTIONS = ("loss", "l2", "l2_divided", "dtype", "seed", "ops")  # of `Sequential`
 OLDER = {  # keywords that the course had until 2019
     "dropout_keep_ratio": "write dropout=p, with the probability p to drop a value; 0 is no dropout",
     "use_batchnorm": "write normalization='batchnorm', or None",
@@ -61,7 +61,7 @@ class FullyConnectedNet(Sequential):
         learns at any depth: "xavier_normal" for sigmoid and tanh, "he_normal" for the others.
     bias_init : str, float or callable, optional
         By default "fan_in_uniform" where the weights are left to their default too, "zeros" elsewhere.
-    loss, l2, dtype, seed, ops
+    loss, l2, l2_divided, dtype, seed, ops
         See `Sequential`.
     """
 
@@ -130,7 +130,7 @@ class ThreeLayerConvNet(Sequential):
     l2 : float
         Strength of the L2 penalty on the weights.
     dtype : float32 or float64
-    loss, seed, ops
+    loss, l2_divided, seed, ops
         See `Sequential`.
     """
 
@@ -176,7 +176,7 @@ class SmallVGG(Sequential):
         Number of filters of each block.
     dropout : float
         Probability to drop a value before the affine layer, in [0, 1).
-    loss, l2, dtype, seed, ops
+    loss, l2, l2_divided, dtype, seed, ops
         See `Sequential`.
 
     Notes
@@ -219,7 +219,7 @@ class SmallResNet(Sequential):
         Number of filters of each stage.
     blocks : int
         Blocks in a stage; with three stages there are ``6 blocks + 2`` layers with weights one after the other.
-    loss, l2, dtype, seed, ops
+    loss, l2, l2_divided, dtype, seed, ops
         See `Sequential`.
 
     Notes

@@ -22,7 +22,7 @@ FLAT = {"input_dim": 3072, "num_classes": 10}
 CONVNET = {**IMAGES, "num_filters": 32, "kernel_size": 7, "hidden_dim": 100, "l2": 0.0, "dtype": np.float32}
 COURSE_CONVNET = {**IMAGES, "num_filters": 32, "filter_size": 7, "hidden_dim": 100, "reg": 0.0, "dtype": np.float32}
 WINDOWS = {"stride": None, "padding": 0}
-NETWORK = {"loss": "softmax", "l2": 0.0, "dtype": np.float32, "seed": None, "ops": None}
+NETWORK = {"loss": "softmax", "l2": 0.0, "l2_divided": False, "dtype": np.float32, "seed": None, "ops": None}
 UNSET = {"weight_scale": None, "weight_init": None, "bias_init": None}  # what they stand for is tested below
 
 SIGNATURES = {

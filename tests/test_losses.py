@@ -71,7 +71,9 @@ VALUES = [
         {"loss": (3 * LN2 - LN3 / 2) / 2, "dlogits": [[-0.25, 0.125]]},
     ),
     # 1/4 (1 + 4 + 9); 10 + w / 2
-    ("l2_penalty", [[1, -2, 3], 0.5, [10, 10, 10]], {"loss": 3.5, "dw": [10.5, 9, 11.5]}),
+    ("l2_penalty", [[1, -2, 3], 0.5, [], [10, 10, 10]], {"loss": 3.5, "dw": [10.5, 9, 11.5]}),
+    ("l2_penalty", [[1, -2, 3], 2.0, [1, 0, 3], [10, 10, 10]], {"loss": 3.5, "dw": [10.5, 9, 11.5]}),
+    ("l2_penalty", [[1, -2, 3], 0.5, [0, 0], [10, 10, 10]], {"loss": 3.5, "dw": [10.5, 9, 11.5]}),
 ]
 
 
@@ -204,13 +206,17 @@ def test_l2_penalty(ops):
     close(dw, 0.3 * w)
 
 
-def test_gradient_of_the_l2_penalty():
+@pytest.mark.parametrize("weights", [np.empty(0), np.array([0.5, 0.25])], ids=["", "divided"])
+def test_gradient_of_the_l2_penalty(weights):
     def backward(dout, w):
         dw = np.zeros_like(w)
-        kernels.l2_penalty(w, 0.3, dw)
+        kernels.l2_penalty(w, 0.3, weights, dw)
         return {"w": dout * dw}
 
-    check_gradients(lambda w: kernels.l2_penalty(w, 0.3, np.zeros_like(w)), backward, {"w": away_from_zero(67)[0]})
+    def penalty(w):
+        return kernels.l2_penalty(w, 0.3, weights, np.zeros_like(w))
+
+    check_gradients(penalty, backward, {"w": away_from_zero(67)[0]})
 
 
 @pytest.mark.parametrize("name", expressed("losses"))

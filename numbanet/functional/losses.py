@@ -234,7 +234,7 @@ def l2_penalty(w: ArrayLike, *, l2: float, ops: Ops = kernels) -> tuple[float, F
     """
     (w,) = same_shape(w=w)
     dw = np.zeros_like(w)
-    penalty = run(ops, "l2_penalty", w.reshape(-1), non_negative("l2", l2), dw.reshape(-1))
+    penalty = run(ops, "l2_penalty", w.reshape(-1), non_negative("l2", l2), np.empty(0, w.dtype), dw.reshape(-1))
     return penalty, dw
 
 

@@ -255,12 +255,13 @@ def _l2_penalty_block(w, l2, dw):
 
 
 @kernel(LIGHT)
-def l2_penalty(w, l2, dw):
+def l2_penalty(w, l2, weights, dw):
     size = block_size(w.size, LEAST)
     blocks = (w.size + size - 1) // size
     partial = partial_sums(w)
-    factor = w.dtype.type(l2)
+    strength = l2 / _examples(weights, 1)
+    factor = w.dtype.type(strength)
     for block in prange(blocks):
         elements = slice(block * size, min(block * size + size, w.size))
         partial[block] = _l2_penalty_block(w[elements], factor, dw[elements])
-    return 0.5 * l2 * total(partial[:blocks])
+    return 0.5 * strength * total(partial[:blocks])

@@ -258,9 +258,10 @@ _loss(
 )
 _add(
     "l2_penalty",
-    {"w": "P", "l2": Scalar(0.3, 1e-6), "dw": updated("P")},
+    {"w": "P", "l2": Scalar(0.3, 1e-6), "weights": "0", "dw": updated("P")},
     family="losses",
     sizes=sizes.PARAMETERS,
+    variants=(but("divided", weights=between(0.5, 2, "P")),),
     torch="torch.dot",
 )
 

@@ -326,10 +326,13 @@ class Lowering:
         return loss.lower(self, self.scores, self.y)
 
     def _lower_penalties(self) -> None:
-        for index, name in self.model.decaying() if self.model.l2 else ():
+        model, l2, weights = self.model, self.model.l2, np.empty(0, self.dtype)
+        if model.l2_divided:
+            l2, weights = (l2, self.weights) if len(self.weights) else (l2 / self.batch, weights)
+        for index, name in model.decaying() if l2 else ():
             self._index = index
             w, dw = self.parameter(name)
-            arguments = w.reshape(-1), self.model.l2, dw.reshape(-1)
+            arguments = w.reshape(-1), l2, weights, dw.reshape(-1)
             self._bind(self.operations.penalties, "l2_penalty", arguments)
 
     # From arrays to memory.

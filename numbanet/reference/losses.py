@@ -212,13 +212,15 @@ def absolute_error_loss(pred: Array, target: Array, weights: Array, dpred: Array
     return _weighted(np.abs(error), np.sign(error), weights, dpred)
 
 
-def l2_penalty(w: Array, l2: float, dw: Array) -> Any:
-    """L2 regularisation: returns ``l2/2 Σ w²`` and adds ``l2 * w`` to `dw`.
+def l2_penalty(w: Array, l2: float, weights: Array, dw: Array) -> Any:
+    """L2 regularisation: returns ``l2/2 Σ w²`` and adds ``l2 * w`` to `dw`, both divided by the sum of `weights`.
 
     Parameters
     ----------
     w : ndarray, any shape
     l2 : float
+    weights : ndarray, shape (N,) or (0,)
+        Of the examples of the batch. Nothing is divided where there are none, or where they add up to 0.
     dw : ndarray, the shape of `w`
         Added to.
 
@@ -228,7 +230,9 @@ def l2_penalty(w: Array, l2: float, dw: Array) -> Any:
 
     Notes
     -----
-    With the factor 1/2, as in CS231n assignment 2, so that the gradient is ``l2 * w``.
+    With the factor 1/2, as in CS231n assignment 2, so that the gradient is ``l2 * w``. Divided by the examples' weights
+    it is the penalty of scikit-learn's ``MLPClassifier``, whose strength is `alpha`.
     """
-    dw += np.asarray(l2, w.dtype) * w
-    return 0.5 * l2 * float(np.square(w).sum(dtype=np.float64))
+    strength = l2 / (weights.sum(dtype=np.float64) or 1.0)
+    dw += np.asarray(strength, w.dtype) * w
+    return 0.5 * strength * float(np.square(w).sum(dtype=np.float64))

@@ -8,6 +8,20 @@ WEIGHTS = "tests/test_weights.py"
 
 MUTANTS = [
     Mutant(
+        "the penalty is divided by the examples, whatever their weights",
+        "numbanet/program/build.py",
+        "(l2, self.weights) if len(self.weights) else (l2 / self.batch, weights)",
+        "(l2 / self.batch, weights)",
+        "tests/test_penalty.py::test_the_penalty_is_divided_by_the_examples",
+    ),
+    Mutant(
+        "files forget that the penalty is divided",
+        "numbanet/checkpoint.py",
+        '{"l2_divided": True} if model.l2_divided else {}',
+        "{}",
+        "tests/test_penalty.py::test_files_keep_it",
+    ),
+    Mutant(
         "a gradient that a kernel leaves unwritten goes unseen",
         LOSSES,
         "        net.loss(written, dscores)\n",
