@@ -10,6 +10,7 @@ if find_spec("sklearn") is None:
     raise ImportError("numbanet.sklearn needs scikit-learn 1.6 or later; it comes with the extra 'sklearn'")
 
 from ._classifier import MLPClassifier
+from ._nets import NetClassifier, NetRegressor
 from ._regressor import MLPRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "NetClassifier", "NetRegressor"]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.metrics import accuracy_score
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
-from sklearn.utils.validation import column_or_1d
 
 from ..losses import Loss
 from . import _labels, _network
-from ._base import MLP, keep, partial_fit_available
+from ._estimator import keep
+from ._mlp import MLP, partial_fit_available
+from ._targets import Classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,19 +20,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .._types import Array, FloatArray
 
-
-def _has_probabilities(estimator: Any) -> bool:
-    loss = estimator.loss
-    if isinstance(loss, Loss):
-        loss = loss.name
-    if loss not in ("log_loss", "softmax", "binary_cross_entropy"):
-        raise AttributeError(f"predict_proba is not available with loss={estimator.loss!r}")
-    return True
-
-
-class MLPClassifier(ClassifierMixin, MLP):
+class MLPClassifier(Classes, MLP):
     """Multi-layer perceptron classifier, in the place of scikit-learn's `sklearn.neural_network.MLPClassifier`.
 
     Same parameters, attributes and results but for rounding; those after `max_fun` are numbanet's own.
@@ -175,45 +162,6 @@ class MLPClassifier(ClassifierMixin, MLP):
     ) -> None:
         keep(self, locals())
 
-    def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        X, y = super()._validated(X, y, reset)
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-
-    def _targets(self, y: Array, incremental: bool) -> tuple[Array, int]:
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._label_binarizer = _labels.binarizer_of(y)
-            self.classes_ = self._label_binarizer.classes_
-        else:
-            _labels.check_known(self, y)
-        loss = self._loss()
-        targets = _labels.encoded(self._label_binarizer, y, loss)
-        return targets, targets.shape[1] if loss.per_output else max(2, len(self.classes_))
-
-    def _loss(self) -> Loss:
-        binarizer = getattr(self, "_label_binarizer", None)
-        multiclass = self.out_activation_ == "softmax" if binarizer is None else _labels.is_multiclass(binarizer)
-        return _network.classifier_loss(self.loss, multiclass)
-
-    def _weights(self, y: Array, sample_weight: Any, incremental: bool) -> Any:
-        return _labels.weighted(self.class_weight, y, sample_weight, incremental)
-
-    def _decide(self, scores: FloatArray) -> Array:
-        return _labels.decided(self._label_binarizer, scores)
-
-    def _said(self, targets: Array) -> Array:
-        if targets.ndim == 1:
-            return self.classes_[targets]
-        return self._label_binarizer.inverse_transform(targets)
-
-    def _checked_validation(self, y: Array) -> Array:
-        _labels.check_seen(self, y)
-        return y
-
-    def _metric(self, y: Array, prediction: Array, sample_weight: Any) -> float:
-        if y.ndim == 1:  # without the checks of scikit-learn's, which take longer than a small network
-            return np.average(y == prediction, weights=sample_weight)
-        return accuracy_score(y, prediction, sample_weight=sample_weight)
-
     @partial_fit_available
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
@@ -239,43 +187,3 @@ class MLPClassifier(ClassifierMixin, MLP):
             multilabel = type_of_target(y).startswith("multilabel")
             self._label_binarizer = _labels.binarizer_of(y if multilabel else classes)
         return self._partial_fit(X, y, sample_weight)
-
-    @available_if(_has_probabilities)
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Probability estimates.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input data.
-
-        Returns
-        -------
-        y_prob : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`; of each label by itself where there are several for a sample.
-        """
-        scores = self._scores(X)
-        network = self._network
-        probabilities = network.loss_function.probabilities(scores, network.ops)
-        return _labels.probable(self._label_binarizer, probabilities, network.loss_function)
-
-    @available_if(_has_probabilities)
-    def predict_log_proba(self, X: Any) -> FloatArray:
-        """The logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input data.
-
-        Returns
-        -------
-        log_y_prob : ndarray of shape (n_samples, n_classes)
-        """
-        probabilities = self.predict_proba(X)
-        return np.log(probabilities, out=probabilities)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags

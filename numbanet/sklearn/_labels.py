@@ -46,10 +46,14 @@ def is_multiclass(binarizer: LabelBinarizer) -> bool:
     return binarizer.y_type_ == "multiclass"
 
 
+def is_multilabel(binarizer: LabelBinarizer) -> bool:
+    """Whether each example has any number of labels."""
+    return binarizer.y_type_.startswith("multilabel")
+
+
 def encoded(binarizer: LabelBinarizer, y: Array, loss: Loss) -> Array:
     """`y` as a loss takes it: numbers of classes, shape (n,), or yes or no for each output, shape (n, outputs)."""
-    multilabel = binarizer.y_type_.startswith("multilabel")
-    if not loss.per_output and not multilabel and y.ndim == 1:
+    if not loss.per_output and not is_multilabel(binarizer) and y.ndim == 1:
         return np.searchsorted(binarizer.classes_, y).astype(np.int64, copy=False)
     if not loss.per_output:
         raise ValueError(f"loss={loss!r} takes one label for each example, and `y` has several: expected 'log_loss'")
@@ -72,7 +76,7 @@ def weighted(class_weight: Any, y: Array, sample_weight: Array | None, increment
 def decided(binarizer: LabelBinarizer, scores: Array) -> Array:
     """The labels that the scores of a network say."""
     classes = binarizer.classes_
-    if binarizer.y_type_.startswith("multilabel"):
+    if is_multilabel(binarizer):
         return binarizer.inverse_transform((scores > 0).astype(np.int64), threshold=0.5)
     if scores.shape[1] > 1:
         return classes[scores.argmax(axis=1)]
@@ -83,7 +87,7 @@ def decided(binarizer: LabelBinarizer, scores: Array) -> Array:
 
 def probable(binarizer: LabelBinarizer, probabilities: Array, loss: Loss) -> Array:
     """The probabilities of a network as scikit-learn has them: both of two classes, and of several labels each."""
-    if probabilities.shape[1] == 1 and not binarizer.y_type_.startswith("multilabel"):
+    if probabilities.shape[1] == 1 and not is_multilabel(binarizer):
         return np.concatenate([1 - probabilities, probabilities], axis=1)
     if loss.per_output and is_multiclass(binarizer):  # one class against the rest, each by itself
         return probabilities / probabilities.sum(axis=1, keepdims=True)

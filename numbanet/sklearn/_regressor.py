@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import column_or_1d
 
 from ..losses import Loss
 from . import _network
-from ._base import MLP, keep, partial_fit_available
+from ._estimator import keep
+from ._mlp import MLP, partial_fit_available
+from ._targets import Values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .._types import Array, FloatArray
 
-
-class MLPRegressor(RegressorMixin, MLP):
+class MLPRegressor(Values, MLP):
     """Multi-layer perceptron regressor, in the place of scikit-learn's `sklearn.neural_network.MLPRegressor`.
 
     Same parameters, attributes and results but for rounding; those after `max_fun` are numbanet's own.
@@ -158,32 +156,6 @@ class MLPRegressor(RegressorMixin, MLP):
         n_jobs: int | None = None,
     ) -> None:
         keep(self, locals())
-
-    def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        X, y = super()._validated(X, y, reset)
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-
-    def _targets(self, y: Array, incremental: bool) -> tuple[Array, int]:
-        y = y.reshape(len(y), -1)
-        return y, y.shape[1]
-
-    def _loss(self) -> Loss:
-        return _network.regressor_loss(self.loss)
-
-    def _weights(self, y: Array, sample_weight: Any, incremental: bool) -> Any:
-        return sample_weight
-
-    def _decide(self, scores: FloatArray) -> Array:
-        return self._network.loss_function.predict(scores)
-
-    def _said(self, targets: Array) -> Array:
-        return targets
-
-    def _checked_validation(self, y: Array) -> Array:
-        return y
-
-    def _metric(self, y: Array, prediction: Array, sample_weight: Any) -> float:
-        return r2_score(y, prediction, sample_weight=sample_weight)
 
     @partial_fit_available
     @_fit_context(prefer_skip_nested_validation=True)

@@ -6,18 +6,19 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, is_classifier
+from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..layers import ACTIVATIONS, NORMALIZATIONS
 from ..losses import Loss
 from . import _lbfgs, _network
-from ._monitoring import CallbackSupportMixin, Reports, with_callbacks
-from ._threads import prediction_threads, training_threads
+from ._estimator import NetworkEstimator
+from ._monitoring import Reports
+from ._threads import training_threads
 from ._training import NON_FINITE, Examples, train
 
 if TYPE_CHECKING:
@@ -25,19 +26,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .._types import Array, FloatArray
     from ..models import Sequential
 
 
-FLOATS = (np.float64, np.float32)
 EARLY_TOO_SMALL = "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-
-
-def keep(estimator: Any, arguments: dict[str, Any]) -> None:
-    """Keep the arguments of an `__init__` as they came, which is all that scikit-learn wants of it."""
-    for name, value in arguments.items():
-        if name not in ("self", "__class__"):
-            setattr(estimator, name, value)
 
 
 def _has_partial_fit(estimator: Any) -> bool:
@@ -48,12 +40,8 @@ def _has_partial_fit(estimator: Any) -> bool:
     return True
 
 
-class MLP(CallbackSupportMixin, BaseEstimator):
-    """Base of the two; a subclass says what targets are.
-
-    It defines `_targets`, which gives `y` as the network's loss takes it and the number of outputs; `_loss`; and
-    `_decide`, which gives the prediction that scores mean.
-    """
+class MLP(NetworkEstimator):
+    """Base of the two; what targets are, a mixin of `_targets` says."""
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -85,42 +73,6 @@ class MLP(CallbackSupportMixin, BaseEstimator):
         "dtype": [StrOptions({"float32", "float64"}), type, np.dtype, None],
         "n_jobs": [Integral, None],
     }
-
-    @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Fit the model to data matrix X and target(s) y.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, or numbers in regression.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How much each sample counts: a weight of 0 is as leaving it out.
-        X_val, y_val : array-like, default=None
-            Validation data of your own: they take the place of the part that `early_stopping` sets aside, and turn it
-            on. In a `Pipeline`, `X_val` is transformed as X is with ``Pipeline(..., transform_input=["X_val"])``.
-        sample_weight_val : array-like of shape (n_val_samples,), default=None
-            Weights of the validation data.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        with training_threads(self.n_jobs):
-            return self._fit(X, y, sample_weight, False, (X_val, y_val, sample_weight_val))
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         with training_threads(self.n_jobs):
@@ -273,68 +225,11 @@ class MLP(CallbackSupportMixin, BaseEstimator):
         train_weights, own = (None, None) if weights is None else parts[4:]
         return Examples(parts[0], parts[2], train_weights), (parts[1], self._said(parts[3]), own)
 
-    def _validation(self, X: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
-        """Validation data of the user's own."""
-        if X is None or y is None:
-            there, missing = ("y_val", "X_val") if X is None else ("X_val", "y_val")
-            if X is None and y is None:
-                there, missing = "sample_weight_val", "X_val"
-            raise ValueError(f"{there} is provided, but {missing} was not provided.")
-        X, y = self._validated(X, y, reset=False)
-        if weights is not None:
-            weights = _check_sample_weight(weights, X, dtype=X.dtype, ensure_non_negative=True)
-        return X, self._checked_validation(y), weights
-
     def _validation_score(self, network: Sequential, X: Any, y: Any, weights: Any) -> float:
         scores = network.loss(X)
         if not np.isfinite(scores).all():
             return float("nan")
         return float(self._metric(y, self._decide(scores), sample_weight=weights))
-
-    def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        options = {} if is_classifier(self) else {"y_numeric": True}
-        return validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, dtype=FLOATS, reset=reset, order="C", **options
-        )
-
-    def _scores(self, X: Any) -> FloatArray:
-        """What the network gives for rows of X, checked as scikit-learn does."""
-        network = self._network_in_use()
-        plain = (
-            type(X) is np.ndarray
-            and X.ndim == 2
-            and X.dtype is network.dtype
-            and X.shape[1] == self.n_features_in_
-            and not hasattr(self, "feature_names_in_")
-        )
-        if plain:
-            try:
-                return self._run(network, X)
-            except ValueError:
-                pass  # NaN, most likely: scikit-learn's own check has the words for it
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
-        return self._run(network, X)
-
-    def _run(self, network: Sequential, X: Any) -> FloatArray:
-        if self.n_jobs is None:
-            return network.loss(X)
-        with prediction_threads(self.n_jobs):
-            return network.loss(X)
-
-    def predict(self, X: Any) -> Array:
-        """Predict using the multi-layer perceptron.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input data.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The predicted classes or values.
-        """
-        return self._decide(self._scores(X))
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -347,11 +242,6 @@ class MLP(CallbackSupportMixin, BaseEstimator):
         super().__setstate__(state)
         if "_network" in state and "coefs_" not in state:
             self._link(self._network)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 def _is(a: object, b: object) -> bool:
