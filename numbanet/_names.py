@@ -65,3 +65,12 @@ RULES = {
     "adam": Rule("adam_update", ("m", "v"), {**_ADAM, "weight_decay": 0.0}, _ADAM_SCALARS),
     "adamw": Rule("adam_update", ("m", "v"), {**_ADAM, "weight_decay": 1e-2}, _ADAM_SCALARS),
 }
+
+# Options that optimizers have besides those of their rules.
+COMMON_OPTIONS = {
+    "clip_value": None,
+    "clip_norm": None,
+    "ema_decay": None,
+    "learning_rate_factors": None,
+    "decay_biases": True,
+}

@@ -7,18 +7,18 @@ dictionary, as in CS231n: ``next_w, config = adam(w, dw, config)``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from . import kernels
-from ._checks import common_dtype, describe, did_you_mean, float_array, integer, known_keys, mapping, number
-from ._names import RULES
+from ._checks import boolean, common_dtype, describe, did_you_mean, float_array, integer, known_keys, mapping, number
+from ._names import COMMON_OPTIONS, RULES
 from ._views import aligned_zeros
 from .runtime.threads import in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from ._names import Rule
@@ -42,8 +42,8 @@ def check_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     mapping("optimizer_options", given, f"options of {name!r}")
     for key, value in given.items():
         if key not in options:
-            hint = did_you_mean(key, options, repr)
-            raise ValueError(f"optimizer_options: {name!r} has the options {', '.join(options)}, got {key!r}{hint}")
+            hint, own = did_you_mean(key, (*options, *COMMON_OPTIONS), repr), ", ".join(options)
+            raise ValueError(f"optimizer_options: {name!r} has the options {own}, got {key!r}{hint}")
         if key == "eps_inside_root":
             if not isinstance(value, (bool, np.bool_)):
                 raise TypeError(f"optimizer_options: {key} is True or False, got {describe(value)}")
@@ -53,6 +53,68 @@ def check_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"optimizer_options: {key}", value, 0, 1 if key in _BELOW_ONE else np.inf, include_high=False
             )
     return options
+
+
+def check_common(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that optimizers have besides those of the rule, checked likewise; see `Optimizer`."""
+    options = {**COMMON_OPTIONS, **given}
+    for key in ("clip_value", "clip_norm"):
+        if options[key] is not None:
+            options[key] = number(f"optimizer_options: {key}", options[key], 0, include_low=False, include_high=False)
+    if options["ema_decay"] is not None:
+        options["ema_decay"] = number("optimizer_options: ema_decay", options["ema_decay"], 0, 1, include_high=False)
+    options["decay_biases"] = boolean("optimizer_options: decay_biases", options["decay_biases"])
+    if not options["decay_biases"] and "weight_decay" not in get_rule(name).options:
+        raise ValueError(f"optimizer_options: decay_biases is of a weight decay, and {name!r} has none")
+    if options["learning_rate_factors"] is not None:
+        factors = mapping("optimizer_options: learning_rate_factors", options["learning_rate_factors"], "factors")
+        options["learning_rate_factors"] = {
+            parameter: number(f"optimizer_options: learning_rate_factors: {parameter}", factor, 0, include_high=False)
+            for parameter, factor in factors.items()
+        }
+    return options
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of the rule, and those that all optimizers have."""
+    common = {name: value for name, value in options.items() if name in COMMON_OPTIONS}
+    return {name: value for name, value in options.items() if name not in common}, common
+
+
+class Segment(NamedTuple):
+    """A piece of the flat array of parameters, whose update is a call of its own.
+
+    Attributes
+    ----------
+    part : slice
+    factor : float
+        Of the learning rate.
+    decays : bool
+        Whether weight decay applies.
+    """
+
+    part: slice
+    factor: float = 1.0
+    decays: bool = True
+
+
+class Call(NamedTuple):
+    """One call of an update: a function, the arrays that it takes, and the names of the numbers after them."""
+
+    function: Callable[..., Any]
+    arrays: tuple[Array, ...]
+    scalars: tuple[str, ...]
+    segment: Segment
+
+    def number(self, name: str, value: Any) -> Any:
+        """What the argument of that name is, where all that learns at the full rate and decays has `value`."""
+        if name == "learning_rate":
+            return value * self.segment.factor
+        return value if name != "weight_decay" or self.segment.decays else value * 0.0
+
+    def numbers(self, values: Mapping[str, Any]) -> list[Any]:
+        """Those numbers, from the optimizer's `values`."""
+        return [self.number(name, values[name]) for name in self.scalars]
 
 
 class Optimizer:
@@ -67,46 +129,85 @@ class Optimizer:
     dtype : float32 or float64
     ops : module
         `numbanet.kernels` or `numbanet.reference`.
+    segments : sequence of Segment, optional
+        Pieces that learn at rates of their own, or do not decay; together, the whole.
     **options
-        The rule's own, such as ``learning_rate``; see `RULES`.
+        The rule's own, such as ``learning_rate``; see `RULES`. And, for every rule: `clip_value`, the largest that an
+        element of the gradient may be; `clip_norm`, the longest that all of it together may be; `ema_decay`, which
+        keeps an exponential moving average of the parameters; `learning_rate_factors` and `decay_biases`, which the
+        one who makes the segments follows.
 
     Attributes
     ----------
-    options : dict
-        May be changed between steps.
+    options, common : dict
+        Options of the rule, which may be changed between steps, and the others.
     state : dict of ndarray
+        Of the rule, and `average` with `ema_decay`.
     t : int
         Number of steps taken.
-    function : callable
-        The update, a kernel where `ops` has kernels.
     """
 
-    def __init__(self, name: str, size: int, dtype: DTypeLike = np.float32, ops: Ops = kernels, **options: Any) -> None:
-        self.name, self.rule, self.options = name, get_rule(name), check_options(name, options)
-        self.state = {key: aligned_zeros(size, dtype) for key in self.rule.state}
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        dtype: DTypeLike = np.float32,
+        ops: Ops = kernels,
+        segments: Sequence[Segment] | None = None,
+        **options: Any,
+    ) -> None:
+        own, common = split_options(options)
+        self.name, self.rule, self.options = name, get_rule(name), check_options(name, own)
+        self.common = check_common(name, common)
+        averages = () if self.common["ema_decay"] is None else ("average",)
+        self.state = {key: aligned_zeros(size, dtype) for key in (*self.rule.state, *averages)}
         self.t = 0
-        self.function = getattr(ops, self.rule.operation)
-        self._bound: Any = None
-        self._bound_for: int | None = None
+        self._ops, self._segments = ops, [Segment(slice(None))] if segments is None else list(segments)
+        self._bound: list[Any] = []
+        self._bound_for: Any = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The numbers of the next step, by name."""
+        return {**self.options, **self.common, "t": self.t + 1}
+
+    def calls(self, w: Array, dw: Array) -> list[Call]:
+        """What a step calls, in order; `w` and `dw` are flat arrays of `size` elements."""
+        ops, whole = self._ops, Segment(slice(None))
+        before = [
+            Call(_operation(ops, operation), (dw,), (limit,), whole)
+            for limit, operation in (("clip_value", "clip_by_value"), ("clip_norm", "clip_by_norm"))
+            if self.common[limit] is not None
+        ]
+        arrays = (w, dw, *(self.state[name] for name in self.rule.state))
+        function = _operation(ops, self.rule.operation)
+        updates = [
+            Call(function, tuple(array[segment.part] for array in arrays), self.rule.scalars, segment)
+            for segment in self._segments
+        ]
+        after = []
+        if "average" in self.state:
+            after = [Call(_operation(ops, "ema_update"), (w, self.state["average"]), ("ema_decay", "t"), whole)]
+        return [*before, *updates, *after]
 
     def update(self, w: Array, dw: Array) -> None:
-        """One step, in place: `w` and `dw` are flat arrays of `size` elements."""
-        operation, arguments = self.operation(w, dw)
+        """One step, in place."""
+        threads, values = in_force(), self.values
+        bound_for = threads, w.ctypes.data, dw.ctypes.data
+        if self._bound_for != bound_for:  # a kernel has a serial and a parallel variant, and sizes are always the same
+            self._bound = []
+            for call in self.calls(w, dw):
+                choose = getattr(call.function, "variant", None)
+                chosen = choose(*call.arrays, *call.numbers(values)) if choose else call.function
+                self._bound.append(call._replace(function=chosen))
+            self._bound_for = bound_for
         self.t += 1
-        operation(*arguments)
+        for call in self._bound:
+            call.function(*call.arrays, *call.numbers(values))
 
-    def arguments(self, w: Array, dw: Array) -> tuple[Any, ...]:
-        """With what the next step calls `function`."""
-        values = {**self.options, "t": self.t + 1}
-        return (w, dw, *self.state.values(), *[values[key] for key in self.rule.scalars])
 
-    def operation(self, w: Array, dw: Array) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """What the next step calls: the function, a compiled one where it is a kernel's, and its arguments."""
-        arguments, threads = self.arguments(w, dw), in_force()
-        if self._bound_for != threads:  # a kernel has a serial and a parallel variant, and the size is always the same
-            choose = getattr(self.function, "variant", None)
-            self._bound, self._bound_for = choose(*arguments) if choose else self.function, threads
-        return self._bound, arguments
+def _operation(ops: Ops, name: str) -> Callable[..., Any]:
+    return getattr(ops, name)
 
 
 def _function(name: str) -> Callable[..., tuple[FloatArray, dict[str, Any]]]:

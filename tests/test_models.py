@@ -128,7 +128,8 @@ def test_training_gives_the_same_bits_on_one_and_two_threads(threads, dtype):
         runs.append((losses, net.params.flat.copy(), net.state.flat.copy(), net.loss(x)))
         program = net.training_program(600)
         operations = [function for function, *_ in program.operations.forward + program.operations.backward]
-        operations.append(optimizer.function.variant(*[net.params.flat] * 4, *[0.1] * 7))
+        (update,) = optimizer.calls(net.params.flat, net.params.flat)
+        operations.append(update.function.variant(*[net.params.flat] * 4, *[0.1] * 7))
         parallel.append({function.__name__ for function in operations if function.targetoptions["parallel"]})
     assert not parallel[0]
     both = ["affine", "affine_relu", "batchnorm", "dropout", "layernorm"]

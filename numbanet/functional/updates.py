@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 from .. import kernels
 from .._checks import integer, number, one_of
-from ._prepare import fraction, non_negative, run, same_shape
+from ._prepare import fraction, non_negative, positive, run, same_shape
 
 __all__ = [
     "adam_update",
+    "clip_by_norm",
+    "clip_by_value",
+    "ema_update",
     "momentum_update",
     "nesterov_update",
     "rmsprop_update",
@@ -164,6 +167,73 @@ def adam_update(
         integer("step", step, 1, 2**63 - 1),
         _flag("eps_inside_root", eps_inside_root),
     )
+
+
+def clip_by_value(dw: ArrayLike, *, limit: float, ops: Ops = kernels) -> FloatArray:
+    """Each element of a gradient brought into [-limit, limit].
+
+    Parameters
+    ----------
+    dw : array_like, any shape
+    limit : float
+        Above 0.
+
+    Returns
+    -------
+    dw : ndarray
+
+    Dtypes, errors and `ops`: see `numbanet.functional.updates`; the source: `numbanet.reference.clip_by_value`.
+    """
+    return _clipped(ops, "clip_by_value", dw, limit)[0]
+
+
+def clip_by_norm(dw: ArrayLike, *, limit: float, ops: Ops = kernels) -> tuple[FloatArray, float]:
+    """A gradient no longer than `limit`, and the length that it had.
+
+    Parameters
+    ----------
+    dw : array_like, any shape
+    limit : float
+        Above 0.
+
+    Returns
+    -------
+    dw : ndarray
+    norm : float
+
+    Dtypes, errors and `ops`: see `numbanet.functional.updates`; the source: `numbanet.reference.clip_by_norm`.
+    """
+    return _clipped(ops, "clip_by_norm", dw, limit)
+
+
+def _clipped(ops: Ops, operation: str, dw: ArrayLike, limit: float) -> tuple[FloatArray, Any]:
+    (dw,) = same_shape(dw=dw)
+    clipped = dw.copy()
+    return clipped, run(ops, operation, clipped.reshape(-1), positive("limit", limit))
+
+
+def ema_update(w: ArrayLike, average: ArrayLike, *, decay: float, step: int, ops: Ops = kernels) -> FloatArray:
+    """Exponential moving average of parameters, which at step 1 is `w` itself.
+
+    Parameters
+    ----------
+    w, average : array_like, any one shape
+    decay : float
+        In [0, 1).
+    step : int
+        Number of this step, from 1.
+
+    Returns
+    -------
+    average : ndarray
+
+    Dtypes, errors and `ops`: see `numbanet.functional.updates`; the source: `numbanet.reference.ema_update`.
+    """
+    w, average = same_shape(w=w, average=average)
+    new = average.copy()
+    scalars = fraction("decay", decay), integer("step", step, 1, 2**63 - 1)
+    run(ops, "ema_update", w.reshape(-1), new.reshape(-1), *scalars)
+    return new
 
 
 def _momentum(

@@ -8,7 +8,10 @@ import math
 
 from numba import prange
 
+from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel
+from ._sums import LEAST, block_size, partial_sums, total
+from .simd.reductions import centred_dot
 
 # Nanoseconds a parameter takes on one core: bound by the bytes moved, or by a division and a root.
 STREAM, ROOT = 0.1, 0.3
@@ -68,3 +71,40 @@ def adam_update(w, dw, m, v, learning_rate, beta1, beta2, eps, weight_decay, ste
         v_hat = correct2 * v[i]
         w[i] -= decay * w[i]
         w[i] -= lr * m_hat / (math.sqrt(v_hat + inside) + outside)
+
+
+@kernel(STREAM)
+def clip_by_value(dw, limit):
+    most = dw.dtype.type(limit)
+    for i in prange(dw.size):
+        dw[i] = min(max(dw[i], -most), most)  # in this order NaN passes
+
+
+@serial
+def _squares(dw):
+    zero = dw.dtype.type(0)
+    return centred_dot(dw, zero, dw, zero)
+
+
+@kernel(STREAM)
+def clip_by_norm(dw, limit):
+    size = block_size(dw.size, LEAST)
+    blocks = (dw.size + size - 1) // size
+    partial = partial_sums(dw)
+    for block in prange(blocks):
+        partial[block] = _squares(dw[block * size : min(block * size + size, dw.size)])
+    norm = math.sqrt(total(partial[:blocks]))
+    if norm + 1e-6 > limit:
+        factor = dw.dtype.type(limit / (norm + 1e-6))
+        for i in prange(dw.size):
+            dw[i] *= factor
+    return norm
+
+
+@kernel(STREAM)
+def ema_update(w, average, decay, step):
+    real = w.dtype.type
+    kept = min(decay, (step - 1.0) / (step + 8.0))
+    keep, fresh = real(kept), real(1.0 - kept)
+    for i in prange(w.size):
+        average[i] = keep * average[i] + fresh * w[i]

@@ -383,6 +383,13 @@ _update(
     variants=(but("later", weight_decay=0.1, step=10, eps_inside_root=True),),
     torch="torch.optim.Adam",
 )
+_update("clip_by_value", {"dw": updated("P"), "limit": 0.5}, torch="torch.clamp(dw, -limit, limit, out=dw)")
+_update("clip_by_norm", {"dw": updated("P"), "limit": 0.5}, terms="P", variants=(but("short", limit=1e6),))
+_update(
+    "ema_update",
+    {"w": "P", "average": updated("P"), "decay": 0.9, "step": 100},
+    variants=(but("first", step=1), but("early", step=3)),
+)
 
 # What follows from the table.
 

@@ -93,25 +93,27 @@ class TrainingSteps:
         changes = []
         if augment and model.standardizer:  # in place
             changes.append(_gathered(program.x, np.arange(program.batch), program.x, model.standardizer))
-        update = optimizer.function, optimizer.arguments(model.params.flat, model.grads.flat)
-        operations, _ = forms([*gathers, *changes, update], program.nanoseconds_alone)
+        update, values = optimizer.calls(model.params.flat, model.grads.flat), optimizer.values
+        updates = [(call.function, (*call.arrays, *call.numbers(values))) for call in update]
+        operations, _ = forms([*gathers, *changes, *updates], program.nanoseconds_alone)
         try:
-            *before, self._update = (call_table.Call(*operation) for operation in operations)
+            bound = [call_table.Call(*operation) for operation in operations]
         except call_table.NoRecordError:
             self.obstacle = f"the update of {optimizer.name!r} is not compiled"
             return
-        self._raised, self._ahead = None, len(before)  # operations of the table before those of the program
-        self._gathers = before[: len(gathers)]
-        self.table = call_table.Table([*before, *program.calls, self._update])
+        self._raised, self._ahead = None, len(bound) - len(update)  # operations of the table before the program's
+        self._gathers, self._updates = bound[: len(gathers)], len(update)
+        self.table = call_table.Table([*bound[: self._ahead], *program.calls, *bound[self._ahead :]])
         self._losses = call_table.Numbers([call.result_cell for call in program.losses], 1)
         self._keys = call_table.Numbers([(key[1:].ctypes.data, 1) for key in program.keys], 2)
-        scalars = optimizer.rule.scalars
-        places = range(len(update[1]) - len(scalars), len(update[1]))
-        # Where numbers stand that change from step to step: (call, position) of the arguments of a name.
-        self._scalars = {name: [(self._update, place)] for name, place in zip(scalars, places, strict=True)}
+        # Where numbers stand that change from step to step: (call, position, what it calls) of the arguments of a name.
+        self._scalars: dict[str, list[Any]] = {}
+        for call, what in zip(bound[self._ahead :], update, strict=True):
+            for position, name in enumerate(what.scalars, len(what.arrays)):
+                self._scalars.setdefault(name, []).append((call, position, what))
         cells = [(call.cell(1), rows.nbytes) for call in self._gathers]
         cells.append((self._augmented[1:].ctypes.data, 1))
-        cells += [(call.cell(position), 1) for call, position in self._scalars.get("t", [])]
+        cells += [(call.cell(position), 1) for call, position, _ in self._scalars.get("t", [])]
         self._cells = call_table.Numbers(cells, 2)
 
     def _examples(self, rows: IntArray) -> Any:
@@ -161,14 +163,14 @@ class TrainingSteps:
         for call in self._gathers:
             call.point(1, rows)
         self._augmented[1] = step
-        values = {**optimizer.options, "t": optimizer.t + 1}
+        values = optimizer.values
         for name, places in self._scalars.items():
-            for call, position in places:
-                call.set(position, values[name])
+            for call, position, what in places:
+                call.set(position, what.number(name, values[name]))
         self._keys.array[:, 1] = 0 if self.model.fixed_dropout else 1
         history, fed = np.zeros(steps), self._fed(feeds, steps)
         try:
-            taken = self.table.train(1, fed, self._losses, self._keys, self._cells, history, wanted)
+            taken = self.table.train(self._updates, fed, self._losses, self._keys, self._cells, history, wanted)
         except Exception as error:
             taken = (self._gathers[0].place(1) - rows.ctypes.data) // (self.program.batch * rows.itemsize)
             explained = self.program.explained(error, self.table.raised() - self._ahead)
@@ -187,12 +189,14 @@ class TrainingSteps:
         for name, values in feeds.items():
             if values.shape != (steps,) or values.dtype != np.float64 or not values.flags.c_contiguous:
                 raise ValueError(f"feeds: {name}: expected {steps} contiguous float64, got {values.shape}")
-        cells = [
-            (values.ctypes.data, call.cell(position))
+        columns = [
+            (what.number(name, values), call.cell(position))
             for name, values in feeds.items()
-            for call, position in self._scalars[name]
+            for call, position, what in self._scalars[name]
         ]
-        return call_table.Numbers(cells, 2)
+        fed = call_table.Numbers([(values.ctypes.data, cell) for values, cell in columns], 2)
+        fed.columns = columns  # which it has the addresses of
+        return fed
 
 
 def _unreadable(what: str, values: Array, augment: Augment | None = None) -> str | None:

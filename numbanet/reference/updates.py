@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._types import Array
 
 
@@ -107,3 +109,64 @@ def adam_update(
         m_hat = m * np.asarray(1 / (1 - beta1**step), w.dtype)
         v_hat = v * np.asarray(1 / (1 - beta2**step), w.dtype)
         w -= lr * m_hat / (np.sqrt(v_hat) + eps)
+
+
+def clip_by_value(dw: Array, limit: float) -> None:
+    """Bring each element of a gradient into [-limit, limit]. PyTorch's ``clip_grad_value_``.
+
+    Parameters
+    ----------
+    dw : ndarray, shape (P,)
+        Changed in place; NaN stays.
+    limit : float
+        Above 0.
+    """
+    limit = np.asarray(limit, dw.dtype)
+    np.clip(dw, -limit, limit, out=dw)
+
+
+def clip_by_norm(dw: Array, limit: float) -> Any:
+    """Shorten a gradient that is longer than `limit`: ``dw *= min(1, limit / (‖dw‖ + 1e-6))``.
+
+    Parameters
+    ----------
+    dw : ndarray, shape (P,)
+        Changed in place.
+    limit : float
+        Above 0.
+
+    Returns
+    -------
+    float
+        The Euclidean norm as it was.
+
+    Notes
+    -----
+    With the 1e-6 of PyTorch's ``clip_grad_norm_``. Source: Pascanu, Mikolov and Bengio, arXiv:1211.5063, algorithm 1.
+    """
+    norm = float(np.sqrt(np.square(dw, dtype=np.float64).sum()))
+    if norm + 1e-6 > limit:
+        dw *= np.asarray(limit / (norm + 1e-6), dw.dtype)
+    return norm
+
+
+def ema_update(w: Array, average: Array, decay: float, step: int) -> None:
+    """Exponential moving average of parameters: ``average = d average + (1 - d) w``, d at most `decay`.
+
+    Parameters
+    ----------
+    w, average : ndarray, shape (P,)
+        `average` is updated.
+    decay : float
+        In [0, 1).
+    step : int
+        Number of this step, from 1.
+
+    Notes
+    -----
+    ``d = min(decay, (step - 1) / (step + 8))``, so that the average is `w` itself at first and forgets where training
+    began. Source: TensorFlow's ``ExponentialMovingAverage``, whose ``num_updates`` is ``step - 2``.
+    """
+    kept = min(decay, (step - 1) / (step + 8))
+    average *= np.asarray(kept, w.dtype)
+    average += np.asarray(1 - kept, w.dtype) * w

@@ -64,7 +64,13 @@ class Solver(Results):
         A name from `numbanet.optim.RULES`, or a function ``(w, dw, config) -> (next_w, config)``. By default "adamw",
         with a weight decay of 1, which learns at any depth (``docs/defaults.md``).
     optimizer_options : dict
-        Options of the update rule, such as ``{"learning_rate": 1e-3}``.
+        Options of the update rule, such as ``{"learning_rate": 1e-3}``. For any rule, on numbanet's networks, also
+        `clip_norm` (the longest that the whole gradient may be, penalties included) and `clip_value` (the largest of
+        its elements, cut first); `learning_rate_factors`, a dict of kinds of parameters, such as ``"b"``, or single
+        ones, such as ``"W1"``, to factors of the learning rate; ``decay_biases=False``, so that weight decay spares
+        all that a penalty would; and `ema_decay` in [0, 1): an exponential moving average of the parameters is what
+        is measured, kept as the best and left in the model at the end. The next `train` goes on from the parameters
+        as they were without it; with best weights restored, from those.
     lr_decay : float, optional
         The learning rate is multiplied by it after each epoch. By default it stays for three quarters of the epochs
         that `train` is to end at, and goes down in a line from there; the next `train` has it as it was.
@@ -196,7 +202,7 @@ class Solver(Results):
             optimizer, self.optimizer_options = UPDATE_RULE, {**OPTIM_CONFIG, **self.optimizer_options}
         self.optimizer = optimizer
         self._learner = learner(model)
-        check_rule(optimizer, self.optimizer_options)
+        check_rule(self._learner, optimizer, self.optimizer_options)
         if seed is None:
             seed = self._learner.seed
         entropy: Any = np.random.SeedSequence().entropy  # an int
@@ -343,6 +349,7 @@ class Solver(Results):
     def _loop(self) -> None:
         try:
             hooks = self._hooks
+            self._update.exchange(averaged=False)
             stop = hooks.tell(self, hooks.due("on_train_begin")) or hooks.tell(self, self._due)
             while self.step < self.num_steps and not stop and not self._ctrl_c.pressed:
                 stop = self._advance()
@@ -351,14 +358,18 @@ class Solver(Results):
         except TrainingDiverged:
             with self._ctrl_c.held():
                 self._learner.restore(self._best or self._fallback)
+                self._update.settle()
             raise
         self.interrupted = self.interrupted or self._ctrl_c.pressed
         if self.step > self._measured:  # stopped within an epoch: what was learnt since counts too
             with contextlib.suppress(KeyboardInterrupt):
                 self._measure()
-        if self.restore_best_weights:
-            with self._ctrl_c.held():
+        with self._ctrl_c.held():
+            if self.restore_best_weights and self._best:
                 self._learner.restore(self._best)
+                self._update.settle()
+            else:
+                self._update.exchange(averaged=True)
 
     def _check_pressed(self) -> None:
         if self._ctrl_c.pressed and not self._ctrl_c.is_held:
@@ -445,7 +456,16 @@ class Solver(Results):
         return f"{self.checkpoint_name}_epoch_{epoch}.npz"
 
     def _measure(self) -> None:
-        """Enter a row into the history, keep the best parameters, and report."""
+        """Enter a row into the history, keep the best parameters, and report: the averaged ones, where there are."""
+        self._update.exchange(averaged=True)
+        try:
+            row = self._entered()
+        finally:
+            self._update.exchange(averaged=False)
+        if self.verbose:
+            print_measured(self, row)
+
+    def _entered(self) -> dict[str, float]:
         row, learner = measured(self), self._learner
         with self._ctrl_c.held():
             self._measured = self.step
@@ -456,8 +476,7 @@ class Solver(Results):
                 self._best = learner.snapshot()
             if not self._best and sound(self, row):
                 self._fallback = learner.snapshot(self._fallback)
-        if self.verbose:
-            print_measured(self, row)
+        return row
 
     def check_accuracy(
         self, X: ArrayLike, y: ArrayLike, num_samples: int | None = None, batch_size: int = 100

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import _archive, checkpoint, optim
-from .._checks import float_array, integer, number
+from .._checks import boolean, float_array, integer, number
 from ..errors import CheckpointError
 from .history import History
 
@@ -31,6 +31,7 @@ def _solver_identity(solver: Solver) -> dict[str, Any]:
         "model": checkpoint.describe_model(solver.model),
         "standardizer": f"one of checksum {zlib.crc32(standardizer):08x}" if standardizer else "None",
         "optimizer": solver.optimizer,
+        "options of the optimizer": _optimizer(solver).common,
         "training examples": len(solver.X_train),
         "batch_size": solver.batch_size,
         "drop_last": solver.drop_last,
@@ -51,6 +52,7 @@ def save_solver(path: StrPath, solver: Solver) -> None:
         "share": solver._share,
         "options": optimizer.options,
         "t": optimizer.t,
+        "exchanged": solver._update.exchanged,
         "rng": solver._batches.rng.bit_generator.state,
         "sample_rng": solver._sample_rng.bit_generator.state,
     }
@@ -92,6 +94,7 @@ def restore_solver(path: StrPath, solver: Solver) -> None:
         choice.take_up(header["best"])
         share = number("share", header["share"], 0, 1, include_low=False)
         options = optim.check_options(str(solver.optimizer), header["options"])
+        exchanged = boolean("exchanged", header["exchanged"])
         rng, sample_rng = _generator(header["rng"]), _generator(header["sample_rng"])
         history = _history(solver, arrays, step)
         permutation = arrays["permutation"]
@@ -113,7 +116,7 @@ def restore_solver(path: StrPath, solver: Solver) -> None:
     solver.history = history
     solver._due, solver._begun = [], solver.epoch if step % solver.steps_per_epoch else -1
     solver._batches.permutation, solver._batches.rng, solver._sample_rng = permutation, rng, sample_rng
-    optimizer.options, optimizer.t = options, t
+    optimizer.options, optimizer.t, solver._update.exchanged = options, t, exchanged
 
 
 def _history(solver: Solver, arrays: Mapping[str, Array], steps: int) -> History:

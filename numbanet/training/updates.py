@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .. import optim
-from .._checks import describe
+from .._checks import describe, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +22,49 @@ def update_of(learner: Any, rule: Any, options: Mapping[str, Any]) -> FlatUpdate
     return NamedUpdate(learner, rule, options)
 
 
-def check_rule(rule: Any, options: Mapping[str, Any]) -> None:
+def check_rule(learner: Any, rule: Any, options: Mapping[str, Any]) -> None:
     """TypeError or ValueError where `rule` is neither a name nor a function, or has no such options."""
     if isinstance(rule, str):
-        optim.check_options(rule, options)
+        own, common = optim.split_options(options)
+        optim.check_options(rule, own)
+        if learner.flat:
+            _segments(learner.model, optim.check_common(rule, common))
+            return
     elif not callable(rule):
         raise TypeError(f"optimizer: expected a name or a function (w, dw, config), got {describe(rule)}")
+    if common := optim.split_options(options)[1]:
+        owners = "numbanet's own networks with its own update rules"
+        came = f"{type(learner.model).__name__} with the rule {rule!r}"
+        raise ValueError(f"optimizer_options: {', '.join(common)}: of {owners} alone, got {came}")
+
+
+def _segments(model: Any, common: Mapping[str, Any]) -> list[optim.Segment]:
+    """Pieces of the flat array of parameters that differ in their learning rate or in whether they decay.
+
+    Neighbours that do not differ are one piece.
+    """
+    factors: dict[str, float] = common["learning_rate_factors"] or {}
+    kinds = {name: kind for (_, kind), name in model.names.items() if name in model.params}  # such as W
+    for name in factors:
+        known = [*dict.fromkeys(kinds.values()), *kinds]
+        if name not in known:
+            hint = did_you_mean(name, known, repr)
+            raise ValueError(
+                f"optimizer_options: learning_rate_factors: no parameter {name!r}{hint}; there are {', '.join(known)}"
+            )
+    decaying = {model.names[key] for key in model.decaying()}
+    segments: list[optim.Segment] = []
+    flat = model.params.flat
+    for name, view in model.params.items():
+        start = (view.ctypes.data - flat.ctypes.data) // flat.itemsize
+        factor = factors.get(name, factors.get(kinds[name], 1.0))
+        this = optim.Segment(slice(start, flat.size), factor, common["decay_biases"] or name in decaying)
+        if segments and segments[-1][1:] == this[1:]:
+            continue
+        if segments:
+            segments[-1] = segments[-1]._replace(part=slice(segments[-1].part.start, start))
+        segments.append(this)
+    return segments
 
 
 class FlatUpdate:
@@ -38,22 +75,27 @@ class FlatUpdate:
     optimizer : numbanet.optim.Optimizer
     own_rule : str or None
         Why only Python can update, in words.
+    exchanged : bool
+        Whether the network has the averaged parameters, and `optimizer.state` those that training goes on from.
     """
 
     own_rule = None
 
     def __init__(self, learner: Any, rule: Any, options: Mapping[str, Any]) -> None:
         self.learner = learner
-        self.optimizer = optim.Optimizer(rule, learner.params.flat.size, learner.model.dtype, learner.ops, **options)
+        segments = _segments(learner.model, optim.check_common(rule, optim.split_options(options)[1]))
+        size, dtype = learner.params.flat.size, learner.model.dtype
+        self.optimizer = optim.Optimizer(rule, size, dtype, learner.ops, segments, **options)
+        self.exchanged = False
 
     @property
     def state(self) -> Any:
         """What a copy goes on from."""
-        return self.optimizer.options, self.optimizer.t, self.optimizer.state
+        return self.optimizer.options, self.optimizer.t, self.optimizer.state, self.exchanged
 
     @state.setter
     def state(self, values: Any) -> None:
-        options, self.optimizer.t, state = values
+        options, self.optimizer.t, state, self.exchanged = values
         self.optimizer.options = dict(options)
         for name, value in state.items():
             self.optimizer.state[name][...] = value
@@ -73,11 +115,33 @@ class FlatUpdate:
         """Update the parameters by the gradients that the learner has."""
         self.optimizer.update(self.learner.params.flat, self.learner.grads.flat)
 
+    def exchange(self, averaged: bool) -> None:
+        """Give the network the averaged parameters, or those that training goes on from; nothing where none are kept.
+
+        Before the first step there is no average yet.
+        """
+        average = self.optimizer.state.get("average")
+        if average is None or averaged == self.exchanged or (averaged and self.optimizer.t == 0):
+            return
+        end = self.learner.begin()
+        try:
+            flat = self.learner.params.flat
+            average[...], flat[...] = flat, average.copy()
+            self.exchanged = averaged
+        finally:
+            end()
+
+    def settle(self) -> None:
+        """Go on from the parameters that the network has now, and average from them."""
+        if "average" in self.optimizer.state:
+            self.optimizer.state["average"][...], self.exchanged = self.learner.params.flat, False
+
 
 class NamedUpdate:
     """Any rule, parameter by parameter, as in the course."""
 
     optimizer = None  # which `FlatUpdate` has
+    exchanged = False
 
     def __init__(self, learner: Any, rule: Any, options: Mapping[str, Any]) -> None:
         self.learner, self.rule, self.options = learner, rule, options
@@ -122,3 +186,9 @@ class NamedUpdate:
         now = self.learner.params
         if now is not params and any(now[name] is not next_w for name, (next_w, _) in new.items()):
             raise TypeError("model: params must keep the arrays that are put into it; it gives new ones each time")
+
+    def exchange(self, averaged: bool) -> None:
+        """As of `FlatUpdate`: there are no averages."""
+
+    def settle(self) -> None:
+        """Likewise."""

@@ -1,0 +1,51 @@
+"""Faults in what optimizers do besides their rules."""
+
+from tests.mutants import Mutant
+
+OPTIM, UPDATES, SOLVER = "numbanet/optim.py", "numbanet/training/updates.py", "numbanet/training/solver.py"
+TESTS = "tests/test_optimizer_options.py"
+
+MUTANTS = [
+    Mutant(
+        "compiled steps forget the rate of a piece",
+        OPTIM,
+        "return value * self.segment.factor",
+        "return value",
+        f"{TESTS}::test_rates_by_parameter",
+    ),
+    Mutant(
+        "what is spared decays",
+        OPTIM,
+        "self.segment.decays else value * 0.0",
+        "self.segment.decays else value",
+        f"{TESTS}::test_decay_spares_biases_scales_and_shifts",
+    ),
+    Mutant(
+        "the norm is clipped before the values",
+        OPTIM,
+        '(("clip_value", "clip_by_value"), ("clip_norm", "clip_by_norm"))',
+        '(("clip_norm", "clip_by_norm"), ("clip_value", "clip_by_value"))',
+        f"{TESTS}::test_values_are_clipped_before_the_norm",
+    ),
+    Mutant(
+        "the rate of a kind goes before that of a name",
+        UPDATES,
+        "factors.get(name, factors.get(kinds[name], 1.0))",
+        "factors.get(kinds[name], factors.get(name, 1.0))",
+        f"{TESTS}::test_rates_by_parameter",
+    ),
+    Mutant(
+        "training goes on from the average",
+        SOLVER,
+        "            self._update.exchange(averaged=False)\n            stop =",
+        "            stop =",
+        f"{TESTS}::test_training_ends_with_the_average_and_goes_on_without_it",
+    ),
+    Mutant(
+        "what is measured is not the average",
+        SOLVER,
+        "        self._update.exchange(averaged=True)\n        try:",
+        "        try:",
+        f"{TESTS}::test_the_average_is_what_is_measured_and_kept",
+    ),
+]
