@@ -18,6 +18,7 @@ from ..losses import Loss
 from . import _lbfgs, _network
 from ._estimator import NetworkEstimator
 from ._monitoring import Reports
+from ._onnx import Convertible
 from ._threads import training_threads
 from ._training import NON_FINITE, Examples, train
 
@@ -40,7 +41,7 @@ def _has_partial_fit(estimator: Any) -> bool:
     return True
 
 
-class MLP(NetworkEstimator):
+class MLP(Convertible, NetworkEstimator):
     """Base of the two; what targets are, a mixin of `_targets` says."""
 
     _parameter_constraints: dict = {
@@ -200,7 +201,7 @@ class MLP(NetworkEstimator):
         validated = held_out is not None
         if validated != (getattr(self, "validation_scores_", None) is not None):
             self._reset_best(validated)
-        alpha = self.alpha / scale.gradient / min(200, len(examples.y))  # TODO l2_divided
+        alpha = self.alpha / scale.gradient
         if network.l2 != alpha:
             network.l2 = alpha
         train(

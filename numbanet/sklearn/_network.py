@@ -80,7 +80,8 @@ def built(estimator: Any, units: Sequence[int], dtype: Any, loss: Loss, seed: in
             layers.append(ACTIVATIONS[OURS.get(estimator.activation, estimator.activation)]())
         if estimator.dropout > 0:
             layers.append(Dropout(estimator.dropout))
-    return Sequential([*layers, Affine(units[-1], "zeros", "zeros")], units[0], loss=loss, dtype=dtype, seed=seed)
+    layers.append(Affine(units[-1], "zeros", "zeros"))
+    return Sequential(layers, units[0], loss=loss, l2_divided=True, dtype=dtype, seed=seed)
 
 
 def drawn(network: Sequential, activation: str, rng: np.random.RandomState) -> None:
