@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 DATA = ("X_train", "y_train", "X_val", "y_val")
+CHECKED = 2048  # examples that tell data from others
 WEIGHTS = ("sample_weight_train", "sample_weight_val")
 
 
@@ -86,6 +88,13 @@ class Part:
             rows = rows[rng.choice(len(rows), count, replace=False)]
         return self.X[rows], self.y[rows], None if self.weights is None else self.weights[rows]
 
+    def checksums(self) -> list[tuple[str, int]]:
+        """A number for the examples, one for the targets and one for the weights, by their names, to tell them from
+        others; of many examples a part is looked at."""
+        few = self.X[:: -(-len(self) // CHECKED)]
+        named = (("X", few), ("y", self.y), ("sample_weight", self.weights))
+        return [(f"{what}_{self.name}", _checksum(array)) for what, array in named if array is not None]
+
     def _weighed(self, name: str, weights: Any) -> Any:
         """`weights` as the learner takes them, in an array of our own."""
         return np.array(self._learner.check_weights(name, weights, len(self)))
@@ -116,6 +125,11 @@ class Part:
         """Give examples that lie flat the shape that the network knows them by."""
         if self.X.ndim == 2:
             self.X = self.X.reshape(-1, *shape)
+
+
+def _checksum(array: Array) -> int:
+    array = np.ascontiguousarray(array)
+    return zlib.crc32(array.tobytes(), zlib.crc32(f"{array.dtype.str}{array.shape}".encode()))
 
 
 def examples_of(part: str) -> Any:

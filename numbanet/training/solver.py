@@ -248,6 +248,8 @@ class Solver(Results):
         self._hooks = Hooks(())
         self._due: list[tuple[str, int]] = []  # what is still to be told of the last step
         self._begun = -1  # the epoch that was last told to begin
+        self._left: Any = None  # the state where training was stopped, as long as that is another
+        self._goal: int | None = None  # `num_steps` of the training that is resumed
         self.interrupted = False
 
     def _begin_update(self) -> None:
@@ -327,30 +329,32 @@ class Solver(Results):
         try:
             if self.checkpoint_name is not None:
                 _files.check_writable(self._checkpoint_path(self.epoch + 1), state.solver_bytes(self))
-            self.num_steps = (self.epoch + self.epochs) * self.steps_per_epoch
+            resumed, self._goal = self._goal, None
+            self.num_steps = resumed or (self.epoch + self.epochs) * self.steps_per_epoch
             self._cool()  # a training that was interrupted on its way down goes on towards another end
-            self._run()
+            self._run(resumed is not None)
         finally:
             self._learner.free(self)
 
-    def _run(self) -> None:
+    def _run(self, resumed: bool) -> None:
         self._fallback = self._learner.snapshot()
         self._path.enter(self.augment)
         self._hooks = Hooks(self.callbacks)
         self._due = [each for each in self._due if each in self._hooks.due(*HOOKS)]
         self._one_by_one = "on_step_end" in self._hooks
-        self.interrupted, self._ctrl_c, self._unnoted = False, CtrlC(), 0.0
+        self.interrupted, self._ctrl_c, self._unnoted, self._left = False, CtrlC(), 0.0, None
         with self._ctrl_c, self._company:
             try:
-                self._loop()
+                self._loop(resumed)
             finally:
                 self._hooks.tell(self, self._hooks.due("on_train_end"))
 
-    def _loop(self) -> None:
+    def _loop(self, resumed: bool) -> None:
         try:
             hooks = self._hooks
             self._update.exchange(averaged=False)
             stop = hooks.tell(self, hooks.due("on_train_begin")) or hooks.tell(self, self._due)
+            stop = stop or (resumed and self._out_of_patience)
             while self.step < self.num_steps and not stop and not self._ctrl_c.pressed:
                 stop = self._advance()
         except KeyboardInterrupt:  # raised by the user's own code, or by a second Ctrl-C
@@ -361,6 +365,9 @@ class Solver(Results):
                 self._update.settle()
             raise
         self.interrupted = self.interrupted or self._ctrl_c.pressed
+        if self.step < self.num_steps and self._update.optimizer:
+            with contextlib.suppress(TypeError):  # what cannot be saved
+                self._left = state.left(self)
         if self.step > self._measured:  # stopped within an epoch: what was learnt since counts too
             with contextlib.suppress(KeyboardInterrupt):
                 self._measure()
@@ -394,7 +401,12 @@ class Solver(Results):
         stop = self._hooks.tell(self, self._due)
         if epoch_ends and self.checkpoint_name is not None:
             self.save(self._checkpoint_path(self.epoch))
-        return stop or (epoch_ends and self.patience is not None and self._choice.stale(self.epoch) >= self.patience)
+        return stop or self._out_of_patience
+
+    @property
+    def _out_of_patience(self) -> bool:
+        ends = self.step % self.steps_per_epoch == 0
+        return ends and self.patience is not None and self._choice.stale(self.epoch) >= self.patience
 
     def _take_steps(self) -> float:
         """One step or, without Python in between, several of one epoch; the last loss, which ends it if not finite."""
@@ -492,11 +504,30 @@ class Solver(Results):
         return self._learner.score(X, y, batch_size)
 
     def save(self, path: StrPath) -> None:
-        """Write the state of training to one file, for `restore` to go on from as if nothing had happened.
+        """Write the state of training to one file, for `resume` or `restore` to go on from.
 
-        Only for numbanet's own networks, layers and update rules.
+        At any time: from a callback too, within an epoch, and after `train` was stopped. Only for numbanet's own
+        networks, layers and update rules.
         """
         state.save_solver(path, self)
+
+    def resume(self, path: StrPath) -> None:
+        """Take up the state of training that `save` wrote, and train to the end that it was to have.
+
+        All that comes of it is, bit for bit, what a training that was never stopped gives, on any number of threads.
+        What stopped it is not asked again, but `patience` and callbacks that say so themselves.
+
+        Raises
+        ------
+        CheckpointError
+            Where the file is missing or damaged, or was written by another version of numbanet, for another network,
+            other data or another option, callbacks with a state among them: the first difference is named, with both
+            values, and nothing has changed.
+        TrainingDiverged, OSError
+            As `train`.
+        """
+        self._take_up(path, True)
+        self.train()
 
     def restore(self, path: StrPath) -> None:
         """Take up the state of training that `save` wrote; model, data and options must be the same as then.
@@ -508,8 +539,11 @@ class Solver(Results):
         CheckpointError
             Where the file is missing, damaged or of another training; nothing has changed then.
         """
+        self._take_up(path, False)
+
+    def _take_up(self, path: StrPath, resumed: bool) -> None:
         with CtrlC() as ctrl_c, ctrl_c.held():
-            state.restore_solver(path, self)
+            state.restore_solver(path, self, resumed)
         if ctrl_c.pressed:
             raise KeyboardInterrupt
 

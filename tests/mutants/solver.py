@@ -9,12 +9,55 @@ CLASSES = "numbanet/callbacks.py"
 LOSSES, NETWORKS = "numbanet/losses.py", "numbanet/networks.py"
 TESTS, DEFAULTS, INPUT = "tests/test_solver.py", "tests/test_defaults.py", "tests/test_bad_input.py"
 WEIGHTED, VALIDATION = "tests/test_weighted_training.py", "tests/test_validation.py"
+RESUME = "tests/test_resume.py"
 PATH, CALLBACKS = "tests/test_training_path.py", "tests/test_callbacks.py"
 CHOICE = f"{TESTS}::test_of_equally_good_epochs_the_last_is_the_best"
 PATIENCE = f"{TESTS}::test_patience_counts_gains_of_min_delta"
 REPORTED = f"{TESTS}::test_accuracies_that_are_reported_change_nothing"
 
 MUTANTS = [
+    Mutant(
+        "what a callback kept from others by saving is not told when resumed",
+        STATE,
+        '"due": list(solver._due),',
+        '"due": [],',
+        f"{RESUME}::test_callbacks_that_come_later_are_told_where_a_callback_saves",
+    ),
+    Mutant(
+        "an epoch that had begun begins again when resumed",
+        STATE,
+        '"begun": solver._begun,',
+        '"begun": -1,',
+        f"{RESUME}::test_callbacks_that_come_later_are_told_where_a_callback_saves",
+    ),
+    Mutant(
+        "a stopped training goes on from its best weights",
+        STATE,
+        'if "stopped" in header:',
+        "if False:",
+        f"{RESUME}::test_what_was_stopped_can_be_saved_and_resumed",
+    ),
+    Mutant(
+        "a resumed training is as long again",
+        SOLVER,
+        "self.num_steps = resumed or (self.epoch",
+        "self.num_steps = (self.epoch",
+        f"{RESUME}::test_what_was_stopped_can_be_saved_and_resumed",
+    ),
+    Mutant(
+        "a training out of patience goes on when resumed",
+        SOLVER,
+        "stop or (resumed and self._out_of_patience)",
+        "stop",
+        f"{RESUME}::test_what_has_ended_by_its_own_rule_stays_so",
+    ),
+    Mutant(
+        "other examples are not told from those that were saved with",
+        PARTS,
+        "few = self.X[:: -(-len(self) // CHECKED)]",
+        "few = self.X[:1]",
+        f"{RESUME}::test_another_network_option_or_data_is_refused_by_name",
+    ),
     Mutant(
         "early stopping stops at no value",
         CLASSES,
@@ -162,15 +205,15 @@ MUTANTS = [
     Mutant(
         "the best epoch is not restored",
         SOLVER,
-        "if self.restore_best_weights:",
+        "if self.restore_best_weights and self._best:",
         "if False:",
         f"{TESTS}::test_the_model_ends_with_the_best_parameters",
     ),
     Mutant(
         "the best epoch is always restored",
         SOLVER,
-        "if self.restore_best_weights:",
-        "if True:",
+        "if self.restore_best_weights and self._best:",
+        "if self._best:",
         f"{TESTS}::test_training_in_pieces_is_training_at_once_where_the_last_parameters_are_kept",
     ),
     Mutant(
