@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
         schedules,
         testing,
     )
+    from ._finder import learning_rate_finder
     from ._kernel import kernel
     from ._many import train_many
     from ._types import Ops, StrPath
@@ -96,6 +97,7 @@ __all__ = [
     "initializers",
     "kernel",
     "kernels",
+    "learning_rate_finder",
     "load",
     "losses",
     "metrics",
@@ -116,6 +118,7 @@ else:
     __all__ += public_names("losses")
 
 _IN = {
+    "_finder": ("learning_rate_finder",),
     "_kernel": ("kernel",),
     "_many": ("train_many",),
     "_warmup": ("warmup",),
