@@ -46,7 +46,7 @@ def test_it_ends_where_the_loss_goes_away():
     least = curve.smoothed[:-1].min()
     assert curve.smoothed[-1] > 4 * least
     assert (curve.smoothed[:-1] <= 4 * np.minimum.accumulate(curve.smoothed[:-1])).all()
-    assert 1e-2 < curve.suggestion < curve.rates[np.argmin(curve.smoothed)] < 1
+    assert 1e-2 < curve.suggestion < min(0.5, curve.rates[np.argmin(curve.smoothed)])
 
 
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
