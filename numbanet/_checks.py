@@ -30,6 +30,7 @@ __all__ = [
     "as_numeric",
     "class_labels",
     "class_numbers",
+    "class_probabilities",
     "common_dtype",
     "describe",
     "did_you_mean",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+SUM_OF_ONE = 1e-3  # by how much probabilities may miss it, which may have been half precision
 
 
 def as_numeric(name: str, value: Any) -> Array:
@@ -165,6 +167,25 @@ def class_numbers(name: str, value: Any, count: int, num_classes: int) -> IntArr
             raise TypeError(f"{name}: labels must be integers from 0 to {num_classes - 1}, got {label}")
         array = whole
     return class_labels(name, array, count, num_classes)
+
+
+def class_probabilities(name: str, value: Any, count: int, num_classes: int, dtype: DTypeLike) -> FloatArray:
+    """`value` as probabilities of classes, an array of `dtype`, shape (N, C), whose rows add up to 1."""
+    array = as_data(name, value)
+    if array.shape != (count, num_classes):
+        raise ValueError(
+            f"{name}: expected a label for each of the {count} rows, shape ({count},), or the probabilities of its "
+            f"{num_classes} classes, shape ({count}, {num_classes}), got {array.shape}"
+        )
+    all_finite(name, array, dtype)
+    if (low := (array < 0).any(axis=1)).any():
+        row = int(np.argmax(low))
+        raise ValueError(f"{name}: expected probabilities of 0 or more, got {array[row].min():g} in row {row}")
+    total = array.sum(axis=1, dtype=np.float64)
+    if (off := np.abs(total - 1) > SUM_OF_ONE).any():
+        row = int(np.argmax(off))
+        raise ValueError(f"{name}: expected probabilities that add up to 1, got {total[row]:g} in row {row}")
+    return np.ascontiguousarray(array, dtype)
 
 
 def example_weights(name: str, value: Any, count: int, dtype: DTypeLike) -> FloatArray:

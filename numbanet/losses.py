@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import kernels, operations, reference
-from ._checks import all_finite, as_data, class_numbers, describe, float_array, number, one_of
+from ._checks import all_finite, as_data, class_numbers, class_probabilities, describe, float_array, number, one_of
 from .kernels._written import unwritten, written
 from .runtime.foreign import is_compiled, result_type
 
@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from .program import Lowering
 
 
-__all__ = ["SVM", "AbsoluteError", "BinaryCrossEntropy", "Huber", "Loss", "Softmax", "SquaredError"]
+__all__ = [
+    "SVM",
+    "AbsoluteError",
+    "BinaryCrossEntropy",
+    "Huber",
+    "Loss",
+    "Poisson",
+    "Quantile",
+    "Softmax",
+    "SquaredError",
+]
 
 BATCH = 512  # rows that a loss is computed of at a time
 
@@ -116,7 +126,7 @@ class Loss:
             The gradient.
         """
         dscores = net.buffer(scores.shape[1])
-        function, arguments = self._function(net.ops), self.arguments(scores, y, net.weights, dscores)
+        function, arguments = self._function(net.ops, y), self.arguments(scores, y, net.weights, dscores)
         kernel = getattr(function, "kernel", None)
         if kernel is None:
             net.loss(function, *arguments)
@@ -127,10 +137,15 @@ class Loss:
         net.loss(written, dscores)
         return dscores
 
-    def functions(self) -> Any:
+    def operation_for(self, y: Array) -> str:
+        """The name of the operation for targets of this form; "" of a loss of your own."""
+        return self.operation
+
+    def functions(self, y: Array) -> Any:
         """What computes it, by "reference" and "kernel", those that there are; checked, to be called from Python."""
-        if self.operation:
-            named = {way: getattr(ops, self.operation) for way, ops in (("reference", reference), ("kernel", kernels))}
+        operation = self.operation_for(y)
+        if operation:
+            named = {way: getattr(ops, operation) for way, ops in (("reference", reference), ("kernel", kernels))}
         else:
             named = {way: self._own(way) for way in ("reference", "kernel") if getattr(self, way) is not None}
         return {way: _Checked(self, way, function) for way, function in named.items()}
@@ -141,21 +156,22 @@ class Loss:
         found = getattr(found, "__func__", found)  # of a static method
         return found if is_compiled(found) else getattr(self, way)
 
-    def _function(self, ops: Ops) -> Any:
-        """What computes it with these operations, to be called from Python."""
-        if self.operation:
-            return getattr(ops, self.operation)
-        functions = self.functions()
+    def _function(self, ops: Ops, y: Array) -> Any:
+        """What computes it with these operations and targets, to be called from Python."""
+        operation = self.operation_for(y)
+        if operation:
+            return getattr(ops, operation)
+        functions = self.functions(y)
         return functions.get("reference" if ops is reference else "kernel") or next(iter(functions.values()))
 
     def check(self, scores: FloatArray, y: Array, ops: Ops, weights: FloatArray | None = None) -> None:
         """An error where the loss of this batch is no number through a fault of its function."""
-        if not self.operation and self.functions() and np.isfinite(scores).all():
-            self._function(ops)(*self.arguments(scores, y, weights, np.empty_like(scores)))
+        if not self.operation and self.functions(y) and np.isfinite(scores).all():
+            self._function(ops, y)(*self.arguments(scores, y, weights, np.empty_like(scores)))
 
     def mean(self, scores: FloatArray, y: Array, ops: Ops, weights: FloatArray | None = None) -> float:
         """Mean loss of any number of examples, by their weights where there are any, L2 penalty left out: float."""
-        function, total, whole = self._function(ops), 0.0, 0.0
+        function, total, whole = self._function(ops, y), 0.0, 0.0
         dscores = np.empty_like(scores[:BATCH])  # not wanted, but what the function writes
         for start in range(0, len(scores), BATCH):
             rows = slice(start, start + BATCH)
@@ -284,7 +300,8 @@ class _Checked:
 class Softmax(Loss):
     """Cross-entropy of the softmax of the scores, one for each class.
 
-    A part `label_smoothing` of the target, from 0 to 1, is given to all classes alike.
+    Targets are labels (N,), or the probabilities of the classes (N, C). A part `label_smoothing` of the target, from 0
+    to 1, is given to all classes alike.
     """
 
     label_smoothing: float = 0.0
@@ -293,6 +310,19 @@ class Softmax(Loss):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label_smoothing", number("Softmax: label_smoothing", self.label_smoothing, 0, 1))
+
+    def operation_for(self, y: Array) -> str:
+        return "soft_softmax_loss" if y.ndim == 2 else self.operation
+
+    def targets(self, name: str, y: Any, count: int, outputs: int, dtype: DTypeLike) -> Array:
+        """Labels (N,), or the probabilities of the classes (N, C)."""
+        if np.ndim(y) == 2:
+            return class_probabilities(name, y, count, outputs, dtype)
+        return super().targets(name, y, count, outputs, dtype)
+
+    def score(self, prediction: Array, y: Array, weights: FloatArray | None = None) -> float:
+        """Accuracy; of probabilities, the highest counts as the label."""
+        return super().score(prediction, y.argmax(axis=1) if y.ndim == 2 else y, weights)
 
     def probabilities(self, scores: FloatArray, ops: Ops) -> FloatArray:
         ops.softmax_forward(scores, scores)
@@ -352,6 +382,40 @@ class AbsoluteError(Loss):
     """Absolute error, the mean over examples and outputs: the scores are the predictions, and tend to medians."""
 
     operation = "absolute_error_loss"
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """Poisson loss for counts, the mean over examples and outputs: the scores are the logarithms of the predictions.
+
+    Without what does not depend on the network: ``exp(z) - t z`` of a score z and its target t, which is not negative.
+    """
+
+    operation = "poisson_loss"
+
+    def check_targets(self, name: str, y: Any, count: int, outputs: int, dtype: DTypeLike) -> Array:
+        y = super().check_targets(name, y, count, outputs, dtype)
+        if y.size and not y.min() >= 0:
+            raise ValueError(f"{name}: the Poisson loss takes targets of 0 or more, got {y.min():g}")
+        return y
+
+    def predict(self, scores: FloatArray) -> Array:
+        """The expected counts."""
+        with np.errstate(over="ignore"):
+            return super().predict(np.exp(scores))
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """Pinball loss, the mean over examples and outputs: `quantile` of the targets, such as 0.9, tend to lie below the
+    scores, which are the predictions."""
+
+    quantile: float = 0.5
+    operation = "quantile_loss"
+
+    def __post_init__(self) -> None:
+        quantile = number("Quantile: quantile", self.quantile, 0, 1, include_low=False, include_high=False)
+        object.__setattr__(self, "quantile", quantile)
 
 
 # By the names that are short for them.

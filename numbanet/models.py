@@ -17,6 +17,7 @@ from ._plain import refusing
 from .data import Standardizer
 from .data.sparse import SparseRows, as_examples
 from .losses import checked_loss
+from .program import form_of
 from .training.learners import FlatModel
 from .workspaces import Workspaces
 
@@ -206,7 +207,8 @@ class Sequential(NetworkArrays, FlatModel):
         X : array-like, shape (N, ...)
             Examples of `input_shape`; a network with a flat input takes any number of trailing axes.
         y : array-like, optional
-            Labels (N,) for softmax and SVM; targets (N, M), or (N,) where M is 1, for the others.
+            Labels (N,) for softmax and SVM, or for softmax the classes' probabilities (N, C);
+            targets (N, M), or (N,) where M is 1, for the others.
         sample_weight : array-like, shape (N,), optional
             How much each example counts in the mean, ``Σ w l / Σ w``; by default all 1.
 
@@ -256,7 +258,7 @@ class Sequential(NetworkArrays, FlatModel):
         input otherwise than as they are. Where the weights of a batch add up to 0, so are its loss and its gradients,
         but for the penalty.
         """
-        program = self.training_program(len(X) if rows is None else len(rows), weighted=weights is not None)
+        program = self.training_program(len(X) if rows is None else len(rows), y, weights)
         program.load(X, rows, gather)
         program.y[...] = y if rows is None else y[rows]
         if weights is not None:
@@ -428,6 +430,9 @@ class Sequential(NetworkArrays, FlatModel):
             scores[start : start + len(rows)] = program.scores[: len(rows)]
         return scores
 
-    def training_program(self, batch: int, weighted: bool = False) -> Program:
-        """The network lowered for training on so many examples; the caller is within `begin` of the workspaces."""
-        return self.workspaces.main().program(self, batch, training=True, weighted=weighted)
+    def training_program(self, batch: int, y: Array | None = None, weights: FloatArray | None = None) -> Program:
+        """The network lowered for training on so many examples, with targets and weights of the form of these.
+
+        The caller is within `begin` of the workspaces.
+        """
+        return self.workspaces.main().program(self, batch, training=True, form=form_of(self, y, weights))

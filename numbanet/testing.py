@@ -365,7 +365,7 @@ def check_loss(
         shape = 7, *loss.target_shape(outputs)
         y = rng.random(shape) if loss.per_output else rng.integers(outputs, size=shape)
     count = len(as_data("y", y))
-    scores, functions = rng.standard_normal((count, outputs)), loss.functions()
+    scores, functions = rng.standard_normal((count, outputs)), loss.functions(as_data("y", y))
     errors: dict[str, float] = {}
 
     def targets(dtype: np.dtype[Any]) -> Array:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._views import aligned_zeros
-from .program import Program
+from .program import PLAIN, Form, Program
 from .runtime import threads
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Workspace:
     def forget(self) -> None:
         """Drop everything that was lowered."""
         self._memory = np.empty(0, np.uint8)
-        self._programs: OrderedDict[tuple[int, bool, bool, int], Program] = OrderedDict()
+        self._programs: OrderedDict[tuple[int, bool, Form, int], Program] = OrderedDict()
         self._latest: tuple[Any, Any] = None, None
 
     def memory(self, size: int) -> ByteArray:
@@ -66,15 +66,15 @@ class Workspace:
             self._memory = aligned_zeros(size, np.uint8)
         return self._memory
 
-    def program(self, model: Sequential, batch: int, training: bool, weighted: bool = False) -> Program:
-        """The network lowered for this batch size, for training, on examples with weights or not, or for inference."""
-        key = batch, training, weighted, 1 if self.alone else threads.get_num_threads()
+    def program(self, model: Sequential, batch: int, training: bool, form: Form = PLAIN) -> Program:
+        """The network lowered for this batch size, for training on batches of this form, or for inference."""
+        key = batch, training, form, 1 if self.alone else threads.get_num_threads()
         latest, program = self._latest
         if key == latest:
             return program
         program = self._programs.get(key)
         if program is None:
-            program = self._programs[key] = self._lowered(model, batch, training, weighted)
+            program = self._programs[key] = self._lowered(model, batch, training, form)
             self._drop()
         self._programs.move_to_end(key)
         self._latest = key, program
@@ -84,11 +84,11 @@ class Workspace:
         """Those that are kept, the one used last at the end."""
         return list(self._programs.values())
 
-    def _lowered(self, model: Sequential, batch: int, training: bool, weighted: bool) -> Program:
+    def _lowered(self, model: Sequential, batch: int, training: bool, form: Form) -> Program:
         if not self.alone:
-            return Program(model, batch, training, self.memory, weighted)
+            return Program(model, batch, training, self.memory, form)
         with threads.alone():
-            return Program(model, batch, training, self.memory, weighted)
+            return Program(model, batch, training, self.memory, form)
 
     def _drop(self) -> None:
         """Drop the programs that were used least recently, where there are too many."""

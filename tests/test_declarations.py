@@ -92,7 +92,7 @@ def test_what_a_file_says():
         "note": "",
         "exact": True,
     }
-    assert described(nn.Softmax()) == {"type": "Softmax"}
+    assert described(nn.Softmax()) == {"type": "Softmax", "label_smoothing": 0.0}
     assert described(Outer.Inner()) == {"type": f"{__name__}:Outer.Inner"}
 
 

@@ -41,7 +41,7 @@ def one_shot(name, *arrays, **options):
     return list(result) if isinstance(result, tuple) else [result]
 
 
-FOR_EACH_TARGET = [name for name in LOSSES if "target" in OPERATIONS[name].arguments]
+FOR_EACH_TARGET = [name for name in LOSSES if "target" in OPERATIONS[name].arguments and name != "soft_softmax_loss"]
 Y = np.array([0, 2, 1, 2, 0])
 PROBABILITIES = np.abs(draw(3, 5)).T / 2
 FEATURES = [draw(4), draw(4) + 1]
@@ -73,6 +73,7 @@ CALLS = {
     "softmax_forward": (partial(one_shot, "softmax_forward"), [draw(5, 3)]),
     "softmax_loss": (partial(one_shot, "softmax_loss", y=Y), [draw(5, 3)]),
     "svm_loss": (partial(one_shot, "svm_loss", y=Y), [draw(5, 3)]),
+    "soft_softmax_loss": (partial(one_shot, "soft_softmax_loss"), [draw(5, 3), np.eye(3)[Y] / 4 + 1 / 4]),
     **{name: (partial(one_shot, name), [draw(5, 3), PROBABILITIES]) for name in FOR_EACH_TARGET},
     "l2_penalty": (partial(one_shot, "l2_penalty", l2=0.5), [draw(5, 3)]),
     "sgd_update": (partial(one_shot, "sgd_update", **STEP), [draw(3, 4), draw(4, 3).T]),

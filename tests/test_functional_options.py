@@ -30,6 +30,8 @@ DEFAULTS = {
     "elu_forward": {"alpha": 1.0},
     **{name: {"sample_weight": None} for name in LOSSES},
     "huber_loss": {"delta": 1.0, "sample_weight": None},
+    "quantile_loss": {"quantile": 0.5, "sample_weight": None},
+    "soft_softmax_loss": {"sample_weight": None, "label_smoothing": 0.0},
     "layernorm_forward": {"eps": 1e-5},
     "leaky_relu_forward": {"negative_slope": 0.01},
     "max_pool_forward": POOL,

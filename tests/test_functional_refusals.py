@@ -10,7 +10,7 @@ from numbanet import functional as F
 from numbanet import kernels
 from numbanet.operations import LOSSES, OPERATIONS
 
-FOR_EACH_TARGET = [name for name in LOSSES if "target" in OPERATIONS[name].arguments]
+FOR_EACH_TARGET = [name for name in LOSSES if "target" in OPERATIONS[name].arguments and name != "soft_softmax_loss"]
 X, W, B = np.ones((3, 4)), np.ones((4, 5)), np.ones(5)
 ROW, Y = np.ones(4), [0, 1, 3]
 IMAGES, FILTERS, TWO = np.ones((3, 2, 5, 4)), np.ones((4, 2, 3, 2)), np.ones(2)
@@ -38,6 +38,7 @@ ARGUMENTS = {
     "layernorm_forward": ({"x": X, "gamma": ROW, "beta": ROW}, {}),
     "softmax_forward": ({"scores": X}, {}),
     "softmax_loss": ({"scores": X}, {"y": Y}),
+    "soft_softmax_loss": ({"scores": X, "target": X / 4}, {}),
     "svm_loss": ({"scores": X}, {"y": Y}),
     **{name: ({next(iter(OPERATIONS[name].arguments)): X, "target": X}, {}) for name in FOR_EACH_TARGET},
     "l2_penalty": ({"w": X}, {"l2": 0.1}),
@@ -161,6 +162,17 @@ def test_shapes_that_do_not_fit(name, argument):
         ("binary_cross_entropy_loss", {"logits": 1.0, "target": 1.0}, "logits: expected a value for each example"),
         ("binary_cross_entropy_loss", {"target": X * 1.5}, "target: expected values from 0 to 1, got 1.5 to 1.5"),
         ("binary_cross_entropy_loss", {"target": X * np.nan}, "target: expected values from 0 to 1, got nan"),
+        ("poisson_loss", {"target": -X}, "target: expected values of 0 or more, got -1"),
+        ("poisson_loss", {"target": X * np.nan}, "target: expected values of 0 or more, got nan"),
+        ("quantile_loss", {"quantile": 1}, r"quantile: expected a number in \(0, 1\), got 1"),
+        ("softmax_loss", {"label_smoothing": 1.5}, "label_smoothing: expected a number"),
+        (
+            "softmax_loss",
+            {"sample_weight": [1, -1, 1]},
+            "sample_weight: expected weights of 0 or more, got -1 in row 1",
+        ),
+        ("soft_softmax_loss", {"target": X}, "target: expected probabilities that add up to 1, got 4 in row 0"),
+        ("soft_softmax_loss", {"target": X[:, :3]}, r"target: expected a label for .*, got \(3, 3\)"),
         ("softmax_loss", {"scores": np.ones((3, 4, 1))}, r"scores: expected 2 axes, got shape \(3, 4, 1\)"),
         ("batchnorm_forward", {"x": X[:1]}, "x: batch normalisation in training needs at least two examples"),
         ("batchnorm_forward", {"running_mean": B}, r"running_mean: expected shape \(4,\), got \(5,\)"),

@@ -39,6 +39,16 @@ VALUES = [
         [[[0, LN3], [5, 5]], np.array([0, 1]), [], 0.5],
         {"loss": (3 * LN2 - LN3 / 4) / 2, "dscores": [[-0.25, 0.25], [0.125, -0.125]]},
     ),
+    (  # targets 3/4 1/4 and 0 1: (3/4 ln 4 + 1/4 ln 4/3 + ln 2) / 2 and (p - target) / 2
+        "soft_softmax_loss",
+        [[[0, LN3], [5, 5]], [[0.75, 0.25], [0, 1]], [], 0.0],
+        {"loss": (3 * LN2 - LN3 / 4) / 2, "dscores": [[-0.25, 0.25], [0.25, -0.25]]},
+    ),
+    (  # half of targets 1 0 and 0 1 spread, by weights 3 and 1: (3 (3/4 ln 4 + 1/4 ln 4/3) + ln 2) / 4
+        "soft_softmax_loss",
+        [[[0, LN3], [5, 5]], [[1, 0], [0, 1]], [3, 1], 0.5],
+        {"loss": (7 * LN2 - 3 * LN3 / 4) / 4, "dscores": [[-0.375, 0.375], [0.0625, -0.0625]]},
+    ),
     (  # first: margins 2 - 3 + 1 = 0 and 5 - 3 + 1 = 3; second: 1 - 0.5 + 1 = 1.5 and 0 - 0.5 + 1 = 0.5; loss 5 / 2
         "svm_loss",
         [[[3, 2, 5], [1, 0.5, 0]], np.array([0, 1]), []],
@@ -70,6 +80,18 @@ VALUES = [
         [[[0, LN3]], [[1, 0.5]], []],
         {"loss": (3 * LN2 - LN3 / 2) / 2, "dlogits": [[-0.25, 0.125]]},
     ),
+    # 1 - 0, 3 - 2 ln 3 and 2 + ln 2 of rates 1 3 1/2 and targets 2 2 3, ...
+    (
+        "poisson_loss",
+        [[[0, LN3], [-LN2, 0]], [[0, 2], [3, 2]], []],
+        {"loss": (5.5 - 2 * LN3 + 3 * LN2) / 4, "dscores": [[0.25, 0.25], [-0.625, -0.25]]},
+    ),
+    # errors 1 -2 0 3 and quantile 3/4: (1/4 + 6/4 + 0 + 3/4) / 4, and 1/4 or -3/4 by 4
+    (
+        "quantile_loss",
+        [[[2, 1], [4, 3]], [[1, 3], [4, 0]], [], 0.75],
+        {"loss": 0.625, "dpred": [[0.0625, -0.1875], [0, 0.0625]]},
+    ),
     # 1/4 (1 + 4 + 9); 10 + w / 2
     ("l2_penalty", [[1, -2, 3], 0.5, [], [10, 10, 10]], {"loss": 3.5, "dw": [10.5, 9, 11.5]}),
     ("l2_penalty", [[1, -2, 3], 2.0, [1, 0, 3], [10, 10, 10]], {"loss": 3.5, "dw": [10.5, 9, 11.5]}),
@@ -84,7 +106,7 @@ def exact_softmax_loss(scores, y):
     return -log_p[onehot].mean(), (np.exp(log_p) - onehot) / len(y)
 
 
-OPTIONS = {"softmax_loss": [0.0], "huber_loss": [0.75]}
+OPTIONS = {"softmax_loss": [0.0], "soft_softmax_loss": [0.0], "huber_loss": [0.75], "quantile_loss": [0.75]}
 
 
 def exact_svm_loss(scores, y):
@@ -131,12 +153,19 @@ HUBER = [(0, 0, 0), (0.5, 0.125, 0.5), (-0.75, 0.28125, -0.75), (0.75, 0.28125, 
 HUBER += [(-4, 2.71875, -0.75), (np.inf, np.inf, 0.75), (-np.inf, np.inf, -0.75), (np.nan, np.nan, np.nan)]
 ABSOLUTE = [(0, 0, 0), (-0.0, 0, 0), (1e-30, 1e-30, 1), (-3, 3, -1), (np.inf, np.inf, 1), (np.nan, np.nan, np.nan)]
 
+QUANTILE = [(0, 0, 0), (-0.0, 0, 0), (2, 0.5, 0.25), (-2, 1.5, -0.75), (np.inf, np.inf, 0.25)]
+QUANTILE += [(-np.inf, np.inf, -0.75), (np.nan, np.nan, np.nan)]
+
 
 @BOTH
 @DTYPES
 @pytest.mark.parametrize(
     ("name", "row"),
-    [*(("huber_loss", row) for row in HUBER), *(("absolute_error_loss", row) for row in ABSOLUTE)],
+    [
+        *(("huber_loss", row) for row in HUBER),
+        *(("absolute_error_loss", row) for row in ABSOLUTE),
+        *(("quantile_loss", row) for row in QUANTILE),
+    ],
 )
 def test_losses_of_a_single_error(name, row, dtype, ops):
     error, loss, slope = row
@@ -271,7 +300,7 @@ def test_a_loss_of_labels(loss):
             loss.check_targets("y", bad, 3, 3, np.float32)
 
 
-@pytest.mark.parametrize("loss", [nn.SquaredError(), nn.Huber(0.5), nn.AbsoluteError()])
+@pytest.mark.parametrize("loss", [nn.SquaredError(), nn.Huber(0.5), nn.AbsoluteError(), nn.Quantile(0.9)])
 def test_a_loss_of_values(loss):
     scores = np.array([[1.0, 2.0], [3.0, 4.0]])
     assert loss.predict(scores) is scores
@@ -299,6 +328,105 @@ def test_binary_cross_entropy():
         loss.check_targets("y", [[-1], [1]], 2, 1, np.float32)
 
 
+def test_poisson():
+    loss, scores = nn.Poisson(), np.log([[1.0, 2.0], [4.0, 0.5]])
+    np.testing.assert_allclose(loss.predict(scores), [[1, 2], [4, 0.5]])
+    np.testing.assert_allclose(loss.predict(scores[:, :1]), [1, 4])
+    assert loss.score(loss.predict(scores), np.array([[1.0, 2.0], [3.0, 4.5]])) == pytest.approx(1 - 17 / (2 + 3.125))
+    assert (loss.classifies, loss.per_output) == (False, True)
+    with pytest.raises(ValueError, match="^y: the Poisson loss takes targets of 0 or more, got -1"):
+        loss.check_targets("y", [[-1], [1]], 2, 1, np.float32)
+    with pytest.raises(ValueError, match=r"loss Poisson\(\) has values, but no probabilities"):
+        network("poisson").predict_proba(X)
+
+
+def test_poisson_and_quantile_are_those_of_scikit_learn():
+    metrics = pytest.importorskip("sklearn.metrics")
+    scores, y, weights = RNG.standard_normal((50, 1)), RNG.poisson(2.0, (50, 1)) + 0.0, RNG.random(50)
+    constant = np.average((y * np.log(np.where(y > 0, y, 1)) - y)[:, 0], weights=weights)
+    deviance = metrics.mean_poisson_deviance(y, np.exp(scores), sample_weight=weights)
+    assert F.poisson_loss(scores, y, sample_weight=weights)[0] + constant == pytest.approx(deviance / 2, rel=1e-12)
+    for quantile in (0.1, 0.5, 0.9):
+        pinball = metrics.mean_pinball_loss(y, scores, alpha=quantile, sample_weight=weights)
+        assert F.quantile_loss(scores, y, quantile=quantile, sample_weight=weights)[0] == pytest.approx(pinball)
+
+
+def test_poisson_learns_rates():
+    rate = np.exp(1 + X[:, 0])
+    y = np.random.default_rng(1).poisson(rate)
+    model = nn.Sequential([nn.Affine(1)], (3,), loss="poisson", seed=0)
+    solver(model, y, epochs=200, optimizer_options={"learning_rate": 0.02}).train()
+    np.testing.assert_allclose(model.params["W1"][:, 0], [1, 0, 0], atol=0.3)
+    assert np.corrcoef(model.predict(X), rate)[0, 1] > 0.95
+
+
+def soft(count, classes, seed=0):
+    return np.random.default_rng(seed).dirichlet(np.ones(classes), count)
+
+
+def test_soft_targets():
+    loss, y = nn.Softmax(), soft(7, 3)
+    found = loss.targets("y", y, 7, 3, np.float32)
+    assert (found.dtype, found.shape) == (np.float32, (7, 3))
+    assert loss.targets("y", np.eye(3, dtype=int), 3, 3, np.float64).tolist() == np.eye(3).tolist()
+    scores = np.random.default_rng(1).standard_normal((7, 3))
+    prediction = loss.predict(scores)
+    assert loss.score(prediction, y) == np.mean(prediction == y.argmax(axis=1))
+    assert loss.score(prediction, y, np.arange(7.0)) == np.average(prediction == y.argmax(axis=1), weights=np.arange(7))
+    assert max(check_loss(nn.Softmax(0.1), y).values()) < 1e-8
+    hard = np.array([0, 2, 1, 1, 0, 2, 2])
+    for each in (loss, nn.Softmax(0.3)):
+        of_labels, of_rows = (each.mean(scores, t, kernels) for t in (hard, np.eye(3)[hard]))
+        assert of_labels == pytest.approx(of_rows, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.full((7, 3), 0.3), "expected probabilities that add up to 1, got 0.9 in row 0"),
+        (np.tile([1.5, -0.5, 0], (7, 1)), "expected probabilities of 0 or more, got -0.5 in row 0"),
+        (np.full((7, 3), np.nan), "row 0 holds nan"),
+        (soft(7, 4), r"expected a label for each of the 7 rows, shape \(7,\), or .* shape \(7, 3\), got \(7, 4\)"),
+        (soft(6, 3), r"expected a label for each of the 7 rows, .* got \(6, 3\)"),
+        (np.zeros((7, 1), int), r"expected a label for each of the 7 rows, .* got \(7, 1\)"),
+    ],
+)
+def test_bad_soft_targets(y, message):
+    with pytest.raises(ValueError, match=f"^y: {message}"):
+        nn.Softmax().targets("y", y, 7, 3, np.float64)
+
+
+@BOTH
+def test_a_network_learns_from_soft_targets(ops):
+    y, labels = soft(120, 2), (X[:, 0] > 0).astype(int)
+    model = network(nn.Softmax(0.1), ops=ops, dtype=np.float64)
+    model.l2 = 0
+    loss, _ = model.loss(X, y)
+    assert loss == pytest.approx(model.loss_function.mean(model.loss(X), y, ops))
+    assert model.loss(X, labels)[0] == pytest.approx(model.loss(X, np.eye(2)[labels])[0], rel=1e-12)
+    assert model.evaluate(X, y) == (pytest.approx(loss), np.mean(model.predict(X) == y.argmax(axis=1)))
+    hard, same = (trained("softmax", t, ops=ops, dtype=np.float64) for t in (labels, np.eye(2)[labels]))
+    assert bool(same.compiled) == (ops is kernels)
+    np.testing.assert_allclose(same.model.params.flat, hard.model.params.flat, rtol=1e-6, atol=1e-9)
+    assert same.val_acc_history == hard.val_acc_history
+    again = trained("softmax", y, ops=ops, dtype=np.float64)
+    assert again.loss_history[-1] != hard.loss_history[-1]
+
+
+def test_label_smoothing_has_an_effect():
+    y = (X[:, 0] > 0).astype(int)
+    plain, smooth = (network(nn.Softmax(part)) for part in (0.0, 0.3))
+    for model in (plain, smooth):
+        solver(model, y, epochs=60).train()
+    assert smooth.predict_proba(X).max() < plain.predict_proba(X).max()
+    for part in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match="^Softmax: label_smoothing: expected a number"):
+            nn.Softmax(part)
+    for quantile in (0, 1, np.nan):
+        with pytest.raises(ValueError, match=r"^Quantile: quantile: expected a number in \(0, 1\)"):
+            nn.Quantile(quantile)
+
+
 def test_probabilities_of_the_softmax_and_of_those_that_have_none():
     scores = np.log([[1.0, 3.0]])
     assert nn.Softmax().probabilities(scores, nn.reference) is scores
@@ -315,6 +443,8 @@ MEANS = {  # by hand
     "squared_error": (nn.SquaredError(), [[1, 2], [0, 0]], [[0, 0], [0, 3]], (1 + 4 + 9) / 4),
     "huber": (nn.Huber(2.0), [[1, 2], [0, 0]], [[0, 0], [0, 3]], (0.5 + 2 + 4) / 4),
     "absolute_error": (nn.AbsoluteError(), [[1, 2], [0, 0]], [[0, 0], [0, 3]], (1 + 2 + 3) / 4),
+    "poisson": (nn.Poisson(), [[0, math.log(2)], [0, 0]], [[3, 1], [0, 2]], (1 + 2 - math.log(2) + 1 + 1) / 4),
+    "quantile": (nn.Quantile(0.75), [[1, 2], [0, 0]], [[0, 0], [0, 3]], (0.25 + 0.5 + 2.25) / 4),
     "binary_cross_entropy": (nn.BinaryCrossEntropy(), [[0], [math.log(3)]], [[1], [0]], math.log(8) / 2),
 }
 
@@ -330,9 +460,9 @@ def test_the_mean(name, ops):
     assert loss.mean(*many, ops) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", LOSSES)
-def test_the_gradient(name):
-    errors = check_loss(name)
+@pytest.mark.parametrize("loss", [*LOSSES, nn.Softmax(0.2), nn.Quantile(0.9)], ids=str)
+def test_the_gradient(loss):
+    errors = check_loss(loss)
     assert set(errors) == {"reference", "kernel"}
     assert max(errors.values()) < 1e-8
 
@@ -346,9 +476,11 @@ def test_a_name_is_short_for_a_loss(name):
     assert checked_loss("loss", name) == loss
     assert loss.name == name
     assert network(loss).loss_name == name
-    assert repr(loss) == {"huber": "Huber(delta=1.0)", "softmax": "Softmax(label_smoothing=0.0)"}.get(
-        name, f"{type(loss).__name__}()"
-    )
+    assert repr(loss) == {
+        "huber": "Huber(delta=1.0)",
+        "quantile": "Quantile(quantile=0.5)",
+        "softmax": "Softmax(label_smoothing=0.0)",
+    }.get(name, f"{type(loss).__name__}()")
     assert getattr(nn, type(loss).__name__) is type(loss)
     y = [0, 1, 1] if not loss.per_output else [[0, 1], [1, 1], [0, 0]]
     (a, _), (b, _) = (network(each).loss(X[:3], y) for each in (name, loss))
@@ -644,14 +776,28 @@ def test_a_loss_of_several_operations(ops):
     assert bool(made.compiled) == (ops is nn.kernels)
 
 
-@pytest.mark.parametrize("loss", [nn.Huber(0.3), Pinball(0.7), CompiledPinball(0.7), Twin(), Plain()], ids=repr)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.Huber(0.3),
+        nn.Quantile(0.2),
+        nn.Softmax(0.25),
+        nn.Poisson(),
+        Pinball(0.7),
+        CompiledPinball(0.7),
+        Twin(),
+        Plain(),
+    ],
+    ids=repr,
+)
 def test_copies(loss, tmp_path):
-    model = trained(loss).model
+    y = soft(120, 2) if isinstance(loss, nn.Softmax) else np.abs(Y)
+    model = trained(loss, y).model
     model.save(tmp_path / "net.npz")
-    expected = model.loss(X, Y)
+    expected = model.loss(X, y)
     for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), nn.load(tmp_path / "net.npz")):
         assert repr(again.loss_function) == repr(loss)
-        found = again.loss(X, Y)
+        found = again.loss(X, y)
         assert found[0] == expected[0]
         np.testing.assert_array_equal(found[1]["W1"], expected[1]["W1"])
 

@@ -408,7 +408,7 @@ def test_a_layer_may_stand_in_several_places():
 
 def test_repr_lists_layers_and_shapes():
     text = repr(FullyConnectedNet([20], 64, 10, normalization="layernorm"))
-    assert "FullyConnectedNet: 1,550 parameters, float32, loss Softmax()" in text
+    assert "FullyConnectedNet: 1,550 parameters, float32, loss Softmax(label_smoothing=0.0)" in text
     assert "W1 (64, 20), b1 (20,)" in text
     assert "LayerNorm(eps=1e-05)" in text
 

@@ -68,6 +68,16 @@ def _softmax_loss(t):
     return [by_autograd, by_hand]
 
 
+def _quantile_loss(t):
+    pred = t.pred.clone().requires_grad_()
+
+    def way():
+        error = t.target - pred
+        return torch.autograd.grad(torch.maximum(t.quantile * error, (t.quantile - 1) * error).mean(), pred)
+
+    return way
+
+
 def _optimizer(cls, variants, **options):
     def ways(t):
         def way(variant):
@@ -221,6 +231,7 @@ WAYS = {
     "conv_relu_forward": lambda t: _conv_forward(t, torch.relu_),
     "conv_backward": _conv_backward,
     "softmax_loss": _softmax_loss,
+    "quantile_loss": _quantile_loss,
     "batchnorm_forward": _batchnorm_forward,
     "batchnorm_backward": _batchnorm_backward,
     "layernorm_backward": _layernorm_backward,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import kernels
-from .._checks import class_labels, common_dtype, example_weights
+from .._checks import class_labels, class_probabilities, common_dtype, example_weights, number
 from ._prepare import array, fraction, non_negative, positive, rows, run, same_shape
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ __all__ = [
     "binary_cross_entropy_loss",
     "huber_loss",
     "l2_penalty",
+    "poisson_loss",
+    "quantile_loss",
+    "soft_softmax_loss",
     "softmax_forward",
     "softmax_loss",
     "squared_error_loss",
@@ -90,6 +93,47 @@ def softmax_loss(
     """
     label_smoothing = fraction("label_smoothing", label_smoothing)
     return _classification("softmax_loss", ops, scores, y, sample_weight, label_smoothing)
+
+
+def soft_softmax_loss(
+    scores: ArrayLike,
+    target: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    ops: Ops = kernels,
+) -> tuple[float, FloatArray]:
+    """Mean cross-entropy of the softmax with probabilities as targets, and its gradient. PyTorch's ``cross_entropy``.
+
+    Parameters
+    ----------
+    scores : array_like, shape (N, C)
+    target : array_like, shape (N, C)
+        Probabilities of the classes: not negative, and 1 in the sum of a row.
+    sample_weight, label_smoothing, ops
+        As of `softmax_loss`.
+
+    Returns
+    -------
+    loss : float
+    dscores : ndarray, shape (N, C)
+        float32 where both arrays are float32 or half, float64 otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that are not of real numbers, are empty, or differ in shape; for rows that are no probabilities; for
+        weights and a `label_smoothing` as of `softmax_loss`.
+
+    See `numbanet.reference.soft_softmax_loss` for the formula.
+    """
+    scores = array("scores", scores, common_dtype(scores=scores, target=target), ndim=2)
+    target = array(
+        "target", class_probabilities("target", target, len(scores), scores.shape[1], scores.dtype), scores.dtype
+    )
+    return _per_element(
+        "soft_softmax_loss", ops, scores, target, sample_weight, fraction("label_smoothing", label_smoothing)
+    )
 
 
 def svm_loss(
@@ -206,6 +250,58 @@ def huber_loss(
     """
     delta = positive("delta", delta)
     return _per_element("huber_loss", ops, *_each("pred", pred, target), sample_weight, delta)
+
+
+def poisson_loss(
+    scores: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None, ops: Ops = kernels
+) -> tuple[float, FloatArray]:
+    """Mean Poisson loss of scores that are logarithms of expected counts, and its gradient.
+
+    Parameters
+    ----------
+    scores : array_like, any shape with at least one axis
+    target : array_like, the shape of `scores`
+        Counts, or other numbers that are not negative.
+    sample_weight : array_like, shape (N,), optional
+        How much each example counts in the mean: ``Σ w l / Σ w``. Not negative, and not all 0; by default all 1.
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns and errors are those of `squared_error_loss`, and one for negative targets. PyTorch's
+    ``poisson_nll_loss``; see `numbanet.reference.poisson_loss` for the formula.
+    """
+    scores, target = _each("scores", scores, target)
+    if not target.min() >= 0:  # NaN is refused too
+        raise ValueError(f"target: expected values of 0 or more, got {target.min():g}")
+    return _per_element("poisson_loss", ops, scores, target, sample_weight)
+
+
+def quantile_loss(
+    pred: ArrayLike,
+    target: ArrayLike,
+    *,
+    quantile: float = 0.5,
+    sample_weight: ArrayLike | None = None,
+    ops: Ops = kernels,
+) -> tuple[float, FloatArray]:
+    """Mean pinball loss over all elements, and its gradient: what is least where `quantile` of the targets lie below.
+
+    Parameters
+    ----------
+    pred : array_like, any shape with at least one axis
+    target : array_like, the shape of `pred`
+    quantile : float
+        Between 0 and 1.
+    sample_weight : array_like, shape (N,), optional
+        How much each example counts in the mean: ``Σ w l / Σ w``. Not negative, and not all 0; by default all 1.
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns and errors are those of `squared_error_loss`, and one for a `quantile` out of range. scikit-learn's
+    ``mean_pinball_loss``; see `numbanet.reference.quantile_loss` for the formula.
+    """
+    quantile = number("quantile", quantile, 0, 1, include_low=False, include_high=False)
+    return _per_element("quantile_loss", ops, *_each("pred", pred, target), sample_weight, quantile)
 
 
 def l2_penalty(w: ArrayLike, *, l2: float, ops: Ops = kernels) -> tuple[float, FloatArray]:

@@ -13,6 +13,8 @@ from ..runtime.dispatch import kernel
 from ._scores import (
     FEW_CLASSES,
     GROUP_ROWS,
+    soft_loss_narrow,
+    soft_loss_rows,
     softmax_loss_narrow,
     softmax_loss_rows,
     softmax_nanoseconds,
@@ -38,8 +40,9 @@ from .simd.elementary import exp, log1p
 from .simd.reductions import LANES, centred_dot
 from .simd.scratch import stack_array
 
-# Nanoseconds an element takes on one core, by measurement: loads, stores and sums; with an exponential and a logarithm.
-LIGHT, TWO_FUNCTIONS = 0.1, 1.0
+# Nanoseconds an element takes on one core, by measurement: loads, stores and sums; with an exponential; with a
+# logarithm, too.
+LIGHT, ONE_FUNCTION, TWO_FUNCTIONS = 0.1, 0.4, 1.0
 
 lane_array = stack_array((LANES,))
 NEXT = np.uint64(1)
@@ -91,6 +94,13 @@ def softmax_loss(scores, y, weights, label_smoothing, dscores):
     return _over_rows(softmax_loss_narrow, softmax_loss_rows, scores, y, weights, options, dscores, count)
 
 
+@kernel(softmax_nanoseconds)
+def soft_softmax_loss(scores, target, weights, label_smoothing, dscores):
+    count, real = _examples(weights, len(scores)), scores.dtype.type
+    options = real(label_smoothing), real(1.0 / count)
+    return _over_rows(soft_loss_narrow, soft_loss_rows, scores, target, weights, options, dscores, count)
+
+
 @kernel(svm_nanoseconds)
 def svm_loss(scores, y, weights, dscores):
     count = _examples(weights, len(scores))
@@ -125,6 +135,19 @@ def _binary_cross_entropy(score, target, options):
     zero, one = options
     e = exp(-abs(score))
     return max(score, zero) - score * target + log1p(e), (one if score >= zero else e) / (one + e) - target
+
+
+@serial
+def _poisson(score, target, options):
+    rate = exp(score)
+    return rate - target * score, rate - target
+
+
+@serial
+def _quantile(score, target, options):
+    (below, above, zero), error = options, score - target
+    slope = above if error > zero else below
+    return error * slope, slope if abs(error) > zero else error  # 0 and NaN stay so
 
 
 @serial
@@ -197,6 +220,8 @@ def _sums_of(element, in_one_loop=True):
 _squared_errors, _weighted_squared_errors = _sums_of(_squared_error)
 _hubers, _weighted_hubers = _sums_of(_huber)
 _absolute_errors, _weighted_absolute_errors = _sums_of(_absolute_error)
+_quantiles, _weighted_quantiles = _sums_of(_quantile)
+_poissons, _weighted_poissons = _sums_of(_poisson, in_one_loop=False)
 _binary_cross_entropies, _weighted_binary_cross_entropies = _sums_of(_binary_cross_entropy, in_one_loop=False)
 
 
@@ -244,6 +269,18 @@ def binary_cross_entropy_loss(logits, target, weights, dlogits):
     return _over_elements(
         _binary_cross_entropies, _weighted_binary_cross_entropies, options, logits, target, weights, 1.0, dlogits
     )
+
+
+@kernel(ONE_FUNCTION)
+def poisson_loss(scores, target, weights, dscores):
+    return _over_elements(_poissons, _weighted_poissons, (), scores, target, weights, 1.0, dscores)
+
+
+@kernel(LIGHT)
+def quantile_loss(pred, target, weights, quantile, dpred):
+    real = pred.dtype.type
+    options = real(-quantile), real(1.0 - quantile), real(0)
+    return _over_elements(_quantiles, _weighted_quantiles, options, pred, target, weights, 1.0, dpred)
 
 
 @serial

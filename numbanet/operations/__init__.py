@@ -211,13 +211,28 @@ _add(
     jax="jax.nn.softmax(scores)",
     **_of_classes,
 )
+_SMOOTHED: Any = {
+    "options": {"label_smoothing": 0.0},
+    "variants": (
+        _WEIGHTED,
+        but("smoothed", label_smoothing=0.1),
+        but("weighted and smoothed", **_WEIGHTED.changes, label_smoothing=0.3),
+    ),
+}
 _loss(
     "softmax_loss",
     "Softmax",
     _LABELLED,
-    {"label_smoothing": 0.0},
-    variants=(_WEIGHTED, but("smoothed", label_smoothing=0.1), but("both", **_WEIGHTED.changes, label_smoothing=0.3)),
+    **_SMOOTHED,
     torch="F.cross_entropy(scores, y, label_smoothing=label_smoothing, reduction=reduction)",
+    **_of_classes,
+)
+_loss(
+    "soft_softmax_loss",  # a form of Softmax
+    None,
+    {"scores": "NC", "target": between(0, 1, "NC")},
+    **_SMOOTHED,
+    torch="F.cross_entropy(scores, target, label_smoothing=label_smoothing, reduction=reduction)",
     **_of_classes,
 )
 _loss(
@@ -255,6 +270,21 @@ _loss(
     {"pred": "NM", "target": "NM"},
     sizes=sizes.TARGETS,
     torch="F.l1_loss(pred, target, reduction=reduction)",
+)
+_loss(
+    "poisson_loss",
+    "Poisson",
+    {"scores": "NM", "target": between(0, 3, "NM")},
+    sizes=sizes.TARGETS,
+    torch="F.poisson_nll_loss(scores, target, reduction=reduction)",
+)
+_loss(
+    "quantile_loss",
+    "Quantile",
+    {"pred": "NM", "target": "NM"},
+    {"quantile": 0.7},
+    sizes=sizes.TARGETS,
+    torch="torch.maximum",
 )
 _add(
     "l2_penalty",

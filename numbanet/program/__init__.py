@@ -5,8 +5,8 @@ nothing is checked, chosen or allocated. Arrays that are never needed at the sam
 (`memory`), which all programs of a network share. `diagnose` says what a program holds, and where a number went wrong.
 """
 
-from .build import Lowering
+from .build import PLAIN, Form, Lowering, form_of
 from .run import Program
 from .steps import TrainingSteps, training_steps
 
-__all__ = ["Lowering", "Program", "TrainingSteps", "training_steps"]
+__all__ = ["PLAIN", "Form", "Lowering", "Program", "TrainingSteps", "form_of", "training_steps"]

@@ -28,6 +28,29 @@ if TYPE_CHECKING:
     from ..models import Sequential
 
 
+class Form(NamedTuple):
+    """What the examples of a batch have, in training.
+
+    Attributes
+    ----------
+    weighted : bool
+        Whether each has a weight.
+    soft : bool
+        Whether its target is the probabilities of the classes, in the place of a label.
+    """
+
+    weighted: bool = False
+    soft: bool = False
+
+
+PLAIN = Form()
+
+
+def form_of(model: Sequential, y: Array | None, weights: FloatArray | None) -> Form:
+    """That of a batch with such targets, labels where they are None, and weights."""
+    return Form(weights is not None, y is not None and y.ndim == 2 and not model.loss_function.per_output)
+
+
 class Operation(NamedTuple):
     """One step of a program.
 
@@ -83,8 +106,8 @@ class Lowering:
         Number of examples, N.
     training : bool
         Whether loss and gradients are computed.
-    weighted : bool
-        Whether examples have weights.
+    form : Form
+        Of the batch.
 
     Attributes
     ----------
@@ -107,12 +130,13 @@ class Lowering:
         Whether functions of a user's own are among the operations.
     """
 
-    def __init__(self, model: Sequential, batch: int, training: bool, weighted: bool = False) -> None:
+    def __init__(self, model: Sequential, batch: int, training: bool, form: Form = PLAIN) -> None:
         self.model, self.batch, self.training, self.dtype = model, batch, training, model.dtype
         self.ops = model.ops
         self.operations, self.outputs, self.keys = Operations([], [], [], []), [], []
         self.y: Any = None
-        self.weights = np.zeros(batch if weighted else 0, model.dtype)
+        self.weights = np.zeros(batch if form.weighted else 0, model.dtype)
+        self._form = form
         self.foreign = False
         self._buffers = {}  # by address; by `settle`, they get their memory
         self._index, self._next = None, 0  # of the layer that is being lowered, and of the next
@@ -321,8 +345,9 @@ class Lowering:
 
     def _lower_loss(self) -> FloatArray:
         loss = self.model.loss_function
-        shape = self.batch, *loss.target_shape(self.model.output_size)
-        self.y = np.zeros(shape, self.dtype if loss.per_output else np.int64)
+        outputs = self.model.output_size
+        shape = (outputs,) if self._form.soft else loss.target_shape(outputs)
+        self.y = np.zeros((self.batch, *shape), self.dtype if loss.per_output or self._form.soft else np.int64)
         return loss.lower(self, self.scores, self.y)
 
     def _lower_penalties(self) -> None:

@@ -23,7 +23,7 @@ from ..runtime.lazy import lazy
 from ..runtime.placement import keep_apart
 from ..runtime.threads import in_force
 from . import diagnose
-from .build import Lowering
+from .build import PLAIN, Form, Lowering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +46,8 @@ class Program:
         Whether loss and gradients are computed.
     memory : callable, optional
         Gives so many bytes as an array, which is shared with all programs that do not run at the same time.
-    weighted : bool
-        Whether the examples have weights.
+    form : Form
+        Of the batch, in training.
 
     Attributes
     ----------
@@ -74,12 +74,12 @@ class Program:
         batch: int,
         training: bool,
         memory: Callable[[int], ByteArray] | None = None,
-        weighted: bool = False,
+        form: Form = PLAIN,
     ) -> None:
         self._model, self.batch, self.training = weakref.ref(model), batch, training
         self.dtype, self._largest = model.dtype, np.finfo(model.dtype).max
         self._standardizes = model.standardizer is not None
-        lowered = Lowering(model, batch, training, weighted)
+        lowered = Lowering(model, batch, training, form)
         self.workspace, self.nanoseconds_alone = lowered.settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
         self.x, self.y, self.scores, self.operations = lowered.x, lowered.y, lowered.scores, lowered.operations
         self.weights = lowered.weights

@@ -79,6 +79,40 @@ def softmax_loss(scores: Array, y: Array, weights: Array, label_smoothing: float
     return float((losses * share).sum())
 
 
+def soft_softmax_loss(scores: Array, target: Array, weights: Array, label_smoothing: float, dscores: Array) -> Any:
+    """Mean cross-entropy of the softmax with probabilities t as targets: ``l[n] = -Σ_c q[n, c] log p[n, c]``.
+
+    ``q = (1 - label_smoothing) t + label_smoothing / C``, and ``dl = p Σ_c q - q``, which is ``p - q`` where they add
+    up to 1.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (N, C)
+    target : ndarray, shape (N, C)
+        Not negative, and 1 in the sum of a row; not checked here.
+    weights : ndarray, shape (N,) or (0,)
+    label_smoothing : float
+        From 0 to 1.
+    dscores : ndarray, shape (N, C)
+        Written. May be `scores` itself.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    PyTorch's ``cross_entropy`` with class probabilities.
+    """
+    share = _shares(weights, len(target))
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    q = (1 - label_smoothing) * target + label_smoothing / scores.shape[1]
+    losses = -(q * log_p).sum(axis=1)
+    dscores[...] = (np.exp(log_p) * q.sum(axis=1, keepdims=True) - q) * share[:, None]
+    return float((losses * share).sum())
+
+
 def svm_loss(scores: Array, y: Array, weights: Array, dscores: Array) -> Any:
     """Mean multi-class hinge loss: ``l[n] = Σ_{c≠y[n]} max(0, s[n, c] - s[n, y[n]] + 1)``, with its gradient.
 
@@ -210,6 +244,57 @@ def absolute_error_loss(pred: Array, target: Array, weights: Array, dpred: Array
     """
     error = pred - target
     return _weighted(np.abs(error), np.sign(error), weights, dpred)
+
+
+def poisson_loss(scores: Array, target: Array, weights: Array, dscores: Array) -> Any:
+    """Mean negative log-likelihood of counts t, up to what does not depend on the scores z, the logarithms of their
+    expectations: ``l = exp(z) - t z`` and ``dl = exp(z) - t`` of each element.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (N, M)
+    target : ndarray, shape (N, M)
+        Not negative; not checked here.
+    weights : ndarray, shape (N,) or (0,)
+    dscores : ndarray, shape (N, M)
+        Written. May be `scores` itself.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    PyTorch's ``poisson_nll_loss`` as it is by default. Half the Poisson deviance of scikit-learn adds ``t log t - t``.
+    """
+    rate = np.exp(scores)
+    return _weighted(rate - target * scores, rate - target, weights, dscores)
+
+
+def quantile_loss(pred: Array, target: Array, weights: Array, quantile: float, dpred: Array) -> Any:
+    """Mean pinball loss: with ``e = p - t`` of each element, ``(1 - quantile) e`` above 0 and ``-quantile e`` below,
+    with these slopes, 0 at 0.
+
+    Parameters
+    ----------
+    pred, target : ndarray, shape (N, M)
+    weights : ndarray, shape (N,) or (0,)
+    quantile : float
+        Between 0 and 1.
+    dpred : ndarray, shape (N, M)
+        Written. May be `pred` itself.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    scikit-learn's ``mean_pinball_loss``. Source: Koenker and Bassett, "Regression Quantiles", 1978.
+    """
+    error = pred - target
+    slope = np.where(error > 0, np.asarray(1 - quantile, error.dtype), np.asarray(-quantile, error.dtype))
+    return _weighted(error * slope, np.where(np.abs(error) > 0, slope, error), weights, dpred)
 
 
 def l2_penalty(w: Array, l2: float, weights: Array, dw: Array) -> Any:

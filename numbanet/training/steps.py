@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..program import form_of
 from ..program.steps import training_steps
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ class Path:
         `augment` is how images are changed: a `numbanet.data.Augment` or None.
         """
         self._own, self._augment = self._learner.own_steps or self._update.own_rule, augment
+        if self._own is None:
+            self._form = form_of(self._learner.model, self._part.y, self._part.weights)
 
     def steps(self, batch: int, one_by_one: bool = False) -> CompiledSteps | PythonSteps:
         """How steps on so many examples are taken just now: `CompiledSteps` where that can be, else `PythonSteps`.
@@ -166,8 +169,7 @@ class Path:
         why_not, update = self._own, self._update
         if why_not is None:
             model, part = self._learner.model, self._part
-            weighted = part.weights is not None
-            program = model.workspaces.main().program(model, batch, training=True, weighted=weighted)
+            program = model.workspaces.main().program(model, batch, training=True, form=self._form)
             data = part.X, part.y, update.optimizer, self._augment, part.weights
             steps = self._kept[batch] = training_steps(program, *data)
             if steps.obstacle is None:

@@ -48,8 +48,8 @@ MUTANTS = [
     Mutant(
         "absolute error: no error has a gradient",
         "numbanet/kernels/losses.py",
-        "slope if abs(error) > zero else error",
-        "slope",
+        "return abs(error), slope if abs(error) > zero else error",
+        "return abs(error), slope",
         f"{OF_LOSSES}::test_losses_of_a_single_error",
     ),
     # The table of operations, which tests of every kernel are made from.
