@@ -318,7 +318,7 @@ class Sequential(NetworkArrays, FlatModel):
 
     def check_finite(self, name: str, X: Any) -> None:
         """ValueError that names the first row of `X` which holds NaN or infinity, or would on its way in."""
-        if isinstance(X, SparseRows) and np.isfinite(X.values).all():
+        if isinstance(X, SparseRows) and X.is_finite:
             return
         if self.standardizer is None:
             all_finite(name, X, self.dtype)

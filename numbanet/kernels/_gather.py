@@ -30,6 +30,21 @@ def gather_standardized(X, rows, mean, inv_scale, out):
             out[i, j] = (np.float64(row[j]) - mean[j]) * inv_scale[j]
 
 
+def _sparse_nanoseconds(data, rows, indices, indptr, out):
+    return 0.1 * out.size + 1.5 * rows.size * data.size / len(indptr)
+
+
+@kernel(_sparse_nanoseconds)
+def gather_sparse(data, rows, indices, indptr, out):
+    """``out = X[rows]`` of a sparse X, as `numbanet.data.sparse.SparseRows` has it."""
+    for i in prange(rows.size):
+        row, target = rows[i], out[i]
+        for j in range(target.size):
+            target[j] = 0
+        for k in range(indptr[row], indptr[row + 1]):
+            target[indices[k]] += data[k]
+
+
 @kernel(lambda X, largest, out, bad: 0.1 * out.size)
 def copy(X, largest, out, bad):
     """``out = X``, both (N, D) floats; `bad`, uint8 (N,), marks rows with what then is above `largest`, or NaN.

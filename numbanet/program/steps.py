@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.sparse import SparseRows
 from ..kernels import _gather
 from ..runtime import call_table
 from ..runtime.dispatch import forms
@@ -80,7 +81,8 @@ class TrainingSteps:
         self.program, self.model, self.given = program, program.model, (X, y, optimizer, augment, weights)
         self.table = None
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
-        self.obstacle = program.obstacle or _unreadable("X_train", X, augment) or _unreadable("y_train", y)
+        readable = augment, self.model.standardizer
+        self.obstacle = program.obstacle or _unreadable("X_train", X, *readable) or _unreadable("y_train", y)
         if self.obstacle is None:
             self._lower()
 
@@ -120,6 +122,8 @@ class TrainingSteps:
         """The operation that puts the examples `rows` into the network."""
         X, _, _, augment, _ = self.given
         model, x = self.model, self.program.x
+        if isinstance(X, SparseRows):
+            return _gather.gather_sparse, (X.data, rows, X.indices, X.indptr, x)
         if augment is None:
             return _gathered(X, rows, x, model.standardizer)
         return model.ops.augment, augment.arguments(X, rows, self._augmented, x)
@@ -199,10 +203,13 @@ class TrainingSteps:
         return fed
 
 
-def _unreadable(what: str, values: Array, augment: Augment | None = None) -> str | None:
+def _unreadable(
+    what: str, values: Any, augment: Augment | None = None, standardizer: Standardizer | None = None
+) -> str | None:
     """Why no kernel gathers rows of `values`, in words; None where one does."""
-    if not isinstance(values, np.ndarray):
-        return f"{what} is sparse"
+    if isinstance(values, SparseRows):
+        how = "augmented" if augment else "standardised" if standardizer else None
+        return how and f"no kernel reads {what} that are sparse and {how}"
     flags, dtype = values.flags, values.dtype
     if not dtype.isnative or dtype == np.float16:
         return f"no kernel reads {what} of dtype {dtype.str if not dtype.isnative else dtype}"

@@ -4,7 +4,7 @@ from tests.mutants import Mutant
 
 LOSSES, DECLARATIONS, CALLS = "numbanet/losses.py", "numbanet/_declarations.py", "numbanet/runtime/call_table.py"
 TESTS, FILES = "tests/test_losses.py", "tests/test_declarations.py"
-WEIGHTS = "tests/test_weights.py"
+WEIGHTS, SPARSE = "tests/test_weights.py", "tests/test_sparse.py"
 
 MUTANTS = [
     Mutant(
@@ -111,6 +111,27 @@ MUTANTS = [
         "slope = above if error > zero else below",
         "slope = below if error > zero else above",
         f"{TESTS}::test_losses_of_a_single_error",
+    ),
+    Mutant(
+        "sparse rows: what the last batch held stays",
+        "numbanet/kernels/_gather.py",
+        "            target[j] = 0\n",
+        "            pass\n",
+        f"{SPARSE}::test_rows_are_gathered",
+    ),
+    Mutant(
+        "sparse rows: of numbers in one place the last is kept",
+        "numbanet/kernels/_gather.py",
+        "target[indices[k]] += data[k]",
+        "target[indices[k]] = data[k]",
+        f"{SPARSE}::test_what_is_stored_twice_is_added_up",
+    ),
+    Mutant(
+        "sparse rows: columns beyond the last pass",
+        "numbanet/data/sparse.py",
+        "0 <= used.min() <= used.max() < columns",
+        "0 <= used.min()",
+        f"{SPARSE}::test_bad_matrices",
     ),
     Mutant(
         "a weighted batch is trained by the program of one without weights",
