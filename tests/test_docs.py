@@ -31,7 +31,7 @@ def run(code, names=None):
 
 def test_the_example_of_the_readme_trains(monkeypatch):
     monkeypatch.setenv("NUMBANET_NUM_THREADS", "1")  # the same bits, and no waiting for a second core that is busy
-    (code,) = blocks(README, "python")
+    _, code = blocks(README, "python")
     *progress, best, last = run(code)
     epoch, loss, accuracy = best.split()
     assert 1 <= int(epoch) <= 267
@@ -39,6 +39,30 @@ def test_the_example_of_the_readme_trains(monkeypatch):
     assert float(accuracy) > 0.96
     assert last.startswith("(64, 100) [")
     assert progress[0].startswith("(Step 1 / 4005) loss: ")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_estimator_of_the_readme():
+    pytest.importorskip("sklearn", reason="needs scikit-learn")
+    estimator, _ = blocks(README, "python")
+    assert len(estimator.splitlines()) <= 10
+    (score,) = run(estimator)
+    assert float(score) > 0.95
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_way_from_scikit_learn():
+    pytest.importorskip("sklearn", minversion="1.6", reason="needs scikit-learn")
+    text, names = (ROOT / "docs" / "scikit-learn.md").read_text(encoding="utf-8"), {}
+    first, extras, own_set, pipeline, callback, images = (run(code, names) for code in blocks(text, "python"))
+    right, epochs, shape = first[0].split(maxsplit=2)
+    assert right == "True"
+    assert 12 < int(epochs) < 200
+    assert shape == "(64, 100)"
+    assert extras == pipeline == []
+    assert own_set == ["True True"]
+    assert [line.split(":")[0] for line in callback] == ["epoch 10", "epoch 20"]
+    assert images == ["('epoch', 'step', 'loss', 'learning_rate', 'val_loss', 'val_accuracy')"]
 
 
 COMMANDS = [

@@ -92,6 +92,8 @@ def left(solver: Solver) -> tuple[dict[str, Any], dict[str, Array]]:
 def _moment(solver: Solver) -> dict[str, Any]:
     """What changes while it trains, but for arrays."""
     optimizer = _optimizer(solver)
+    if not isinstance(solver._batches.rng, np.random.Generator):
+        raise TypeError("the order of the examples is another's, whose state is not known")
     states = []
     for name, callback in _callbacks(solver):
         try:
