@@ -694,7 +694,7 @@ def test_sigterm_stops_and_saves_as_ctrl_c_does(here, monkeypatch, capfd):
     assert (
         f"interrupted at step {pressed_at[0]:,} of 2,050; what was learnt is in run/model.npz" in capfd.readouterr().err
     )
-    assert sorted(os.listdir("run")) == MODEL_FILES
+    assert sorted(os.listdir("run")) == [*MODEL_FILES, "state.npz"]
     assert record("run")["result"]["ended"] == "interrupted"
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 

@@ -295,7 +295,7 @@ def test_options_of_bench(options, holds, here, monkeypatch, capsys):
 def test_every_option_of_every_command_is_tried():
     marks = [mark.args[1] for mark in test_options_of_warmup.pytestmark if mark.name == "parametrize"]
     tried = {
-        "train": " ".join(row[0] for row in TRAIN),
+        "train": " ".join(row[0] for row in TRAIN) + " --resume",  # tests/test_cli_resume.py
         "evaluate": " ".join(row[0] for row in OTHERS if row[0].startswith("evaluate")),
         "predict": " ".join(row[0] for row in OTHERS if row[0].startswith("predict")),
         "warmup": " ".join(row[0] for rows in marks for row in rows),

@@ -224,6 +224,7 @@ TRAIN = {
     "monitor": "val_loss",
     "seed": 0,
     "output": None,
+    "resume": None,
     "threads": None,
     "quiet": False,
 }

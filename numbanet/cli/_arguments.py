@@ -69,7 +69,7 @@ def _add_command(commands, name, function, summary, example):
 def _train(arguments):
     from ._train import train
 
-    return train(arguments)
+    return train(arguments, parse([arguments.name]))
 
 
 def _evaluate(arguments):

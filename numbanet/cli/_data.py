@@ -3,6 +3,7 @@
 import contextlib
 import math
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class Parts:
     name: str
     source: str
     fingerprint: int
+    labels: int  # a number that tells them from others
     train: data.Dataset
     validation: data.Dataset
     test: data.Dataset
@@ -38,10 +40,13 @@ def load_parts(arguments):
         if part is not None and part.y is None:
             raise DataError(f"{arguments.data}: holds no labels for its {name} part")
     kind = arguments.data.partition(":")[0]
-    name, whole = kind if kind in ("mnist", "cifar10") else train.name, fingerprint(train)
+    name, whole = (
+        kind if kind in ("mnist", "cifar10") else train.name,
+        (fingerprint(train), zlib.crc32(train.y.tobytes())),
+    )
     train, test = _held_out("test", train, test, 0.2, arguments)
     train, validation = _held_out("validation", train, validation, 0.1, arguments)
-    return Parts(name, arguments.data, whole, train, validation, test)
+    return Parts(name, arguments.data, *whole, train, validation, test)
 
 
 def _held_out(name, train, part, default, arguments):

@@ -10,7 +10,7 @@ from .. import _files
 from ..checkpoint import RUN_MODEL
 from ._status import UsageError
 
-MODEL, HISTORY, RECORD = RUN_MODEL, "history.csv", "run.json"
+MODEL, HISTORY, RECORD, STATE = RUN_MODEL, "history.csv", "run.json", "state.npz"
 
 
 @contextlib.contextmanager
@@ -32,9 +32,10 @@ def run_folder(output, name):
         folder, made = _make(Path(output)) if output is not None else (_next_free(name), True)
     except OSError as error:
         raise UsageError(f"--output: cannot make the folder {error.filename}: {error.strerror}") from None
-    held = [name for name in (MODEL, HISTORY, RECORD) if (folder / name).exists()]
+    held = [name for name in (MODEL, HISTORY, RECORD, STATE) if (folder / name).exists()]
     if held:
-        raise UsageError(f"--output: {folder} holds {', '.join(held)} of another run; choose another folder")
+        remedy = f", or go on with --resume {folder}" if STATE in held else ""
+        raise UsageError(f"--output: {folder} holds {', '.join(held)} of another run; choose another folder{remedy}")
     try:
         check_writable(folder / MODEL)
         yield folder

@@ -1,5 +1,6 @@
 """``numbanet train``."""
 
+import contextlib
 import json
 import math
 import sys
@@ -10,37 +11,56 @@ from ..runtime.threads import get_num_threads
 from ..training.progress import clock
 from ..training.solver import Solver
 from ._data import load_parts
-from ._files import HISTORY, MODEL, RECORD, Store, check_writable, run_folder, write_text
+from ._files import HISTORY, MODEL, RECORD, STATE, Store, check_writable, run_folder, write_text
 from ._info import use_threads, versions
 from ._models import build, image_shape
 from ._plots import check_plots, plot
+from ._resume import States, check_data, resumed, resumed_folder, take_up
 from ._status import FAILURE
 from ._train_options import AUGMENTATIONS, rule_options, settle
 from ._trained import Trained
 from ._watch import Watch
 
+NOT_KEPT = ("command", "name", "resume")  # of the arguments, in the record
 
-def train(arguments):
-    """Train a network as the arguments say, and save it with its history; returns the exit status."""
-    settle(arguments)
+
+def train(arguments, defaults):
+    """Train a network as the arguments say, and save it with its history; returns the exit status.
+
+    `defaults` are the arguments of the command alone.
+    """
+    began = None
+    if arguments.resume is None:
+        settle(arguments)
+    else:
+        arguments, began = resumed(arguments, defaults)
     options = rule_options(arguments)
     use_threads(arguments.threads)
     parts = load_parts(arguments)
     say = None if arguments.quiet else lambda text: print(text, file=sys.stderr, flush=True)
     watch = Watch(say)
-    with watch.listening(), run_folder(arguments.output, parts.name) as folder:
+    in_folder = resumed_folder(arguments.output) if began else run_folder(arguments.output, parts.name)
+    with watch.listening(), in_folder as folder, _recorded(folder, say) as states:
+        if began:
+            check_data(began, parts)
         trained = _network(arguments, parts)
         arrays = checkpoint.network_arrays(trained.model).values()
         check_writable(folder / MODEL, size=sum(array.nbytes for array in arrays))
         check_plots(arguments, trained.model, parts.train.input_shape, parts.source)
         solver = _solver(arguments, options, parts, trained, watch)
+        solver.callbacks.append(states)
+        if began:
+            take_up(states.path, solver)
         if say:
             _introduce(say, arguments, parts, solver)
+        record = _record(arguments, options, parts, trained, {"ended": "running"})
+        write_text(folder / RECORD, _text(record))
         failure = None
         try:
             watch.run(solver)
         except TrainingDiverged as error:
             if not watch.rows:
+                states.remove()
                 raise TrainingDiverged(f"{error}. Nothing was saved: no epoch was complete") from None
             failure = error
         if not solver.step:
@@ -50,8 +70,10 @@ def train(arguments):
         store.write(MODEL, trained.save)
         store.write(HISTORY, lambda path: write_text(path, watch.history()))
         result = _result(parts, trained, solver, watch, failure)
-        record = json.dumps(_record(arguments, options, parts, trained, result), indent=2) + "\n"
+        record = _text({**record, "result": result})
         store.write(RECORD, lambda path: write_text(path, record))
+        if not (watch.interrupted and states.write(solver)):
+            states.remove()
         _show(result, parts, store.paths)
         if store.failure:
             why = f"cannot write {store.failure.filename}: {store.failure.strerror}"
@@ -61,10 +83,22 @@ def train(arguments):
         if failure:
             raise TrainingDiverged(f"{failure}. The best network before that is in {store.paths[MODEL]}")
         if watch.interrupted:
-            where = f"step {solver.step:,} of {solver.num_steps:,}"
-            print(f"numbanet: interrupted at {where}; what was learnt is in {store.paths[MODEL]}", file=sys.stderr)
+            where, model = f"step {solver.step:,} of {solver.num_steps:,}", store.paths[MODEL]
+            further = f"; numbanet train --resume {folder} goes on" if states.there else ""
+            print(f"numbanet: interrupted at {where}; what was learnt is in {model}{further}", file=sys.stderr)
             return watch.interrupted
     return 0
+
+
+@contextlib.contextmanager
+def _recorded(folder, say):
+    """Within the block a run has its record, and now and then a state; neither stays where nothing else was saved."""
+    states = States(folder / STATE, say)
+    try:
+        yield states
+    finally:
+        if not (states.there or (folder / MODEL).exists()):
+            (folder / RECORD).unlink(missing_ok=True)
 
 
 def _network(arguments, parts):
@@ -170,12 +204,13 @@ def _result(parts, trained, solver, watch, failure):
 def _record(arguments, options, parts, trained, result):
     """All that it takes to run the same again, and what came of it, as JSON can hold it."""
     return {
-        "options": {name: value for name, value in vars(arguments).items() if name not in ("command", "name")},
+        "options": {name: value for name, value in vars(arguments).items() if name not in NOT_KEPT},
         "optimizer_options": optim.check_options(arguments.optimizer, options),
         "seed": arguments.seed,
         "data": {
             "source": parts.source,
             "fingerprint": parts.fingerprint,
+            "labels": parts.labels,
             "train": len(parts.train),
             "validation": len(parts.validation),
             "test": len(parts.test),
@@ -190,6 +225,10 @@ def _record(arguments, options, parts, trained, result):
         "versions": versions(),
         "result": result,
     }
+
+
+def _text(record):
+    return json.dumps(record, indent=2) + "\n"
 
 
 def _finite(value):

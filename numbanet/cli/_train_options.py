@@ -194,6 +194,13 @@ def _add_run(group):
         help="of the split, the initial weights, dropout and the order of the examples; default: %(default)s",
     )
     group.add_argument(
+        "--resume",
+        type=path,
+        metavar="FOLDER",
+        help="go on with a run that was stopped or killed, with its options and on its data; alone, but for --threads "
+        "and --quiet",
+    )
+    group.add_argument(
         "--output",
         type=path,
         metavar="FOLDER",

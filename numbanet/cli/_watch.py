@@ -50,6 +50,7 @@ class Watch:
         self._ends = None  # what is to be raised where it can be
         self._compilations = machine.Compilations(self._announce)
         self._display, self._told = None, False
+        self._before = self._started = 0.0  # seconds before the run was resumed; when it was begun or resumed
 
     @property
     def seconds_compiling(self):
@@ -75,13 +76,13 @@ class Watch:
     def run(self, solver):
         """Train; TrainingDiverged passes through."""
         self._solver = solver
-        started = self._lap = perf_counter()
+        self._started = self._lap = perf_counter()
         try:
             with self._compilations:
                 solver.run()
         finally:
             self._solver, self._over = None, True
-            self.seconds = self._clock() - started
+            self.seconds = self._before + self._clock() - self._started
             if self._display:
                 self._display.close()
         self._quit()
@@ -100,6 +101,12 @@ class Watch:
         now = self._clock()
         self.rows.append((*(logs[name] for name in COLUMNS.values()), now - self._lap))
         self._lap = now
+
+    def state(self):
+        return {"rows": self.rows, "seconds": self._before + self._clock() - self._started}
+
+    def take_up(self, state):
+        self.rows, self._before = [tuple(row) for row in state["rows"]], float(state["seconds"])
 
     def history(self):
         """The rows as CSV."""

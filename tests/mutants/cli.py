@@ -7,8 +7,37 @@ TRAIN, TRAINED = "numbanet/cli/_train.py", "numbanet/cli/_trained.py"
 MODELS, PROGRESS = "numbanet/cli/_models.py", "numbanet/training/progress.py"
 IMAGES = "tests/test_cli_images.py::test_features_are_those_of_the_first_test_image"
 NUMBERS, OPTIONS = "tests/test_cli_numbers.py", "tests/test_cli_options.py"
+RESUME = "tests/test_cli_resume.py"
 
 MUTANTS = [
+    Mutant(
+        "train: a complete run leaves its state",
+        TRAIN,
+        "if not (watch.interrupted and states.write(solver)):",
+        "if not states.write(solver):",
+        f"{RESUME}::test_a_run_that_was_stopped_goes_on_to_the_same_files",
+    ),
+    Mutant(
+        "train: a run has no record before its end",
+        TRAIN,
+        "write_text(folder / RECORD, _text(record))\n",
+        "pass\n",
+        f"{RESUME}::test_a_run_that_was_killed_goes_on_from_its_last_state",
+    ),
+    Mutant(
+        "train: --resume begins the history anew",
+        "numbanet/cli/_watch.py",
+        '[tuple(row) for row in state["rows"]]',
+        "[]",
+        f"{RESUME}::test_a_run_that_was_stopped_goes_on_to_the_same_files",
+    ),
+    Mutant(
+        "train: --resume takes other labels",
+        "numbanet/cli/_resume.py",
+        '        ("labels", parts.labels),\n',
+        "",
+        f"{RESUME}::test_other_data_and_options_are_refused_by_name",
+    ),
     Mutant(
         "evaluate: confusion matrix transposed",
         APPLY,
