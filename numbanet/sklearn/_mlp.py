@@ -100,7 +100,7 @@ class MLP(Convertible, NetworkEstimator):
         network = self._network_in_use()
         scale = _network.scale_of(loss, outputs)
         examples = Examples(X, targets, weights)
-        reports = Reports(self, X, y, sample_weight, validation) if hasattr(self, "_skl_callbacks") else None
+        reports = Reports(self, X, y, sample_weight, self.max_iter) if hasattr(self, "_skl_callbacks") else None
         if self.solver == "lbfgs":
             self._fit_lbfgs(network, examples, scale, reports)
         else:
@@ -193,7 +193,6 @@ class MLP(Convertible, NetworkEstimator):
         reports: Reports | None,
     ) -> None:
         held_out = None
-        self._examples_per_epoch = examples.X.shape[0]
         if any(each is not None for each in validation):
             held_out = self._validation(*validation)
         elif self.early_stopping:

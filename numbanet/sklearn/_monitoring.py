@@ -37,15 +37,15 @@ class Reports:
         The one that is fitted.
     X, y, sample_weight
         What it is fitted to.
-    validation : tuple
-        Validation data and their weights, or None each.
+    epochs : int or None
+        How many there are at most; None where that is not known.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any]) -> None:
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any, epochs: int | None) -> None:
         self._estimator = estimator
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self._told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self._context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+        self._context = estimator._init_callback_context(max_subtasks=epochs)
         self._context.call_on_fit_task_begin(**self._told)
         self._task: Any = None
 

@@ -68,7 +68,7 @@ class Net(NetworkEstimator):
         data = self._data(X, targets, weights, validation, rng)
         if self.standardize and first:
             self.network_.standardizer = Standardizer.fit(data["X_train"])
-        reports = Reports(self, X, y, sample_weight, validation) if hasattr(self, "_skl_callbacks") else None
+        reports = Reports(self, X, y, sample_weight, self.epochs) if hasattr(self, "_skl_callbacks") else None
         solver = Solver(
             self.network_,
             data,

@@ -110,7 +110,7 @@ def train(
     count = examples.X.shape[0]
     rule, options = rule_of(estimator, scale)
     rate_scale = options["learning_rate"] / float(estimator.learning_rate_init)
-    stopping = Stopping(estimator, estimator._examples_per_epoch, scale.report, rate_scale, score, once)
+    stopping = Stopping(estimator, count, scale.report, rate_scale, score, once)
     data = {"X_train": examples.X, "y_train": examples.y}
     if examples.weights is not None:
         data["sample_weight_train"] = examples.weights
