@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 class MLPClassifier(Classes, MLP):
     """Multi-layer perceptron classifier, in the place of scikit-learn's `sklearn.neural_network.MLPClassifier`.
 
-    Same parameters, attributes and results but for rounding; those after `max_fun` are numbanet's own.
+    Same parameters, attributes and messages; parameters after `max_fun` are numbanet's own. 'sgd' and 'lbfgs' give the
+    same numbers but for rounding. So does 'adam', but where gradients are as small as `epsilon`, which is added after
+    the bias of the moments is corrected, as published.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class MLPClassifier(Classes, MLP):
         Whether each epoch has a new order.
     random_state : int, RandomState instance, default=None
         Of the initial weights, the order of the examples, the validation split and dropout. The first three are drawn
-        as scikit-learn draws them, so that the same number gives the same network but for rounding.
+        as scikit-learn draws them.
     tol : float, default=1e-4
         A gain of less than that does not count.
     verbose : bool, default=False

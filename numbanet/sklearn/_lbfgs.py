@@ -8,6 +8,8 @@ import numpy as np
 import scipy.optimize
 from sklearn.utils.optimize import _check_optimize_result
 
+from . import _network
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -77,7 +79,8 @@ def minimize(
         objective, network.params.flat.copy(), method="L-BFGS-B", jac=True, options=options, callback=callback
     )
     estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
-    estimator.loss_ = float(result.fun) * scale.report / scale.gradient
+    offset = _network.offset_of(network.loss_function, examples.y, examples.weights)
+    estimator.loss_ = float(result.fun) * scale.report / scale.gradient + offset
     network.params.flat[...] = result.x
     if estimator.verbose:
         print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")

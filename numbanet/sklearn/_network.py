@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from scipy.special import xlogy
 
 from ..layers import ACTIVATIONS, NORMALIZATIONS, Affine, Dropout
 from ..losses import LOSSES, BinaryCrossEntropy, Loss, Softmax, checked_loss
@@ -44,6 +45,13 @@ def scale_of(loss: Loss, outputs: int) -> Scale:
     if loss.name == "squared_error":
         return Scale(outputs / 2, 0.5)
     return Scale(float(outputs), float(outputs) if loss.name in LINKS else 1.0)
+
+
+def offset_of(loss: Loss, y: Array, weights: Array | None) -> float:
+    """What scikit-learn's loss has besides, which does not depend on the network: of counts, the deviance's part."""
+    if loss.name != "poisson":
+        return 0.0
+    return float(np.average(xlogy(y, y) - y, axis=0, weights=weights).sum())
 
 
 def classifier_loss(loss: str | Loss, multiclass: bool) -> Loss:

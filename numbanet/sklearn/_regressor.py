@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 class MLPRegressor(Values, MLP):
     """Multi-layer perceptron regressor, in the place of scikit-learn's `sklearn.neural_network.MLPRegressor`.
 
-    Same parameters, attributes and results but for rounding; those after `max_fun` are numbanet's own.
+    Same parameters, attributes and messages; parameters after `max_fun` are numbanet's own. 'sgd' and 'lbfgs' give the
+    same numbers but for rounding. So does 'adam', but where gradients are as small as `epsilon`, which is added after
+    the bias of the moments is corrected, as published.
 
     Parameters
     ----------
     loss : str or numbanet.Loss, default='squared_error'
         'squared_error' and 'poisson' are scikit-learn's, half of the usual ones; 'poisson' needs ``y >= 0`` and has a
-        log link. Or any loss of numbanet's that does not classify, such as 'absolute_error' and 'huber'.
+        log link. Or any loss of numbanet's that does not classify, such as 'absolute_error', 'huber' and 'quantile'.
     hidden_layer_sizes : array-like of int or int, default=(100,)
         Width of each hidden layer.
     activation : {'identity', 'logistic', 'tanh', 'relu'} or str, default='relu'
@@ -51,7 +53,7 @@ class MLPRegressor(Values, MLP):
         Whether each epoch has a new order.
     random_state : int, RandomState instance, default=None
         Of the initial weights, the order of the examples, the validation split and dropout. The first three are drawn
-        as scikit-learn draws them, so that the same number gives the same network but for rounding.
+        as scikit-learn draws them.
     tol : float, default=1e-4
         A gain of less than that does not count.
     verbose : bool, default=False

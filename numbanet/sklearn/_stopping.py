@@ -32,7 +32,9 @@ class Stopping:
     examples : int
         How many are seen in an epoch.
     report : float
-        What the Solver's losses are multiplied by.
+        What the Solver's losses are multiplied by,
+    offset : float
+        and what is added then.
     gradient : float
         What the learning rate of the Solver is that of the estimator times.
     score : callable, optional
@@ -46,11 +48,13 @@ class Stopping:
         estimator: Any,
         examples: int,
         report: float,
+        offset: float,
         gradient: float,
         score: Callable[[], float] | None,
         once: bool,
     ) -> None:
-        self._estimator, self._examples, self._report, self._gradient = estimator, examples, report, gradient
+        self._estimator, self._examples, self._gradient = estimator, examples, gradient
+        self._report, self._offset = report, offset
         self._score, self._once = score, once
         self._best: Any = None
 
@@ -62,7 +66,7 @@ class Stopping:
 
     def on_epoch_end(self, solver: Solver, logs: dict[str, Any]) -> bool:
         """Enter the epoch; True where training is to stop."""
-        self.enter(solver, self._report * logs["loss"])
+        self.enter(solver, self._report * logs["loss"] + self._offset)
         estimator = self._estimator
         if estimator.solver == "sgd" and estimator.learning_rate == "invscaling":
             rate = float(estimator.learning_rate_init) / (estimator.t_ + 1) ** estimator.power_t

@@ -10,6 +10,7 @@ from sklearn.utils import shuffle
 
 from ..errors import TrainingDiverged
 from ..training.solver import Solver
+from . import _network
 from ._stopping import Stopping
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class Order:
             self._rows = shuffle(self._rows, random_state=self._rng)
         return self._rows
 
+    @property
+    def bit_generator(self) -> Any:
+        """Nothing that a Solver could save: estimators go on from their own attributes."""
+        raise TypeError("the order of an estimator's examples is not kept")
+
 
 def rule_of(estimator: Any, scale: Scale) -> tuple[str, dict[str, Any]]:
     """The update rule and its options that take scikit-learn's steps, by gradients that are `scale.gradient` smaller.
@@ -110,7 +116,8 @@ def train(
     count = examples.X.shape[0]
     rule, options = rule_of(estimator, scale)
     rate_scale = options["learning_rate"] / float(estimator.learning_rate_init)
-    stopping = Stopping(estimator, count, scale.report, rate_scale, score, once)
+    offset = _network.offset_of(network.loss_function, examples.y, examples.weights)
+    stopping = Stopping(estimator, count, scale.report, offset, rate_scale, score, once)
     data = {"X_train": examples.X, "y_train": examples.y}
     if examples.weights is not None:
         data["sample_weight_train"] = examples.weights
