@@ -2,7 +2,7 @@
 
 import pytest
 
-sklearn = pytest.importorskip("sklearn", "1.6")
+pytest.importorskip("sklearn", "1.6")
 
 from sklearn import neural_network as theirs
 from sklearn.utils.estimator_checks import check_estimator
@@ -22,7 +22,7 @@ def failures(estimator):
     return {result["check_name"] for result in results if result["status"] not in ("passed", "skipped")}
 
 
-ROUNDED = "check_classifiers_multilabel_output_format_predict_proba"  # wants probabilities below 1, and one rounds to it
+ROUNDED = "check_classifiers_multilabel_output_format_predict_proba"  # wants them below 1
 SETTINGS = [  # and the checks that scikit-learn's own MLP fails with them
     ("MLPClassifier", {"max_iter": 100}, set()),  # as scikit-learn has it for these checks
     ("MLPRegressor", {"max_iter": 100}, set()),
