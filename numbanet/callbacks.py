@@ -218,7 +218,8 @@ class Checkpoint(_Monitoring):
         if place >= self.keep:
             return
         path = self.path.format(epoch=logs["epoch"])
-        solver.model.save(path)
+        with solver.averaged():  # which the value is of
+            solver.model.save(path)
         self.kept.insert(place, (value, path))
         dropped, self.kept = self.kept[self.keep :], self.kept[: self.keep]
         for _, old in dropped:

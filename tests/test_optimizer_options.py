@@ -179,6 +179,29 @@ def test_the_average_is_what_is_measured_and_kept():
     assert model.evaluate(data["X_val"], data["y_val"])[0] == made.best_val_loss
 
 
+def test_callbacks_see_the_average_within_a_block(tmp_path):
+    """And files of the best networks hold it, since their values are of it."""
+    seen, found = after_each_step(2), []
+
+    def look(solver, logs):
+        plain = solver.model.params.flat.copy()
+        with solver.averaged():
+            average = solver.model.params.flat.copy()
+        assert np.array_equal(solver.model.params.flat, plain)
+        found.append((plain, average))
+
+    best = nn.callbacks.Checkpoint(tmp_path / "best-{epoch}.npz", "loss", keep=2)
+    made = solver("adam", {"ema_decay": 0.3}, epochs=2, callbacks=[look, best])
+    made.train()
+    for epoch, (plain, average) in enumerate(found, 1):
+        assert np.array_equal(plain, seen[3 * epoch - 1])
+        np.testing.assert_allclose(average, averaged(seen[: 3 * epoch], 0.3), rtol=1e-12)
+        assert np.array_equal(nn.load(tmp_path / f"best-{epoch}.npz").params.flat, average)
+    with made.averaged():  # which the model has by now
+        assert np.array_equal(made.model.params.flat, found[-1][1])
+    assert np.array_equal(made.model.params.flat, found[-1][1])
+
+
 def test_a_pickled_solver_goes_on_alike():
     made = solver("adam", {**ALL, "decay_biases": True, "weight_decay": 0.0}, epochs=2)
     made.train()

@@ -35,7 +35,7 @@ from .steps import Batches, Pace, Path
 from .updates import check_rule, update_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, Literal
 
     from .._types import Array, ArrayLike, Data, Model, StrPath, UserRule
@@ -69,8 +69,8 @@ class Solver(Results):
         its elements, cut first); `learning_rate_factors`, a dict of kinds of parameters, such as ``"b"``, or single
         ones, such as ``"W1"``, to factors of the learning rate; ``decay_biases=False``, so that weight decay spares
         all that a penalty would; and `ema_decay` in [0, 1): an exponential moving average of the parameters is what
-        is measured, kept as the best and left in the model at the end. The next `train` goes on from the parameters
-        as they were without it; with best weights restored, from those.
+        is measured, kept as the best and left in the model at the end; callbacks see it within `averaged`. The next
+        `train` goes on from the parameters as they were without it; with best weights restored, from those.
     lr_decay : float, optional
         The learning rate is multiplied by it after each epoch. By default it stays for three quarters of the epochs
         that `train` is to end at, and goes down in a line from there; the next `train` has it as it was.
@@ -469,11 +469,8 @@ class Solver(Results):
 
     def _measure(self) -> None:
         """Enter a row into the history, keep the best parameters, and report: the averaged ones, where there are."""
-        self._update.exchange(averaged=True)
-        try:
+        with self.averaged():
             row = self._entered()
-        finally:
-            self._update.exchange(averaged=False)
         if self.verbose:
             print_measured(self, row)
 
@@ -489,6 +486,21 @@ class Solver(Results):
             if not self._best and sound(self, row):
                 self._fallback = learner.snapshot(self._fallback)
         return row
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """A block in which the model has the averaged parameters, where training keeps them (`ema_decay`).
+
+        For callbacks, which are called with those that training goes on from: what is measured is the average.
+        """
+        before = self._update.exchanged
+        with self._ctrl_c.held():
+            self._update.exchange(averaged=True)
+        try:
+            yield
+        finally:
+            with self._ctrl_c.held():
+                self._update.exchange(before)
 
     def check_accuracy(
         self, X: ArrayLike, y: ArrayLike, num_samples: int | None = None, batch_size: int = 100

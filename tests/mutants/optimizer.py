@@ -7,6 +7,20 @@ TESTS = "tests/test_optimizer_options.py"
 
 MUTANTS = [
     Mutant(
+        "files of the best networks hold what was not measured",
+        "numbanet/callbacks.py",
+        "with solver.averaged():",
+        "if True:",
+        f"{TESTS}::test_callbacks_see_the_average_within_a_block",
+    ),
+    Mutant(
+        "the model keeps the average after a block",
+        SOLVER,
+        "self._update.exchange(before)",
+        "pass",
+        f"{TESTS}::test_callbacks_see_the_average_within_a_block",
+    ),
+    Mutant(
         "compiled steps forget the rate of a piece",
         OPTIM,
         "return value * self.segment.factor",
