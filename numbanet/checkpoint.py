@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MODEL, STATE = "model", "state of training"  # the kinds of files
 RUN_MODEL = "model.npz"  # the network in the folder of a run
 METHODS = ("loss", "train_batch", "predict", "predict_proba", "score", "evaluate")  # that decide what a network gives
+AVERAGE = "optimizer/average"  # of the parameters, in a state of training
 STANDARDIZER = "standardizer/"  # how the names of its arrays begin
 
 
@@ -102,7 +103,8 @@ def stored_network(
 ) -> tuple[dict[str, Any], Mapping[str, Any], Mapping[str, Array]]:
     """What a file of either kind says of a network: (description, extra, arrays by their names in a model's file).
 
-    Of a state of training it is the network that was best so far, or the last where none had been measured.
+    Of a state of training it is the network that was best so far, or the last where none had been measured, and of that
+    the average where one is kept.
     """
     if header["kind"] == MODEL:
         return header["model"], mapping("extra", header["extra"], "what was saved with the network"), arrays
@@ -113,6 +115,8 @@ def stored_network(
         )
     best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
     places = {name: f"param/{name}" if f"param/{name}" in arrays else f"state/{name}" for name in best}
+    if best or header.get("exchanged") or not header.get("t"):  # or there is no average yet
+        arrays = {name: array for name, array in arrays.items() if name != AVERAGE}
     return identity["model"], {}, {**arrays, **{places[name]: array for name, array in best.items()}}
 
 

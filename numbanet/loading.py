@@ -59,6 +59,8 @@ def load_model(
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged header ({error!r})") from None
     checkpoint.fill(checkpoint.network_arrays(model), arrays, path)
+    if checkpoint.AVERAGE in arrays:
+        checkpoint.fill({checkpoint.AVERAGE: model.params.flat}, arrays, path)
     if own:
         warnings.warn(
             f"{path}: of a network with its own {', '.join(map(str, own))}, which no file holds; here it is numbanet's",

@@ -202,6 +202,25 @@ def test_callbacks_see_the_average_within_a_block(tmp_path):
     assert np.array_equal(made.model.params.flat, found[-1][1])
 
 
+@pytest.mark.parametrize("decay", [None, 0.3])
+def test_the_network_of_a_state_is_the_one_that_was_measured(decay, tmp_path):
+    found = []
+
+    def save(solver, logs):
+        solver.save(tmp_path / f"{len(found)}.npz")
+        with solver.averaged():
+            found.append(solver.model.params.flat.copy())
+
+    made = solver("adam", {"ema_decay": decay}, epochs=2)
+    save(made, {})
+    made.callbacks = [save]
+    made.train()
+    save(made, {})
+    assert len(found) == 4
+    for place, expected in enumerate(found):
+        assert np.array_equal(nn.load(tmp_path / f"{place}.npz").params.flat, expected)
+
+
 def test_a_pickled_solver_goes_on_alike():
     made = solver("adam", {**ALL, "decay_biases": True, "weight_decay": 0.0}, epochs=2)
     made.train()

@@ -7,6 +7,20 @@ TESTS = "tests/test_optimizer_options.py"
 
 MUTANTS = [
     Mutant(
+        "of a state of training the network is loaded that was not measured",
+        "numbanet/loading.py",
+        "if checkpoint.AVERAGE in arrays:",
+        "if False:",
+        f"{TESTS}::test_the_network_of_a_state_is_the_one_that_was_measured",
+    ),
+    Mutant(
+        "a network is loaded from an average that has not begun",
+        "numbanet/checkpoint.py",
+        'or not header.get("t")',
+        "",
+        f"{TESTS}::test_the_network_of_a_state_is_the_one_that_was_measured",
+    ),
+    Mutant(
         "files of the best networks hold what was not measured",
         "numbanet/callbacks.py",
         "with solver.averaged():",
