@@ -52,7 +52,7 @@ IMAGES = {
     "spatial batchnorm": [nn.Conv(5, 3), nn.BatchNorm(), nn.ReLU(), nn.Dropout(0.2)],
     "groupnorm": [nn.Conv(6, 3), nn.GroupNorm(3), nn.SiLU()],
 }
-LOSSES = ("softmax", "svm", "squared_error", "binary_cross_entropy", "huber", "absolute_error")
+LOSSES = ("softmax", "svm", "squared_error", "binary_cross_entropy", "huber", "absolute_error", "poisson", "quantile")
 RULES = {
     "sgd": ("sgd", {"learning_rate": 0.05}),
     "sgd_momentum": ("sgd_momentum", {"learning_rate": 0.02}),
