@@ -132,6 +132,26 @@ def test_partial_fit_goes_on_where_theirs_does():
     np.testing.assert_array_equal(mine.coefs_[0], pickled.coefs_[0])  # the momentum was kept
 
 
+def test_partial_fit_with_and_without_a_kept_place_for_the_examples():
+    """As many examples as in the last call go to where those were; pickling drops that place, and nothing else."""
+    kept = MLPClassifier(solver="sgd", random_state=1, learning_rate_init=0.1, callbacks=[lambda solver, logs: None])
+    dropped = MLPClassifier(solver="sgd", random_state=1, learning_rate_init=0.1)
+    for start in (0, 100, 200, 350, 50):
+        X, y = DIGITS[start : start + 100].copy(), LABELS[start : start + 100]
+        kept.partial_fit(X, y, classes=np.arange(10))
+        X[...] = np.nan  # what was given is not looked at again
+        dropped.partial_fit(DIGITS[start : start + 100], y, classes=np.arange(10))
+        dropped = pickle.loads(pickle.dumps(dropped))
+    assert kept._epoch is not None
+    np.testing.assert_array_equal(kept.coefs_[0], dropped.coefs_[0])
+    assert kept.loss_curve_ == dropped.loss_curve_
+    assert kept.t_ == 500
+    kept.fit(DIGITS, LABELS)
+    kept.partial_fit(DIGITS[:100], LABELS[:100])
+    with pytest.raises(ValueError, match="classes not in"):
+        kept.partial_fit(DIGITS[:100], LABELS[:100] + 1)
+
+
 def test_warm_start_goes_on_where_theirs_does():
     mine, other = (kind.MLPRegressor(warm_start=True, **SHORT, **SGD) for kind in (ours, theirs))
     for _ in range(2):

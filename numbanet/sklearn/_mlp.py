@@ -234,6 +234,7 @@ class MLP(Convertible, NetworkEstimator):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         linked = state.pop("_linked", None)
+        state.pop("_epoch", None)
         if linked is not None and all(map(_is, [*self.coefs_, *self.intercepts_], linked)):
             del state["coefs_"], state["intercepts_"]  # the network has them
         return state

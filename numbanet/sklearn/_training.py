@@ -27,6 +27,9 @@ NON_FINITE = (
 )
 
 
+KEPT_BYTES = 1 << 24  # of examples that `partial_fit` keeps a place for
+
+
 class Examples(NamedTuple):
     """What is trained on, or validated with."""
 
@@ -113,32 +116,13 @@ def train(
     `score` gives the score on validation data, where that decides when to stop; `once` asks for a single epoch, which
     goes on from the last.
     """
-    count = examples.X.shape[0]
-    rule, options = rule_of(estimator, scale)
-    rate_scale = options["learning_rate"] / float(estimator.learning_rate_init)
-    offset = _network.offset_of(network.loss_function, examples.y, examples.weights)
-    stopping = Stopping(estimator, count, scale.report, offset, rate_scale, score, once)
-    data = {"X_train": examples.X, "y_train": examples.y}
-    if examples.weights is not None:
-        data["sample_weight_train"] = examples.weights
-    solver = Solver(
-        network,
-        data,
-        optimizer=rule,
-        optimizer_options=options,
-        lr_decay=1.0,
-        batch_size=batch_of(estimator, count),
-        epochs=1 if once else estimator.max_iter,
-        num_train_samples=0,
-        restore_best_weights=False,
-        seed=0,
-        callbacks=[stopping, *callbacks],
-        verbose=False,
-    )
+    epoch = _kept(estimator, network, examples, callbacks) if once else None
+    if epoch is None:
+        epoch = Epochs(estimator, network, examples, scale, score, callbacks, once)
+    solver, stopping = epoch.solver, epoch.stopping
     batches: Any = solver._batches
     batches.rng = Order(rng if estimator.shuffle else None)
-    if once and getattr(estimator, "_optimizer", None) is not None:
-        solver._update.state = estimator._optimizer.state
+    estimator._epoch = None
     try:
         solver.run()
     except TrainingDiverged as error:
@@ -148,4 +132,81 @@ def train(
     if solver.interrupted:
         warnings.warn("Training interrupted by user.", stacklevel=2)
     stopping.restore(solver)
-    estimator._optimizer = Optimizer(solver.learning_rate / rate_scale, solver._update.state)
+    estimator._optimizer = Optimizer(solver.learning_rate / epoch.rate_scale, solver._update.state)
+    if once and epoch.may_be_kept and not solver.interrupted:
+        estimator._epoch = epoch
+
+
+class Epochs:
+    """A Solver for an estimator, and its books.
+
+    Attributes
+    ----------
+    solver : Solver
+    stopping : Stopping
+    rate_scale : float
+        The Solver's learning rate by that of the estimator.
+    may_be_kept : bool
+        Whether other examples may take the place of these, so that many calls of `partial_fit` need one Solver.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        network: Sequential,
+        examples: Examples,
+        scale: Scale,
+        score: Callable[[], float] | None,
+        callbacks: Sequence[Any],
+        once: bool,
+    ) -> None:
+        count = examples.X.shape[0]
+        rule, options = rule_of(estimator, scale)
+        self.batch_size, self.callbacks = batch_of(estimator, count), list(callbacks)
+        self.rate_scale = options["learning_rate"] / float(estimator.learning_rate_init)
+        offset = _network.offset_of(network.loss_function, examples.y, examples.weights)
+        self.stopping = Stopping(estimator, count, scale.report, offset, self.rate_scale, score, once)
+        self.may_be_kept = isinstance(examples.X, np.ndarray) and examples.X.nbytes <= KEPT_BYTES
+        self.may_be_kept = self.may_be_kept and examples.weights is None and network.loss_name != "poisson"
+        self._X = examples.X.copy() if once and self.may_be_kept else examples.X
+        data = {"X_train": self._X, "y_train": examples.y}
+        if examples.weights is not None:
+            data["sample_weight_train"] = examples.weights
+        self.solver = Solver(
+            network,
+            data,
+            optimizer=rule,
+            optimizer_options=options,
+            lr_decay=1.0,
+            batch_size=self.batch_size,
+            epochs=1 if once else estimator.max_iter,
+            num_train_samples=0,
+            restore_best_weights=False,
+            seed=0,
+            callbacks=[self.stopping, *callbacks],
+            verbose=False,
+        )
+        if once and getattr(estimator, "_optimizer", None) is not None:
+            self.solver._update.state = estimator._optimizer.state
+
+    def take(self, examples: Examples) -> None:
+        """Put others, as many and checked, in the place of the examples."""
+        X, y, network = examples.X, examples.y, self.solver.model
+        y = network.check_targets("y", y, len(y))
+        if X.dtype != network.dtype:
+            network.check_finite("X", X)
+        self._X[...] = X
+        self.solver._parts["train"].y[...] = y
+
+
+def _kept(estimator: Any, network: Sequential, examples: Examples, callbacks: Sequence[Any]) -> Epochs | None:
+    """The `Epochs` of the last `partial_fit` with these examples, where it was of as many and nothing else changed."""
+    epoch: Epochs | None = getattr(estimator, "_epoch", None)
+    if epoch is None or epoch.solver.model is not network or examples.weights is not None:
+        return None
+    same = isinstance(examples.X, np.ndarray) and examples.X.shape == epoch._X.shape
+    same = same and examples.X.dtype == epoch._X.dtype and epoch.callbacks == list(callbacks)
+    if not same or batch_of(estimator, len(examples.X)) != epoch.batch_size:
+        return None
+    epoch.take(examples)
+    return epoch
