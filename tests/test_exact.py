@@ -122,6 +122,9 @@ class Sizes:
 SCALARS = {"negative_slope": 0.25, "alpha": 1.5, "rate": 0.5, "l2": 0.5, "learning_rate": 0.5, "momentum": 0.5}
 CHOICES = {
     "weights": (0, 1, 2, 3),
+    ("binary_cross_entropy_loss", "target"): (0, 1),
+    ("soft_softmax_loss", "target"): (0, 1),
+    ("poisson_loss", "target"): (0, 1, 2, 3),
     "inv_std": (0.5, 1, 2),
     "s": (0, 1, 4, 9),
     "v": (0, 1, 4, 9),
@@ -134,9 +137,7 @@ def integers(name, case, rng):
     arguments = case.build(rng, np.dtype(np.float64))
     for key, value in arguments.items():
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and key not in case.stale:
-            choices = (
-                (0, 1) if (name, key) == ("binary_cross_entropy_loss", "target") else CHOICES.get(key, range(-4, 5))
-            )
+            choices = CHOICES.get((name, key), CHOICES.get(key, range(-4, 5)))
             arguments[key] = rng.choice(np.array(choices, float), value.shape)
         elif key in SCALARS:
             arguments[key] = SCALARS[key]
@@ -201,16 +202,22 @@ def gradient_bound(name, key, arguments, want):
 
 def bound(name, key, arguments, want):
     """By how much a result may differ."""
-    if name in EXACT or key == "where":
+    divided = name == "l2_penalty" and arguments["weights"].size  # by any number
+    if (name in EXACT or key == "where") and not divided:
         return 0.0
     if name.endswith("norm_forward"):
         return normalized_bound(name, key, arguments, want)
     if name.endswith("norm_backward"):
         return gradient_bound(name, key, arguments, want)
     value = np.abs(want[key])
-    if name.startswith("softmax"):
-        scores = arguments["scores"]
+    if "softmax" in name:
+        scores, weights = arguments["scores"], arguments.get("weights", np.empty(0))
         share = 1.0 if name == "softmax_forward" else 1 / len(scores)
+        if weights.any():
+            share = weights.max() / weights.sum()
+        if name == "soft_softmax_loss":  # the targets of a row, each of which is rounded, add up to more than 1
+            mass = max(1.0, arguments["target"].sum(axis=1).max())
+            return (8 + scores.shape[1] / 16) * EPS * mass * (share if key != "loss" else 1 + largest(scores))
         return (8 + scores.shape[1] / 16) * EPS * (share if key != "loss" else 1 + largest(scores))
     if name in ("svm_loss", "squared_error_loss", "avg_pool_forward", "avg_pool_backward") or "global" in name:
         return (1e-14 if key == "loss" else 8 * EPS) * np.maximum(value, largest(want[key]) if "back" in name else 0)
