@@ -179,7 +179,9 @@ def test_validation_data_of_ones_own_decide():
     model = MLPClassifier(**settings).fit(X, y, X_val=X_val, y_val=y_val)
     assert len(model.validation_scores_) == model.n_iter_ < 200
     assert model.best_loss_ is None
+    model.set_params(learning_rate_init=0.05).fit(X, y, X_val=X_val, y_val=y_val)
     assert model.best_validation_score_ == max(model.validation_scores_) == model.score(X_val, y_val)
+    assert model.validation_scores_[-1] < model.best_validation_score_  # those weights are not kept
     weights = np.linspace(0, 1, len(X_val))
     model.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=weights)
     assert model.best_validation_score_ == pytest.approx(model.score(X_val, y_val, weights))

@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from numbanet import get_num_threads
+from numbanet import get_num_threads, set_num_threads
 from numbanet.sklearn import MLPClassifier, MLPRegressor, NetClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -172,6 +172,7 @@ class TestOnnx:
         for targets in (X[:, 0], X[:, :3]):
             model = MLPRegressor(max_iter=50, random_state=0).fit(X, targets)
             (values,) = self.run(model, X)
+            assert values.shape == (len(X), model.n_outputs_)
             np.testing.assert_allclose(values.reshape(targets.shape), model.predict(X), rtol=1e-6)
 
     def test_what_it_has_no_words_for_is_refused(self):
@@ -196,6 +197,9 @@ def two_threads():
 
     if threads._least(threads._machine_limits())[0] < 2:
         pytest.skip("needs two cores")
+    set_num_threads(2)
+    yield
+    set_num_threads(None)
 
 
 def fitted_threads(**options):
