@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numbanet.data
 from numbanet.bench.networks import IMAGE_NETWORKS, LEARNING_RATE
 from numbanet.bench.options import CPUS, threads
+from numbanet.schedules import Exponential
 
 NETWORK = IMAGE_NETWORKS["SmallVGG at 128"]
 DECAY = 0.6  # of the learning rate, after each epoch
@@ -46,7 +47,11 @@ def train_numbanet(X, y, X_test, y_test, epochs, threads, seed, report):
 
     def solver(X, y):
         data = {"X_train": X, "y_train": y}
-        rule = {"optimizer": "adam", "optimizer_options": {"learning_rate": LEARNING_RATE}, "lr_decay": DECAY}
+        rule = {
+            "optimizer": "adam",
+            "optimizer_options": {"learning_rate": LEARNING_RATE},
+            "schedule": Exponential(DECAY),
+        }
         options = {"batch_size": NETWORK.batch, "epochs": epochs, "seed": seed, "verbose": False}
         return numbanet.Solver(untrained(seed), data, num_train_samples=0, **rule, **options)
 

@@ -118,6 +118,7 @@ def learning_rate_finder(
         {name: value for name, value in mapping("data", data, "arrays").items() if not str(name).endswith("_val")},
         optimizer=optimizer,
         optimizer_options=optimizer_options,
+        schedule="constant",
         batch_size=batch_size,
         epochs=num_steps,  # none is shorter than a step
         drop_last=drop_last,

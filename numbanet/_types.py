@@ -37,7 +37,6 @@ __all__ = [
     "Ops",
     "Padding",
     "Pair",
-    "Schedule",
     "Shape",
     "Size",
     "StrPath",
@@ -64,7 +63,6 @@ Init: TypeAlias = str | float | Initializer  # a name, the standard deviation of
 Backward: TypeAlias = Callable[[FloatArray], FloatArray]
 Lowered: TypeAlias = tuple[FloatArray, Backward | None]
 
-Schedule: TypeAlias = Callable[[int], float]
 UserRule: TypeAlias = Callable[[Array, Array, Any], tuple[ArrayLike, Any]]  # (w, dw, config) -> (next_w, config)
 Data: TypeAlias = Mapping[str, Any]  # X_train, y_train and, optionally, X_val, y_val
 

@@ -68,7 +68,7 @@ def test_reducing_on_a_plateau():
     values = [0.1, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1, 0.9, 0.0, 0.0, 0.0]
     rates, following = [], ReduceLROnPlateau("val_height", factor=0.5, patience=2, cooldown=1, min_learning_rate=0.03)
     note = Callback(on_epoch_begin=lambda s, logs: rates.append(logs["learning_rate"]))
-    options = {"optimizer_options": {"learning_rate": 0.1}, "lr_decay": 1.0}
+    options = {"optimizer_options": {"learning_rate": 0.1}, "schedule": "constant"}
     trained = scripted(values, following, note, **options)
     trained.train()
     # Best at 2: reduced after 4, counted from 5 on: after 7; best at 8: after 10, to no less than 0.03.

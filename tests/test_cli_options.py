@@ -147,6 +147,8 @@ TRAIN = [
     (f"{SGD} --lr-schedule cosine", lambda run: rates(run)[2], pytest.approx(0.2)),
     (f"{SGD} --lr-schedule exponential --lr-decay 0.5", lambda run: rates(run), [0.4, 0.2, 0.1, 0.05]),
     (f"{SGD} --lr-schedule step --lr-step 3 --lr-decay 0.5", lambda run: rates(run), [0.4, 0.4, 0.4, 0.2]),
+    (f"{SGD} --lr-schedule linear", lambda run: rates(run)[0] > rates(run)[1] > rates(run)[3] > 0, True),
+    (f"{SGD} --lr-schedule constant --lr-warmup 400", lambda run: rates(run)[0] < rates(run)[3] < 0.4, True),
     ("--batch-size 7", lambda run: [run.solver.batch_size, run.record["result"]["steps"]], [7, 43 // 7]),
     ("--epochs 3", lambda run: len(run.history), 3),
     ("--patience 2", lambda run: run.solver.patience, 2),

@@ -63,7 +63,7 @@ SIGNATURES = {
     numbanet.Solver: {
         "optimizer": None,
         "optimizer_options": None,
-        "lr_decay": None,
+        "schedule": None,
         "batch_size": 100,
         "epochs": None,
         "drop_last": False,
@@ -216,6 +216,7 @@ TRAIN = {
     "weight_decay": None,
     "lr_schedule": "cosine",
     "lr_decay": None,
+    "lr_warmup": 0.0,
     "lr_step": None,
     "batch_size": 32,
     "epochs": 40,

@@ -265,7 +265,7 @@ def training(epochs=1):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((20, 6), np.float32), rng.integers(3, size=20)
     net = Sequential([Affine(4), Affine(3)], (6,), seed=1)
-    options = {"batch_size": 10, "epochs": epochs, "lr_decay": 1.0, "seed": 1, "verbose": False}
+    options = {"batch_size": 10, "epochs": epochs, "schedule": "constant", "seed": 1, "verbose": False}
     return Solver(net, {"X_train": X, "y_train": y}, **options)
 
 

@@ -37,6 +37,7 @@ from numbanet.losses import LOSSES
 from numbanet.optim import RULES
 from numbanet.program import Program, training_steps
 from numbanet.runtime import call_table
+from numbanet.schedules import Exponential
 
 DATA = digits()
 LAYERS = {
@@ -84,7 +85,7 @@ def trained(
     model = Sequential(layers, input_shape, loss=loss, l2=l2, dtype=dtype, seed=0)
     model.standardizer = standardizer
     options = {"optimizer_options": {"learning_rate": 1e-2}, "batch_size": 32, "epochs": 2, "verbose": False, **options}
-    solver = Solver(model, data, optimizer=rule, lr_decay=0.9, **options)
+    solver = Solver(model, data, optimizer=rule, schedule=Exponential(0.9), **options)
     solver.train()
     return solver
 

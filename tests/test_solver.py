@@ -22,6 +22,7 @@ from numbanet import FullyConnectedNet, Solver, TrainingDiverged, optim
 from numbanet.callbacks import Callback
 from numbanet.data import Augment
 from numbanet.optim import RULES
+from numbanet.schedules import Exponential
 from numbanet.training import progress as _progress
 from numbanet.training.best import Best
 from numbanet.training.learners import NetworkLearner
@@ -94,7 +95,7 @@ def data_loss(scores, y):
 @pytest.mark.parametrize("monitor", [None, "val_loss", "val_accuracy"])
 def test_the_model_ends_with_the_best_parameters(monitor):
     model = net(normalization="batchnorm", dropout=0.2, l2=0.1)
-    options = {"lr_decay": 3.0, "epochs": 8, "monitor": monitor}  # ever faster, to no good end
+    options = {"schedule": Exponential(3.0), "epochs": 8, "monitor": monitor}  # ever faster, to no good end
     trained = solver(model, optimizer_options={"learning_rate": 0.01}, **options)
     seen = []
 
@@ -140,7 +141,7 @@ def test_output(capsys):
 @pytest.mark.parametrize("model", [net, CourseModel])
 def test_the_learning_rate_decays_each_epoch(model):
     rates = []
-    trained = solver(model(), lr_decay=0.5, optimizer_options={"learning_rate": 0.1}, epochs=3)
+    trained = solver(model(), schedule=Exponential(0.5), optimizer_options={"learning_rate": 0.1}, epochs=3)
     trained.callbacks = each_step(lambda s: rates.append(s.learning_rate))
     trained.train()
     assert rates == [0.1] * 3 + [0.05] * 4 + [0.025] * 4 + [0.0125]
@@ -405,7 +406,12 @@ def test_train_again_goes_on():
 
 @pytest.mark.parametrize("rule", ["adam", optim.adam], ids=["built in", "function"])
 def test_reset_starts_the_books_and_the_update_rule_again(rule):
-    options = {"optimizer": rule, "optimizer_options": {"learning_rate": 1e-2}, "lr_decay": 0.5, "epochs": 2}
+    options = {
+        "optimizer": rule,
+        "optimizer_options": {"learning_rate": 1e-2},
+        "schedule": Exponential(0.5),
+        "epochs": 2,
+    }
     again, fresh = solver(**options), solver(**options)
     initial, order = again.model.params.copy(), again._batches.rng.bit_generator.state
     for trained in (again, fresh):
@@ -739,7 +745,7 @@ def test_data_that_take_the_place_of_others_are_trained_on():
 )
 def test_a_copy_of_a_solver_goes_on_by_itself(model, copied, augment):
     data = {name: X.reshape(-1, 1, 8, 8) if X.ndim > 1 else X for name, X in DATA.items()} if augment else DATA
-    trained = solver(model(), data, epochs=1, lr_decay=0.9, num_train_samples=50, augment=augment)
+    trained = solver(model(), data, epochs=1, schedule=Exponential(0.9), num_train_samples=50, augment=augment)
     trained.train()
     twin = copied(trained)
     before = twin._learner.snapshot()
@@ -913,7 +919,7 @@ def test_divergence_of_a_model_of_the_user_s_own():
 
 def resumable(**options):
     model = net(normalization="batchnorm", dropout=0.2, l2=0.01)
-    return solver(model, lr_decay=0.9, num_train_samples=100, **options)
+    return solver(model, schedule=Exponential(0.9), num_train_samples=100, **options)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -19,7 +19,7 @@ def net(kind=FullyConnectedNet, **options):
 
 def solver(model, data=DATA, **options):
     options = {"optimizer": "sgd", "optimizer_options": {"learning_rate": 0.1}, "epochs": 2, **options}
-    return Solver(model, data, lr_decay=1.0, **{"verbose": False, "batch_size": 50, "seed": 1, **options})
+    return Solver(model, data, schedule="constant", **{"verbose": False, "batch_size": 50, "seed": 1, **options})
 
 
 class Tripled(FullyConnectedNet):

@@ -40,8 +40,10 @@ def load_parts(arguments):
         if part is not None and part.y is None:
             raise DataError(f"{arguments.data}: holds no labels for its {name} part")
     kind = arguments.data.partition(":")[0]
-    name = kind if kind in ("mnist", "cifar10") else train.name
-    whole = fingerprint(train), zlib.crc32(train.y.tobytes())
+    name, whole = (
+        kind if kind in ("mnist", "cifar10") else train.name,
+        (fingerprint(train), zlib.crc32(train.y.tobytes())),
+    )
     train, test = _held_out("test", train, test, 0.2, arguments)
     train, validation = _held_out("validation", train, validation, 0.1, arguments)
     return Parts(name, arguments.data, *whole, train, validation, test)

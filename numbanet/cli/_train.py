@@ -123,13 +123,12 @@ def _solver(arguments, options, parts, trained, watch):
         "X_val": trained.prepare(parts.validation, "the validation data"),
         "y_val": parts.validation.y,
     }
-    exponential = arguments.lr_schedule == "exponential"
-    solver = Solver(
+    return Solver(
         trained.model,
         arrays,
         optimizer=arguments.optimizer,
         optimizer_options=options,
-        lr_decay=arguments.lr_decay if exponential else 1.0,
+        schedule=_schedule(arguments),
         batch_size=arguments.batch_size,
         epochs=arguments.epochs,
         monitor=arguments.monitor,
@@ -139,9 +138,6 @@ def _solver(arguments, options, parts, trained, watch):
         callbacks=[watch],
         verbose=False,
     )
-    if not exponential:
-        solver.callbacks.insert(0, _followed(arguments, solver.learning_rate))
-    return solver
 
 
 def _augment(arguments, parts):
@@ -155,11 +151,16 @@ def _augment(arguments, parts):
     return data.Augment(padding if crop else 0, flip, arguments.seed)
 
 
-def _followed(arguments, learning_rate):
-    """A callback that sets the next epoch's learning rate."""
-    if arguments.lr_schedule == "cosine":
-        return schedules.follow(schedules.cosine(learning_rate, arguments.epochs))
-    return schedules.follow(schedules.step(learning_rate, arguments.lr_step, arguments.lr_decay))
+def _schedule(arguments):
+    own = {
+        "exponential": {"factor": arguments.lr_decay},
+        "step": {"every": arguments.lr_step, "factor": arguments.lr_decay},
+        "cosine": {"per_epoch": True},
+    }
+    options = own.get(arguments.lr_schedule, {})
+    if arguments.lr_warmup:
+        options["warmup"] = arguments.lr_warmup
+    return schedules.BY_NAME[arguments.lr_schedule.replace("-", "_")](**options)
 
 
 def _introduce(say, arguments, parts, solver):

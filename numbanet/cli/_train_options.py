@@ -26,10 +26,17 @@ from ._status import UsageError
 
 CLASSIFYING_LOSSES = ("softmax", "svm")
 AUGMENTATIONS = ("crop", "flip")
+WARMED = {"lr_warmup": lambda epochs: 0.0}
 SCHEDULES = {  # options and their defaults by the number of epochs, so that the rate falls over the whole run
-    "exponential": {"lr_decay": lambda epochs: 0.01 ** (1 / epochs)},
-    "step": {"lr_decay": lambda epochs: 0.1, "lr_step": lambda epochs: -(-epochs // 3)},
-    "cosine": {},
+    "constant": WARMED,
+    "exponential": {"lr_decay": lambda epochs: 0.01 ** (1 / epochs), **WARMED},
+    "step": {"lr_decay": lambda epochs: 0.1, "lr_step": lambda epochs: -(-epochs // 3), **WARMED},
+    "linear": WARMED,
+    "cosine": WARMED,
+    "flat-cosine": WARMED,
+    "coslog4": {},
+    "one-cycle": {},
+    "cooldown": {},
 }
 _RULE_OPTIONS = {
     "learning_rate": at_least_zero,
@@ -149,8 +156,10 @@ def _add_optimization(group):
     group.add_argument(
         "--lr-schedule",
         choices=SCHEDULES,
-        help="how the learning rate changes from epoch to epoch: exponential multiplies it by --lr-decay, step does so "
-        f"every --lr-step epochs, cosine goes down to 0 along half a wave; {_defaults('lr_schedule')}",
+        help="how the learning rate changes: exponential multiplies it by --lr-decay after each epoch, step does so "
+        "every --lr-step epochs, cosine goes down to 0 along half a wave, from epoch to epoch, flat-cosine so in the "
+        "second half, linear in a line, cooldown so in the last quarter; coslog4 goes through four waves; one-cycle "
+        f"goes up and down, and the momentum down and up; {_defaults('lr_schedule')}",
     )
     group.add_argument(
         "--lr-decay",
@@ -160,6 +169,12 @@ def _add_optimization(group):
     )
     group.add_argument(
         "--lr-step", type=count, metavar="N", help="epochs between two steps; default: a third of all, rounded up"
+    )
+    group.add_argument(
+        "--lr-warmup",
+        type=at_least_zero,
+        metavar="X",
+        help="number of steps in which the rate rises to its full height; below 1, their share of all; default: 0",
     )
     group.add_argument("--batch-size", type=count, metavar="N", help=_defaults("batch_size"))
     group.add_argument("--epochs", type=count, metavar="N", help=_defaults("epochs"))
@@ -248,7 +263,7 @@ def settle(arguments):
 
 def _settle_schedule(arguments):
     defaults = {option: default(arguments.epochs) for option, default in SCHEDULES[arguments.lr_schedule].items()}
-    for option in ("lr_decay", "lr_step"):
+    for option in ("lr_decay", "lr_step", "lr_warmup"):
         if getattr(arguments, option) is None:
             setattr(arguments, option, defaults.get(option))
         elif option not in defaults:

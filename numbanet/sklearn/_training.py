@@ -177,7 +177,7 @@ class Epochs:
             data,
             optimizer=rule,
             optimizer_options=options,
-            lr_decay=1.0,
+            schedule="constant",
             batch_size=self.batch_size,
             epochs=1 if once else estimator.max_iter,
             num_train_samples=0,
@@ -188,6 +188,7 @@ class Epochs:
         )
         if once and getattr(estimator, "_optimizer", None) is not None:
             self.solver._update.state = estimator._optimizer.state
+            self.solver.learning_rate = estimator._optimizer.learning_rate * self.rate_scale
 
     def take(self, examples: Examples) -> None:
         """Put others, as many and checked, in the place of the examples."""

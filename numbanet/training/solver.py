@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import _files
-from .._checks import boolean, integer, mapping, number
+from .._checks import boolean, integer, mapping
 from .._plain import refusing
 from ..errors import TrainingDiverged
 from ..runtime import company
+from ..schedules import Cooldown, checked_schedule
 from . import state
 from .best import Best
 from .data import DATA, WEIGHTS, checked_augmentation, examples_of, parts_of, targets_of, weigh_classes
@@ -29,6 +30,7 @@ from .hooks import HOOKS, Hooks
 from .interrupts import BeforeCompiling, CtrlC
 from .learners import learner
 from .measuring import checked_metrics, columns, greater_is_better, measured, sound
+from .rates import Rates
 from .report import diverged, print_measured, print_steps
 from .results import Results
 from .steps import Batches, Pace, Path
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from .._types import Array, ArrayLike, Data, Model, StrPath, UserRule
     from ..data import Augment
+    from ..schedules import Schedule
     from .steps import Compiled
 
 
@@ -71,9 +74,12 @@ class Solver(Results):
         all that a penalty would; and `ema_decay` in [0, 1): an exponential moving average of the parameters is what
         is measured, kept as the best and left in the model at the end; callbacks see it within `averaged`. The next
         `train` goes on from the parameters as they were without it; with best weights restored, from those.
-    lr_decay : float, optional
-        The learning rate is multiplied by it after each epoch. By default it stays for three quarters of the epochs
-        that `train` is to end at, and goes down in a line from there; the next `train` has it as it was.
+    schedule : str, Schedule, callable or sequence of float, optional
+        How the learning rate changes from step to step, as factors of the one in `optimizer_options`: a name or one of
+        `numbanet.schedules`, a function of (step, num_steps), or a factor for each epoch or each step. By default it
+        stays for three quarters of the epochs that `train` is to end at, and goes down in a line from there
+        (`Cooldown`). A second `train` has a later end: it goes on where the schedule of all steps, those that are done
+        too, is then.
     batch_size : int
         Every epoch goes through a new permutation of the training data. A batch never exceeds them, and the last of an
         epoch is the smaller one that is left; a single example that batch normalisation could not learn from is left
@@ -162,7 +168,7 @@ class Solver(Results):
         *,
         optimizer: str | UserRule | None = None,
         optimizer_options: Mapping[str, Any] | None = None,
-        lr_decay: float | None = None,
+        schedule: str | Schedule | Callable[[int, int], float] | Sequence[float] | None = None,
         batch_size: int = 100,
         epochs: int | None = None,
         drop_last: bool = False,
@@ -183,9 +189,7 @@ class Solver(Results):
         verbose: bool = True,
     ) -> None:
         self.model: Any = model
-        self.lr_decay = lr_decay
-        if lr_decay is not None:
-            self.lr_decay = number("lr_decay", lr_decay, 0, include_low=False, include_high=False)
+        self.schedule = Cooldown() if schedule is None else checked_schedule(schedule)
         self.batch_size = integer("batch_size", batch_size, 1)
         epochs = None if epochs is None else integer("epochs", epochs, 0)
         self.num_train_samples = _optional_count("num_train_samples", num_train_samples, 0)
@@ -225,6 +229,7 @@ class Solver(Results):
         self.epochs = max(EPOCHS, -(-STEPS // self.steps_per_epoch)) if epochs is None else epochs
         self.augment = checked_augmentation(augment, train, self._learner.input_shape)
         self._reset()
+        self._rates.check(self.num_steps)
         if patience is not None and not self._monitored:
             raise ValueError("patience: needs X_val and y_val in data, or monitor='loss', to tell when to stop")
         self.checkpoint_name = None if checkpoint_name is None else os.fspath(checkpoint_name)
@@ -239,7 +244,7 @@ class Solver(Results):
         self._begin_update()
         self.step = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_steps = self.epochs * self.steps_per_epoch
-        self._share = 1.0  # of the full learning rate, on the way down at the end
+        self._rates = Rates(self.schedule, self._update.learning_rate, self.steps_per_epoch)
         self._choice = self._new_choice()
         self._best: dict[str, Array] = {}
         self._ctrl_c, self._pace, self._company = CtrlC(), Pace(), company.Company()
@@ -277,12 +282,12 @@ class Solver(Results):
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step. May be set, for a schedule of your own."""
-        return self._update.learning_rate
+        """The learning rate of the next step. May be set between steps: what is to come is rescaled likewise."""
+        return self._rates.of(self.step, 1, self.num_steps).item()
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._update.learning_rate = number("learning_rate", value, 0, include_high=False)
+        self._rates.set(value, self.step, self.num_steps)
 
     @property
     def compiled(self) -> Compiled:
@@ -329,9 +334,9 @@ class Solver(Results):
         try:
             if self.checkpoint_name is not None:
                 _files.check_writable(self._checkpoint_path(self.epoch + 1), state.solver_bytes(self))
-            resumed, self._goal = self._goal, None
-            self.num_steps = resumed or (self.epoch + self.epochs) * self.steps_per_epoch
-            self._cool()  # a training that was interrupted on its way down goes on towards another end
+            end = self._goal or (self.epoch + self.epochs) * self.steps_per_epoch
+            self._rates.check(end)
+            resumed, self._goal, self.num_steps = self._goal, None, end
             self._run(resumed is not None)
         finally:
             self._learner.free(self)
@@ -388,7 +393,7 @@ class Solver(Results):
             self._begun, self._due = self.epoch, self._hooks.due("on_epoch_begin")
             if self._hooks.tell(self, self._due):
                 return True
-        before, self._rate = self.step, self.learning_rate
+        before = self.step
         loss = self._take_steps()
         if self.verbose:
             print_steps(self, before)
@@ -418,11 +423,14 @@ class Solver(Results):
             if self.validate_every:
                 left = min(left, self.validate_every - self.step % self.validate_every)
             count = 1 if alone else min(self._pace.steps, left)
+            numbers = self._rates.numbers(self.step, count, self.num_steps, self._update.momentum)
             rows = self._batches.rows(self.step, count)
             started = perf_counter()
-            steps.prepare(rows, self.step)
+            steps.prepare(rows, self.step, numbers)
             with self._ctrl_c.held():
                 losses = steps.finish()
+                self._rate = self._update.learning_rate
+                self._rates.learn(self._rate)
                 self._count(losses if math.isfinite(losses[-1]) else losses[:-1])
             seconds = perf_counter() - started
             self._pace.note(len(losses), seconds)
@@ -449,20 +457,6 @@ class Solver(Results):
         """Enter steps that were taken, all of one epoch, into the books."""
         self.step += len(losses)
         self.history.step_loss += losses
-        if losses and self.step % self.steps_per_epoch == 0:
-            if self.lr_decay is None:
-                self._cool()
-            else:
-                self._update.decay(self.lr_decay)
-
-    def _cool(self) -> None:
-        """Bring the learning rate to what it is to be before the next epoch, by the share it has of the full one."""
-        end = self.num_steps // self.steps_per_epoch
-        left = end - self.epoch
-        share = min(1.0, left / max(1, end // 4)) if left else 1.0
-        if share != self._share and self.lr_decay is None:
-            self._update.decay(share / self._share)
-            self._share = share
 
     def _checkpoint_path(self, epoch: int) -> str:
         return f"{self.checkpoint_name}_epoch_{epoch}.npz"

@@ -49,6 +49,7 @@ def _solver_identity(solver: Solver) -> dict[str, Any]:
         "training examples": len(solver.X_train),
         "batch_size": solver.batch_size,
         "drop_last": solver.drop_last,
+        "schedule": solver.schedule.description,
         "augmentation": solver.augment and dataclasses.asdict(solver.augment),
         "columns of history": list(solver.history.columns),
     }
@@ -56,7 +57,7 @@ def _solver_identity(solver: Solver) -> dict[str, Any]:
 
 def _options(solver: Solver) -> dict[str, Any]:
     """What else must be the same to go on to the same bits."""
-    named = ("epochs", "lr_decay", "validate_every", "num_train_samples", "num_val_samples", "monitor", "patience")
+    named = ("epochs", "validate_every", "num_train_samples", "num_val_samples", "monitor", "patience")
     own, _ = optim.split_options(solver.optimizer_options)  # the others stand above
     table, parts = solver.class_weight, [part for part in solver._parts.values() if part is not None]
     return {
@@ -107,7 +108,7 @@ def _moment(solver: Solver) -> dict[str, Any]:
         "due": list(solver._due),
         "rate": solver._rate,
         "best": solver._choice.to_dict(),
-        "share": solver._share,
+        "rates": solver._rates.to_dict(),
         "options": optimizer.options,
         "t": optimizer.t,
         "exchanged": solver._update.exchanged,
@@ -153,7 +154,8 @@ def restore_solver(path: StrPath, solver: Solver, resumed: bool = False) -> None
         goal = integer("num_steps", header["num_steps"], step)
         choice = copy.copy(solver._choice)
         choice.take_up(header["best"])
-        share = number("share", header["share"], 0, 1, include_low=False)
+        rates = copy.copy(solver._rates)
+        rates.take_up(header["rates"])
         rate = number("rate", header["rate"]) if step else math.nan
         begun = integer("begun", header["begun"], -1)
         due = [(str(hook), integer("due", place, 0)) for hook, place in header["due"]]
@@ -181,9 +183,9 @@ def restore_solver(path: StrPath, solver: Solver, resumed: bool = False) -> None
         raise CheckpointError(f"{path}: damaged header ({error!r})") from None
     checkpoint.fill(targets, arrays, path)
     solver.step = solver._measured = step
-    solver._choice, solver._best, solver._share, solver._rate = choice, best, share, rate
+    solver._choice, solver._best, solver._rates, solver._rate = choice, best, rates, rate
     solver.history, solver._left = history, None
-    solver._due, solver._begun, solver._goal = due, begun, goal
+    solver._due, solver._begun, solver._goal, solver.num_steps = due, begun, goal, goal
     if not resumed:
         solver._due, solver._begun, solver._goal = [], solver.epoch if step % solver.steps_per_epoch else -1, None
     solver._batches.permutation, solver._batches.rng, solver._sample_rng = permutation, rng, sample_rng

@@ -13,11 +13,11 @@ from ..program import form_of
 from ..program.steps import training_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
 
-    from .._types import IntArray
+    from .._types import FloatArray, IntArray
     from ..data import Augment
     from ..program import TrainingSteps
     from .data import Part
@@ -184,13 +184,16 @@ class CompiledSteps:
     def __init__(self, steps: TrainingSteps, compiled: Compiled) -> None:
         self._steps, self.compiled = steps, compiled
 
-    def prepare(self, rows: IntArray, step: int) -> None:
-        """Do what may be interrupted of the steps on `rows`, the first of which is number `step`."""
-        self._rows, self._step = rows, step
+    def prepare(self, rows: IntArray, step: int, numbers: Mapping[str, FloatArray]) -> None:
+        """Do what may be interrupted of the steps on `rows`, the first of which is number `step`.
+
+        `numbers` are options of the rule by name, with a value for each step.
+        """
+        self._rows, self._step, self._numbers = rows, step, numbers
 
     def finish(self) -> list[float]:
         """Do the rest, which must not be; the losses, where a last one that is not finite has changed nothing."""
-        return self._steps(self._rows, self._step)
+        return self._steps(self._rows, self._step, self._numbers)
 
 
 class PythonSteps:
@@ -207,12 +210,13 @@ class PythonSteps:
         self._learner, self._update, self._part, self._augment = learner, update, part, augment
         self.compiled = compiled
 
-    def prepare(self, rows: IntArray, step: int) -> None:
+    def prepare(self, rows: IntArray, step: int, numbers: Mapping[str, FloatArray]) -> None:
+        self._numbers = {name: float(values[0]) for name, values in numbers.items()}
         augment, ops = self._augment, self._learner.ops
         gather = None if augment is None else lambda X, rows, out: augment.gather(X, rows, step, out, ops)
         self._loss = self._learner.loss(self._part.X, self._part.y, rows, gather, self._part.weights)
 
     def finish(self) -> list[float]:
         if math.isfinite(self._loss):
-            self._update.apply()
+            self._update.apply(self._numbers)
         return [self._loss]

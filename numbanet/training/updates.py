@@ -18,7 +18,7 @@ def update_of(learner: Any, rule: Any, options: Mapping[str, Any]) -> FlatUpdate
     if isinstance(rule, str):
         if learner.flat:
             return FlatUpdate(learner, rule, options)
-        rule = getattr(optim, rule)
+        rule, options = getattr(optim, rule), optim.check_options(rule, options)
     return NamedUpdate(learner, rule, options)
 
 
@@ -67,6 +67,10 @@ def _segments(model: Any, common: Mapping[str, Any]) -> list[optim.Segment]:
     return segments
 
 
+def _momentum(options: Mapping[str, Any]) -> str | None:
+    return next((name for name in ("momentum", "beta1") if name in options), None)
+
+
 class FlatUpdate:
     """One of numbanet's rules on one of its networks: all parameters are updated as one array.
 
@@ -102,17 +106,17 @@ class FlatUpdate:
 
     @property
     def learning_rate(self) -> float:
+        """Of the last step; before the first, as it was given."""
         return self.optimizer.options["learning_rate"]
 
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        self.optimizer.options["learning_rate"] = value
+    @property
+    def momentum(self) -> str | None:
+        """Which option is the momentum."""
+        return _momentum(self.optimizer.options)
 
-    def decay(self, factor: float) -> None:
-        self.optimizer.options["learning_rate"] *= factor
-
-    def apply(self) -> None:
-        """Update the parameters by the gradients that the learner has."""
+    def apply(self, numbers: Mapping[str, float]) -> None:
+        """Update the parameters by the gradients that the learner has, with these options."""
+        self.optimizer.options.update(numbers)
         self.optimizer.update(self.learner.params.flat, self.learner.grads.flat)
 
     def exchange(self, averaged: bool) -> None:
@@ -147,15 +151,16 @@ class NamedUpdate:
         self.learner, self.rule, self.options = learner, rule, options
         self.own_rule = f"the update rule `{getattr(rule, '__name__', type(rule).__name__)}` is a function of your own"
         self.configs = {name: dict(options) for name in learner.params}
+        self._set = dict(options)  # to what options were set last
 
     @property
     def state(self) -> Any:
         """What a copy goes on from."""
-        return self.configs
+        return self.configs, self._set
 
     @state.setter
-    def state(self, configs: Any) -> None:
-        self.configs = configs
+    def state(self, values: Any) -> None:
+        self.configs, self._set = values
 
     @property
     def learning_rate(self) -> float:
@@ -164,25 +169,27 @@ class NamedUpdate:
             (config["learning_rate"] for config in self.configs.values() if "learning_rate" in config), math.nan
         )
 
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        for config in self.configs.values():
-            config["learning_rate"] = value
+    @property
+    def momentum(self) -> str | None:
+        """As of `FlatUpdate`."""
+        return _momentum(next(iter(self.configs.values()), self.options))
 
-    def decay(self, factor: float) -> None:
-        for config in self.configs.values():
-            if "learning_rate" in config:
-                config["learning_rate"] *= factor
-
-    def apply(self) -> None:
-        """Update the parameters by the gradients that the learner has."""
+    def apply(self, numbers: Mapping[str, float]) -> None:
+        """As of `FlatUpdate`. An option that the rule itself has changed since is changed in proportion."""
         params, grads, new = self.learner.params, self.learner.grads, {}
         for name, w in params.items():
-            new[name] = self.rule(w, grads[name], dict(self.configs.setdefault(name, dict(self.options))))
+            config = dict(self.configs.setdefault(name, dict(self.options)))
+            for option, value in numbers.items():
+                last = self._set.get(option)
+                if value != last:
+                    own = config.get(option, last)
+                    config[option] = own * (value / last) if last and own != last else value
+            new[name] = self.rule(w, grads[name], config)
             if not (isinstance(new[name], tuple) and len(new[name]) == 2):
                 raise TypeError(f"optimizer: expected (next_w, config) from it, got {describe(new[name])}")
         for name, (next_w, config) in new.items():  # a rule that failed halfway has changed nothing
             params[name], self.configs[name] = next_w, config
+        self._set.update(numbers)
         now = self.learner.params
         if now is not params and any(now[name] is not next_w for name, (next_w, _) in new.items()):
             raise TypeError("model: params must keep the arrays that are put into it; it gives new ones each time")

@@ -40,8 +40,8 @@ MUTANTS = [
     Mutant(
         "a resumed training is as long again",
         SOLVER,
-        "self.num_steps = resumed or (self.epoch",
-        "self.num_steps = (self.epoch",
+        "end = self._goal or (self.epoch",
+        "end = (self.epoch",
         f"{RESUME}::test_what_was_stopped_can_be_saved_and_resumed",
     ),
     Mutant(
@@ -471,16 +471,16 @@ MUTANTS = [
     ),
     Mutant(
         "Solver: the learning rate stays low after a training",
-        SOLVER,
-        "if left else 1.0",
-        "if left else self._share",
+        "numbanet/schedules.py",
+        "np.where(epochs < quarter, np.maximum(epochs, 0), 0)",
+        "np.clip(epochs, 0, quarter - 1)",
         f"{TESTS}::test_by_default_the_learning_rate_goes_down_at_the_end",
     ),
     Mutant(
         "checkpoint: where the learning rate is on its way down is forgotten",
         STATE,
-        '"share": solver._share,',
-        '"share": 1.0,',
+        '"rates": solver._rates.to_dict(),',
+        '"rates": {"rate": 0.1, "factor": 1.0},',
         f"{TESTS}::test_resumption_on_the_way_down_is_exact",
     ),
     Mutant(

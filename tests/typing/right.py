@@ -70,20 +70,23 @@ solver = nn.Solver(
     model,
     data,
     optimizer="adam",
-    optimizer_options={"learning_rate": nn.schedules.cosine(1e-3, epochs=2)(0)},
+    optimizer_options={"learning_rate": 1e-3},
+    schedule=nn.schedules.Cosine(0.1, warmup=0.05),
     epochs=1,
     class_weight={0: 2.0},
     metrics=["auc", lambda y, scores: 0.5],
     monitor="val_auc",
     patience=2,
     callbacks=[
-        nn.schedules.follow(nn.schedules.step(1e-3, 1, 0.5)),
         lambda solver, logs: logs["loss"] < 0.1,
         nn.callbacks.EarlyStopping("val_loss", patience=3),
         nn.callbacks.Callback(on_step_end=lambda solver, logs: solver.step > 3),
     ],
     verbose=False,
 )
+nn.Solver(model, data, schedule="one_cycle", epochs=2)
+nn.Solver(model, data, schedule=lambda step, num_steps: 1 / (1 + step))
+nn.Solver(model, data, schedule=[1, 0.5], epochs=2)
 solver.train()
 assert_type(solver.loss_history, list[float])
 assert_type(solver.best_epoch, int | None)

@@ -77,8 +77,8 @@ nn.callbacks.EarlyStopping(3)  # error: arg-type
 nn.callbacks.Checkpoint()  # error: call-arg
 nn.Solver(model, data).best_epoch + 1  # error: operator
 nn.train_many(model)  # error: arg-type
-nn.schedules.cosine("1e-3", 3)  # error: arg-type
-nn.schedules.follow(0.1)  # error: arg-type
+nn.schedules.Cosine("0.1")  # error: arg-type
+nn.Solver(model, data, schedule=0.1)  # error: arg-type
 nn.warmup(processes="2")  # error: arg-type
 nn.warmup(np.float32)  # error: arg-type
 nn.load(model)  # error: arg-type
