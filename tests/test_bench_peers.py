@@ -246,7 +246,7 @@ def ways(torch_peer, name, size):
     return made, SimpleNamespace(**{key: torch_peer._tensor(value) for key, value in given.items()})
 
 
-@pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if o.family == "updates"])
+@pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if (o.torch or "").startswith("torch.optim")])
 def test_torchs_optimizers_take_a_step(name):
     """From an empty state: of gradient descent the table's own; of the others as far as the learning rate, or less."""
     torch_peer = peer("torch")

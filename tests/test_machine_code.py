@@ -16,8 +16,8 @@ from numbanet.kernels.simd.micro_kernel import MR, NR_VECTORS
 from numbanet.operations import LOSSES, OPERATIONS
 from numbanet.runtime.compiling import OPTIONS, NumbanetCompiler
 
-# Losses are summed in float64; nothing else may widen.
-WIDENS = {*LOSSES, "l2_penalty"}
+# Losses and norms are summed in float64; nothing else may widen.
+WIDENS = {*LOSSES, "l2_penalty", "clip_by_norm"}
 # They move numbers, and calculate nothing.
 MOVES = {"channels_first", "channels_last"}
 # The corrections of the bias, once a call.
