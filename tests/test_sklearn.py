@@ -266,6 +266,24 @@ def test_callbacks_of_our_own_see_epochs_and_stop():
     assert model.loss_curve_ == seen
 
 
+def test_schedules_of_our_own():
+    rates = []
+    watch = [lambda solver, logs: rates.append(solver.learning_rate)]
+    options = {"max_iter": 4, "random_state": 0, "learning_rate_init": 0.01, "callbacks": watch}
+    MLPClassifier(schedule=[1.0, 0.5, 0.25, 0.125], **options).fit(DIGITS, LABELS)
+    np.testing.assert_allclose(rates[:3], [0.005, 0.0025, 0.00125])
+    first, second = (MLPClassifier(schedule=kind, **options).fit(DIGITS, LABELS) for kind in ("cosine", None))
+    assert not np.array_equal(first.coefs_[0], second.coefs_[0])
+    with pytest.raises(ValueError, match="schedule"):
+        MLPClassifier(schedule="cosin", **options).fit(DIGITS, LABELS)
+    del rates[:]
+    del options["max_iter"], options["learning_rate_init"]
+    NetClassifier(epochs=2, schedule=[1.0, 0.1], optimizer_options={"learning_rate": 0.01}, **options).fit(
+        DIGITS, LABELS
+    )
+    assert rates[0] == pytest.approx(0.001)
+
+
 def test_dtype_is_that_of_X_or_as_asked():
     for dtype, asked, expected in ((np.float64, None, "f8"), (np.float32, None, "f4"), (np.float64, "float32", "f4")):
         model = MLPRegressor(dtype=asked, **SHORT).fit(NUMBERS.astype(dtype), TARGETS[:, 0])

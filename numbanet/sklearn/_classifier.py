@@ -73,6 +73,9 @@ class MLPClassifier(Classes, MLP):
         Calls of the loss that 'lbfgs' has at most.
     loss : str or numbanet.Loss, default='log_loss'
         'log_loss' is the cross-entropy that suits the labels. Or any loss of numbanet's that classifies, such as 'svm'.
+    schedule : str, numbanet.schedules.Schedule, callable or sequence, default=None
+        Of the learning rate, for 'sgd' and 'adam', in the place of `learning_rate`; see `numbanet.Solver`. Laid out
+        over `max_iter` epochs.
     dropout : float, default=0.0
         Probability to drop a value of a hidden layer in training.
     normalization : {None, 'batchnorm', 'layernorm'}, default=None
@@ -155,6 +158,7 @@ class MLPClassifier(Classes, MLP):
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
         loss: str | Loss = "log_loss",
+        schedule: Any = None,
         dropout: float = 0.0,
         normalization: str | None = None,
         class_weight: Any = None,

@@ -74,6 +74,7 @@ class Net(NetworkEstimator):
             data,
             optimizer=self.optimizer,
             optimizer_options=self._options(),
+            schedule=self.schedule,
             epochs=self.epochs,
             batch_size=self.batch_size,
             num_train_samples=0,

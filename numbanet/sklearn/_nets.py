@@ -35,6 +35,8 @@ class NetClassifier(Classes, Net):
         See `numbanet.Solver`, as of all that follows.
     optimizer_options : dict, default=None
         Such as ``{"learning_rate": 1e-3}``.
+    schedule : str, numbanet.schedules.Schedule, callable or sequence, default=None
+        Of the learning rate; None is constant, and down in a line over the last quarter.
     epochs : int, default=None
         None is as many as make 4,000 steps, and at least 10.
     batch_size : int, default=100
@@ -114,6 +116,7 @@ class NetClassifier(Classes, Net):
         loss: str | Loss = "log_loss",
         optimizer: str | Callable[..., Any] = "adamw",
         optimizer_options: Mapping[str, Any] | None = None,
+        schedule: Any = None,
         epochs: int | None = None,
         batch_size: int = 100,
         l2: float = 0.0,
@@ -149,6 +152,8 @@ class NetRegressor(Values, Net):
         See `numbanet.Solver`, as of all that follows.
     optimizer_options : dict, default=None
         Such as ``{"learning_rate": 1e-3}``.
+    schedule : str, numbanet.schedules.Schedule, callable or sequence, default=None
+        Of the learning rate; None is constant, and down in a line over the last quarter.
     epochs : int, default=None
         None is as many as make 4,000 steps, and at least 10.
     batch_size : int, default=100
@@ -222,6 +227,7 @@ class NetRegressor(Values, Net):
         loss: str | Loss = "squared_error",
         optimizer: str | Callable[..., Any] = "adamw",
         optimizer_options: Mapping[str, Any] | None = None,
+        schedule: Any = None,
         epochs: int | None = None,
         batch_size: int = 100,
         l2: float = 0.0,

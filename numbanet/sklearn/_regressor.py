@@ -73,6 +73,9 @@ class MLPRegressor(Values, MLP):
         Epochs without a gain after which training stops; ``np.inf`` is never.
     max_fun : int, default=15000
         Calls of the loss that 'lbfgs' has at most.
+    schedule : str, numbanet.schedules.Schedule, callable or sequence, default=None
+        Of the learning rate, for 'sgd' and 'adam', in the place of `learning_rate`; see `numbanet.Solver`. Laid out
+        over `max_iter` epochs.
     dropout : float, default=0.0
         Probability to drop a value of a hidden layer in training.
     normalization : {None, 'batchnorm', 'layernorm'}, default=None
@@ -151,6 +154,7 @@ class MLPRegressor(Values, MLP):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        schedule: Any = None,
         dropout: float = 0.0,
         normalization: str | None = None,
         callbacks: Any = None,

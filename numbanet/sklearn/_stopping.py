@@ -68,7 +68,7 @@ class Stopping:
         """Enter the epoch; True where training is to stop."""
         self.enter(solver, self._report * logs["loss"] + self._offset)
         estimator = self._estimator
-        if estimator.solver == "sgd" and estimator.learning_rate == "invscaling":
+        if self._follows("invscaling"):
             rate = float(estimator.learning_rate_init) / (estimator.t_ + 1) ** estimator.power_t
             self._set_rate(solver, rate)
         if estimator._no_improvement_count > estimator.n_iter_no_change:
@@ -130,9 +130,14 @@ class Stopping:
     def _keep(self, solver: Solver) -> None:
         self._best = solver.model.params.flat.copy(), solver.model.state.flat.copy()
 
+    def _follows(self, learning_rate: str) -> bool:
+        """Whether that is how the learning rate changes."""
+        estimator = self._estimator
+        return estimator.solver == "sgd" and estimator.schedule is None and estimator.learning_rate == learning_rate
+
     def _gives_up(self, solver: Solver, message: str) -> bool:
         estimator, told = self._estimator, "Stopping."
-        adaptive = estimator.solver == "sgd" and estimator.learning_rate == "adaptive"
+        adaptive = self._follows("adaptive")
         rate = solver.learning_rate / self._gradient
         stops = not adaptive or rate <= SMALLEST_RATE
         if adaptive:

@@ -177,7 +177,7 @@ class Epochs:
             data,
             optimizer=rule,
             optimizer_options=options,
-            schedule="constant",
+            schedule="constant" if once or estimator.schedule is None else estimator.schedule,
             batch_size=self.batch_size,
             epochs=1 if once else estimator.max_iter,
             num_train_samples=0,
