@@ -54,6 +54,8 @@ OPTIONS = {
     "weights": lambda: solver(data={**DATA, **WEIGHTS}, class_weight="balanced", metrics=["f1"], monitor="val_f1"),
     "samples": lambda: solver(num_train_samples=50, num_val_samples=20, validate_every=2, drop_last=True),
     "decay": lambda: solver(schedule="exponential", epochs=6),
+    "cosine": lambda: solver(schedule="cosine"),
+    "one cycle of rate and momentum": lambda: solver(optimizer="sgd_momentum", schedule="one_cycle"),
     "on the way down": lambda: solver(epochs=9),
     "the last weights": lambda: solver(restore_best_weights=False),
     "no validation": lambda: solver(data={name: DATA[name] for name in ("X_train", "y_train")}, monitor="loss"),
