@@ -1,5 +1,7 @@
 """The L2 penalty divided by the examples of a batch: its value, its gradient, in steps of every kind, in files."""
 
+import warnings
+
 import numpy as np
 import pytest
 from compare import BOTH
@@ -65,3 +67,23 @@ def test_files_keep_it(tmp_path):
     for divided in (False, True):
         net(l2=0.5, l2_divided=divided).save(tmp_path / "net.npz")
         assert load(tmp_path / "net.npz").l2_divided is divided
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS + 0.1])
+def test_it_is_the_penalty_of_scikit_learn(weights):
+    """One step of gradient descent by its MLP, and its loss before."""
+    neural_network = pytest.importorskip("sklearn.neural_network")
+    options = {"solver": "sgd", "momentum": 0, "learning_rate_init": 0.5, "batch_size": 7, "max_iter": 1}
+    theirs = neural_network.MLPClassifier((9,), "tanh", alpha=0.3, warm_start=True, random_state=0, **options)
+    y = np.arange(7) % 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has not converged
+        theirs.fit(X, y, sample_weight=weights)
+        model = FullyConnectedNet([9], 64, 3, activation="tanh", l2=0.3, l2_divided=True, dtype=np.float64)
+        for place, (w, b) in enumerate(zip(theirs.coefs_, theirs.intercepts_, strict=True), 1):
+            model.params[f"W{place}"], model.params[f"b{place}"] = w, b
+        theirs.fit(X, y, sample_weight=weights)
+    loss, grads = model.loss(X, y, weights)
+    assert loss == pytest.approx(theirs.loss_curve_[-1], rel=1e-12)
+    for place, w in enumerate(theirs.coefs_, 1):
+        np.testing.assert_allclose(model.params[f"W{place}"] - 0.5 * grads[f"W{place}"], w, rtol=1e-10, atol=1e-14)

@@ -10,6 +10,7 @@ from nets import digits
 import numbanet
 from numbanet import FullyConnectedNet, Solver, schedules
 from numbanet.callbacks import Callback, ReduceLROnPlateau
+from numbanet.cli import _train_options as cli
 from numbanet.optim import RULES
 
 DATA = digits()
@@ -371,6 +372,13 @@ def test_a_training_is_taken_up_again(name, tmp_path):
 def test_refusals(make, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         make()
+
+
+def test_the_command_line_has_them_all():
+    named = {name.replace("-", "_"): options for name, options in cli.SCHEDULES.items()}
+    assert named.keys() == schedules.BY_NAME.keys()
+    warmed = {name for name, kind in schedules.BY_NAME.items() if hasattr(kind(), "warmup")}
+    assert warmed == {name for name, options in named.items() if "lr_warmup" in options}
 
 
 @pytest.mark.parametrize("given", [3, {"a": 1}, schedules.Cosine, np.ones((2, 2))])
