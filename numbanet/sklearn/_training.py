@@ -6,7 +6,6 @@ import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from sklearn.utils import shuffle
 
 from ..errors import TrainingDiverged
 from ..training.solver import Solver
@@ -64,7 +63,7 @@ class Order:
         if len(self._rows) != count:
             self._rows = np.arange(count)
         if self._rng is not None:
-            self._rows = shuffle(self._rows, random_state=self._rng)
+            self._rows = self._rows[self._rng.permutation(count)]
         return self._rows
 
     @property

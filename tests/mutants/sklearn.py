@@ -25,8 +25,8 @@ MUTANTS = [
     _mutant(
         "every epoch begins with the order of the rows",
         "_training",
-        "shuffle(self._rows,",
-        "shuffle(np.arange(count),",
+        "self._rows[self._rng.permutation(count)]",
+        "self._rng.permutation(count)",
         PARITY,
     ),
     _mutant("the split is not stratified", "_mlp", "stratify=stratify)", "stratify=None)", f"{PARITY}[two-early-]"),
