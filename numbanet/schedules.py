@@ -300,8 +300,8 @@ class OneCycle(Schedule):
         top = max(self.pct_start * num_steps - 1, 0.0)  # the step, or between two, where it turns
         up = np.minimum(steps / top, 1) if top else np.ones(len(steps))
         down = np.clip((steps - top) / (last - top), 0, 1) if last > top else np.zeros(len(steps))
-        rising = middle + (start - middle) * _wave(up)
-        return np.where(steps <= top, rising, end + (middle - end) * _wave(down))
+        wave = _wave(np.where(steps <= top, up, down))
+        return np.where(steps <= top, middle + (start - middle) * wave, end + (middle - end) * wave)
 
 
 @dataclass(frozen=True)
@@ -317,6 +317,8 @@ class Cooldown(Schedule):
     def rates(self, learning_rate: float, first: int, count: int, num_steps: int, steps_per_epoch: int) -> FloatArray:
         end = num_steps // steps_per_epoch
         quarter = max(1, end // 4)
+        if first + count <= (end - quarter) * steps_per_epoch:  # most calls, and single steps have no time to lose
+            return np.full(count, learning_rate)
         epochs = _numbers(first, count) // steps_per_epoch - (end - quarter)  # on the way down
 
         def ratios(epochs: int) -> FloatArray:
