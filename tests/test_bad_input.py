@@ -67,7 +67,7 @@ def refuses(error, message, call):
         (Y + 0.25, TypeError, r"labels must be integers from 0 to 9, got \d.25"),
         (np.where(np.arange(200) == 7, np.nan, Y), TypeError, "labels must be integers from 0 to 9, got nan"),
         (Y[:-1], ValueError, r"expected one label for each of the 200 rows, shape \(200,\), got \(199,\)"),
-        (np.eye(10, dtype=int)[Y], ValueError, r"expected one label for each of the 200 rows, .*got \(200, 10\)"),
+        (np.eye(9)[Y % 9], ValueError, r"expected (a|one) label for each of the 200 rows, .*got \(200, 9\)"),
         (
             Y.astype(str),
             TypeError,
