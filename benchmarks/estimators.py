@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 GRID = {"hidden_layer_sizes": [(50,), (100,), (200,)], "alpha": [1e-5, 1e-4, 1e-3, 1e-2], "beta_1": [0.9, 0.95]}
+VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBANET_NUM_THREADS")
 ENDLESS = {"tol": 0.0, "n_iter_no_change": 10**6}  # all libraries train for the same epochs
 
 
@@ -172,6 +173,9 @@ TASKS = {
 }
 
 
+SHARED = ("grid", "folds")  # methods that share the cores among processes or threads
+
+
 def _seconds(call, count):
     call()
     begin = time.perf_counter()
@@ -209,7 +213,7 @@ def work(library):
     if library == "skorch":
         import torch
 
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # no task of torch's shares the cores
     library = Library(library)
     for line in sys.stdin:
         method, seed, arguments = json.loads(line)
@@ -221,11 +225,11 @@ def work(library):
 
 
 class Worker:
-    """A process in which one library is measured."""
+    """A process in which one library is measured; without `threads`, joblib says how many each of its processes has."""
 
     def __init__(self, library, threads):
-        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBANET_NUM_THREADS")
-        environment = {**os.environ, **dict.fromkeys(names, str(threads))}
+        environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+        environment.update(dict.fromkeys(VARIABLES if threads else (), str(threads)))
         command = [sys.executable, __file__, "--worker", library]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen(command, env=environment, **pipes)
@@ -241,7 +245,7 @@ def measure(name, workers, turns):
     for turn in range(-1, turns):  # the first compiles, imports and loads
         for who in random.sample(list(TASKS[name]), len(TASKS[name])):
             library, method, arguments = TASKS[name][who]
-            answer = workers(library).ask(method, max(turn, 0), arguments)
+            answer = workers(library, method in SHARED).ask(method, max(turn, 0), arguments)
             if "missing" in answer:
                 return None, f"{library} has no turn: {answer['missing']}"
             if turn >= 0:
@@ -260,10 +264,10 @@ def main():
         return work(options.worker)
     running = {}
 
-    def workers(library):
-        if library not in running:
-            running[library] = Worker(library, options.threads)
-        return running[library]
+    def workers(library, shared):
+        if (library, shared) not in running:
+            running[library, shared] = Worker(library, None if shared else options.threads)
+        return running[library, shared]
 
     chosen = [name for name in TASKS if not options.tasks or any(name.startswith(task) for task in options.tasks)]
     print(f"{options.threads} threads, medians of {options.turns} turns\n")

@@ -18,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 import numbanet
 from numbanet import sklearn as ours
+from numbanet.cli import main
 from numbanet.sklearn import MLPClassifier, MLPRegressor, NetClassifier, NetRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -409,3 +410,16 @@ def test_numbanet_alone_does_not_import_scikit_learn():
     )
     told = subprocess.run([sys.executable, "-c", hidden], check=True, capture_output=True, text=True).stdout
     assert "the extra 'sklearn'" in told
+
+
+def test_the_command_line_takes_the_network_of_a_classifier(tmp_path, capsys):
+    names = [f"pixel {place}" for place in range(64)]
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    frame, kinds = pandas.DataFrame(DIGITS, columns=names), np.array(["even", "odd"])[LABELS % 2]
+    model = NetClassifier(standardize=True, epochs=5, validation_fraction=0.2, random_state=0).fit(frame, kinds)
+    model.network_.save(tmp_path / "net.npz")
+    frame.assign(kind=kinds).to_csv(tmp_path / "table.csv", index=False)
+    assert main(["evaluate", str(tmp_path / "net.npz"), str(tmp_path / "table.csv")]) == 0
+    said = capsys.readouterr().out
+    assert f"{model.score(frame, kinds):.2%}" in said.splitlines()[0]
+    assert said.split().count("even") >= 1

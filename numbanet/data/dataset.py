@@ -163,28 +163,32 @@ def split(dataset: Dataset, fraction: float, seed: int, stratify: bool = True) -
     ValueError
         For a fraction outside (0, 1), a negative seed, or where one of the parts would be empty.
     """
+    held = held_out(len(dataset), dataset.y if stratify else None, fraction, seed)
+    return dataset.take(~held), dataset.take(held)
+
+
+def held_out(rows: int, labels: Array | None, fraction: float, seed: int) -> Array:
+    """Which of so many rows `split` holds out, as booleans: with labels, the same fraction of every class."""
     fraction = number("fraction", fraction, 0, 1, include_low=False, include_high=False)
     rng = np.random.default_rng(integer("seed", seed, low=0))
-    if stratify and dataset.y is not None:
-        groups = [np.flatnonzero(dataset.y == label) for label in np.unique(dataset.y)]
-    else:
-        groups = [np.arange(len(dataset))]
+    every = np.zeros(rows) if labels is None else labels
+    groups = [np.flatnonzero(every == label) for label in np.unique(every)]
     sizes = np.array([len(group) for group in groups])
     # Rounded down, which leaves at least one row of each; then one more of the groups that the rounding cost most.
     shares = fraction * sizes
     counts = shares.astype(np.int64)
-    missing = round(fraction * len(dataset)) - counts.sum()
+    missing = round(fraction * rows) - counts.sum()
     open_groups = [group for group in np.argsort(counts - shares, kind="stable") if counts[group] < sizes[group] - 1]
     counts[open_groups[:missing]] += 1
     if counts.sum() == 0:
         raise ValueError(
-            f"fraction: too few rows to hold out {fraction:g} of them: {len(dataset)} in {len(groups)} class(es), "
+            f"fraction: too few rows to hold out {fraction:g} of them: {rows} in {len(groups)} class(es), "
             f"each of which keeps at least one"
         )
-    held = np.zeros(len(dataset), dtype=bool)
+    held = np.zeros(rows, dtype=bool)
     for group, count in zip(groups, counts, strict=True):
         held[rng.permutation(group)[:count]] = True
-    return dataset.take(~held), dataset.take(held)
+    return held
 
 
 @dataclass(eq=False)

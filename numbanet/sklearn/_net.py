@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..data import Augment, Standardizer
+from ..data.dataset import held_out
 from ..layers import Affine, ReLU, checked_layers
 from ..models import Sequential
 from ..training.solver import Solver
@@ -65,6 +65,7 @@ class Net(NetworkEstimator):
         if first:
             self.network_ = self._built(X, outputs, seed)
             self.n_outputs_ = outputs
+            self._name_columns()
         data = self._data(X, targets, weights, validation, rng)
         if self.standardize and first:
             self.network_.standardizer = Standardizer.fit(data["X_train"])
@@ -91,6 +92,14 @@ class Net(NetworkEstimator):
         if reports is not None:
             reports.end()
         return self
+
+    def _name_columns(self) -> None:
+        """Have the network keep what its classes and features are called, as ``numbanet evaluate`` asks for them."""
+        classes = getattr(self, "classes_", ())
+        if len(classes) == self.network_.output_size:
+            self.network_.class_names = tuple(map(str, classes))
+        if hasattr(self, "feature_names_in_"):
+            self.network_.feature_names = tuple(map(str, self.feature_names_in_))
 
     def _options(self) -> dict[str, Any]:
         """Options of the update rule; without any, those that numbanet has for its own choice of a rule."""
@@ -123,13 +132,10 @@ class Net(NetworkEstimator):
             X_val, y_val, weights_val = self._validation(*validation)
             own = [X_val, self._targets_seen(y_val), weights_val]
         elif self.validation_fraction is not None:
-            stratify = y if is_classifier(self) and y.ndim == 1 else None
-            rows = np.arange(X.shape[0])
-            train, held_out = train_test_split(
-                rows, test_size=self.validation_fraction, random_state=rng, stratify=stratify
-            )
-            own = [None if part is None else part[held_out] for part in parts]
-            parts = [None if part is None else part[train] for part in parts]
+            labels = y if is_classifier(self) and y.ndim == 1 else None
+            held = held_out(X.shape[0], labels, self.validation_fraction, int(rng.randint(2**31 - 1)))
+            own = [None if part is None else part[held] for part in parts]
+            parts = [None if part is None else part[~held] for part in parts]
         names = ("X_train", "y_train", "sample_weight_train", "X_val", "y_val", "sample_weight_val")
         return {name: part for name, part in zip(names, [*parts, *own], strict=True) if part is not None}
 

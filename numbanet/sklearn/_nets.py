@@ -71,7 +71,8 @@ class NetClassifier(Classes, Net):
     Attributes
     ----------
     network_ : numbanet.Sequential
-        ``network_.save(path)`` keeps it.
+        ``network_.save(path)`` keeps it, with the names of classes and features; with `standardize`, ``numbanet
+        evaluate`` and ``numbanet predict`` take the file of a classifier.
     history_ : numbanet.training.history.History
         Losses, and what was measured, of each epoch.
     n_iter_ : int
