@@ -110,6 +110,7 @@ class TrainingSteps:
         self._keys = call_table.Numbers([(key[1:].ctypes.data, 1) for key in program.keys], 2)
         # Where numbers stand that change from step to step: (call, position, what it calls) of the arguments of a name.
         self._scalars: dict[str, list[Any]] = {}
+        self._there: dict[str, Any] = {}  # numbers that are in their places
         for call, what in zip(bound[self._ahead :], update, strict=True):
             for position, name in enumerate(what.scalars, len(what.arrays)):
                 self._scalars.setdefault(name, []).append((call, position, what))
@@ -169,8 +170,11 @@ class TrainingSteps:
         self._augmented[1] = step
         values = optimizer.values
         for name, places in self._scalars.items():
-            for call, position, what in places:
-                call.set(position, what.number(name, values[name]))
+            if name not in self._there or self._there[name] != values[name]:
+                for call, position, what in places:
+                    call.set(position, what.number(name, values[name]))
+        # What stays so: not the number of the step, which moves on, nor what is fed.
+        self._there = {name: values[name] for name in self._scalars if name != "t" and name not in feeds}
         self._keys.array[:, 1] = 0 if self.model.fixed_dropout else 1
         history, fed = np.zeros(steps), self._fed(feeds, steps)
         try:
