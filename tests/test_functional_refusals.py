@@ -47,7 +47,11 @@ ARGUMENTS = {
     "nesterov_update": ({"w": X, "dw": X, "velocity": X}, {"learning_rate": 0.1}),
     "rmsprop_update": ({"w": X, "dw": X, "s": X}, {"learning_rate": 0.1}),
     "adam_update": ({"w": X, "dw": X, "m": X, "v": X}, {"step": 1}),
+    "clip_by_value": ({"dw": X}, {"limit": 0.5}),
+    "clip_by_norm": ({"dw": X}, {"limit": 0.5}),
+    "ema_update": ({"w": X, "average": X}, {"decay": 0.9, "step": 1}),
 }
+RULES = [name for name, (_, given) in ARGUMENTS.items() if name == "adam_update" or "learning_rate" in given]
 MAY_BE_NONE = {("conv_forward", "b"), ("conv_relu_forward", "b")}
 EACH_ARRAY = [(name, argument) for name, (arrays, _) in ARGUMENTS.items() for argument in arrays]
 PAIRS = [name.removesuffix("_backward") for name in F.__all__ if name.endswith("_backward")]
@@ -219,7 +223,16 @@ NUMBERS = [
     ("spatial_groupnorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
     ("layernorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
     ("l2_penalty", "l2", [NEGATIVE, *NOT_FINITE]),
-    *((name, "learning_rate", [NEGATIVE, *NOT_FINITE]) for name in ARGUMENTS if name.endswith("_update")),
+    *(
+        (name, "learning_rate", [NEGATIVE, *NOT_FINITE])
+        for name, (_, given) in ARGUMENTS.items()
+        if "learning_rate" in given
+    ),
+    ("adam_update", "learning_rate", [NEGATIVE, *NOT_FINITE]),
+    ("clip_by_value", "limit", [NEGATIVE, 0, *NOT_FINITE]),
+    ("clip_by_norm", "limit", [NEGATIVE, 0, *NOT_FINITE]),
+    ("ema_update", "decay", [NEGATIVE, 1, *NOT_FINITE]),
+    ("ema_update", "step", [0, -1, 2**63]),
     ("momentum_update", "momentum", [NEGATIVE, 1.1, *NOT_FINITE]),
     ("nesterov_update", "momentum", [NEGATIVE, 1.1, *NOT_FINITE]),
     ("rmsprop_update", "decay_rate", [NEGATIVE, 1.1, *NOT_FINITE]),

@@ -16,6 +16,7 @@ from numbanet.layers import ACTIVATIONS, NORMALIZATIONS
 from numbanet.losses import LOSSES
 from numbanet.optim import RULES, Optimizer
 from numbanet.program import Program
+from numbanet.program.build import Form
 from numbanet.runtime.cache import cache_folder
 from numbanet.runtime.compiling import types_of
 
@@ -52,7 +53,9 @@ def called(dtype):
     flat = [*(nn.Affine(2), nn.ReLU()), *(nn.Affine(2), *between), *(nn.GELU("tanh"), nn.Dropout(0.5), nn.Affine(2))]
     for loss, declaration in LOSSES.items():
         net = nn.Sequential(flat, (2,), loss=loss, l2=0.1, dtype=dtype, seed=0, ops=notes)
-        Program(net, 2, training=True)
+        for soft in (False, True) if declaration is nn.Softmax else (False,):
+            for weighted in (False, True):
+                Program(net, 2, training=True, form=Form(weighted, soft))
         scores = Program(net, 2, training=False).scores
         with contextlib.suppress(ValueError):  # some have no probabilities
             declaration().probabilities(scores, notes)
@@ -65,7 +68,8 @@ def called(dtype):
     images = np.zeros((2, 1, 2, 2), dtype)
     Augment(1).gather(images, np.zeros(2, np.int64), 0, np.zeros_like(images), notes)
     for rule in RULES:
-        Optimizer(rule, 2, dtype, notes).update(np.zeros(2, dtype), np.zeros(2, dtype))
+        more = {"clip_norm": 1.0, "clip_value": 1.0, "ema_decay": 0.9}
+        Optimizer(rule, 2, dtype, notes, **more).update(np.zeros(2, dtype), np.zeros(2, dtype))
     return notes.calls
 
 

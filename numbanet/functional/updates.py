@@ -231,7 +231,7 @@ def ema_update(w: ArrayLike, average: ArrayLike, *, decay: float, step: int, ops
     """
     w, average = same_shape(w=w, average=average)
     new = average.copy()
-    scalars = fraction("decay", decay), integer("step", step, 1, 2**63 - 1)
+    scalars = number("decay", decay, 0, 1, include_high=False), integer("step", step, 1, 2**63 - 1)
     run(ops, "ema_update", w.reshape(-1), new.reshape(-1), *scalars)
     return new
 
