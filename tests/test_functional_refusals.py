@@ -223,12 +223,7 @@ NUMBERS = [
     ("spatial_groupnorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
     ("layernorm_forward", "eps", [0, NEGATIVE, *NOT_FINITE]),
     ("l2_penalty", "l2", [NEGATIVE, *NOT_FINITE]),
-    *(
-        (name, "learning_rate", [NEGATIVE, *NOT_FINITE])
-        for name, (_, given) in ARGUMENTS.items()
-        if "learning_rate" in given
-    ),
-    ("adam_update", "learning_rate", [NEGATIVE, *NOT_FINITE]),
+    *((name, "learning_rate", [NEGATIVE, *NOT_FINITE]) for name in RULES),
     ("clip_by_value", "limit", [NEGATIVE, 0, *NOT_FINITE]),
     ("clip_by_norm", "limit", [NEGATIVE, 0, *NOT_FINITE]),
     ("ema_update", "decay", [NEGATIVE, 1, *NOT_FINITE]),
