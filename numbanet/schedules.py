@@ -58,6 +58,11 @@ class Schedule:
         """``learning_rate * factors``."""
         return learning_rate * self.factors(first, count, num_steps, steps_per_epoch)
 
+    @property
+    def by_epoch(self) -> bool:
+        """Whether it says the same for all steps of an epoch, which saves asking for each."""
+        return False
+
     def check(self, num_steps: int, steps_per_epoch: int) -> None:
         """ValueError where it cannot be followed through so many steps."""
 
@@ -104,6 +109,10 @@ class Constant(_Warmed):
     warmup : float
         Number of steps in which it rises to that, in a line; below 1, their share of all.
     """
+
+    @property
+    def by_epoch(self) -> bool:
+        return not self.warmup
 
     def _after(self, steps: FloatArray, num_steps: int, steps_per_epoch: int, warm: int) -> FloatArray:
         return np.ones(len(steps))
@@ -310,6 +319,8 @@ class Cooldown(Schedule):
 
     What a `Solver` follows where it is not told another.
     """
+
+    by_epoch = True
 
     def factors(self, first: int, count: int, num_steps: int, steps_per_epoch: int) -> FloatArray:
         return self.rates(1.0, first, count, num_steps, steps_per_epoch)

@@ -129,7 +129,9 @@ class TrainingSteps:
             return _gathered(X, rows, x, model.standardizer)
         return model.ops.augment, augment.arguments(X, rows, self._augmented, x)
 
-    def __call__(self, rows: IntArray, step: int = 0, feeds: Mapping[str, FloatArray] | None = None) -> list[float]:
+    def __call__(
+        self, rows: IntArray, step: int = 0, feeds: Mapping[str, FloatArray | float] | None = None
+    ) -> list[float]:
         """Take a step on each batch of `rows`, and return the losses.
 
         Where a loss is NaN or infinite, it is the last: that step has computed gradients, but updated nothing. There
@@ -144,7 +146,7 @@ class TrainingSteps:
         feeds : dict of ndarray of float64, shape (steps,), optional
             Options of the optimizer by name, such as ``learning_rate``, with a value for each step: the compiled loop
             puts it into every argument that `_scalars` has of the name, before the step. The optimizer's `options`
-            have those of the last step afterwards; options that are not fed stay as they are.
+            have those of the last step afterwards; options that are not fed stay as they are. A float is for all steps.
 
         Returns
         -------
@@ -156,7 +158,10 @@ class TrainingSteps:
         workspaces = self.model.workspaces
         end = workspaces.begin()
         try:
-            return self._take(rows, step, feeds or {}, workspaces.wanted)
+            fed, options = {}, self.given[2].options
+            for name, values in (feeds or {}).items():
+                (options if isinstance(values, float) else fed)[name] = values
+            return self._take(rows, step, fed, workspaces.wanted)
         finally:
             end()
 

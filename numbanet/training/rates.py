@@ -74,9 +74,16 @@ class Rates:
             factor = 1.0
         self._rate, self._factor = learning_rate, factor
 
-    def numbers(self, first: int, count: int, num_steps: int, momentum: str | None) -> dict[str, FloatArray]:
-        """By names of options, what they are in each step; `momentum` is what that is called, if there is one."""
-        numbers = {"learning_rate": self.of(first, count, num_steps)} if self.known else {}
+    def numbers(self, first: int, count: int, num_steps: int, momentum: str | None) -> dict[str, FloatArray | float]:
+        """By names of options, what they are in each step of one epoch, or in all of them.
+
+        `momentum` is what that is called, if there is one.
+        """
+        numbers: dict[str, FloatArray | float] = {}
+        if self.known and self.schedule.by_epoch:
+            numbers["learning_rate"] = self.of(first, 1, num_steps).item()
+        elif self.known:
+            numbers["learning_rate"] = self.of(first, count, num_steps)
         momenta = self.schedule.momenta(first, count, num_steps, self._steps_per_epoch)
         if momentum is not None and momenta is not None:
             if (momenta >= 1).any():

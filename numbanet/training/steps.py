@@ -184,10 +184,10 @@ class CompiledSteps:
     def __init__(self, steps: TrainingSteps, compiled: Compiled) -> None:
         self._steps, self.compiled = steps, compiled
 
-    def prepare(self, rows: IntArray, step: int, numbers: Mapping[str, FloatArray]) -> None:
+    def prepare(self, rows: IntArray, step: int, numbers: Mapping[str, FloatArray | float]) -> None:
         """Do what may be interrupted of the steps on `rows`, the first of which is number `step`.
 
-        `numbers` are options of the rule by name, with a value for each step.
+        `numbers` are options of the rule by name, with a value for each step or one for all.
         """
         self._rows, self._step, self._numbers = rows, step, numbers
 
@@ -210,8 +210,10 @@ class PythonSteps:
         self._learner, self._update, self._part, self._augment = learner, update, part, augment
         self.compiled = compiled
 
-    def prepare(self, rows: IntArray, step: int, numbers: Mapping[str, FloatArray]) -> None:
-        self._numbers = {name: float(values[0]) for name, values in numbers.items()}
+    def prepare(self, rows: IntArray, step: int, numbers: Mapping[str, FloatArray | float]) -> None:
+        self._numbers = {
+            name: float(values if isinstance(values, float) else values[0]) for name, values in numbers.items()
+        }
         augment, ops = self._augment, self._learner.ops
         gather = None if augment is None else lambda X, rows, out: augment.gather(X, rows, step, out, ops)
         self._loss = self._learner.loss(self._part.X, self._part.y, rows, gather, self._part.weights)
