@@ -41,7 +41,7 @@ def test_the_example_of_the_readme_trains(monkeypatch):
     assert progress[0].startswith("(Step 1 / 4005) loss: ")
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_the_estimator_of_the_readme():
     pytest.importorskip("sklearn", reason="needs scikit-learn")
     estimator, _ = blocks(README, "python")
@@ -50,7 +50,7 @@ def test_the_estimator_of_the_readme():
     assert float(score) > 0.95
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_the_way_from_scikit_learn():
     pytest.importorskip("sklearn", minversion="1.6", reason="needs scikit-learn")
     text, names = (ROOT / "docs" / "scikit-learn.md").read_text(encoding="utf-8"), {}
