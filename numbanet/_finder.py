@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._checks import integer, mapping, number
 from .errors import TrainingDiverged
+from .training.history import new_figure
 from .training.solver import Solver
 
 if TYPE_CHECKING:
@@ -53,9 +52,7 @@ class LearningRateCurve:
         ImportError
             Where matplotlib is not installed.
         """
-        if not find_spec("matplotlib"):
-            raise ImportError("LearningRateCurve.plot needs matplotlib: pip install matplotlib")
-        figure = import_module("matplotlib.pyplot").figure(figsize=(5, 4), layout="constrained")
+        figure = new_figure("LearningRateCurve.plot")
         axes = figure.add_subplot()
         axes.plot(self.rates, self.losses, alpha=0.4, label="loss")
         axes.plot(self.rates, self.smoothed, label="smoothed")

@@ -291,7 +291,10 @@ class Sequential(NetworkArrays, FlatModel):
         X = self.check_examples("X", X)
         y = self.check_targets("y", y, len(X))
         weighed = () if sample_weight is None else (self.check_weights("sample_weight", sample_weight, len(X)),)
-        scores = self.loss(X)
+        return self.judged(X, y, self.loss(X), *weighed)
+
+    def judged(self, X: Array, y: Array, scores: FloatArray, *weighed: FloatArray) -> tuple[float, float]:
+        """What `evaluate` gives, by scores that are there already; examples, targets and weights are checked ones."""
         if not np.isfinite(scores).all():
             return math.nan, math.nan  # a network that has diverged has no accuracy, not a poor one
         prediction = self.predict(X) if self.overrides("predict") else self.loss_function.predict(scores)

@@ -229,3 +229,21 @@ def test_weights_that_nothing_takes():
     train = {"X_train": DATA["X_train"], "y_train": DATA["y_train"]}
     with pytest.raises(ValueError, match="^data: sample_weight_val needs X_val and y_val"):
         solver(data={**train, "sample_weight_val": np.ones(3)})
+
+
+@pytest.mark.parametrize("num_val_samples", [None, 7])
+def test_validation_data_of_no_weight_are_as_if_not_there_with_metrics_too(num_val_samples):
+    rng, rows = np.random.default_rng(4), []
+    X, y, weights = rng.standard_normal((30, 4)), rng.integers(3, size=30), rng.integers(0, 3, 30).astype(float)
+    there = weights > 0
+    for kept in (slice(None), there):
+        part = {"X_val": X[kept], "y_val": y[kept], "sample_weight_val": weights[kept]}
+        model = numbanet.Sequential([numbanet.Affine(3)], 4, dtype=np.float64, seed=0)
+        options = {"metrics": ["f1", "log_loss"], "epochs": 2, "seed": 0, "verbose": False}
+        solver = numbanet.Solver(
+            model, {"X_train": X, "y_train": y, **part}, num_val_samples=num_val_samples, **options
+        )
+        solver.train()
+        rows.append(solver.history.last())
+    assert 0 < there.sum() < 30
+    assert rows[0] == pytest.approx(rows[1], rel=1e-12)

@@ -121,13 +121,11 @@ class History:
         ImportError
             Where matplotlib is not installed.
         """
-        if not find_spec("matplotlib"):
-            raise ImportError("History.plot needs matplotlib: pip install matplotlib")
         measured = [name for name in self.columns if name not in ("epoch", "step", "learning_rate")]
         losses = [name for name in measured if name in ("loss", "val_loss")]
         groups = [losses, [name for name in measured if name not in losses]]
         groups = [names for names in groups if names]
-        figure = import_module("matplotlib.pyplot").figure(figsize=(5 * len(groups), 4), layout="constrained")
+        figure = new_figure("History.plot", len(groups))
         for place, names in enumerate(groups, 1):
             axes = figure.add_subplot(1, len(groups), place)
             for name in names:
@@ -135,3 +133,10 @@ class History:
             axes.set_xlabel("step")
             axes.legend()
         return figure
+
+
+def new_figure(what: str, columns: int = 1) -> Any:
+    """An empty figure of matplotlib for so many drawings side by side; ImportError, by the name of `what` draws."""
+    if not find_spec("matplotlib"):
+        raise ImportError(f"{what} needs matplotlib: pip install matplotlib")
+    return import_module("matplotlib.pyplot").figure(figsize=(5 * columns, 4), layout="constrained")

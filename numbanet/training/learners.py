@@ -168,8 +168,12 @@ class NetworkLearner:
     def score(self, X: Any, y: Any, batch_size: int = 100) -> float:
         return self.model.score(X, y)
 
-    def measure(self, X: Any, y: Any, weights: FloatArray | None = None) -> tuple[float, float]:
-        """Mean loss of examples in inference, NaN where it is not known, and their score."""
+    def measure(
+        self, X: Any, y: Any, weights: FloatArray | None = None, scores: FloatArray | None = None
+    ) -> tuple[float, float]:
+        """Mean loss of examples in inference, NaN where it is not known, and their score; by `scores`, if given."""
+        if scores is not None and not self.model.overrides("evaluate", "score"):
+            return self.model.judged(X, y, scores, *(() if weights is None else (weights,)))
         weighed = {} if weights is None else {"sample_weight": weights}
         if not self.has_loss:
             return math.nan, self.model.score(X, y, **weighed)
@@ -298,7 +302,7 @@ class ObjectLearner:
         pieces = [X[start : start + batch_size] for start in range(0, len(X), batch_size)]
         return np.concatenate([np.asarray(self.model.loss(piece)) for piece in pieces])
 
-    def measure(self, X: Any, y: Any, weights: None = None) -> tuple[float, float]:
+    def measure(self, X: Any, y: Any, weights: None = None, scores: Any = None) -> tuple[float, float]:
         """As of a network: ``loss(X, y)`` trains, and has penalties, so that there is only the score."""
         return math.nan, self.score(X, y)
 

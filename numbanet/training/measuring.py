@@ -70,8 +70,8 @@ def measured(solver: Solver) -> dict[str, float]:
         row[name] = learner.measure(*_sample(solver, "train", solver.num_train_samples))[1]
     if solver._parts["val"] is not None:
         part = solver._parts["val"]
-        row["val_loss"], row[f"val_{name}"] = _validated(solver)
         scores: Any = learner.scores(part.X) if solver.metrics else None
+        row["val_loss"], row[f"val_{name}"] = _validated(solver, scores)
         for metric in solver.metrics.values():
             loss = learner.loss_function
             row[f"val_{metric.name}"] = metric.measure(loss, part.y, scores, part.weights, learner.ops)
@@ -93,13 +93,13 @@ def sound(solver: Solver, row: dict[str, float]) -> bool:
     return solver.epoch > 0 and all(np.isfinite(value).all() for value in solver._learner.params.values())
 
 
-def _validated(solver: Solver) -> tuple[float, float]:
-    """Loss on the validation data, and score on them or on a sample."""
+def _validated(solver: Solver, scores: Any) -> tuple[float, float]:
+    """Loss on the validation data, and score on them or on a sample; by what the network gives, where that is known."""
     learner, part = solver._learner, solver._parts["val"]
     drawn = _sample(solver, "val", solver.num_val_samples)
     if len(drawn[0]) == part.count or not learner.has_loss:
-        return learner.measure(*drawn)
-    return learner.measure(part.X, part.y, part.weights)[0], learner.measure(*drawn)[1]
+        return learner.measure(*drawn, scores if drawn[0] is part.X else None)
+    return learner.measure(part.X, part.y, part.weights, scores)[0], learner.measure(*drawn)[1]
 
 
 def _sample(solver: Solver, part: str, count: int | None) -> tuple[Array, Array, Any]:

@@ -101,10 +101,17 @@ MUTANTS = [
         f"{WEIGHTED}::test_labels_that_take_the_place_of_others_have_their_classes_weights",
     ),
     Mutant(
+        "scores of all validation data stand for those that count",
+        MEASURING,
+        "scores if drawn[0] is part.X else None",
+        "scores",
+        f"{WEIGHTED}",
+    ),
+    Mutant(
         "the validation loss forgets the weights",
         MEASURING,
-        "learner.measure(part.X, part.y, part.weights)[0]",
-        "learner.measure(part.X, part.y)[0]",
+        "learner.measure(part.X, part.y, part.weights, scores)[0]",
+        "learner.measure(part.X, part.y, None, scores)[0]",
         f"{WEIGHTED}::test_all_that_is_measured_is_weighted",
     ),
     Mutant(
