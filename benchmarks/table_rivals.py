@@ -1,39 +1,40 @@
-"""Who takes part in `tables.py`: each `fit(task, seed, threads, split)` gives a fitted estimator; nothing is tuned."""
+"""Who takes part in `tables.py`: each `fit(task, seed, threads, split, **options)` gives a fitted estimator.
+
+Options are the estimator's; by default there are none, and nothing is tuned.
+"""
 
 import ast
 import logging
 from functools import partial
 
-NUMBANET = "numbanet"
 
-
-def lightgbm(task, seed, threads, split):
+def lightgbm(task, seed, threads, split, **options):
     """Its defaults: a hundred trees."""
     import lightgbm
 
     kind = lightgbm.LGBMClassifier if task == "classification" else lightgbm.LGBMRegressor
-    return kind(random_state=seed, n_jobs=threads, verbose=-1).fit(*split.train)
+    return kind(random_state=seed, n_jobs=threads, verbose=-1, **options).fit(*split.train)
 
 
-def lightgbm_early(task, seed, threads, split):
+def lightgbm_early(task, seed, threads, split, **options):
     """As it is mostly used: up to a thousand trees, until fifty have not helped on the validation rows."""
     import lightgbm
 
     kind = lightgbm.LGBMClassifier if task == "classification" else lightgbm.LGBMRegressor
-    estimator = kind(n_estimators=1000, random_state=seed, n_jobs=threads, verbose=-1)
+    estimator = kind(**{"n_estimators": 1000, **options}, random_state=seed, n_jobs=threads, verbose=-1)
     stop = lightgbm.early_stopping(50, verbose=False)
     return estimator.fit(*split.train, eval_set=[split.validation], callbacks=[stop])
 
 
-def hist_gradient_boosting(task, seed, threads, split):
+def hist_gradient_boosting(task, seed, threads, split, **options):
     """scikit-learn's, its defaults, columns of categories as such; `OMP_NUM_THREADS` says how many threads."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     kind = HistGradientBoostingClassifier if task == "classification" else HistGradientBoostingRegressor
-    return kind(random_state=seed).fit(*split.train)
+    return kind(random_state=seed, **options).fit(*split.train)
 
 
-def sklearn_mlp(task, seed, threads, split):
+def sklearn_mlp(task, seed, threads, split, **options):
     """scikit-learn's MLP, its defaults, behind the usual pipeline; targets of regression are standardised."""
     from sklearn.compose import TransformedTargetRegressor, make_column_transformer
     from sklearn.impute import SimpleImputer
@@ -47,8 +48,8 @@ def sklearn_mlp(task, seed, threads, split):
         (OneHotEncoder(handle_unknown="ignore"), X.select_dtypes("category").columns),
     )
     if task == "classification":
-        return make_pipeline(columns, MLPClassifier(random_state=seed)).fit(X, y)
-    network = make_pipeline(columns, MLPRegressor(random_state=seed))
+        return make_pipeline(columns, MLPClassifier(random_state=seed, **options)).fit(X, y)
+    network = make_pipeline(columns, MLPRegressor(random_state=seed, **options))
     return TransformedTargetRegressor(network, transformer=StandardScaler()).fit(X, y)
 
 
@@ -74,13 +75,13 @@ class Imputed:
         return self.estimator.classes_
 
 
-def realmlp(task, seed, threads, split, form="TD_S"):
+def realmlp(task, seed, threads, split, form="TD_S", **options):
     """pytabkit's, its defaults; it chooses its best epoch by the validation rows."""
     import pytabkit
 
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # whose import has set it lower
     kind = getattr(pytabkit, f"RealMLP_{form}_{'Classifier' if task == 'classification' else 'Regressor'}")
-    estimator = Imputed(kind(device="cpu", random_state=seed, n_threads=threads))
+    estimator = Imputed(kind(device="cpu", random_state=seed, n_threads=threads, **options))
     return estimator.fit(*split.train, *split.validation)
 
 
@@ -97,12 +98,13 @@ RIVALS = {
     "RealMLP-TD-S": realmlp,
     "RealMLP-TD": partial(realmlp, form="TD"),
     "LightGBM": lightgbm,
-    "LightGBM early": lightgbm_early,
+    "LightGBM-early": lightgbm_early,
     "HistGradientBoosting": hist_gradient_boosting,
     "MLP": sklearn_mlp,
+    "numbanet": numbanet,
 }
 OURS = ("numbanet", "numbanet n_members=8", "numbanet n_packed=8", "numbanet preset=td-s", "numbanet preset=fast")
-SLOW = ("RealMLP-TD",)  # takes part only where it is named
+DEFAULT = (*OURS, "RealMLP-TD-S", "LightGBM", "LightGBM-early", "HistGradientBoosting", "MLP")
 
 
 def value(text):
@@ -114,14 +116,12 @@ def value(text):
 
 
 def rival(name):
-    """The fit of a rival by its name; "numbanet preset=fast n_members=8" is ours with those options."""
-    if name in RIVALS:
-        return RIVALS[name]
-    first, *options = name.split()
-    if first != NUMBANET or not all("=" in option for option in options):
-        raise ValueError(f"no rival is called {name!r}; there are {', '.join(RIVALS)} and {NUMBANET} [OPTION=VALUE...]")
+    """The fit of a rival by its name, with options of its estimator: "numbanet preset=fast n_members=8"."""
+    first, *options = name.split() or [""]
+    if first not in RIVALS or not all("=" in option for option in options):
+        raise ValueError(f"expected NAME [OPTION=VALUE...] with one of {', '.join(RIVALS)}, got {name!r}")
     pairs = (option.split("=", 1) for option in options)
-    return partial(numbanet, **{key: value(text) for key, text in pairs})
+    return partial(RIVALS[first], **{key: value(text) for key, text in pairs})
 
 
 PARTS = {}  # option of the recipe: the value that takes the part away
@@ -129,4 +129,4 @@ PARTS = {}  # option of the recipe: the value that takes the part away
 
 def parts():
     """Ours with all of the recipe, and with each of its parts off."""
-    return [NUMBANET, *(f"{NUMBANET} {option}={off!r}" for option, off in PARTS.items())]
+    return ["numbanet", *(f"numbanet {option}={off}" for option, off in PARTS.items())]

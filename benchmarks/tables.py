@@ -9,7 +9,7 @@ Each rival is in a process of its own. A table's rows are split 60-20-20 by each
 epoch or number of trees by (who does not, leaves them alone), and to test on. Scores are medians over the seeds:
 AUC for classes (one against the rest where there are more than two), R2 for regression. `--times` measures the time of
 `fit`, and of predicting 100,000 rows, of the first seed, in turns; `--parts` has the recipe with each of its parts off.
-A rival is one of a list, or ours with options: "numbanet preset=fast n_packed=8". Results are kept in a file, one JSON
+A rival is one of a list, perhaps with options: "numbanet preset=fast n_packed=8". Results are kept in a file, one JSON
 object a line: what is there already is not run again, unless `--again` says so, and `--report` runs nothing.
 """
 
@@ -26,7 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from table_report import report_scores, report_times
-from table_rivals import OURS, RIVALS, SLOW, parts, rival
+from table_rivals import DEFAULT, parts, rival
 from table_sets import TABLES, split
 
 from numbanet.bench.options import CPUS, some_of, threads
@@ -215,8 +215,7 @@ def rival_names(text):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=some_of(TABLES), default=list(TABLES), help="default: all")
-    default = [*OURS, *(name for name in RIVALS if name not in SLOW)]
-    parser.add_argument("--rivals", type=rival_names, default=default, help=f"default: {','.join(default)}")
+    parser.add_argument("--rivals", type=rival_names, default=list(DEFAULT), help=f"default: {','.join(DEFAULT)}")
     parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--rows", type=int, default=10_000, help="of a table at most; default: %(default)s")
     parser.add_argument("--threads", type=threads, default=CPUS, help="default: %(default)s")

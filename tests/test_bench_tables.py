@@ -179,8 +179,8 @@ def test_only_what_is_not_there_is_run(scripts, capsys, results, monkeypatch):
     ("options", "message"),
     [
         (["--tables", "amos"], "got 'amos'; did you mean ames?"),
-        (["--rivals", "LightGB"], "no rival is called 'LightGB'"),
-        (["--rivals", "LightGBM,numbanet fast"], "no rival is called 'numbanet fast'"),
+        (["--rivals", "LightGB"], "got 'LightGB'"),
+        (["--rivals", "LightGBM,numbanet fast"], "got 'numbanet fast'"),
     ],
 )
 def test_what_is_told_wrong_is_refused_before_anything_runs(options, message, scripts, capsys):
@@ -190,10 +190,19 @@ def test_what_is_told_wrong_is_refused_before_anything_runs(options, message, sc
     assert message in capsys.readouterr().err
 
 
-def test_ours_is_told_its_options_by_name(scripts):
+def test_a_rival_is_told_its_options_by_name(scripts):
     chosen = scripts.table_rivals.rival("numbanet preset=fast n_packed=8 ntk=False rate=0.5")
     assert chosen.func is scripts.table_rivals.numbanet
     assert chosen.keywords == {"preset": "fast", "n_packed": 8, "ntk": False, "rate": 0.5}
+
+
+def test_options_reach_the_estimator(scripts, sets):
+    parts = sets.split(sets.TABLES["diabetes"], 0, 200)
+    options = {"HistGradientBoosting": ("max_iter", 3), "MLP": ("tol", 10)}
+    for name, (option, value) in options.items():
+        fitted = scripts.table_rivals.rival(f"{name} {option}={value}")("regression", 0, 1, parts)
+        last = getattr(fitted, "regressor_", [fitted])[-1]
+        assert last.get_params()[option] == value, name
 
 
 def test_a_process_scores_and_takes_times(sets, tmp_path, scripts, capsys):
