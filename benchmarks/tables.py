@@ -1,6 +1,6 @@
 """Our estimators for tables against RealMLP, boosted trees and scikit-learn's MLP, on real tables, nothing tuned.
 
-    python benchmarks/tables.py [--tables ames,cells] [--seeds 5] [--rivals "numbanet,LightGBM"] [--results FILE]
+    python benchmarks/tables.py [--tables ames,cells] [--seeds 5] [--rivals numbanet LightGBM] [--results FILE]
     python benchmarks/tables.py --times
     python benchmarks/tables.py --parts
     python benchmarks/tables.py --report
@@ -202,20 +202,19 @@ def run_times(options, results, workers):
             results.add(**key, threads=options.threads, **seconds)
 
 
-def rival_names(text):
-    names = text.split(",")
-    for name in names:
-        try:
-            rival(name)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return names
+def rival_name(text):
+    try:
+        rival(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=some_of(TABLES), default=list(TABLES), help="default: all")
-    parser.add_argument("--rivals", type=rival_names, default=list(DEFAULT), help=f"default: {','.join(DEFAULT)}")
+    shown = ", ".join(DEFAULT)
+    parser.add_argument("--rivals", nargs="+", type=rival_name, default=list(DEFAULT), help=f"default: {shown}")
     parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--rows", type=int, default=10_000, help="of a table at most; default: %(default)s")
     parser.add_argument("--threads", type=threads, default=CPUS, help="default: %(default)s")

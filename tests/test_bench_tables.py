@@ -104,7 +104,7 @@ def cells(line):
 
 
 def report(scripts, capsys, results, *options):
-    options = ["--report", "--results", str(results), "--rivals", "numbanet,LightGBM", "--seeds", "3", *options]
+    options = ["--report", "--results", str(results), "--rivals", "numbanet", "LightGBM", "--seeds", "3", *options]
     assert scripts.tables.main(options) == 0
     return capsys.readouterr().out
 
@@ -180,7 +180,7 @@ def test_only_what_is_not_there_is_run(scripts, capsys, results, monkeypatch):
     [
         (["--tables", "amos"], "got 'amos'; did you mean ames?"),
         (["--rivals", "LightGB"], "got 'LightGB'"),
-        (["--rivals", "LightGBM,numbanet fast"], "got 'numbanet fast'"),
+        (["--rivals", "LightGBM", "numbanet fast"], "got 'numbanet fast'"),
     ],
 )
 def test_what_is_told_wrong_is_refused_before_anything_runs(options, message, scripts, capsys):
