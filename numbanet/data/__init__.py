@@ -1,4 +1,4 @@
-"""Data sets: one that is bundled, readers of the usual files, splitting and standardising."""
+"""Data sets: one that is bundled, readers of the usual files, splitting, standardising, preparing tables."""
 
 from numbanet.data.arrays import Parts, load_npy, load_npz, load_npz_unlabelled
 from numbanet.data.augmentation import Augment
@@ -7,14 +7,21 @@ from numbanet.data.dataset import Dataset, Standardizer, split
 from numbanet.data.digits import load_digits
 from numbanet.data.idx import load_mnist, read_idx
 from numbanet.data.labels import encode_labels
+from numbanet.data.preprocessing import Layout, TablePreprocessor
 from numbanet.data.sources import load, load_parts, load_unlabelled
+from numbanet.data.table import Column, Table, as_table
 from numbanet.data.tables import load_csv, load_csv_unlabelled
 
 __all__ = [
     "Augment",
+    "Column",
     "Dataset",
+    "Layout",
     "Parts",
     "Standardizer",
+    "Table",
+    "TablePreprocessor",
+    "as_table",
     "encode_labels",
     "load",
     "load_cifar10",

@@ -17,16 +17,21 @@ from numbanet._checks import (
     float_dtype,
     integer,
     number,
+    one_of,
 )
 from numbanet.data.labels import are_names, encode_labels
+from numbanet.data.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal
 
-    from numbanet._types import Array, ArrayLike, DTypeLike, FloatArray, IntArray, Shape
+    from numbanet._types import Array, ArrayLike, DTypeLike, FloatArray, Shape
+
+    Task = Literal["classification", "regression"]
 
 
+TASKS = ("classification", "regression")
 STORED_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 MAX_CLASSES = 100_000
 SMALLEST_SCALE = np.finfo(np.float64).tiny  # of smaller numbers float64 has no reciprocal
@@ -38,10 +43,12 @@ class Dataset:
 
     Attributes
     ----------
-    X : ndarray of shape (N, *input_shape), uint8, float32 or float64
+    X : ndarray of shape (N, *input_shape), uint8, float32 or float64; or Table
         At least one example; floats are finite. Other numbers and frames become the smallest of these that holds them.
-    y : int64 ndarray of shape (N,), or None
-        The class of each example, from 0 to ``num_classes - 1``. Names are numbered as by `encode_labels`.
+        A `Table` stays one, with its categories and gaps.
+    y : int64 ndarray of shape (N,), or float64 of (N,) or (N, M), or None
+        The class of each example, from 0 to ``num_classes - 1``. Names are numbered as by `encode_labels`. With the
+        task "regression", the M amounts of each example.
     class_names : tuple of str, or None
         One name for each class. Where `y` comes without names, its numbers become the names.
     feature_names : tuple of str, or None
@@ -52,6 +59,12 @@ class Dataset:
         Where the set came from.
     notes : tuple of str
         What the file it came from was taken for.
+    task : {"classification", "regression"}, or None
+        What `y` is for; by default classification, where there is a `y`.
+    target_names : tuple of str, or None
+        The columns that `y` was, `target_name` where that is one.
+    ids : ndarray of shape (N,), or None
+        What tells the examples apart, in the column `id_name`; not for the network.
 
     Raises
     ------
@@ -59,44 +72,78 @@ class Dataset:
         For anything that does not fit the above; the message names the attribute, and the row where one is at fault.
     """
 
-    X: Array
-    y: IntArray | None = None
+    X: Any
+    y: Array | None = None
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     target_name: str | None = None
     name: str = ""
     notes: tuple[str, ...] = ()
+    task: Task | None = None
+    target_names: tuple[str, ...] | None = None
+    ids: Array | None = None
+    id_name: str | None = None
 
     if TYPE_CHECKING:  # what becomes these is taken too
 
         def __init__(
             self,
-            X: ArrayLike,
+            X: ArrayLike | Table,
             y: ArrayLike | None = None,
             class_names: Sequence[str] | None = None,
             feature_names: Sequence[str] | None = None,
             target_name: str | None = None,
             name: str = "",
             notes: tuple[str, ...] = (),
+            task: Task | None = None,
+            target_names: Sequence[str] | None = None,
+            ids: ArrayLike | None = None,
+            id_name: str | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        if self.feature_names is None and hasattr(self.X, "columns"):
+        if isinstance(self.X, Table):
+            self.feature_names = self.X.names
+        elif self.feature_names is None and hasattr(self.X, "columns"):
             self.feature_names = tuple(map(str, self.X.columns))
-        self.X = stored("X", self.X)
-        if self.X.ndim < 2 or self.X.size == 0:
+        self.X = self.X if isinstance(self.X, Table) else stored("X", self.X)
+        if self.X.ndim < 2 or 0 in self.X.shape:
             raise ValueError(f"X: expected at least one row of at least one value, got shape {self.X.shape}")
-        all_finite("X", self.X)
+        if not isinstance(self.X, Table):
+            all_finite("X", self.X)
         self.class_names = _names("class_names", self.class_names)
+        if self.task is not None:
+            one_of("task", self.task, TASKS)
         if self.y is not None:
-            if are_names(self.y):
-                self.y, self.class_names = encode_labels(self.y, self.class_names)
-            self.y = class_numbers("y", self.y, len(self), self.num_classes or MAX_CLASSES)
-            if self.class_names is None:
-                self.class_names = tuple(map(str, range(int(self.y.max()) + 1)))
+            self._check_targets()
+        self.target_names = _names("target_names", self.target_names)
+        if self.target_names is None and self.target_name is not None:
+            self.target_names = (self.target_name,)
+        elif self.target_names is not None and self.target_name is None and len(self.target_names) == 1:
+            (self.target_name,) = self.target_names
+        if self.ids is not None:
+            self.ids = np.asarray(self.ids)
+            if self.ids.shape != (len(self),):
+                raise ValueError(f"ids: expected one for each of the {len(self)} rows, got shape {self.ids.shape}")
         self.feature_names = _names("feature_names", self.feature_names)
         if self.feature_names is not None and self.input_shape != (len(self.feature_names),):
             raise ValueError(f"feature_names: {len(self.feature_names)} names for examples of shape {self.input_shape}")
+
+    def _check_targets(self) -> None:
+        """Make `y` numbers of classes, or amounts."""
+        if self.task == "regression":
+            self.y = as_data("y", self.y).astype(np.float64)
+            if self.y.ndim not in (1, 2) or len(self.y) != len(self) or 0 in self.y.shape:
+                raise ValueError(
+                    f"y: expected one or several targets for each of the {len(self)} rows, got shape {self.y.shape}"
+                )
+            return all_finite("y", self.y if self.y.ndim == 2 else self.y[:, None])
+        self.task = "classification"
+        if are_names(self.y):
+            self.y, self.class_names = encode_labels(self.y, self.class_names)
+        self.y = class_numbers("y", self.y, len(self), self.num_classes or MAX_CLASSES)
+        if self.class_names is None:
+            self.class_names = tuple(map(str, range(int(self.y.max()) + 1)))
 
     def __len__(self) -> int:
         return len(self.X)
@@ -115,7 +162,7 @@ class Dataset:
         """The rows at `indices` (an integer array, or a boolean one of N values) as a new Dataset of copies."""
         indices = np.asarray(indices)
         y = None if self.y is None else self.y[indices]
-        return replace(self, X=self.X[indices], y=y)
+        return replace(self, X=self.X[indices], y=y, ids=None if self.ids is None else self.ids[indices])
 
 
 def stored(name: str, X: Any) -> Array:
@@ -150,7 +197,7 @@ def split(dataset: Dataset, fraction: float, seed: int, stratify: bool = True) -
         The same seed gives the same split.
     stratify : bool, default True
         Hold out the same fraction of every class, as near as whole rows allow. Every class keeps at least one row in
-        the first part. Data without labels are split without regard to class.
+        the first part. Data without labels, or with amounts, are split without regard to them.
 
     Returns
     -------
@@ -163,7 +210,8 @@ def split(dataset: Dataset, fraction: float, seed: int, stratify: bool = True) -
     ValueError
         For a fraction outside (0, 1), a negative seed, or where one of the parts would be empty.
     """
-    held = held_out(len(dataset), dataset.y if stratify else None, fraction, seed)
+    by_class = stratify and dataset.task == "classification"
+    held = held_out(len(dataset), dataset.y if by_class else None, fraction, seed)
     return dataset.take(~held), dataset.take(held)
 
 
