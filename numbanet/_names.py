@@ -21,6 +21,7 @@ INITIALIZERS = (
     "xavier_uniform",
     "glorot_normal",
     "glorot_uniform",
+    "lecun_normal",
     "orthogonal",
     "fan_in_uniform",
 )
@@ -72,5 +73,6 @@ COMMON_OPTIONS = {
     "clip_norm": None,
     "ema_decay": None,
     "learning_rate_factors": None,
+    "weight_decay_factors": None,
     "decay_biases": True,
 }

@@ -117,6 +117,10 @@ class NetworkArrays:
         """Whether layer `index` has parameters."""
         return bool(self._layer_parameters[index])
 
+    def unit(self, name: str) -> float:
+        """How much the parameter of that full name changes where what is learnt changes by 1."""
+        return self._variables[name].unit
+
     def decaying(self) -> list[tuple[int, str]]:
         """(layer index, local name) of each parameter that an L2 penalty applies to."""
         return [key for key, full in self.names.items() if self._variables[full].decays]

@@ -54,6 +54,7 @@ Pair: TypeAlias = tuple[int, int]  # of rows and columns
 Size: TypeAlias = int | Pair  # one number for both, or one for each
 Padding: TypeAlias = Size | Literal["same"]
 Channels: TypeAlias = Literal["first", "last"]
+Parametrization: TypeAlias = Literal["standard", "ntk"]
 StrPath: TypeAlias = str | os.PathLike[str]
 
 Initializer: TypeAlias = Callable[[np.random.Generator, Shape, int, int], ArrayLike]

@@ -77,6 +77,10 @@ he_normal = _gaussian(_he)
 he_uniform = _uniform(_he)
 
 
+# LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, eq. 16: variance 1 / fan_in, for tanh and SELU.
+lecun_normal = _gaussian(lambda fan_in, fan_out: 1 / fan_in)
+
+
 def orthogonal(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> FloatArray:
     """A matrix with orthonormal rows or columns, whichever are fewer.
 
@@ -100,6 +104,7 @@ BY_NAME = {
     "xavier_uniform": xavier_uniform,
     "glorot_normal": xavier_normal,
     "glorot_uniform": xavier_uniform,
+    "lecun_normal": lecun_normal,
     "orthogonal": orthogonal,
     "fan_in_uniform": fan_in_uniform,
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ._types import Array, ArrayLike, DTypeLike, FloatArray, Ops
 
 
+FACTORS = ("learning_rate_factors", "weight_decay_factors")  # common options that are dicts by parameter
 _BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")
 
 
@@ -64,14 +65,17 @@ def check_common(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if options["ema_decay"] is not None:
         options["ema_decay"] = number("optimizer_options: ema_decay", options["ema_decay"], 0, 1, include_high=False)
     options["decay_biases"] = boolean("optimizer_options: decay_biases", options["decay_biases"])
-    if not options["decay_biases"] and "weight_decay" not in get_rule(name).options:
-        raise ValueError(f"optimizer_options: decay_biases is of a weight decay, and {name!r} has none")
-    if options["learning_rate_factors"] is not None:
-        factors = mapping("optimizer_options: learning_rate_factors", options["learning_rate_factors"], "factors")
-        options["learning_rate_factors"] = {
-            parameter: number(f"optimizer_options: learning_rate_factors: {parameter}", factor, 0, include_high=False)
-            for parameter, factor in factors.items()
-        }
+    said = {"decay_biases": not options["decay_biases"], "weight_decay_factors": options["weight_decay_factors"]}
+    for key, value in said.items():
+        if value and "weight_decay" not in get_rule(name).options:
+            raise ValueError(f"optimizer_options: {key} is of a weight decay, and {name!r} has none")
+    for key in FACTORS:
+        if options[key] is not None:
+            factors = mapping(f"optimizer_options: {key}", options[key], "factors")
+            options[key] = {
+                parameter: number(f"optimizer_options: {key}: {parameter}", factor, 0, include_high=False)
+                for parameter, factor in factors.items()
+            }
     return options
 
 
@@ -89,13 +93,16 @@ class Segment(NamedTuple):
     part : slice
     factor : float
         Of the learning rate.
-    decays : bool
-        Whether weight decay applies.
+    decay : float
+        Factor of the weight decay.
+    unit : float
+        The parameters are so many times what is learnt (`numbanet.layers.Variable`).
     """
 
     part: slice
     factor: float = 1.0
-    decays: bool = True
+    decay: float = 1.0
+    unit: float = 1.0
 
 
 class Call(NamedTuple):
@@ -106,15 +113,23 @@ class Call(NamedTuple):
     scalars: tuple[str, ...]
     segment: Segment
 
-    def number(self, name: str, value: Any) -> Any:
-        """What the argument of that name is, where all that learns at the full rate and decays has `value`."""
+    def number(self, name: str, values: Mapping[str, Any]) -> Any:
+        """What the argument of that name is, by the optimizer's `values`, which all has that differs in nothing.
+
+        Where the array is w = u p and p is learnt, the gradient of p is u times that of w, and so are Adam's m and √v:
+        it moves p as if eps were eps / u, and w u times as far. Without a division by the gradient's size, w moves u²
+        times as far. The decay, which is a share, is that of p times the rate of p.
+        """
+        value, unit = values[name], self.segment.unit
         if name == "learning_rate":
-            return value * self.segment.factor
-        return value if name != "weight_decay" or self.segment.decays else value * 0.0
+            return value * (self.segment.factor * (unit if "eps" in values else unit**2))
+        if name == "eps":
+            return value / (unit**2 if values["eps_inside_root"] else unit)
+        return value * (self.segment.decay / unit) if name == "weight_decay" else value
 
     def numbers(self, values: Mapping[str, Any]) -> list[Any]:
-        """Those numbers, from the optimizer's `values`."""
-        return [self.number(name, values[name]) for name in self.scalars]
+        """All those numbers."""
+        return [self.number(name, values) for name in self.scalars]
 
 
 class Optimizer:
@@ -134,8 +149,8 @@ class Optimizer:
     **options
         The rule's own, such as ``learning_rate``; see `RULES`. And, for every rule: `clip_value`, the largest that an
         element of the gradient may be; `clip_norm`, the longest that all of it together may be; `ema_decay`, which
-        keeps an exponential moving average of the parameters; `learning_rate_factors` and `decay_biases`, which the
-        one who makes the segments follows.
+        keeps an exponential moving average of the parameters; `learning_rate_factors`, `weight_decay_factors` and
+        `decay_biases`, which the one who makes the segments follows.
 
     Attributes
     ----------

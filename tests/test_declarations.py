@@ -88,7 +88,11 @@ def test_what_a_file_says():
         "type": f"{__name__}:Scaled",
         "negative_slope": 0.5,
         "sides": [1],
-        "inside": {"type": "Residual", "layers": [{"type": "Affine", "units": 3}], "shortcut": []},
+        "inside": {
+            "type": "Residual",
+            "layers": [{"type": "Affine", "units": 3, "parametrization": "standard"}],
+            "shortcut": [],
+        },
         "note": "",
         "exact": True,
     }

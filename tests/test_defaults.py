@@ -27,7 +27,7 @@ UNSET = {"weight_scale": None, "weight_init": None, "bias_init": None}  # what t
 
 SIGNATURES = {
     **dict.fromkeys(ACTIVATIONS.values(), {}),  # but for those below
-    numbanet.Affine: {"weight_init": "he_normal", "bias_init": "zeros"},
+    numbanet.Affine: {"weight_init": None, "bias_init": "zeros", "parametrization": "standard"},
     numbanet.Conv: {
         "stride": 1,
         "padding": 0,

@@ -19,6 +19,7 @@ def draw(name, shape=SHAPE, seed=0):
         ("he_normal", 2 / 300),
         ("he_uniform", 2 / 300),
         ("xavier_normal", 2 / 500),
+        ("lecun_normal", 1 / 300),
         ("xavier_uniform", 2 / 500),
         (0.05, 0.0025),
     ],

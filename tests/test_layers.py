@@ -40,6 +40,8 @@ def test_layers_are_values():
     assert Affine(5) == Affine(np.int64(5))
     assert Dropout(0.5) != Dropout(0.4)
     assert repr(Affine(np.int64(5))) == "Affine(units=5, weight_init='he_normal')"
+    ntk = Affine(5, parametrization="ntk")
+    assert repr(ntk) == "Affine(units=5, weight_init='lecun_normal', parametrization='ntk')"
     assert repr(Dropout(np.float32(0.5))) == "Dropout(rate=0.5)"
     with pytest.raises(dataclasses.FrozenInstanceError):
         Affine(5).units = 6
@@ -63,7 +65,8 @@ def test_every_layer_is_a_public_name():
             "Affine: weight_init: expected one of 'zeros', .*'fan_in_uniform', got 'he'",
         ),
         (lambda: Affine(3, -1.0), r"Affine: weight_init: expected a number in \[0, inf\), got -1"),
-        (lambda: Affine(3, None), "Affine: weight_init: expected a name, a number or a function, got NoneType None"),
+        (lambda: Affine(3, True), "Affine: weight_init: expected a name, a number or a function, got bool True"),
+        (lambda: Affine(3, parametrization="NTK"), "Affine: parametrization: expected one of .*; did you mean 'ntk'."),
         (lambda: LeakyReLU(-0.1), r"LeakyReLU: negative_slope: expected a number in \[0, 1\], got -0.1"),
         (lambda: ELU(float("inf")), r"ELU: alpha: expected a number in \[0, inf\), got inf"),
         (lambda: GELU("exact"), "GELU: approximate: expected one of 'none', 'tanh', got 'exact'"),

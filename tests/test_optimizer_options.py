@@ -95,6 +95,17 @@ def test_decay_spares_biases_scales_and_shifts():
     assert not np.array_equal(decaying["gamma1"], spared["gamma1"])
 
 
+def test_decay_by_parameter():
+    """A factor of a kind or a name goes before `decay_biases`."""
+    options = {"weight_decay": 0.5, "weight_decay_factors": {"W1": 0, "b": 2, "gamma": 3}, "decay_biases": False}
+    before, after, _ = one_step("adamw", options)
+    without = one_step("adamw", {"weight_decay": 0.0})[1]
+    for name, factor in {"W1": 0, "b1": 2, "gamma1": 3, "beta1": 0, "W2": 1, "b2": 2}.items():
+        np.testing.assert_allclose(
+            without[name] - after[name], 0.05 * factor * before[name], rtol=1e-9, atol=1e-15, err_msg=name
+        )
+
+
 def test_groups_are_torchs():
     torch = pytest.importorskip("torch", reason="needs torch")
     made = solver("adamw", {**ALL, "ema_decay": None, "clip_value": None}, batch_size=24)
@@ -238,6 +249,11 @@ def test_a_pickled_solver_goes_on_alike():
         ({"clip_value": "1"}, TypeError, "optimizer_options: clip_value"),
         ({"ema_decay": 1.0}, ValueError, "optimizer_options: ema_decay"),
         ({"decay_biases": False}, ValueError, "'sgd' has none"),
+        (
+            {"weight_decay_factors": {"b": 0}},
+            ValueError,
+            "weight_decay_factors is of a weight decay, and",
+        ),
         ({"decay_biases": 0}, TypeError, "optimizer_options: decay_biases"),
         ({"learning_rate_factors": 2}, TypeError, "optimizer_options: learning_rate_factors"),
         ({"learning_rate_factors": {"W1": -2}}, ValueError, "learning_rate_factors: W1"),

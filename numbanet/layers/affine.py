@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from .. import initializers
-from .._checks import integer
+from .._checks import integer, one_of
 from .activations import ReLU
 from .base import Layer, Variable, set_checked
 
 if TYPE_CHECKING:
-    from .._types import FloatArray, Init, Lowered, Shape
+    from .._types import FloatArray, Init, Lowered, Parametrization, Shape
     from ..program import Lowering
+
+# By parametrisation, how weights begin where nobody says.
+PARAMETRIZATIONS: dict[Parametrization, str] = {"standard": "he_normal", "ntk": "lecun_normal"}
 
 
 @dataclass(frozen=True)
@@ -24,33 +27,52 @@ class Affine(Layer):
     ----------
     units : int
         Number of outputs.
-    weight_init : str, float or callable
-        See `numbanet.initializers`; a number is the standard deviation of a Gaussian.
+    weight_init : str, float or callable, optional
+        See `numbanet.initializers`; a number is the standard deviation of a Gaussian. By default "he_normal", or
+        "lecun_normal" for "ntk". Whichever the parametrisation, it gives the weights `w`.
     bias_init : str, float or callable
         The same for the biases.
+    parametrization : {"standard", "ntk"}
+        What an optimizer steps on: the weights `w`; or p, where ``w = p / sqrt(fan_in)``, which begins with a variance
+        of 1 and has gradients of one size whatever the number of inputs. Networks hold and save `w` in either case, and
+        penalties and clipping are of `w`. Source: Jacot, Gabriel and Hongler, arXiv:1806.07572, section 2.
     """
 
     units: int
-    weight_init: Init = "he_normal"
-    bias_init: Init = field(default="zeros", repr=False)
+    weight_init: Init | None = None
+    bias_init: Init = "zeros"
+    parametrization: Parametrization = "standard"
 
     backward_takes_output = False
 
     def __post_init__(self) -> None:
         set_checked(self, units=integer("Affine: units", self.units, 1))
-        initializers.get(self.weight_init, "Affine: weight_init")
+        one_of("Affine: parametrization", self.parametrization, PARAMETRIZATIONS)
+        if self.weight_init is None:
+            set_checked(self, weight_init=PARAMETRIZATIONS[self.parametrization])
+        initializers.get(self._weight_init, "Affine: weight_init")
         initializers.get(self.bias_init, "Affine: bias_init")
+
+    def __repr__(self) -> str:
+        more = "" if self.parametrization == "standard" else f", parametrization={self.parametrization!r}"
+        return f"{type(self).__name__}(units={self.units!r}, weight_init={self.weight_init!r}{more})"
+
+    @property
+    def _weight_init(self) -> Init:
+        return cast("Init", self.weight_init)  # which is one by the time that the layer is made
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (self.units,)
 
     def parameters(self, input_shape: Shape) -> tuple[Variable, ...]:
         fans = math.prod(input_shape), self.units
-        weights = Variable("W", fans, initializers.get(self.weight_init), True, fans)
+        unit = 1.0 if self.parametrization == "standard" else 1 / math.sqrt(fans[0])
+        weights = Variable("W", fans, initializers.get(self._weight_init), True, fans, unit)
         return weights, Variable("b", (self.units,), initializers.get(self.bias_init), False, fans)
 
     def fused_with(self, following: Layer) -> Layer | None:
-        return _AffineReLU(self.units, self.weight_init, self.bias_init) if type(following) is ReLU else None
+        options = self.units, self.weight_init, self.bias_init, self.parametrization
+        return _AffineReLU(*options) if type(following) is ReLU else None
 
     def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         (w, dw), (b, db) = net.parameter("W"), net.parameter("b")

@@ -26,6 +26,8 @@ class Variable(NamedTuple):
     initializer: Initializer
     decays: bool = False  # whether the L2 penalty applies: to weights, not to biases, scales and shifts
     fans: tuple[int, int] = (1, 1)
+    # How much the array changes where what is learnt changes by 1: it is `unit` times that, in an NTK parametrisation.
+    unit: float = 1.0
 
 
 class Layer:

@@ -174,10 +174,12 @@ class TrainingSteps:
             call.point(1, rows)
         self._augmented[1] = step
         values = optimizer.values
-        for name, places in self._scalars.items():
-            if name not in self._there or self._there[name] != values[name]:
-                for call, position, what in places:
-                    call.set(position, what.number(name, values[name]))
+        changed = {name for name in self._scalars if name not in self._there or self._there[name] != values[name]}
+        if "eps_inside_root" in changed:
+            changed.add("eps")  # which goes by that
+        for name in changed:
+            for call, position, what in self._scalars[name]:
+                call.set(position, what.number(name, values))
         # What stays so: not the number of the step, which moves on, nor what is fed.
         self._there = {name: values[name] for name in self._scalars if name != "t" and name not in feeds}
         self._keys.array[:, 1] = 0 if self.model.fixed_dropout else 1
@@ -199,12 +201,13 @@ class TrainingSteps:
 
     def _fed(self, feeds: Mapping[str, FloatArray], steps: int) -> Any:
         """Where the loop finds the numbers of each step, and where it puts them."""
+        numbers = {**self.given[2].values, **feeds}
         for name, values in feeds.items():
             if values.shape != (steps,) or values.dtype != np.float64 or not values.flags.c_contiguous:
                 raise ValueError(f"feeds: {name}: expected {steps} contiguous float64, got {values.shape}")
         columns = [
-            (what.number(name, values), call.cell(position))
-            for name, values in feeds.items()
+            (what.number(name, numbers), call.cell(position))
+            for name in feeds
             for call, position, what in self._scalars[name]
         ]
         fed = call_table.Numbers([(values.ctypes.data, cell) for values, cell in columns], 2)

@@ -70,10 +70,11 @@ class Solver(Results):
         Options of the update rule, such as ``{"learning_rate": 1e-3}``. For any rule, on numbanet's networks, also
         `clip_norm` (the longest that the whole gradient may be, penalties included) and `clip_value` (the largest of
         its elements, cut first); `learning_rate_factors`, a dict of kinds of parameters, such as ``"b"``, or single
-        ones, such as ``"W1"``, to factors of the learning rate; ``decay_biases=False``, so that weight decay spares
-        all that a penalty would; and `ema_decay` in [0, 1): an exponential moving average of the parameters is what
-        is measured, kept as the best and left in the model at the end; callbacks see it within `averaged`. The next
-        `train` goes on from the parameters as they were without it; with best weights restored, from those.
+        ones, such as ``"W1"``, to factors of the learning rate, and `weight_decay_factors`, the same of the weight
+        decay; ``decay_biases=False``, so that weight decay spares all that a penalty would; and `ema_decay` in [0, 1):
+        an exponential moving average of the parameters is what is measured, kept as the best and left in the model at
+        the end; callbacks see it within `averaged`. The next `train` goes on from the parameters as they were without
+        it; with best weights restored, from those.
     schedule : str, Schedule, callable or sequence of float, optional
         How the learning rate changes from step to step, as factors of the one in `optimizer_options`: a name or one of
         `numbanet.schedules`, a function of (step, num_steps), or a factor for each epoch or each step. By default it

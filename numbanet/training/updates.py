@@ -39,26 +39,28 @@ def check_rule(learner: Any, rule: Any, options: Mapping[str, Any]) -> None:
 
 
 def _segments(model: Any, common: Mapping[str, Any]) -> list[optim.Segment]:
-    """Pieces of the flat array of parameters that differ in their learning rate or in whether they decay.
+    """Pieces of the flat array of parameters that differ in learning rate, decay or the unit of what is learnt.
 
     Neighbours that do not differ are one piece.
     """
-    factors: dict[str, float] = common["learning_rate_factors"] or {}
     kinds = {name: kind for (_, kind), name in model.names.items() if name in model.params}  # such as W
-    for name in factors:
-        known = [*dict.fromkeys(kinds.values()), *kinds]
-        if name not in known:
-            hint = did_you_mean(name, known, repr)
-            raise ValueError(
-                f"optimizer_options: learning_rate_factors: no parameter {name!r}{hint}; there are {', '.join(known)}"
-            )
-    decaying = {model.names[key] for key in model.decaying()}
+    known = [*dict.fromkeys(kinds.values()), *kinds]
+    for option in optim.FACTORS:
+        for name in common[option] or {}:
+            if name not in known:
+                hint = did_you_mean(name, known, repr)
+                raise ValueError(
+                    f"optimizer_options: {option}: no parameter {name!r}{hint}; there are {', '.join(known)}"
+                )
+    rates, decays = (common[option] or {} for option in optim.FACTORS)
+    decaying = kinds if common["decay_biases"] else {model.names[key] for key in model.decaying()}
     segments: list[optim.Segment] = []
     flat = model.params.flat
     for name, view in model.params.items():
-        start = (view.ctypes.data - flat.ctypes.data) // flat.itemsize
-        factor = factors.get(name, factors.get(kinds[name], 1.0))
-        this = optim.Segment(slice(start, flat.size), factor, common["decay_biases"] or name in decaying)
+        start, kind = (view.ctypes.data - flat.ctypes.data) // flat.itemsize, kinds[name]
+        rate = rates.get(name, rates.get(kind, 1.0))
+        decay = decays.get(name, decays.get(kind, 1.0 if name in decaying else 0.0))
+        this = optim.Segment(slice(start, flat.size), rate, decay, model.unit(name))
         if segments and segments[-1][1:] == this[1:]:
             continue
         if segments:

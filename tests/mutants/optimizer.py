@@ -3,7 +3,7 @@
 from tests.mutants import Mutant
 
 OPTIM, UPDATES, SOLVER = "numbanet/optim.py", "numbanet/training/updates.py", "numbanet/training/solver.py"
-TESTS = "tests/test_optimizer_options.py"
+TESTS, PARAMETRIZATION = "tests/test_optimizer_options.py", "tests/test_parametrization.py"
 
 MUTANTS = [
     Mutant(
@@ -35,18 +35,46 @@ MUTANTS = [
         f"{TESTS}::test_callbacks_see_the_average_within_a_block",
     ),
     Mutant(
-        "compiled steps forget the rate of a piece",
+        "steps forget the rate of a piece",
         OPTIM,
-        "return value * self.segment.factor",
-        "return value",
+        "value * (self.segment.factor * (",
+        "value * ((",
         f"{TESTS}::test_rates_by_parameter",
     ),
     Mutant(
         "what is spared decays",
         OPTIM,
-        "self.segment.decays else value * 0.0",
-        "self.segment.decays else value",
+        "(self.segment.decay / unit)",
+        "(1 / unit)",
         f"{TESTS}::test_decay_spares_biases_scales_and_shifts",
+    ),
+    Mutant(
+        "Adam's decay is that of the weights' rate",
+        OPTIM,
+        "(self.segment.decay / unit)",
+        "self.segment.decay",
+        f"{PARAMETRIZATION}::test_steps_are_those_of_torch_on_what_is_learnt",
+    ),
+    Mutant(
+        "epsilon is one for weights and what is learnt",
+        OPTIM,
+        "return value / (unit**2 if",
+        "return value / (1 if",
+        f"{PARAMETRIZATION}::test_steps_are_those_of_the_rule_on_what_is_learnt",
+    ),
+    Mutant(
+        "all rules divide by the size of the gradient",
+        OPTIM,
+        'unit if "eps" in values else unit**2',
+        "unit",
+        f"{PARAMETRIZATION}::test_steps_are_those_of_torch_on_what_is_learnt",
+    ),
+    Mutant(
+        "epsilon stays where it stood, in compiled steps",
+        "numbanet/program/steps.py",
+        'if "eps_inside_root" in changed:',
+        "if False:",
+        f"{PARAMETRIZATION}::test_epsilon_follows_where_it_stands",
     ),
     Mutant(
         "the norm is clipped before the values",
@@ -58,8 +86,8 @@ MUTANTS = [
     Mutant(
         "the rate of a kind goes before that of a name",
         UPDATES,
-        "factors.get(name, factors.get(kinds[name], 1.0))",
-        "factors.get(kinds[name], factors.get(name, 1.0))",
+        "rates.get(name, rates.get(kind, 1.0))",
+        "rates.get(kind, rates.get(name, 1.0))",
         f"{TESTS}::test_rates_by_parameter",
     ),
     Mutant(
