@@ -63,6 +63,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     from .networks import FullyConnectedNet, SmallResNet, SmallVGG, ThreeLayerConvNet, TwoLayerNet
     from .runtime.threads import get_num_threads, set_num_threads
     from .training.solver import Solver
+    from .tuning.sweeps import sweep
 
 __all__ = [
     "Affine",
@@ -106,6 +107,7 @@ __all__ = [
     "reference",
     "schedules",
     "set_num_threads",
+    "sweep",
     "testing",
     "train_many",
     "warmup",
@@ -142,6 +144,7 @@ _IN = {
     "models": ("Sequential",),
     "networks": ("FullyConnectedNet", "SmallResNet", "SmallVGG", "ThreeLayerConvNet", "TwoLayerNet"),
     "training.solver": ("Solver",),
+    "tuning.sweeps": ("sweep",),
 }
 _MODULE_OF = {name: module for module, names in _IN.items() for name in names}
 

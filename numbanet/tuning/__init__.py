@@ -1,0 +1,1 @@
+"""Sweeps: many trainings over a space of values, side by side, and which of them did best."""
