@@ -9,7 +9,6 @@ from . import operations
 
 ACTIVATIONS = tuple(operations.ACTIVATIONS)
 NORMALIZATIONS = ("batchnorm", "layernorm")
-MONITORS = ("val_loss", "val_accuracy")  # the lowest is the best of one, the highest of the other
 INITIALIZERS = (
     "zeros",
     "ones",

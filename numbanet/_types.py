@@ -40,6 +40,7 @@ __all__ = [
     "Shape",
     "Size",
     "StrPath",
+    "Task",
     "UserRule",
 ]
 
@@ -55,6 +56,7 @@ Size: TypeAlias = int | Pair  # one number for both, or one for each
 Padding: TypeAlias = Size | Literal["same"]
 Channels: TypeAlias = Literal["first", "last"]
 Parametrization: TypeAlias = Literal["standard", "ntk"]
+Task: TypeAlias = Literal["classification", "regression"]
 StrPath: TypeAlias = str | os.PathLike[str]
 
 Initializer: TypeAlias = Callable[[np.random.Generator, Shape, int, int], ArrayLike]

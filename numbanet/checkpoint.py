@@ -9,7 +9,7 @@ from . import _archive
 from ._checks import mapping
 from ._declarations import described
 from ._exclusive import exclusively
-from .data import Standardizer
+from .data import Standardizer, TargetScaler
 from .errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MODEL, STATE = "model", "state of training"  # the kinds of files
 RUN_MODEL = "model.npz"  # the network in the folder of a run
 METHODS = ("loss", "train_batch", "predict", "predict_proba", "score", "evaluate")  # that decide what a network gives
 AVERAGE = "optimizer/average"  # of the parameters, in a state of training
-STANDARDIZER = "standardizer/"  # how the names of its arrays begin
+SCALERS: Any = {"standardizer": Standardizer, "target_scaler": TargetScaler}  # by attribute
 
 
 def describe_model(model: Sequential) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def save_model(
 ) -> None:
     """Write a network; see `numbanet.Sequential.save`."""
     arrays = _copies(model)
-    arrays.update(standardizer_arrays(model))
+    arrays.update(scaler_arrays(model))
     arrays.update((f"extra/{name}", array) for name, array in (extra_arrays or {}).items())
     names = {"class_names": model.class_names, "feature_names": model.feature_names}
     extra = {**{name: list(value) for name, value in names.items() if value is not None}, **(extra or {})}
@@ -76,16 +76,22 @@ def network_arrays(model: Sequential) -> dict[str, Array]:
     return arrays
 
 
-def standardizer_arrays(model: Sequential) -> dict[str, FloatArray]:
-    """The arrays of a network's standardizer, by the names they have in files; none where it has none."""
-    parts = {} if model.standardizer is None else model.standardizer.to_arrays()
-    return {f"{STANDARDIZER}{name}": array for name, array in parts.items()}
+def scaler_arrays(model: Sequential, *names: str) -> dict[str, FloatArray]:
+    """The arrays of a network's scalers, or of those of these names, by the names they have in files."""
+    scalers = {name: getattr(model, name) for name in names or SCALERS}
+    return {
+        f"{name}/{part}": array
+        for name, scaler in scalers.items()
+        if scaler is not None
+        for part, array in scaler.to_arrays().items()
+    }
 
 
-def stored_standardizer(arrays: Mapping[str, Array]) -> Standardizer | None:
-    """The standardizer in a file, or None; ValueError or TypeError where it is damaged."""
-    parts = {name.removeprefix(STANDARDIZER): array for name, array in arrays.items() if name.startswith(STANDARDIZER)}
-    return Standardizer.from_arrays(parts) if parts else None
+def take_scalers(model: Sequential, arrays: Mapping[str, Array]) -> None:
+    """Give a network the scalers that are in a file; ValueError or TypeError where one is damaged."""
+    for name, kind in SCALERS.items():
+        parts = {each.removeprefix(f"{name}/"): array for each, array in arrays.items() if each.startswith(f"{name}/")}
+        setattr(model, name, kind.from_arrays(parts) if parts else None)
 
 
 def model_file(path: StrPath) -> Path:
@@ -109,10 +115,11 @@ def stored_network(
     if header["kind"] == MODEL:
         return header["model"], mapping("extra", header["extra"], "what was saved with the network"), arrays
     identity = header["identity"]
-    if identity.get("standardizer", "None") != "None" and not any(name.startswith(STANDARDIZER) for name in arrays):
-        raise CheckpointError(
-            f"{path}: a state of training without its standardizer; use Solver.restore on the model and data it is of"
-        )
+    for scaler in SCALERS:
+        if identity.get(scaler, "None") != "None" and not any(name.startswith(f"{scaler}/") for name in arrays):
+            raise CheckpointError(
+                f"{path}: a state of training without its {scaler}; use Solver.restore on the model and data it is of"
+            )
     best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
     places = {name: f"param/{name}" if f"param/{name}" in arrays else f"state/{name}" for name in best}
     if best or header.get("exchanged") or not header.get("t"):  # or there is no average yet

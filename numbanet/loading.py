@@ -51,7 +51,7 @@ def load_model(
         if expected != stored:  # asked before anything of the declared size is allocated
             raise ValueError(f"the layers take {expected} values, and the file has {stored}")
         model = Sequential(layers, shape, loss=loss, ops=ops, **description)
-        model.standardizer = checkpoint.stored_standardizer(arrays)
+        checkpoint.take_scalers(model, arrays)
         model.class_names = checkpoint.stored_names(extra, "class_names", model.output_size)
         model.feature_names = checkpoint.stored_names(extra, "feature_names")
     except CheckpointError:

@@ -88,6 +88,11 @@ class Loss:
         return tuple(getattr(self, name) for name in getattr(self, "__dataclass_fields__", ()))
 
     @property
+    def predicts_scores(self) -> bool:
+        """Whether predictions are the scores themselves, so that targets may be standardised."""
+        return self.per_output and not self.classifies and type(self).predict is Loss.predict
+
+    @property
     def takes_weights(self) -> bool:
         """Whether examples may have weights."""
         return bool(self.operation) or self.weighted

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._types import Array, FloatArray, Ops
+    from .data import TargetScaler
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,15 @@ class Metric:
     greater_is_better: bool = True
     sklearn: Callable[[Any, Any, Any, Any, int], Any] | None = None  # the same by their module
 
-    def measure(self, loss: Loss, y: Array, scores: FloatArray, sample_weight: Array | None, ops: Ops) -> float:
+    def measure(
+        self,
+        loss: Loss,
+        y: Array,
+        scores: FloatArray,
+        sample_weight: Array | None,
+        ops: Ops,
+        scaler: TargetScaler | None = None,
+    ) -> float:
         """The metric of a network's scores, for targets as its loss takes them.
 
         Parameters
@@ -63,6 +72,8 @@ class Metric:
         sample_weight : ndarray, shape (N,), or None
         ops : module
             The operations that probabilities are computed by.
+        scaler : TargetScaler, optional
+            How targets and scores are put back into their own units first.
 
         Returns
         -------
@@ -71,6 +82,8 @@ class Metric:
         """
         if not np.isfinite(scores).all():
             return math.nan
+        if scaler is not None:
+            y, scores = scaler.restore(y, clamp=False), scaler.restore(loss.predict(scores).reshape(len(scores), -1))
         if self.given == "scores":
             return _own_value(self, y, scores, sample_weight)
         given = loss.predict(scores) if self.given == "predictions" else loss.probabilities(scores.copy(), ops)

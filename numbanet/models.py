@@ -14,7 +14,7 @@ from ._checks import all_finite, boolean, describe, example_weights, float_dtype
 from ._exclusive import exclusively
 from ._network_arrays import NetworkArrays
 from ._plain import refusing
-from .data import Standardizer
+from .data import Standardizer, TargetScaler
 from .data.sparse import SparseRows, as_examples
 from .losses import checked_loss
 from .program import form_of
@@ -78,6 +78,10 @@ class Sequential(NetworkArrays, FlatModel):
     standardizer : numbanet.data.Standardizer or None
         How examples are standardised on their way into the network: None, as they are. Where it is set, all methods
         take examples as they come, a data set in memory is not copied, and `save` keeps it.
+    target_scaler : numbanet.data.TargetScaler or None
+        How the targets of regression are standardised: None, as they are. Where it is set, targets come and
+        predictions go in their own units, in float64, and so do metrics and scores; only losses, and what ``loss(X)``
+        gives, are of the standardised targets. `save` keeps it.
     class_names, feature_names : tuple of str or None
         What the classes and the features are called, where that is known; `save` keeps them.
 
@@ -119,6 +123,7 @@ class Sequential(NetworkArrays, FlatModel):
         self.class_names: tuple[str, ...] | None = None
         self.feature_names: tuple[str, ...] | None = None
         self._standardizer: Standardizer | None = None
+        self._target_scaler: TargetScaler | None = None
         self.workspaces = Workspaces()
         self.l2, self.l2_divided = l2, l2_divided
         super().__init__(layers, input_shape, float_dtype(dtype))
@@ -179,6 +184,25 @@ class Sequential(NetworkArrays, FlatModel):
                     f"{self.input_shape}"
                 )
         self._change("_standardizer", value)
+
+    @property
+    def target_scaler(self) -> TargetScaler | None:
+        return self._target_scaler
+
+    @target_scaler.setter
+    def target_scaler(self, value: TargetScaler | None) -> None:
+        if value is not None:
+            if not isinstance(value, TargetScaler):
+                raise TypeError(f"target_scaler: expected a numbanet.data.TargetScaler, got {describe(value)}")
+            if not self.loss_function.predicts_scores:
+                raise ValueError(
+                    f"target_scaler: is for losses whose scores are the predictions, and the network has "
+                    f"{self.loss_function!r}"
+                )
+            (outputs,) = self.loss_function.target_shape(self.output_size)
+            if len(value.mean) != outputs:
+                raise ValueError(f"target_scaler: of {len(value.mean)} targets, and the network predicts {outputs}")
+        self._change("_target_scaler", value)
 
     @exclusively
     def _change(self, name: str, value: Any) -> None:
@@ -266,8 +290,20 @@ class Sequential(NetworkArrays, FlatModel):
         return program.step()
 
     def predict(self, X: ArrayLike) -> Array:
-        """Class labels (N,) for softmax and SVM, 0 or 1 for binary cross-entropy, values for squared error."""
-        return self.loss_function.predict(self.loss(X))
+        """Class labels (N,) for softmax and SVM, 0 or 1 for binary cross-entropy, values for squared error.
+
+        With a `target_scaler`, values in the targets' own units, float64.
+        """
+        return self.decided(self.loss(X))
+
+    def decided(self, scores: FloatArray) -> Array:
+        """What `predict` gives, by scores that are there already."""
+        values = self.loss_function.predict(scores)
+        return values if self.target_scaler is None else self.target_scaler.restore(values)
+
+    def own_targets(self, y: Array) -> Array:
+        """Targets as they came, by those that `check_targets` gave."""
+        return y if self.target_scaler is None else self.target_scaler.restore(y, clamp=False)
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Class probabilities, shape (N, C); ValueError where the loss has none."""
@@ -297,10 +333,10 @@ class Sequential(NetworkArrays, FlatModel):
         """What `evaluate` gives, by scores that are there already; examples, targets and weights are checked ones."""
         if not np.isfinite(scores).all():
             return math.nan, math.nan  # a network that has diverged has no accuracy, not a poor one
-        prediction = self.predict(X) if self.overrides("predict") else self.loss_function.predict(scores)
+        prediction = self.predict(X) if self.overrides("predict") else self.decided(scores)
         loss = self.loss_function
         mean = math.nan if self.overrides("loss", "train_batch") else loss.mean(scores, y, self.ops, *weighed)
-        return mean, loss.score(prediction, y, *weighed)
+        return mean, loss.score(prediction, self.own_targets(y), *weighed)
 
     def check_examples(self, name: str, X: Any) -> Array:
         """`X` as numbers of a shape that this network takes; the values are looked at on their way in."""
@@ -329,7 +365,9 @@ class Sequential(NetworkArrays, FlatModel):
             self.standardizer.check(name, X, self.dtype)
 
     def check_targets(self, name: str, y: Any, count: int) -> Array:
-        """`y` as the loss takes it, for `count` examples."""
+        """`y` as the loss takes it, for `count` examples: standardised, with a `target_scaler`."""
+        if self.target_scaler is not None:
+            y = self.target_scaler.apply(self.loss_function.targets(name, y, count, self.output_size, np.float64))
         return self.loss_function.targets(name, y, count, self.output_size, self.dtype)
 
     def check_weights(self, name: str, weights: Any, count: int) -> FloatArray:

@@ -24,6 +24,7 @@ from numba.core import event
 from numbanet import Solver, cli, data
 from numbanet._names import ACTIVATIONS
 from numbanet.cli import _train, _watch, main
+from numbanet.cli._tasks import TASKS
 from numbanet.cli._trained import Trained
 from numbanet.loading import load_model
 
@@ -145,7 +146,7 @@ def test_train_saves_model_history_and_record(run):
     assert sorted(path.name for path in run.iterdir()) == MODEL_FILES
     rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
     assert [int(row["epoch"]) for row in rows] == [1, 2]
-    assert list(rows[0]) == [*_watch.COLUMNS, "seconds"]
+    assert list(rows[0]) == [*TASKS["classification"].columns, "seconds"]
     result = record(run)["result"]
     assert result["ended"] == "complete"
     assert result["test_accuracy"] == result["test_right"] / 359  # a fifth of 1,797
@@ -396,7 +397,10 @@ def test_version_and_help(capsys):
         ),
         ("train --normalization batch", "got 'batch'; did you mean batchnorm?"),
         ("train --activation rellu", "got 'rellu'; did you mean relu?"),
-        ("train --loss mse", "--loss: expected one of softmax, svm, got 'mse'; see"),
+        (
+            "train --loss mse",
+            "--loss: expected one of softmax, svm, squared_error, absolute_error, huber, poisson, got 'mse'; see",
+        ),
         ("train --dtype float16", "got 'float16'; did you mean float"),
         ("train --model vgg", "got 'vgg'; did you mean small-vgg?"),
         ("train --lr-schedule cosin", "got 'cosin'; did you mean cosine?"),
@@ -435,10 +439,16 @@ def test_a_command_line_that_makes_no_sense(arguments, message, here, capsys):
 
 
 BAD_DATA = {
-    "labels that are no whole numbers": (
-        lambda: put_npz(y=Y + 0.5),
+    "labels that are not finite": (
+        lambda: put_npz(y=replaced(Y, 3, np.nan)),
         "data.npz",
-        "data.npz: y: expected whole numbers or names, got",
+        "data.npz: y: expected whole numbers or names, got nan",
+    ),
+    "values that are all the same": (lambda: put_npz(y=Y * 0 + 0.5), "data.npz", "data.npz: y: every value is 0.5"),
+    "values too large for their spread": (
+        lambda: put_npz(y=X[:, 0] * 1e300),
+        "data.npz",
+        "data.npz: y: the values are too large for their standard deviation",
     ),
     "too few labels": (
         lambda: put_npz(y=Y[:-1]),
@@ -476,10 +486,15 @@ BAD_DATA = {
         "data.csv",
         "data.csv: line 7, column 3 (c): expected a number, found 'many'",
     ),
-    "labels in a table that are no whole numbers": (
-        lambda: put("data.csv", table(y=Y + 0.5)),
+    "labels in a table that are not finite": (
+        lambda: put("data.csv", table(y=replaced(Y, 3, np.inf))),
         "data.csv",
-        "data.csv: column 5 (y): expected whole numbers or names, got",
+        "data.csv: line 5, column 5 (y): expected a label, found 'inf'",
+    ),
+    "values in a table that are all the same": (
+        lambda: put("data.csv", table(y=Y * 0 + 0.5)),
+        "data.csv",
+        "data.csv: y: every value is 0.5; expected a target that varies",
     ),
     "a table cut short": (
         lambda: put("data.csv", table()[:-50]),

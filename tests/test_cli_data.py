@@ -192,14 +192,15 @@ def test_tables_of_few_columns_have_no_scale(capsys):
 # Labels and parts.
 
 
-def test_amounts_are_refused_unless_they_are_said_to_be_classes(capsys):
+def test_amounts_are_learnt_as_values_unless_they_are_said_to_be_classes(capsys):
     X = RNG.normal(size=(400, 2)).round(3)
     write("a.csv", X, RNG.integers(50, 438, 400), "size,age,price")
-    error = refused(["train", "--data", "a.csv"], capsys)
-    assert "a.csv: column 3 (price): hold" in error
-    assert "--task classification" in error
-    error = refused(["train", "--data", "a.csv", "--task", "regression"], capsys)
-    assert error.startswith("numbanet: error: --task: expected 'classification', got 'regression'")
+    _, err = told(["train", "--data", "a.csv", *LINEAR, "amounts"], capsys)
+    assert "column 3 (price) the target of values from 5" in err
+    assert "so regression; classes would be --task classification" in err
+    assert record("amounts")["data"]["task"] == "regression"
+    error = refused(["train", "--data", "a.csv", "--task", "regresion"], capsys)
+    assert "--task: expected one of classification, regression, got 'regresion'; did you mean regression" in error
     write("b.csv", X, 20 + 3 * (np.arange(400) % 20), "size,age,price")
     assert len(trained("b.csv", "--task", "classification")["data"]["class_names"]) == 20
     assert "of 400 examples" in told(["evaluate", "run", "b.csv"], capsys)[0]  # where they are known, they are classes

@@ -18,6 +18,7 @@ import pytest
 import numbanet
 from numbanet import Affine, Sequential, data
 from numbanet.cli import _watch, main
+from numbanet.cli._tasks import TASKS
 from numbanet.cli._trained import Trained
 from numbanet.runtime import cache, threading_layer
 from numbanet.runtime import threads as _threads
@@ -469,7 +470,7 @@ def test_seconds_are_those_without_compiling(monkeypatch):
     """A training by a clock that is faked: an epoch of 7 s, 4 of them compiling, then one of 2.5 s."""
     now = [50.0]
     monkeypatch.setattr(_watch, "perf_counter", lambda: now[0])
-    watch = _watch.Watch(None)
+    watch = _watch.Watch(None, TASKS["classification"].columns)
 
     def run():
         for seconds, compiling in ((7.0, 4.0), (2.5, 0.0)):
@@ -492,7 +493,7 @@ def test_seconds_are_those_without_compiling(monkeypatch):
 def test_compiling_is_announced_unless_quiet(capsys):
     said = []
     for say in (None, said.append):
-        _watch.Watch(say)._announce()
+        _watch.Watch(say, {})._announce()
     assert said == ["compiling kernels, once per machine; this can take a minute ..."]
     assert capsys.readouterr() == ("", "")
 

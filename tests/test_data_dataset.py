@@ -16,15 +16,15 @@ def dataset(counts=(6, 3, 1), **fields):
 
 
 def test_dataset_tells_its_shape_and_takes_rows():
-    data = dataset(class_names=["a", "b", "c"], feature_names=["u", "v"], target_name="t", name="n")
+    data = dataset(class_names=["a", "b", "c"], feature_names=["u", "v"], target_names=["t"], name="n")
     assert (len(data), data.input_shape, data.num_classes) == (10, (2,), 3)
     part = data.take([9, 0])
     np.testing.assert_array_equal(part.X, data.X[[9, 0]])
     np.testing.assert_array_equal(part.y, [2, 0])
-    assert (part.class_names, part.feature_names, part.target_name, part.name) == (
+    assert (part.class_names, part.feature_names, part.target_names, part.name) == (
         ("a", "b", "c"),
         ("u", "v"),
-        "t",
+        ("t",),
         "n",
     )
     part.X[:] = -1
@@ -257,7 +257,7 @@ def test_load_finds_each_source(tmp_path):
         unlabelled = load_unlabelled(source, num_features=2)
         np.testing.assert_array_equal(unlabelled.X, train.X)
         assert unlabelled.y is unlabelled.class_names is None
-    assert load(tmp_path / "a.TSV", target="c")[0].target_name == "c"
+    assert load(tmp_path / "a.TSV", target="c")[0].target_names == ("c",)
     np.testing.assert_array_equal(load_unlabelled(tmp_path / "a.npy").X, X)
     write_part(tmp_path, "train", count=3)
     assert [len(part) for part in load(f"mnist:{tmp_path}")] == [3, 6]

@@ -106,7 +106,7 @@ def test_targets_that_the_network_s_dtype_hardly_tells_apart_are_refused():
         return nn.Solver(network, {"X_train": EXACT, "y_train": y}, verbose=False)
 
     for y in (X[:, 0], X[:, :1].astype(float)):
-        with pytest.raises(ValueError, match="y_train: column 0: .*float32 hardly tells apart; take their mean away"):
+        with pytest.raises(ValueError, match="y_train: column 0: .*float32 hardly tells apart; standardise them first"):
             solver(y)
         solver(y, np.float64)
     solver(X[:, 0] - SECONDS.mean())

@@ -49,7 +49,7 @@ def test_a_certain_header_is_left_out(tmp_path, first, y, X):
     data = load_csv(written(tmp_path, first, X, y))
     np.testing.assert_array_equal(data.X, X)
     assert data.class_names == encode_labels(y)[1]
-    assert [*data.feature_names, data.target_name] == first.split(",")
+    assert [*data.feature_names, *data.target_names] == first.split(",")
     assert "with a header" in data.notes[0]
 
 
@@ -59,7 +59,7 @@ def test_columns_that_pandas_numbered(tmp_path, first, width, y):
     X = RNG.integers(0, 3, (40, width))
     data = load_csv(written(tmp_path, first, X, y))
     np.testing.assert_array_equal(data.X, X)
-    assert data.target_name == str(width)
+    assert data.target_names == (str(width),)
     unlabelled = load_csv_unlabelled(written(tmp_path, first.rpartition(",")[0], X))
     np.testing.assert_array_equal(unlabelled.X, X)
 
@@ -91,7 +91,7 @@ def test_a_doubtful_header_is_asked_for(tmp_path, first, X, y):
     refused(path, r"a.csv: the first row, .*may be the names of the columns or an example.*--header or --no-header")
     named, unnamed = load_csv(path, header=True), load_csv(path, header=False)
     np.testing.assert_array_equal(named.X, X)
-    assert [*named.feature_names, named.target_name] == first.split(",")
+    assert [*named.feature_names, *named.target_names] == first.split(",")
     np.testing.assert_array_equal(unnamed.X[1:], X)
     assert (len(unnamed), unnamed.feature_names) == (41, None)
     assert "without a header" in unnamed.notes[0]
@@ -153,7 +153,7 @@ def test_the_target_is_an_index_where_there_are_no_names(tmp_path):
     assert load_csv(path, "2").class_names == ("1", "2")
     np.testing.assert_array_equal(load_csv(path, "2").X, [[5, 2], [1, 0], [0, 0], [3, 2]])
     named = written(tmp_path, "x,2,1", np.array([[5, 2, 1], [1, 0, 2], [0, 0, 1], [3, 2, 2]]))
-    assert load_csv(named, "2", header=True).target_name == "2"
+    assert load_csv(named, "2", header=True).target_names == ("2",)
 
 
 # Separators, comments, empty columns, pandas' index.
@@ -230,7 +230,7 @@ def test_row_names_of_r(tmp_path):
     (tmp_path / "a.csv").write_text(text)
     data = load_csv(tmp_path / "a.csv")
     np.testing.assert_array_equal(data.X, DECIMALS)
-    assert (data.feature_names, data.target_name) == (("u", "v", "w"), "kind")
+    assert (data.feature_names, data.target_names) == (("u", "v", "w"), ("kind",))
 
 
 def test_an_index_above_columns_that_pandas_numbered(tmp_path):
@@ -257,27 +257,35 @@ def test_a_number_that_is_missing_is_no_index(tmp_path):
 @pytest.mark.parametrize(
     ("y", "words"),
     [
-        (RNG.integers(50, 900, 400), "different numbers in 400 rows, from 5"),
-        (RNG.permutation(20), "hold 20 different numbers in 20 rows, from 0 to 19"),
-        (RNG.integers(18, 91, 3000), "hold 73 different numbers in 3,000 rows, from 18 to 90"),
-        (RNG.integers(3, 20, 400) * 1000, "from 3,000 to 19,000"),
-        (RNG.poisson(20, 1000), "different numbers in 1,000 rows"),
-        (1_700_000_000 + RNG.integers(0, 60, 500), "from 1,700,000,000 to 1,700,000,059"),
+        (RNG.integers(50, 900, 400), "values from 5"),
+        (RNG.permutation(20), "values from 0 to 19"),
+        (RNG.integers(18, 91, 3000), "values from 18 to 90"),
+        (RNG.integers(3, 20, 400) * 1000, "values from 3,000 to 19,000"),
+        (RNG.poisson(20, 1000), "values from "),
+        (1_700_000_000 + RNG.integers(0, 60, 500), "values from 1,700,000,000 to 1,700,000,059"),
+        (RNG.normal(size=200), "values from -"),
+        (np.arange(60) % 2 + 0.5, "values from 0.5 to 1.5"),
     ],
 )
 def test_amounts_are_no_classes(tmp_path, y, words):
     X = RNG.normal(size=(len(y), 2)).round(3)
-    match = rf"{words}.*look like amounts.*task='classification' \(--task classification\).*loss='squared_error'"
     path = written(tmp_path, "u,v,price", X, y)
-    refused(path, r"a.csv: column 3 \(price\): hold .*" + match.removeprefix("hold "))
     np.savez(tmp_path / "a.npz", X=X, y=y)
-    with pytest.raises(DataError, match=r"a.npz: y: hold .*" + match.removeprefix("hold ")):
-        load_npz(tmp_path / "a.npz")
+    for data, name in ((load_csv(path), "column 3 (price) the target of "), (load_npz(tmp_path / "a.npz")[0], "y ")):
+        assert data.task == "regression"
+        assert data.class_names is None
+        np.testing.assert_array_equal(data.y, y)
+        assert data.y.dtype == np.float64
+        assert data.notes[-1].startswith(name + words)
+        assert data.notes[-1].endswith(", so regression; classes would be --task classification")
+    if (y != np.trunc(y)).any():
+        refused(path, "expected whole numbers or names, got .*--task regression", task="classification")
+        return
     for data in (load_csv(path, task="classification"), load(tmp_path / "a.npz", task="classification")[0]):
         assert data.class_names == tuple(map(str, np.unique(y)))
         np.testing.assert_array_equal(np.unique(y)[data.y], y)
-    with pytest.raises(ValueError, match="task: expected 'classification', got 'regression'; amounts are learnt by"):
-        load_csv(path, task="regression")
+    with pytest.raises(ValueError, match="task: expected .*, got 'regresion'; did you mean 'regression'"):
+        load_csv(path, task="regresion")
 
 
 @pytest.mark.parametrize(
@@ -295,10 +303,25 @@ def test_many_words_are_classes(tmp_path):
     assert load_csv(written(tmp_path, None, DECIMALS, y)).num_classes == 40
 
 
-def test_fractions_are_amounts(tmp_path):
-    refused(
-        written(tmp_path, None, DECIMALS, DECIMALS[:, 0]), "expected whole numbers or names, got .*loss='squared_error'"
-    )
+@pytest.mark.parametrize("targets", [["c", "a"], ["-1", "0"], [2, 0]])
+def test_several_targets_are_values(tmp_path, targets):
+    X = RNG.normal(size=(30, 4)).round(3)
+    path = written(tmp_path, "a,b,c,d", X)
+    data = load_csv(path, [2 if each == "-1" else each for each in targets])
+    assert (data.task, data.feature_names, data.target_names) == ("regression", ("b", "d"), ("c", "a"))
+    np.testing.assert_array_equal(data.y, X[:, [2, 0]])
+    np.testing.assert_array_equal(data.X, X[:, [1, 3]])
+    assert data.notes[-1].startswith("column 3 (c) and column 1 (a) the targets of values from ")
+    with pytest.raises(ValueError, match="target: expected one column for task='classification', got 2"):
+        load_csv(path, targets, task="classification")
+    refused(path, "target: expected every column once, got 'a', 'a'", target=["a", "a"])
+    refused(path, "expected at least one column of features", target=["a", "b", "c", "d"])
+
+
+def test_values_must_be_numbers(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("u,price\n1,2\n3,dear\n")
+    refused(path, r"line 3, column 2 \(price\): expected a number, found 'dear'", task="regression")
 
 
 def test_labels_with_leading_zeros_are_names(tmp_path):

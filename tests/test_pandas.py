@@ -101,7 +101,7 @@ def test_what_pandas_writes(tmp_path):
         data = load_csv(path)
         np.testing.assert_array_equal(data.X, AS_NUMBERS[:, :2])
         assert data.feature_names == ("size", "age")
-        assert data.target_name == "tree"
+        assert data.target_names == ("tree",)
     FRAME.sample(frac=1, random_state=0).to_csv(path)  # with an index out of order
     pd.read_csv(path).to_csv(path, index=False)  # which now is called Unnamed: 0
     assert load_csv(path).feature_names == ("size", "age")
@@ -111,4 +111,4 @@ def test_what_pandas_writes(tmp_path):
     pd.DataFrame(np.column_stack([AS_NUMBERS, np.arange(30) % 3]).astype(int)).to_csv(path, index=False)
     data = load_csv(path)  # 0, 1, ..., 5
     np.testing.assert_array_equal(data.X, AS_NUMBERS.astype(int))
-    assert data.target_name == "5"
+    assert data.target_names == ("5",)

@@ -214,14 +214,14 @@ def test_data_sets_of_tables():
 
 
 def test_amounts():
-    data = Dataset(np.zeros((3, 2)), [0.5, 2, -1], task="regression", target_name="price")
+    data = Dataset(np.zeros((3, 2)), [0.5, 2, -1], task="regression", target_names=["price"])
     assert (data.y.dtype, data.y.tolist(), data.class_names, data.num_classes) == (np.float64, [0.5, 2, -1], None, None)
     assert data.target_names == ("price",)
     several = Dataset(np.zeros((3, 2)), np.arange(6).reshape(3, 2), task="regression", target_names=("u", "v"))
     assert (several.y.shape, several.target_name) == ((3, 2), None)
     assert split(several, 0.4, 0)[1].y.shape == (1, 2)
     assert Dataset(np.zeros((3, 2)), [0, 1, 0]).task == "classification"
-    for y, message in [([1, np.inf, 2], "y: row 1 holds inf"), ([1, 2], "y: expected one or several targets for each")]:
+    for y, message in [([1, np.inf, 2], "y: row 1 holds inf"), ([1, 2], "y: expected a value for each example")]:
         with pytest.raises(ValueError, match=message):
             Dataset(np.zeros((3, 2)), y, task="regression")
     with pytest.raises(ValueError, match=r"task: expected one of .*did you mean 'regression'"):

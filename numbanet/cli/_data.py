@@ -73,6 +73,7 @@ def load_labelled(arguments, trained):
             feature_names=trained.feature_names,
             header=arguments.header,
             channels=arguments.channels,
+            task=trained.task if tabular or trained.task == "regression" else None,
             new_classes=False,
         )
     dataset = training if test is None else test

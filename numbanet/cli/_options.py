@@ -11,9 +11,10 @@ SOURCES = "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, FILE.csv or
 def add_target(parser):
     parser.add_argument(
         "--target",
-        metavar="COLUMN",
-        help="the column of labels in a CSV or TSV file, by name or by index from 0, negative from the end; "
-        "default: the last, or for a trained network the one it was trained with",
+        type=targets,
+        metavar="COLUMN,...",
+        help="the column of labels in a CSV or TSV file, by name or by index from 0, negative from the end; several "
+        "are for regression; default: the last, or for a trained network what it was trained with",
     )
 
 
@@ -82,6 +83,10 @@ fraction = _checked(number, float, 0, 1, include_low=False, include_high=False)
 below_one = _checked(number, float, 0, 1, include_high=False)
 at_least_zero = _checked(number, float, 0, include_high=False)
 above_zero = _checked(number, float, 0, include_low=False, include_high=False)
+
+
+def targets(text):
+    return text if "," not in text else text.split(",")
 
 
 def counts(text):

@@ -17,6 +17,7 @@ from ._models import build, image_shape
 from ._plots import check_plots, plot
 from ._resume import States, check_data, resumed, resumed_folder, take_up
 from ._status import FAILURE
+from ._tasks import TASKS, errors_in_words, in_words, measured, settle_for
 from ._train_options import AUGMENTATIONS, rule_options, settle
 from ._trained import Trained
 from ._watch import Watch
@@ -38,7 +39,9 @@ def train(arguments, defaults):
     use_threads(arguments.threads)
     parts = load_parts(arguments)
     say = None if arguments.quiet else lambda text: print(text, file=sys.stderr, flush=True)
-    watch = Watch(say)
+    task = TASKS[parts.train.task]
+    settle_for(parts.train.task, arguments)
+    watch = Watch(say, task.columns)
     in_folder = resumed_folder(arguments.output) if began else run_folder(arguments.output, parts.name)
     with watch.listening(), in_folder as folder, _recorded(folder, say) as states:
         if began:
@@ -103,17 +106,35 @@ def _recorded(folder, say):
 
 def _network(arguments, parts):
     train = parts.train
-    model = build(arguments, train.input_shape, train.num_classes, parts.source)
-    target = arguments.target if train.target_name is None else train.target_name
+    model = build(arguments, train.input_shape, train.num_classes or train.num_targets, parts.source)
+    target = arguments.target
+    if train.target_names is not None:
+        target = train.target_name or list(train.target_names)
     about = {"fingerprint": parts.fingerprint, "range": [float(train.X.min()), float(train.X.max())]}
     try:
         model.standardizer = data.Standardizer.fit(train.X)
     except ValueError as error:
         raise DataError(f"{parts.source}: {error}") from None
+    if train.task == "regression":
+        scaler = _target_scaler(train, parts.source)
+        model.target_scaler = scaler if model.loss_function.predicts_scores else None
     trained = Trained(model, train.class_names, train.feature_names, target, about)
     trained.check_range(parts.validation.X, f"{parts.source}: the validation data")
     trained.check_range(parts.test.X, f"{parts.source}: the test data")
     return trained
+
+
+def _target_scaler(train, source):
+    """How the values of the training data are standardised; DataError where those of a target never vary."""
+    try:
+        scaler = data.TargetScaler.fit(train.y, clamp=True)
+    except ValueError as error:
+        raise DataError(f"{source}: {error}") from None
+    for place, (low, high) in enumerate(zip(scaler.lowest, scaler.highest, strict=True)):
+        if low == high:
+            name = train.target_names[place] if train.target_names else "y"
+            raise DataError(f"{source}: {name}: every value is {low:.10g}; expected a target that varies")
+    return data.TargetScaler(scaler.mean, scaler.scale)
 
 
 def _solver(arguments, options, parts, trained, watch):
@@ -131,6 +152,7 @@ def _solver(arguments, options, parts, trained, watch):
         schedule=_schedule(arguments),
         batch_size=arguments.batch_size,
         epochs=arguments.epochs,
+        metrics=TASKS[arguments.task].metrics,
         monitor=arguments.monitor,
         patience=arguments.patience,
         min_delta=arguments.min_delta,
@@ -166,7 +188,7 @@ def _schedule(arguments):
 def _introduce(say, arguments, parts, solver):
     shape = "x".join(map(str, parts.train.input_shape))
     say(
-        f"data     {parts.source}: {shape} values, {parts.train.num_classes} classes; {len(parts.train):,} examples to "
+        f"data     {parts.source}: {shape} values, {_targets(parts.train)}; {len(parts.train):,} examples to "
         f"train, {len(parts.validation):,} to validate, {len(parts.test):,} held out to test"
     )
     for note in parts.train.notes:
@@ -178,6 +200,12 @@ def _introduce(say, arguments, parts, solver):
     )
 
 
+def _targets(dataset):
+    if dataset.task == "classification":
+        return f"{dataset.num_classes} classes"
+    return "a target" if (count := dataset.num_targets) == 1 else f"{count} targets"
+
+
 def _described(arguments, model):
     """The widths of a fully connected network, the name of any other."""
     if arguments.model != "fully-connected":
@@ -186,13 +214,13 @@ def _described(arguments, model):
 
 
 def _result(parts, trained, solver, watch, failure):
-    right = trained.predict(parts.test, "the test data") == parts.test.y
+    task, best = parts.train.task, solver.best_row
+    validation = {name.removeprefix("val_"): best.get(name, math.nan) for name in TASKS[task].monitors}
+    test = measured(task, parts.test.y, trained.predict(parts.test, "the test data"))
     return {
         "ended": "diverged" if failure else "interrupted" if watch.interrupted else "complete",
-        "test_accuracy": float(right.mean()),
-        "test_right": int(right.sum()),
-        "validation_loss": _finite(solver.best_val_loss),
-        "validation_accuracy": _finite(solver.best_val_acc),
+        **{f"test_{name}": _finite(value) for name, value in test.items()},
+        **{f"validation_{name}": _finite(value) for name, value in validation.items()},
         "best_epoch": solver.best_epoch,
         "epochs": solver.epoch,
         "steps": solver.step,
@@ -216,6 +244,7 @@ def _record(arguments, options, parts, trained, result):
             "validation": len(parts.validation),
             "test": len(parts.test),
             "input_shape": parts.train.input_shape,
+            "task": parts.train.task,
             "class_names": parts.train.class_names,
             "feature_names": parts.train.feature_names,
             "target": trained.target,
@@ -237,20 +266,30 @@ def _finite(value):
     return value if math.isfinite(value) else None
 
 
-def _validated(result):
+def _validated(task, result):
     """What is known of the validation data, in words."""
-    if result["validation_accuracy"] is None:
+    score = result[f"validation_{TASKS[task].score}"]
+    if score is None:
         return "not measured"
     where = f"epoch {result['best_epoch']}, the best of {result['epochs']}"
-    return f"{result['validation_accuracy']:.2%}  ({where if result['best_epoch'] else 'within the first epoch'})"
+    return f"{in_words(task, score)}  ({where if result['best_epoch'] else 'within the first epoch'})"
+
+
+def _tested(task, result, count):
+    """How good the network is on examples that it has never seen, in words."""
+    if task == "classification":
+        right = f"({result['test_right']:,} of {count:,} held-out examples)"
+        return f"test accuracy  {in_words(task, result['test_accuracy'])}  {right}"
+    errors = f"({errors_in_words({name: result[f'test_{name}'] for name in TASKS[task].metrics})}; {count:,} held-out"
+    score = result["test_r2"]
+    return f"test           {'R² not defined' if score is None else in_words(task, score)}  {errors} examples)"
 
 
 def _show(result, parts, paths):
-    compiling = result["seconds_compiling"]
+    task, compiling = parts.train.task, result["seconds_compiling"]
     print(
-        f"test accuracy  {result['test_accuracy']:.2%}  ({result['test_right']:,} of {len(parts.test):,} held-out "
-        f"examples)\n"
-        f"validation     {_validated(result)}\n"
+        f"{_tested(task, result, len(parts.test))}\n"
+        f"validation     {_validated(task, result)}\n"
         f"time           {clock(result['seconds'])}"
         f"{f', and {clock(compiling)} to compile kernels' if compiling else ''}\n"
         f"model          {paths[MODEL]}\n"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from .._names import ACTIVATIONS, INITIALIZERS, MONITORS, NORMALIZATIONS, RULES
+from .._names import ACTIVATIONS, INITIALIZERS, NORMALIZATIONS, RULES
 from .._plain import did_you_mean
 from ._models import MODELS, SHARED
 from ._options import (
@@ -23,8 +23,8 @@ from ._options import (
     seed,
 )
 from ._status import UsageError
+from ._tasks import LOSSES, MONITORS, TASKS, settle_task
 
-CLASSIFYING_LOSSES = ("softmax", "svm")
 AUGMENTATIONS = ("crop", "flip")
 WARMED = {"lr_warmup": lambda epochs: 0.0}
 SCHEDULES = {  # options and their defaults by the number of epochs, so that the rate falls over the whole run
@@ -65,8 +65,9 @@ def _add_data(group):
     add_meaning(group)
     group.add_argument(
         "--task",
-        metavar="TASK",
-        help="classification: the labels are classes, though they are numbers that look like amounts",
+        choices=TASKS,
+        help="classification: the labels are classes; regression: they are values. Default: by what they look like, "
+        "which is said",
     )
     group.add_argument(
         "--test-fraction",
@@ -133,7 +134,11 @@ def _add_network(group):
         help=f"filters of each block of convolutions or stage; {_defaults('widths')}",
     )
     group.add_argument("--blocks", type=count, metavar="N", help=f"residual blocks in a stage; {_defaults('blocks')}")
-    group.add_argument("--loss", choices=CLASSIFYING_LOSSES, default="softmax", help=choices(CLASSIFYING_LOSSES))
+    group.add_argument(
+        "--loss",
+        choices=LOSSES,
+        help="; ".join(f"for {name} {', '.join(task.losses)}" for name, task in TASKS.items()) + "; default: the first",
+    )
     group.add_argument(
         "--l2",
         type=at_least_zero,
@@ -195,8 +200,9 @@ def _add_optimization(group):
         "--monitor",
         choices=MONITORS,
         default="val_loss",
-        help="what tells the best epoch and a gain: the lowest validation loss, or the highest validation accuracy; of "
-        "equally good epochs the last is the best; default: %(default)s",
+        help="what tells the best epoch and a gain: the lowest validation loss (val_loss) or, for classification, the "
+        "highest accuracy (val_accuracy), for regression the highest R² (val_r2) or the lowest error (val_rmse, "
+        "val_mae); of equally good epochs the last is the best; default: %(default)s",
     )
 
 
@@ -239,6 +245,7 @@ def rule_options(arguments):
 
 def settle(arguments):
     """Give the options that were left out the defaults of the model; UsageError for those that it does not have."""
+    settle_task(arguments)
     model = MODELS[arguments.model]
     for option in sorted({option for model in MODELS.values() for option in model.own}):
         if getattr(arguments, option) is None:

@@ -11,7 +11,6 @@ from ..errors import CheckpointError, DataError
 from ..loading import load_model
 from ..models import Sequential
 from ._files import MODEL
-from ._train_options import CLASSIFYING_LOSSES
 
 SCALED = 16  # values: examples of so many, as images, have one scale
 
@@ -24,18 +23,18 @@ class Trained:
     ----------
     model : Sequential
         With a standardizer.
-    class_names : tuple of str
+    class_names : tuple of str, or None for regression
     feature_names : tuple of str, or None
-    target : str or None
-        The column of labels in a table, as ``--target`` takes it.
+    target : str, list of str, or None
+        The column of labels in a table, or the columns, as ``--target`` takes them.
     about : dict
         What else is known of the training, such as the fingerprint of its data.
     """
 
     model: Sequential
-    class_names: tuple
+    class_names: tuple | None
     feature_names: tuple | None = None
-    target: str | None = None
+    target: str | list | None = None
     about: dict = field(default_factory=dict)
 
     def save(self, path):
@@ -48,25 +47,40 @@ class Trained:
         """Read what `save` wrote; `path` may be the folder of a run. CheckpointError where it is something else."""
         path = Path(path, MODEL) if Path(path).is_dir() else Path(path)
         model, extra, _ = load_model(path)
-        if model.loss_name not in CLASSIFYING_LOSSES:
-            raise CheckpointError(f"{path}: a network trained with {model.loss_name}, which does not tell classes")
+        loss = model.loss_function
+        if loss.classifies and loss.per_output:
+            raise CheckpointError(
+                f"{path}: a network trained with {model.loss_name}, which neither tells classes apart nor gives values"
+            )
         if model.standardizer is None:
             raise CheckpointError(f"{path}: lacks what numbanet train stores with a network: standardisation")
         try:
             trained = cls(
                 model,
-                _names(extra["class_names"]),
+                _names(extra["class_names"]) if loss.classifies else None,
                 model.feature_names,
                 extra.get("target"),
                 dict(extra.get("about", {})),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: lacks what numbanet train stores with a network: names ({error})") from None
-        if len(trained.class_names) != model.output_size:
+        if loss.classifies and len(trained.class_names) != model.output_size:
             raise CheckpointError(
                 f"{path}: a network for {model.output_size} classes, stored with {len(trained.class_names)} names"
             )
         return trained
+
+    @property
+    def task(self):
+        return "classification" if self.model.loss_function.classifies else "regression"
+
+    @property
+    def target_names(self):
+        """What the values of regression are called."""
+        count = len(self.target) if isinstance(self.target, list) else 1
+        if count == self.model.output_size and self.target is not None:
+            return self.target if isinstance(self.target, list) else [self.target]
+        return ["value"] if self.model.output_size == 1 else [f"value {n + 1}" for n in range(self.model.output_size)]
 
     @property
     def input_shape(self):
@@ -119,13 +133,18 @@ class Trained:
         return X.reshape(len(X), *(self.input_shape if len(shape) == 1 else shape))
 
     def predict(self, dataset, source):
-        """The number of the likeliest class of every example."""
+        """The number of the likeliest class of every example, or its values."""
         return self.model.predict(self.prepare(dataset, source))
 
     def labels(self, dataset, source):
-        """The labels of a data set, numbered as the network's classes, which are matched by name."""
+        """The labels of a data set, numbered as the network's classes, which are matched by name; or its values."""
         if dataset.y is None:
             raise DataError(f"{source}: holds no labels")
+        if self.task == "regression":
+            count = self.model.output_size
+            if dataset.num_targets != count:
+                raise DataError(f"{source}: holds {dataset.num_targets} targets; the network was trained on {count}")
+            return dataset.y
         numbers = {name: number for number, name in enumerate(self.class_names)}
         used = np.unique(dataset.y)
         unknown = [dataset.class_names[label] for label in used if dataset.class_names[label] not in numbers]

@@ -15,15 +15,6 @@ from ._status import INTERRUPTED, TERMINATED
 
 ENDINGS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
-COLUMNS = {  # of history.csv, and of the Solver's history
-    "epoch": "epoch",
-    "loss": "loss",
-    "train_accuracy": "accuracy",
-    "val_loss": "val_loss",
-    "val_accuracy": "val_accuracy",
-    "learning_rate": "learning_rate",
-}
-
 
 class Watch:
     """A callback of the Solver that `run` trains.
@@ -32,19 +23,21 @@ class Watch:
     ----------
     say : callable, or None
         Takes a line to tell the user; None for no progress at all.
+    columns : dict
+        Of history.csv, with the names of the Solver's history.
 
     Attributes
     ----------
     rows : list of tuple
-        The history, by `COLUMNS` and seconds: one row for each whole epoch.
+        The history, by `columns` and seconds: one row for each whole epoch.
     seconds, seconds_compiling : float
         How long training took besides compiling kernels, and how long those took.
     interrupted : int
         The exit status by which Ctrl-C or SIGTERM wants the run to end, or 0.
     """
 
-    def __init__(self, say):
-        self._say = say
+    def __init__(self, say, columns):
+        self._say, self.columns = say, columns
         self.rows, self.interrupted, self.seconds = [], 0, 0.0
         self._solver, self._over = None, False  # while it trains, and afterwards
         self._ends = None  # what is to be raised where it can be
@@ -99,7 +92,7 @@ class Watch:
 
     def on_epoch_end(self, solver, logs):
         now = self._clock()
-        self.rows.append((*(logs[name] for name in COLUMNS.values()), now - self._lap))
+        self.rows.append((*(logs[name] for name in self.columns.values()), now - self._lap))
         self._lap = now
 
     def state(self):
@@ -111,7 +104,7 @@ class Watch:
     def history(self):
         """The rows as CSV."""
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([(*COLUMNS, "seconds"), *self.rows])
+        csv.writer(text, lineterminator="\n").writerows([(*self.columns, "seconds"), *self.rows])
         return text.getvalue()
 
     def _clock(self):

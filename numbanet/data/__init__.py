@@ -11,6 +11,7 @@ from numbanet.data.preprocessing import Layout, TablePreprocessor
 from numbanet.data.sources import load, load_parts, load_unlabelled
 from numbanet.data.table import Column, Table, as_table
 from numbanet.data.tables import load_csv, load_csv_unlabelled
+from numbanet.data.targets import TargetScaler
 
 __all__ = [
     "Augment",
@@ -21,6 +22,7 @@ __all__ = [
     "Standardizer",
     "Table",
     "TablePreprocessor",
+    "TargetScaler",
     "as_table",
     "encode_labels",
     "load",

@@ -15,7 +15,6 @@ import numpy as np
 from numbanet._checks import did_you_mean, integer
 from numbanet.data._headers import is_header
 from numbanet.data._lines import SEPARATORS, rows_of, separator_of
-from numbanet.data.dataset import MAX_CLASSES
 from numbanet.errors import DataError
 
 if TYPE_CHECKING:
@@ -48,10 +47,6 @@ class Layout:
     @property
     def feature_names(self) -> tuple[str, ...] | None:
         return tuple(self.header[index] for index in self.features) if self.header else None
-
-    @property
-    def target_name(self) -> str | None:
-        return self.header[self.target] if self.header and self.target is not None else None
 
 
 @dataclass(frozen=True)
@@ -136,8 +131,6 @@ def _read(
             if not label or not math.isfinite(number(label) or 0):
                 _refuse_cell(path, layout, line, layout.target, label, "a label")
             codes.append(classes.setdefault(label, len(classes)))
-            if len(classes) > MAX_CLASSES:
-                raise DataError(f"{path}: {layout.column(layout.target)}: holds more than {MAX_CLASSES:,} labels")
         lines.append(line)
     if not lines:
         raise DataError(f"{path}: has a header but no rows; expected at least one")

@@ -16,15 +16,16 @@ from numbanet._checks import did_you_mean
 from numbanet.data._files import check_unpacked, checking, reading
 from numbanet.data.dataset import Dataset, stored
 from numbanet.data.images import channels_first
-from numbanet.data.labels import encode_labels, refuse_amounts
-from numbanet.data.tables import check_task, classes_in_words
+from numbanet.data.labels import as_targets, encode_labels
+from numbanet.data.tables import check_classes, targets_in_words
+from numbanet.data.targets import check_task
 from numbanet.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from typing import IO, Any, Literal
+    from typing import IO, Any
 
-    from numbanet._types import Array, Channels, StrPath
+    from numbanet._types import Array, Channels, StrPath, Task
 
 
 _EXAMPLES = ("X", "X_train", "X_val", "X_test")
@@ -44,7 +45,7 @@ def load_npz(
     path: StrPath,
     *,
     channels: Channels | None = None,
-    task: Literal["classification"] | None = None,
+    task: Task | None = None,
     new_classes: bool = True,
 ) -> tuple[Dataset, Dataset | None]:
     """Load the arrays of an .npz file: ``X`` and ``y``, or ``X_train``, ``y_train``, ``X_test`` and ``y_test``.
@@ -63,7 +64,7 @@ def load_npz(
     -------
     train : Dataset
         X of shape (N, *shape): uint8, float32 and float64 as they are, other numbers as `Dataset` has them. y numbered
-        from 0 as by `encode_labels`, or None.
+        from 0 as by `encode_labels`, for regression float64 values of shape (N,) or (N, M), or None.
     test : Dataset or None
         Its labels numbered as those of ``train``.
 
@@ -71,8 +72,8 @@ def load_npz(
     ------
     DataError
         For a file that is missing, corrupt or truncated, other names, arrays that do not fit together, object arrays
-        (nothing is unpickled), NaN or infinity in X, labels that `encode_labels` refuses or that look like amounts,
-        fewer than two classes, and a part for validation, which `load_parts` gives.
+        (nothing is unpickled), NaN or infinity in X, labels that are not what the task asks for, fewer than two
+        classes, and a part for validation, which `load_parts` gives.
     """
     train, validation, test = load_npz_parts(path, channels=channels, task=task, new_classes=new_classes)
     if validation is not None:
@@ -84,30 +85,28 @@ def load_npz_parts(
     path: StrPath,
     *,
     channels: Channels | None = None,
-    task: Literal["classification"] | None = None,
+    task: Task | None = None,
     new_classes: bool = True,
 ) -> Parts:
     """As `load_npz`, and the part for validation, ``X_val`` and ``y_val``: the `Parts`."""
     check_task(task)
     arrays, note = _read_npz(path, _EXAMPLES + _LABELS)
     names, *others = _part_names(arrays)
-    train = _dataset(path, arrays, names, channels)
-    class_names = train.class_names or ()
-    if train.y is not None and new_classes:
-        if len(class_names) < 2:
-            raise DataError(f"{path}: {names[1]}: expected at least two classes, found only {class_names[0]!r}")
-        if task is None:
-            with checking(f"{path}: {names[1]}"):
-                refuse_amounts(np.ravel(arrays[names[1]]), train.y, class_names)
+    train = _dataset(path, arrays, names, channels, task)
     if train.y is not None:
-        note += (f"{names[1]} {classes_in_words(class_names)}",)
+        with checking(f"{path}: {names[1]}"):
+            check_classes(train.class_names, new_classes)
+        note += (f"{names[1]} {targets_in_words(train.y, train.class_names, task)}",)
     parts: list[Any] = [replace(train, notes=train.notes + note)]
     for names in others:
-        part = names and _dataset(path, arrays, names, channels, train.class_names)
+        part = names and _dataset(path, arrays, names, channels, train.task, train.class_names)
         if part and part.input_shape != train.input_shape:
             raise DataError(
                 f"{path}: {names[0]}: expected rows of shape {train.input_shape}, as in X_train, got {part.input_shape}"
             )
+        if part and train.y is not None and part.y is not None and part.y.shape[1:] != train.y.shape[1:]:
+            targets = " and ".join(str(y.shape[1] if y.ndim == 2 else 1) for y in (part.y, train.y))
+            raise DataError(f"{path}: {names[1]}: expected as many targets as in y_train, got {targets}")
         parts.append(part)
     return Parts(*parts)
 
@@ -235,9 +234,10 @@ def _dataset(
     arrays: Mapping[str, Array],
     names: tuple[str, Any],
     channels: Channels | None,
+    task: Task | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Dataset:
-    """The Dataset of the arrays called `names`; there may be no second."""
+    """The Dataset of the arrays called `names`; there may be no second. Known classes are matched by name."""
     X, y = (arrays.get(name) for name in names)
     where = f"{path}: {names[0]}"
     with checking(where):
@@ -247,5 +247,7 @@ def _dataset(
         return dataset
     with checking(f"{path}: {names[1]}"):
         column = y.ndim == 2 and y.shape[1] == 1
-        y, class_names = encode_labels(y[:, 0] if column else y, class_names)
-        return replace(dataset, y=y, class_names=class_names)
+        y = y[:, 0] if column else y
+        y, class_names = as_targets(y, task) if class_names is None else encode_labels(y, class_names)
+        task = "regression" if class_names is None else "classification"
+        return replace(dataset, y=y, class_names=class_names, task=task)

@@ -17,24 +17,20 @@ from numbanet._checks import (
     float_dtype,
     integer,
     number,
-    one_of,
 )
 from numbanet.data.labels import are_names, encode_labels
 from numbanet.data.table import Table
+from numbanet.data.targets import SMALLEST_SCALE, check_task, target_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any, Literal
+    from typing import Any
 
-    from numbanet._types import Array, ArrayLike, DTypeLike, FloatArray, Shape
-
-    Task = Literal["classification", "regression"]
+    from numbanet._types import Array, ArrayLike, DTypeLike, FloatArray, Shape, Task
 
 
-TASKS = ("classification", "regression")
 STORED_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 MAX_CLASSES = 100_000
-SMALLEST_SCALE = np.finfo(np.float64).tiny  # of smaller numbers float64 has no reciprocal
 
 
 @dataclass(eq=False)
@@ -46,23 +42,21 @@ class Dataset:
     X : ndarray of shape (N, *input_shape), uint8, float32 or float64; or Table
         At least one example; floats are finite. Other numbers and frames become the smallest of these that holds them.
         A `Table` stays one, with its categories and gaps.
-    y : int64 ndarray of shape (N,), or float64 of (N,) or (N, M), or None
-        The class of each example, from 0 to ``num_classes - 1``. Names are numbered as by `encode_labels`. With the
-        task "regression", the M amounts of each example.
+    y : int64 ndarray of shape (N,), float64 ndarray of shape (N,) or (N, M), or None
+        The class of each example, from 0 to ``num_classes - 1``; names are numbered as by `encode_labels`. Of
+        regression its value or, of several targets, its values, which are finite.
     class_names : tuple of str, or None
         One name for each class. Where `y` comes without names, its numbers become the names.
     feature_names : tuple of str, or None
         The columns of a table, in the order of the last axis of `X`; of a frame, by default its own.
-    target_name : str, or None
-        The column that `y` was.
+    target_names : tuple of str, or None
+        The columns that `y` was.
     name : str
         Where the set came from.
     notes : tuple of str
         What the file it came from was taken for.
     task : {"classification", "regression"}, or None
-        What `y` is for; by default classification, where there is a `y`.
-    target_names : tuple of str, or None
-        The columns that `y` was, `target_name` where that is one.
+        What `y` are: by default classes. None where there are none.
     ids : ndarray of shape (N,), or None
         What tells the examples apart, in the column `id_name`; not for the network.
 
@@ -76,11 +70,10 @@ class Dataset:
     y: Array | None = None
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
-    target_name: str | None = None
+    target_names: tuple[str, ...] | None = None
     name: str = ""
     notes: tuple[str, ...] = ()
     task: Task | None = None
-    target_names: tuple[str, ...] | None = None
     ids: Array | None = None
     id_name: str | None = None
 
@@ -92,11 +85,10 @@ class Dataset:
             y: ArrayLike | None = None,
             class_names: Sequence[str] | None = None,
             feature_names: Sequence[str] | None = None,
-            target_name: str | None = None,
+            target_names: Sequence[str] | None = None,
             name: str = "",
             notes: tuple[str, ...] = (),
             task: Task | None = None,
-            target_names: Sequence[str] | None = None,
             ids: ArrayLike | None = None,
             id_name: str | None = None,
         ) -> None: ...
@@ -112,15 +104,11 @@ class Dataset:
         if not isinstance(self.X, Table):
             all_finite("X", self.X)
         self.class_names = _names("class_names", self.class_names)
-        if self.task is not None:
-            one_of("task", self.task, TASKS)
+        self.task = check_task(self.task)
         if self.y is not None:
+            self.task = self.task or "classification"
             self._check_targets()
         self.target_names = _names("target_names", self.target_names)
-        if self.target_names is None and self.target_name is not None:
-            self.target_names = (self.target_name,)
-        elif self.target_names is not None and self.target_name is None and len(self.target_names) == 1:
-            (self.target_name,) = self.target_names
         if self.ids is not None:
             self.ids = np.asarray(self.ids)
             if self.ids.shape != (len(self),):
@@ -130,15 +118,11 @@ class Dataset:
             raise ValueError(f"feature_names: {len(self.feature_names)} names for examples of shape {self.input_shape}")
 
     def _check_targets(self) -> None:
-        """Make `y` numbers of classes, or amounts."""
         if self.task == "regression":
-            self.y = as_data("y", self.y).astype(np.float64)
-            if self.y.ndim not in (1, 2) or len(self.y) != len(self) or 0 in self.y.shape:
-                raise ValueError(
-                    f"y: expected one or several targets for each of the {len(self)} rows, got shape {self.y.shape}"
-                )
-            return all_finite("y", self.y if self.y.ndim == 2 else self.y[:, None])
-        self.task = "classification"
+            if self.class_names is not None:
+                raise ValueError("class_names: the values of regression are of no class")
+            self.y = target_values("y", self.y, len(self))
+            return
         if are_names(self.y):
             self.y, self.class_names = encode_labels(self.y, self.class_names)
         self.y = class_numbers("y", self.y, len(self), self.num_classes or MAX_CLASSES)
@@ -155,8 +139,18 @@ class Dataset:
 
     @property
     def num_classes(self) -> int | None:
-        """The number of classes; None for a set without labels."""
+        """The number of classes; None for a set without."""
         return None if self.class_names is None else len(self.class_names)
+
+    @property
+    def num_targets(self) -> int:
+        """How many values of regression an example has; 0 without any."""
+        return 0 if self.y is None or self.task != "regression" else 1 if self.y.ndim == 1 else self.y.shape[1]
+
+    @property
+    def target_name(self) -> str | None:
+        """The column that `y` was, where it was one."""
+        return self.target_names[0] if self.target_names is not None and len(self.target_names) == 1 else None
 
     def take(self, indices: ArrayLike) -> Dataset:
         """The rows at `indices` (an integer array, or a boolean one of N values) as a new Dataset of copies."""
@@ -197,7 +191,7 @@ def split(dataset: Dataset, fraction: float, seed: int, stratify: bool = True) -
         The same seed gives the same split.
     stratify : bool, default True
         Hold out the same fraction of every class, as near as whole rows allow. Every class keeps at least one row in
-        the first part. Data without labels, or with amounts, are split without regard to them.
+        the first part. Data without classes are split without regard to them.
 
     Returns
     -------
@@ -210,8 +204,8 @@ def split(dataset: Dataset, fraction: float, seed: int, stratify: bool = True) -
     ValueError
         For a fraction outside (0, 1), a negative seed, or where one of the parts would be empty.
     """
-    by_class = stratify and dataset.task == "classification"
-    held = held_out(len(dataset), dataset.y if by_class else None, fraction, seed)
+    labels = dataset.y if stratify and dataset.task == "classification" else None
+    held = held_out(len(dataset), labels, fraction, seed)
     return dataset.take(~held), dataset.take(held)
 
 

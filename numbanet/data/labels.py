@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from numbanet._checks import describe
+from numbanet.data.targets import target_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from numbanet._types import Array, IntArray
+    from numbanet._types import Array, IntArray, Task
 
 
 def encode_labels(values: Any, class_names: Sequence[str] | None = None) -> tuple[IntArray, tuple[str, ...]]:
@@ -61,28 +62,45 @@ def are_names(values: Any) -> bool:
     return objects or array.dtype.kind in "UST"
 
 
-def refuse_amounts(labels: Sequence[int | float | str] | Array, y: IntArray, class_names: Sequence[str]) -> None:
-    """ValueError where `labels`, numbers, are more likely amounts than classes.
+def are_amounts(labels: Any) -> bool:
+    """Whether labels are more likely values, for regression, than classes: so are numbers that are not whole.
 
-    Few of them, or many that are numbered in a row, each with several examples, are taken for classes.
+    Few whole numbers, or many that are numbered in a row, each with several examples, are taken for classes.
 
     Parameters
     ----------
-    labels : sequence of int, float or str
-    y, class_names
-        What `encode_labels` made of them.
+    labels : ndarray of shape (N,) or (N, M), or sequence of N
     """
-    count = len(class_names)
-    if count <= 10 or any(isinstance(label, str) for label in labels):
-        return
-    low, high, rows = int(class_names[0]), int(class_names[-1]), np.bincount(y)
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iuf" or not np.isfinite(labels).all():
+        return False
+    if labels.dtype.kind == "f" and (labels != np.trunc(labels)).any():
+        return True
+    found, rows = np.unique(labels, return_counts=True)
+    count, low, high = len(found), int(found[0]), int(found[-1])
+    if labels.ndim != 1 or count <= 10:
+        return False
     in_a_row = low in (0, 1) and high - low + 1 == count and rows.min() >= max(2, rows.mean() / 10)
-    if len(y) < 3 * count or high - low >= 2 * count or (count > 20 and not in_a_row):
-        raise ValueError(
-            f"labels: hold {count:,} different numbers in {len(y):,} rows, from {low:,} to {high:,}, which look like "
-            f"amounts rather than classes. If they are classes, say so: task='classification' (--task classification). "
-            f"Amounts are learnt by a network with loss='squared_error' in Python, not yet from the command line"
-        )
+    return len(labels) < 3 * count or high - low >= 2 * count or (count > 20 and not in_a_row)
+
+
+def as_targets(labels: Any, task: Task | None = None) -> tuple[Array, tuple[str, ...] | None]:
+    """Labels as classes and their names, as `encode_labels` gives them, or as float64 values and None.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (N,) or (N, M), or sequence of N
+    task : {"classification", "regression"}, optional
+        By default what `are_amounts` says.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For labels that are not what the task asks for.
+    """
+    if task is None:
+        task = "regression" if are_amounts(labels) else "classification"
+    return encode_labels(labels) if task == "classification" else (target_values("labels", labels), None)
 
 
 def _plain(value: Any) -> bool | int | str:
@@ -93,8 +111,8 @@ def _plain(value: Any) -> bool | int | str:
     if isinstance(value, float):
         if not math.isfinite(value) or value != int(value):
             raise ValueError(
-                f"labels: expected whole numbers or names, got {value}; amounts are learnt by a network with "
-                f"loss='squared_error' in Python, not yet from the command line"
+                f"labels: expected whole numbers or names, got {value}; values are for task='regression' (--task "
+                f"regression)"
             )
         return int(value)
     if not isinstance(value, (bool, int, str)):

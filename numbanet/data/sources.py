@@ -13,14 +13,16 @@ from numbanet.data.dataset import Dataset
 from numbanet.data.digits import load_digits
 from numbanet.data.idx import load_mnist
 from numbanet.data.images import ORDERS
-from numbanet.data.tables import check_task, load_csv, load_csv_unlabelled
+from numbanet.data.tables import load_csv, load_csv_unlabelled
+from numbanet.data.targets import check_task
 from numbanet.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, Literal
+    from typing import Any
 
-    from numbanet._types import Channels, StrPath
+    from numbanet._types import Channels, StrPath, Task
+    from numbanet.data.tables import Target
 
 
 _FOLDERS = ("mnist", "cifar10")
@@ -33,11 +35,11 @@ _UNLABELLED_FORMS = _FORMS | {".npy": "FILE.npy"}
 def load(
     source: StrPath,
     *,
-    target: str | int | None = None,
+    target: Target = None,
     feature_names: Sequence[str] | None = None,
     header: bool | None = None,
     channels: Channels | None = None,
-    task: Literal["classification"] | None = None,
+    task: Task | None = None,
     new_classes: bool = True,
 ) -> tuple[Dataset, Dataset | None]:
     """Load the data that a string names.
@@ -83,17 +85,19 @@ def load(
 def load_parts(
     source: StrPath,
     *,
-    target: str | int | None = None,
+    target: Target = None,
     feature_names: Sequence[str] | None = None,
     header: bool | None = None,
     channels: Channels | None = None,
-    task: Literal["classification"] | None = None,
+    task: Task | None = None,
     new_classes: bool = True,
 ) -> Parts:
     """As `load`, and a part for validation where the data come with one: the `Parts`."""
     kind, path = _parse(source, _FORMS)
     check_task(task)
     _check_options(source, kind, target, header, channels)
+    if task == "regression" and kind not in (*_TABLES, ".npz"):
+        raise ValueError(f"task: the labels of {source} are classes, got {task!r}")
     if kind in _TABLES:
         options: Any = {"header": header, "feature_names": feature_names, "task": task, "new_classes": new_classes}
         return Parts(load_csv(path, target, **options), None, None)
@@ -110,7 +114,7 @@ def load_parts(
 def load_unlabelled(
     source: StrPath,
     *,
-    target: str | int | None = None,
+    target: Target = None,
     num_features: int | None = None,
     feature_names: Sequence[str] | None = None,
     header: bool | None = None,
@@ -149,9 +153,7 @@ def load_unlabelled(
     return Dataset(part.X, name=part.name)
 
 
-def _check_options(
-    source: StrPath, kind: str, target: str | int | None, header: bool | None, channels: Channels | None
-) -> None:
+def _check_options(source: StrPath, kind: str, target: Target, header: bool | None, channels: Channels | None) -> None:
     """ValueError for an option that says nothing of data of this kind."""
     if target is not None and kind not in _TABLES:
         raise ValueError(f"target: only a .csv or .tsv file has a target column, got {target!r} for {source}")

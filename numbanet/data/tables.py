@@ -6,19 +6,23 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numbanet._checks import did_you_mean
+import numpy as np
+
 from numbanet.data._delimited import layout_with, number, read_delimited, target_column, unnamed_column
 from numbanet.data._files import checking
-from numbanet.data.dataset import Dataset
-from numbanet.data.labels import encode_labels, refuse_amounts
+from numbanet.data.dataset import MAX_CLASSES, Dataset
+from numbanet.data.labels import as_targets
+from numbanet.data.targets import check_task
 from numbanet.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, Literal
+    from typing import Any, TypeAlias
 
-    from numbanet._types import StrPath
+    from numbanet._types import Array, StrPath, Task
     from numbanet.data._delimited import Layout
+
+    Target: TypeAlias = str | int | list[Any] | tuple[str | int, ...] | None
 
 
 _PADDED = re.compile(r"[+-]?0\d")
@@ -26,12 +30,12 @@ _PADDED = re.compile(r"[+-]?0\d")
 
 def load_csv(
     path: StrPath,
-    target: str | int | None = None,
+    target: Target = None,
     has_target: bool = True,
     *,
     header: bool | None = None,
     feature_names: Sequence[str] | None = None,
-    task: Literal["classification"] | None = None,
+    task: Task | None = None,
     new_classes: bool = True,
 ) -> Dataset:
     """Load a table of numbers from text, separated by commas, semicolons, tabs, pipes or blanks.
@@ -44,8 +48,9 @@ def load_csv(
     ----------
     path : str or path
         UTF-8 text, with or without a byte order mark.
-    target : str or int, optional
-        The column of labels: its name in the header, or its index (negative from the end). Default: the last.
+    target : str, int or sequence of them, optional
+        The column of labels: its name in the header, or its index (negative from the end). Default: the last. Several
+        are for regression.
     has_target : bool, default True
         False for a table of features alone.
     header : bool, optional
@@ -53,15 +58,16 @@ def load_csv(
         names, or numbers that can only be names; where that is in doubt, the file is refused.
     feature_names : sequence of str, optional
         Names that columns are expected to have: a first row that holds all of them is a header.
-    task : {"classification"}, optional
-        To say that numbers are classes where they look like amounts, which otherwise are refused.
+    task : {"classification", "regression"}, optional
+        What the labels are. By default words, and numbers that look like classes, are classes.
     new_classes : bool, default True
         Whether classes are to be learnt, so that there must be two. False to evaluate what knows its classes.
 
     Returns
     -------
     Dataset
-        X float64 of shape (rows, features). y numbered from 0: numbers sorted by value, names alphabetically.
+        X float64 of shape (rows, features). y numbered from 0: numbers sorted by value, names alphabetically; or
+        float64 values of shape (rows,) or, of several targets, (rows, targets).
 
     Raises
     ------
@@ -72,46 +78,68 @@ def load_csv(
         and the column where one is at fault.
     """
 
-    check_task(task)
+    targets = listed(target)
+    several = len(targets) > 1
+    if check_task(task) == "classification" and several:
+        raise ValueError(f"target: expected one column for task='classification', got {len(targets)}")
+    as_numbers = has_target and (several or task == "regression")
+    columns: list[int] = []  # of the targets
 
     def layout_of(line: int, cells: list[str], header: bool | None) -> Layout:
         if header is None and feature_names and set(feature_names) <= {cell.strip() for cell in cells}:
             header = True
-        column = target_column(path, cells, target, header) if has_target else None
-        return layout_with(path, line, cells, column, header=header)
+        if has_target:
+            columns[:] = target_columns(path, cells, targets, header)
+        one = columns[0] if has_target and not as_numbers else None
+        return layout_with(path, line, cells, one, header=header)
 
     table = read_delimited(path, layout_of, header)
-    layout, name = table.layout, Path(path).stem
-    fields: Any = {"feature_names": layout.feature_names, "target_name": layout.target_name, "name": name}
-    if table.labels is None:
-        return Dataset(table.X, **fields, notes=(table.note,))
-    where = f"{path}: {layout.column(layout.target)}"
-    with checking(where):
-        labels = _typed(table.labels)
-        y, class_names = encode_labels(labels)
-        if new_classes and task is None:
-            refuse_amounts(labels, y, class_names)
-    if new_classes and len(class_names) < 2:
-        raise DataError(f"{where}: expected at least two classes, found only {class_names[0]!r}")
-    note = f"{layout.column(layout.target)} the target of {classes_in_words(class_names)}"
-    return Dataset(table.X, y, class_names, **fields, notes=(table.note, note))
+    layout, name, y, class_names = table.layout, Path(path).stem, None, None
+    taken = [place for place, column in enumerate(layout.features) if column in columns]
+    features = [column for column in layout.features if column not in columns]
+    if layout.index in columns:
+        raise DataError(f"{path}: {layout.column(layout.index)}: has no name, and counts the rows; expected a target")
+    X = np.delete(table.X, taken, axis=1) if taken else table.X
+    if not features:
+        raise DataError(f"{path}: expected at least one column of features, found only the target columns")
+    note, named = (), layout.header
+    if as_numbers:
+        y = table.X[:, [layout.features.index(column) for column in columns]]
+        y = y if several else y[:, 0]
+    elif table.labels is not None:
+        with checking(f"{path}: {layout.column(layout.target)}"):
+            y, class_names = as_targets(_typed(table.labels), task)
+            check_classes(class_names, new_classes)
+    if y is not None:
+        where = " and ".join(layout.column(column) for column in columns)
+        note = (f"{where} the target{'s' * several} of {targets_in_words(y, class_names, task)}",)
+    return Dataset(
+        X,
+        y,
+        class_names,
+        tuple(named[column] for column in features) if named else None,
+        tuple(named[column] for column in columns) if named and columns else None,
+        name,
+        (table.note, *note),
+        None if y is None else "regression" if class_names is None else "classification",
+    )
 
 
 def load_csv_unlabelled(
     path: StrPath,
-    target: str | int | None = None,
+    target: Target = None,
     num_features: int | None = None,
     feature_names: Sequence[str] | None = None,
     *,
     header: bool | None = None,
 ) -> Dataset:
-    """Load the features of a table for prediction; a column of labels may be there or not, and is not looked at.
+    """Load the features of a table for prediction; columns of targets may be there or not, and are not looked at.
 
     Parameters
     ----------
     path : str or path
-    target : str or int, optional
-        The column to leave out where the table has one column too many. Default: the last.
+    target : str, int or sequence of them, optional
+        The columns to leave out where the table has so many too many. Default: the last.
     num_features : int, optional
         How many features are expected.
     feature_names : sequence of str, optional
@@ -131,6 +159,8 @@ def load_csv_unlabelled(
     """
     if feature_names is not None:
         num_features = len(feature_names)
+    targets = listed(target)
+    alone = targets[0] if len(targets) == 1 else None
 
     def layout_of(line: int, cells: list[str], header: bool | None) -> Layout:
         if feature_names is not None and header is not False:
@@ -140,28 +170,53 @@ def load_csv_unlabelled(
                 return layout_with(path, line, cells, None, map(names.index, feature_names), header=True)
             if header or all(number(name) is None for name in names):
                 raise DataError(f"{path}: line {line}: the header lacks {', '.join(map(repr, missing[:20]))}")
-        columns = len(cells) - (unnamed_column(cells, target, header) is not None)
+        index = unnamed_column(cells, alone, header)
+        columns = len(cells) - (index is not None)
         surplus = 0 if num_features is None else columns - num_features
-        if surplus not in (0, 1):
-            raise DataError(
-                f"{path}: expected {num_features} columns of features, or one more for the target; found {columns}"
-            )
-        has_target = surplus == 1 or (num_features is None and target is not None)
-        column = target_column(path, cells, target, header) if has_target else None
-        return layout_with(path, line, cells, column, header=header)
+        if surplus not in (0, len(targets)):
+            more = "one more for the target" if len(targets) == 1 else f"{len(targets)} more for the targets"
+            raise DataError(f"{path}: expected {num_features} columns of features, or {more}; found {columns}")
+        if not (surplus or (num_features is None and target is not None)):
+            return layout_with(path, line, cells, None, header=header)
+        left_out = target_columns(path, cells, targets, header)
+        if len(targets) == 1:
+            return layout_with(path, line, cells, left_out[0], header=header)
+        features = [column for column in range(len(cells)) if column not in (*left_out, index)]
+        return layout_with(path, line, cells, None, features, header=header)
 
     table = read_delimited(path, layout_of, header)
     return Dataset(table.X, feature_names=table.layout.feature_names, name=Path(path).stem, notes=(table.note,))
 
 
-def check_task(task: str | None) -> None:
-    """ValueError where `task` is none that there is."""
-    if task not in (None, "classification"):
-        hint = did_you_mean(task, ["classification"])
-        raise ValueError(
-            f"task: expected 'classification', got {task!r}{hint}; amounts are learnt by a network with "
-            f"loss='squared_error' in Python, not yet from the command line"
-        )
+def listed(target: Target) -> list[str | int | None]:
+    """The targets that were named; None in the place of one that was not."""
+    return list(target) if isinstance(target, (list, tuple)) else [target]
+
+
+def target_columns(
+    path: StrPath, cells: list[str], targets: Sequence[str | int | None], header: bool | None = None
+) -> list[int]:
+    """The indices of the target columns, each as `target_column` finds it; DataError for one that is named twice."""
+    columns = [target_column(path, cells, target, header) for target in targets]
+    if len(set(columns)) < len(columns) or not columns:
+        raise DataError(f"{path}: target: expected every column once, got {', '.join(map(repr, targets)) or 'none'}")
+    return columns
+
+
+def check_classes(names: Sequence[str] | None, new: bool) -> None:
+    """ValueError for too many classes, or for a single one where they are to be learnt."""
+    if names is not None and len(names) > MAX_CLASSES:
+        raise ValueError(f"labels: hold more than {MAX_CLASSES:,} labels; values are for task='regression'")
+    if names is not None and len(names) < 2 and new:
+        raise ValueError(f"labels: expected at least two classes, found only {names[0]!r}")
+
+
+def targets_in_words(y: Array, names: Sequence[str] | None, task: Task | None) -> str:
+    """What targets were taken for and, of a `task` that nobody named, how to say otherwise."""
+    if names is not None:
+        return classes_in_words(names)
+    values = f"values from {y.min():,.10g} to {y.max():,.10g}"
+    return values if task else f"{values}, so regression; classes would be --task classification"
 
 
 def classes_in_words(names: Sequence[str]) -> str:

@@ -131,7 +131,7 @@ class Values(RegressorMixin):
         return sample_weight
 
     def _decide(self, scores: FloatArray) -> Array:
-        return self._network_in_use().loss_function.predict(scores)
+        return self._network_in_use().decided(scores)
 
     def _said(self, targets: Array) -> Array:
         return targets

@@ -147,7 +147,9 @@ def targets_of(part: str) -> Any:
     def get(solver: Solver) -> Array | None:
         if solver._parts[part] is None:
             return None
-        targets = solver._parts[part].y.view()
+        targets, scaler = solver._parts[part].y.view(), solver._learner.target_scaler
+        if scaler is not None:
+            targets = scaler.restore(targets, clamp=False)
         targets.flags.writeable = False
         return targets
 

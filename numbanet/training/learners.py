@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._types import Array, FloatArray, IntArray, Ops, Shape
+    from ..data import TargetScaler
     from .solver import Solver
 
 
@@ -92,6 +93,11 @@ class NetworkLearner:
         return self.model.standardizer is not None
 
     @property
+    def target_scaler(self) -> TargetScaler | None:
+        """How it standardises targets."""
+        return self.model.target_scaler
+
+    @property
     def params(self) -> Any:
         return self.model.params
 
@@ -111,8 +117,9 @@ class NetworkLearner:
         if self.model.standardizer is None:
             remedy = "standardise them first: model.standardizer = numbanet.data.Standardizer.fit(X_train)"
             told_apart(x_name, X, self.model.dtype, remedy)
-        if self.model.loss_function.per_output:
-            told_apart(y_name, as_data(y_name, y), self.model.dtype, "take their mean away and divide by their spread")
+        if self.model.loss_function.per_output and self.target_scaler is None:
+            remedy = "standardise them first: model.target_scaler = numbanet.data.TargetScaler.fit(y_train)"
+            told_apart(y_name, as_data(y_name, y), self.model.dtype, remedy)
         return X, checked
 
     @property
@@ -160,7 +167,7 @@ class NetworkLearner:
         if self.model.overrides("train_batch") or not self.model.overrides("loss"):
             weighed = {} if weights is None else {"weights": weights}  # a subclass's may take none
             return self.model.train_batch(X, y, rows, gather, **weighed)
-        loss, grads = _own_loss(self.model, X, y, rows, gather, weights)
+        loss, grads = _own_loss(self.model, X, self.model.own_targets(y), rows, gather, weights)
         for name, gradient in grads.items():
             self.grads[name] = gradient
         return loss
@@ -174,7 +181,7 @@ class NetworkLearner:
         """Mean loss of examples in inference, NaN where it is not known, and their score; by `scores`, if given."""
         if scores is not None and not self.model.overrides("evaluate", "score"):
             return self.model.judged(X, y, scores, *(() if weights is None else (weights,)))
-        weighed = {} if weights is None else {"sample_weight": weights}
+        y, weighed = self.model.own_targets(y), {} if weights is None else {"sample_weight": weights}
         if not self.has_loss:
             return math.nan, self.model.score(X, y, **weighed)
         loss, score = self.model.evaluate(X, y, **weighed)
@@ -228,6 +235,7 @@ class ObjectLearner:
     score_name = "accuracy"
     loss_function: Loss = SVM()  # scores of classes, which are no probabilities
     outputs, classes = 2, 0
+    target_scaler = None
     ops: Ops = kernels
     input_shape: Shape | None = None
 

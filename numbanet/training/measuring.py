@@ -73,8 +73,8 @@ def measured(solver: Solver) -> dict[str, float]:
         scores: Any = learner.scores(part.X) if solver.metrics else None
         row["val_loss"], row[f"val_{name}"] = _validated(solver, scores)
         for metric in solver.metrics.values():
-            loss = learner.loss_function
-            row[f"val_{metric.name}"] = metric.measure(loss, part.y, scores, part.weights, learner.ops)
+            given = learner.loss_function, part.y, scores, part.weights, learner.ops, learner.target_scaler
+            row[f"val_{metric.name}"] = metric.measure(*given)
     return row
 
 

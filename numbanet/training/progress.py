@@ -65,9 +65,10 @@ class _Display:
         steps = (solver.step - 1) % solver.steps_per_epoch + 1
         parts = [f"loss {mean_loss(solver):.4f}"]
         if steps == solver.steps_per_epoch or (self.repeats and solver.epoch):
-            parts.append(f"train {solver.train_acc_history[-1]:.2%}")
-            if solver.val_acc_history:
-                parts.append(f"val {solver.val_acc_history[-1]:.2%}")
+            name = "R² " if "r2" in solver.history else ""
+            for part, scores in (("train", solver.train_acc_history), ("val", solver.val_acc_history)):
+                if scores:
+                    parts.append(f"{part} {name}{scores[-1]:{'.4f' if name else '.2%'}}")
         return "  ".join(parts)
 
     def epoch(self) -> str:

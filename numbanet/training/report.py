@@ -44,7 +44,7 @@ def _remedy(solver: Solver) -> str:
     suspects = {"inputs": solver.X_train, "targets": solver.y_train}
     if solver._learner.standardizes:
         del suspects["inputs"]
-    if solver.y_train.dtype.kind != "f":  # labels
+    if solver.y_train.dtype.kind != "f" or solver._learner.target_scaler is not None:  # labels, or standardised
         del suspects["targets"]
     highest = {name: max(-float(array.min()), float(array.max())) for name, array in suspects.items()}
     wide = [f"{name} (up to {value:g}) scaled to unit variance" for name, value in highest.items() if value > LARGE]

@@ -216,6 +216,7 @@ class Solver(Results):
         self._parts = parts_of(data, self._learner, self._data_keys)
         weigh_classes(class_weight, self._parts, self._learner)
         self.class_weight = class_weight
+        self._target_scaler = self._learner.target_scaler  # by which the targets are standardised
         train, validated = self._parts["train"], self._parts["val"] is not None
         self.metrics = checked_metrics(metrics, self._learner, validated)
         self.validate_every = _optional_count("validate_every", validate_every)
@@ -331,6 +332,8 @@ class Solver(Results):
     def run(self) -> None:
         """`train`, without the warning."""
         self._new_choice()  # the model may have got a loss of its own since
+        if self._learner.target_scaler is not self._target_scaler:
+            raise ValueError("model.target_scaler: is another than when the Solver was made; make another Solver")
         self._learner.claim(self)
         try:
             if self.checkpoint_name is not None:

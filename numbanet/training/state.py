@@ -40,10 +40,14 @@ MEASURED = (
 
 def _solver_identity(solver: Solver) -> dict[str, Any]:
     """What must be the same for a saved state of training to make sense."""
-    standardizer = b"".join(array.tobytes() for array in checkpoint.standardizer_arrays(solver.model).values())
+    scalers: dict[str, Any] = dict.fromkeys(checkpoint.SCALERS, "None")
+    for scaler in scalers:
+        if arrays := checkpoint.scaler_arrays(solver.model, scaler):
+            checksum = zlib.crc32(b"".join(array.tobytes() for array in arrays.values()))
+            scalers[scaler] = f"one of checksum {checksum:08x}"
     return {
         "model": checkpoint.describe_model(solver.model),
-        "standardizer": f"one of checksum {zlib.crc32(standardizer):08x}" if standardizer else "None",
+        **scalers,
         "optimizer": solver.optimizer,
         "options of the optimizer": _optimizer(solver).common,
         "training examples": len(solver.X_train),
@@ -119,7 +123,7 @@ def _moment(solver: Solver) -> dict[str, Any]:
 
 
 def _solver_arrays(solver: Solver) -> dict[str, Array]:
-    arrays = {**checkpoint.network_arrays(solver.model), **checkpoint.standardizer_arrays(solver.model)}
+    arrays = {**checkpoint.network_arrays(solver.model), **checkpoint.scaler_arrays(solver.model)}
     arrays.update((f"optimizer/{name}", array) for name, array in _optimizer(solver).state.items())
     arrays.update((f"best/{name}", array) for name, array in solver._best.items())
     history = solver.history

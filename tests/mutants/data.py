@@ -167,8 +167,8 @@ MUTANTS = [
     Mutant(
         "amounts are classes",
         "numbanet/data/labels.py",
-        "    if len(y) < 3 * count or",
-        "    if False and",
+        "    return len(labels) < 3 * count or",
+        "    return False and",
         "tests/test_data_guesses.py::test_amounts_are_no_classes",
     ),
     Mutant(

@@ -89,7 +89,7 @@ nn.data.Dataset()  # error: call-arg
 nn.data.Dataset(X, class_names=3)  # error: arg-type
 nn.data.split(X, 0.2, seed=0)  # error: arg-type
 nn.data.split(nn.data.load_digits(), "0.2", seed=0)  # error: arg-type
-nn.data.load_csv("table.csv", task="regression")  # error: arg-type
+nn.data.load_csv("table.csv", task="regresion")  # error: arg-type
 nn.data.load_npz("arrays.npz", channels="middle")  # error: arg-type
 nn.data.load_npz(3)  # error: arg-type
 nn.data.Augment(crop_padding="4")  # error: arg-type
