@@ -120,6 +120,8 @@ SIZES = {  # primes where that is possible, so that no two axes are taken for ea
     "losses": (3, 5),
     "normalization": (3, 5),
     "group_normalization": (2, 7, 6, 3),
+    "scaling": (3, 5),
+    "embedding": (3, 2, 5, 4),
     "pooling": (2, 7, 3, 3, 2),
     "layout": (2, 3, 5),
     "augmentation": (2, 3, 7, 5),
@@ -148,6 +150,14 @@ BYTES = {
     "layernorm_backward": 4 * (15 + 15 + 5 + 3 + 3 + 15 + 5 + 5),
     "groupnorm_forward": 4 * (84 + 6 + 6 + 6 + 6 + 84),  # gamma and beta of 6 channels, 2 x 3 means and deviations
     "groupnorm_backward": 4 * (84 + 84 + 6 + 6 + 6 + 84 + 6 + 6),
+    "scale_forward": 4 * (15 + 5 + 15),
+    "scale_backward": 4 * (15 + 15 + 5 + 15 + 5),
+    "blend": 4 * (15 + 15 + 5 + 15),
+    "blend_gradients": 4 * (15 + 15 + 15 + 15 + 5 + 15 + 5),
+    "periodic_forward": 4 * (6 + 10 + 10 + 30 + 6 + 24),  # two numbers, of 5 cosines and 3 linear units each
+    "periodic_backward": 4 * (24 + 6 + 10 + 10 + 30 + 6 + 10 + 10 + 30 + 6),
+    "embedding_forward": 4 * (6 + 20 + 24) + 8 * 3,  # where two columns' rows begin, and end
+    "embedding_backward": 4 * (24 + 6 + 6 + 20) + 8 * 3,
     "max_pool_forward": 4 * (IMAGES + WINDOWS) + WINDOWS,
     "max_pool_backward": 4 * (IMAGES + WINDOWS) + WINDOWS,
     "avg_pool_forward": 4 * (IMAGES + WINDOWS),
@@ -157,6 +167,7 @@ BYTES = {
     "channels_last": 4 * 60,
     "channels_first": 4 * 60,
     "add": 4 * 6,
+    "copy_columns": 4 * (10 + 2 * 6),  # of which some stay as they are
     "augment": 4 * 2 * 210 + 8 * 2 + 16,  # which rows, and a key of two words
     "dropout_forward": 4 * 22 + 16,
     "dropout_backward": 4 * 22 + 16,

@@ -52,10 +52,17 @@ POOL = {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0)}
 CONVOLUTIONS = ("conv", "conv_relu")
 CONV = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
 
+PERIODIC = [draw(5, 2), draw(2, 3), draw(2, 3) + 1, draw(2, 3, 4), draw(2, 4)]
+CODES = np.float16([[0, 1], [2, 0], [1, 1], [2, 1]])
+
 # For each function what to call, and its floating arrays.
 CALLS = {
     **{name: (partial(layer, name), [draw(3, 4, 2)]) for name in ACTIVATIONS},
     **{name: (partial(layer, name), [draw(5, 2, 3), draw(6, 4), draw(4)]) for name in ("affine", "affine_relu")},
+    "scale": (partial(layer, "scale"), [draw(5, 2, 3), draw(6)]),
+    "parametric": (partial(layer, "parametric", activation="tanh"), [draw(5, 2, 3), draw(6)]),
+    "periodic": (partial(layer, "periodic"), PERIODIC),
+    "embedding": (partial(layer, "embedding", CODES, sizes=[3, 2]), [draw(5, 4)]),
     **{name: (partial(layer, name, **CONV), [draw(2, 4, 5, 6), draw(6, 2, 3, 2), draw(6)]) for name in CONVOLUTIONS},
     **{f"{name}_pool": (partial(layer, f"{name}_pool", **POOL), [draw(2, 3, 5, 6)]) for name in ("max", "avg")},
     "global_avg_pool": (partial(layer, "global_avg_pool"), [draw(2, 3, 5, 6)]),
@@ -229,14 +236,16 @@ def test_infinity_travels_through():
 
 
 def operations_of(name):
-    """Spatial normalisations are the others, on pixels; one function is made of two operations."""
+    """Spatial normalisations are the others, on pixels; some functions are made of two operations."""
     if name == "conv_relu_backward":
         return {"relu_backward", "conv_backward"}
+    if name.startswith("parametric"):  # beside its activation
+        return {"blend" if name.endswith("forward") else "blend_gradients"}
     return {name.removeprefix("spatial_")}
 
 
 def test_names_are_those_of_the_operations():
-    inside = {"add", "channels_first", "channels_last"}  # of networks alone
+    inside = {"add", "channels_first", "channels_last", "copy_columns"}  # of networks alone
     assert set().union(*map(operations_of, F.__all__)) == set(kernels.__all__) - inside
     for name in F.__all__:
         function, operations = getattr(F, name), operations_of(name)
@@ -265,6 +274,7 @@ def test_the_cache_remembers_the_namespace(name):
     call, arrays = CALLS[name]
     call(*arrays, ops=SimpleNamespace(**{operation: recording(operation) for operation in reference.__all__}))
     expected = {name} if name in F.__all__ else {f"{name}_forward", f"{name}_backward"}
+    ran = [operation for operation in ran if not (name == "parametric" and operation.startswith("tanh"))]
     assert set(ran) == set().union(*map(operations_of, expected))
 
 
@@ -275,6 +285,13 @@ GRADIENTS = {
     "conv": ("x w b", [draw(2, 4, 5, 6), draw(6, 2, 3, 2), draw(6)], CONV),
     "conv without bias": ("x w", [draw(2, 4, 5, 6), draw(6, 2, 3, 2)], CONV),
     "conv_relu": ("x w b", [draw(2, 4, 5, 6) + 0.01, draw(6, 2, 3, 2), draw(6)], CONV),
+    "scale": ("x scale", [draw(5, 2, 3), draw(6)], {}),
+    **{
+        f"parametric {name}": ("x strength", [draw(5, 2, 3), draw(6)], {"activation": name})
+        for name in ("relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "mish", "selu")
+    },
+    "periodic": ("x frequency phase v c", PERIODIC, {}),
+    "periodic alone": ("x frequency phase v c", PERIODIC, {"dense": False}),
     "max_pool": ("x", [np.random.default_rng(0).permutation(60).reshape(1, 2, 5, 6) / 10], POOL),
     "avg_pool": ("x", [draw(2, 3, 5, 6)], POOL),
     "global_avg_pool": ("x", [draw(2, 3, 5, 6)], {}),

@@ -18,16 +18,21 @@ from numbanet import (
     Affine,
     AvgPool,
     BatchNorm,
+    Columns,
     Conv,
     Dropout,
+    Embedding,
     Flatten,
     GlobalAvgPool,
     GroupNorm,
     LayerNorm,
     LeakyReLU,
     MaxPool,
+    Parametric,
+    PeriodicEmbedding,
     ReLU,
     Residual,
+    Scale,
     Sequential,
     Sigmoid,
     SiLU,
@@ -73,6 +78,17 @@ CONV = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
 NO_BIAS = np.zeros(8)
 WINDOW = (3, 2), (2, 1), (1, 1)
 
+
+def elu(x):
+    return np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1)
+
+
+def periodic(x, p, dense):
+    cosines = np.cos(2 * math.pi * x[:, :, None] * p["frequency1"] + p["phase1"])
+    units = [(cosines[:, :, :, None] * p["V1"]).sum(axis=2) + p["c1"], x[:, :, None]]
+    return np.concatenate(units if dense else units[:1], axis=2).reshape(len(x), -1)
+
+
 # Layer, shape of an example, and ``formula(x, p)``: what comes out of what the first layer gives, by parameters.
 ROWS = [
     (Affine(3, weight_init=counting, bias_init=counting), FLAT, lambda x, p: x @ p["W2"] + p["b2"]),
@@ -116,6 +132,19 @@ ROWS = [
         lambda x, p: np.einsum("fc,nchw->nfhw", (p["W2"] + p["W3"])[:, :, 0, 0], x) + p["b2"][:, None, None],
     ),
     (Residual([Tanh()]), IMAGES, lambda x, p: x + np.tanh(x)),
+    (Scale(), FLAT, lambda x, p: x * p["scale1"]),
+    (Scale(), IMAGES, lambda x, p: x * p["scale1"][:, None, None]),
+    (Parametric(Tanh()), FLAT, lambda x, p: x + (np.tanh(x) - x) * p["strength1"]),
+    (Parametric("elu"), IMAGES, lambda x, p: x + (elu(x) - x) * p["strength1"][:, None, None]),
+    (PeriodicEmbedding(5, 3, 0.7), FLAT, lambda x, p: periodic(x, p, True)),
+    (PeriodicEmbedding(5, 3, 0.7, dense=False), FLAT, lambda x, p: periodic(x, p, False)),
+    (
+        Columns([(1, [Tanh(), Affine(3, counting)]), (FLAT[0] - 3, []), (2, [Scale()])]),
+        FLAT,
+        lambda x, p: np.concatenate(
+            [np.tanh(x[:, :1]) @ p["W2"] + p["b2"], x[:, 1:-2], x[:, -2:] * p["scale1"]], axis=1
+        ),
+    ),
 ]
 
 
@@ -198,7 +227,8 @@ def test_dropout_keeps_as_many_as_it_is_told_and_scales_them():
 
 
 def test_every_option_of_every_layer_stands_in_a_row_off_its_default():
-    rows = [row[0] for row in ROWS] + [Dropout(0.4)]
+    # Of embeddings of codes, which come out of no layer, see tests/test_embedding.py.
+    rows = [row[0] for row in ROWS] + [Dropout(0.4), Embedding([3, 2], 4, weight_init=0.5)]
     functions = {layer.__name__ for layer in ACTIVATIONS.values()}  # whose formulas are in tests/test_activations.py
     assert set(LAYERS) - functions <= {type(layer).__name__ for layer in rows} <= set(LAYERS)
     for name, layer in LAYERS.items():

@@ -168,6 +168,8 @@ def drawn_layers(rng, images, depth=0):
             lambda: ACTIVATIONS[rng.integers(len(ACTIVATIONS))](),
             lambda: layers.Dropout(0.3),
             layers.BatchNorm,
+            layers.Scale,
+            lambda: layers.Parametric(ACTIVATIONS[rng.integers(len(ACTIVATIONS))]()),
             lambda: layers.Residual(drawn_layers(rng, images, depth + 1)) if depth < 2 else layers.ReLU(),
         ]
         if images:
@@ -179,9 +181,16 @@ def drawn_layers(rng, images, depth=0):
                 lambda: layers.AvgPool(3, stride=1, padding=1),
             ]
         else:
-            kinds += [lambda: layers.Affine(width), layers.LayerNorm]
+            kinds += [lambda: layers.Affine(width), layers.LayerNorm, lambda: drawn_columns(rng, depth)]
         chosen.append(kinds[rng.integers(len(kinds))]())
     return chosen
+
+
+def drawn_columns(rng, depth):
+    """Six columns that become six again, with layers that change their number."""
+    inside = [layers.PeriodicEmbedding(3, 2), *(drawn_layers(rng, False, depth + 1)[:1] if depth < 2 else [])]
+    runs = [(2, [*inside, layers.Affine(3)]), (1, []), (3, [layers.Scale(), layers.Affine(2)])]
+    return layers.Columns([runs[index] for index in rng.permutation(3)])
 
 
 def drawn_network(seed):

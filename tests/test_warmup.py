@@ -50,6 +50,7 @@ def called(dtype):
     """Every operation that networks and optimizers of this dtype call, with arguments of each call that they make."""
     notes = Notes()
     between = [layer() for layer in (*NORMALIZATIONS.values(), *ACTIVATIONS.values())]
+    between += [nn.Scale(), nn.Parametric("selu"), nn.Columns([(2, [nn.Embedding([3, 2])])]), nn.PeriodicEmbedding(3)]
     flat = [*(nn.Affine(2), nn.ReLU()), *(nn.Affine(2), *between), *(nn.GELU("tanh"), nn.Dropout(0.5), nn.Affine(2))]
     for loss, declaration in LOSSES.items():
         net = nn.Sequential(flat, (2,), loss=loss, l2=0.1, dtype=dtype, seed=0, ops=notes)

@@ -78,6 +78,53 @@ def _quantile_loss(t):
     return way
 
 
+def _scale_backward(t):
+    def way():
+        torch.sum(t.dout * t.x, 0, out=t.dscale)
+        torch.mul(t.dout, t.scale, out=t.dx)
+
+    return way
+
+
+def _blend_gradients(t):
+    def way():
+        torch.sum(t.dout * (t.activated - t.x), 0, out=t.dstrength)
+        torch.lerp(t.dout, t.dactivated, t.strength.expand_as(t.dout), out=t.dx)
+
+    return way
+
+
+def _periodic(x, frequency, phase, v, c):
+    """(N, D U), each number with itself as the last of its units."""
+    cosines = torch.cos(2 * torch.pi * x.T[:, :, None] * frequency[:, None] + phase[:, None])
+    units = torch.baddbmm(c[:, None], cosines, v).transpose(0, 1)
+    return torch.cat([units, x[:, :, None]], 2).reshape(len(x), -1)
+
+
+def _periodic_forward(t):
+    return lambda: _periodic(t.x, t.frequency, t.phase, t.v, t.c)
+
+
+def _periodic_backward(t):
+    leaves = [array.clone().requires_grad_() for array in (t.x, t.frequency, t.phase, t.v, t.dc)]
+
+    def way():
+        with torch.inference_mode(False), torch.enable_grad():
+            return torch.autograd.grad(_periodic(*leaves), leaves, t.dout)
+
+    return way
+
+
+def _embedding_backward(t):
+    rows = (t.codes + t.starts[:-1]).long().reshape(-1)
+
+    def way():
+        t.dx.zero_()
+        t.dtable.zero_().index_add_(0, rows, t.dout.reshape(len(rows), -1))
+
+    return way
+
+
 def _optimizer(cls, variants, **options):
     def ways(t):
         def way(variant):
@@ -242,6 +289,11 @@ WAYS = {
     "avg_pool_forward": _pool_forward(lambda x, t: F.avg_pool2d(x, t.kernel_size, t.stride, t.padding)),
     "avg_pool_backward": _avg_pool_backward,
     "global_avg_pool_forward": _pool_forward(lambda x, t: x.mean((2, 3))),
+    "scale_backward": _scale_backward,
+    "blend_gradients": _blend_gradients,
+    "periodic_forward": _periodic_forward,
+    "periodic_backward": _periodic_backward,
+    "embedding_backward": _embedding_backward,
     "dropout_forward": lambda t: [
         lambda: F.dropout(t.x, t.rate, True),
         lambda: aten.native_dropout(t.x, t.rate, True),

@@ -20,10 +20,12 @@ from . import (
     augmentation,
     convolution,
     dropout,
+    embedding,
     group_normalization,
     losses,
     normalization,
     pooling,
+    scaling,
     updates,
 )
 from .activations import *  # noqa: F403
@@ -31,10 +33,12 @@ from .affine import *  # noqa: F403
 from .augmentation import *  # noqa: F403
 from .convolution import *  # noqa: F403
 from .dropout import *  # noqa: F403
+from .embedding import *  # noqa: F403
 from .group_normalization import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .pooling import *  # noqa: F403
+from .scaling import *  # noqa: F403
 from .updates import *  # noqa: F403
 
 __all__ = []
@@ -43,8 +47,10 @@ __all__ += affine.__all__
 __all__ += augmentation.__all__
 __all__ += convolution.__all__
 __all__ += dropout.__all__
+__all__ += embedding.__all__
 __all__ += group_normalization.__all__
 __all__ += losses.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
+__all__ += scaling.__all__
 __all__ += updates.__all__

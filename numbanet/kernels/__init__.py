@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from .augmentation import *  # noqa: F403
     from .convolution import *  # noqa: F403
     from .dropout import *  # noqa: F403
+    from .embedding import *  # noqa: F403
     from .group_normalization import *  # noqa: F403
     from .layout import *  # noqa: F403
     from .losses import *  # noqa: F403
     from .normalization import *  # noqa: F403
     from .pooling import *  # noqa: F403
+    from .scaling import *  # noqa: F403
     from .updates import *  # noqa: F403
 else:
     _operations = _written()

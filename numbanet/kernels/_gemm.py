@@ -224,6 +224,13 @@ def block_bounds(c, block, blocks):
     return i0, min(i1, c.shape[0]), j0, min(j1, c.shape[1])
 
 
+@serial
+def column_range(sums, block, blocks):
+    """A range of the columns that `sums` (M,) are over, for one of `blocks` threads, cut between vectors."""
+    vectors = (sums.size + lanes(sums) - 1) // lanes(sums)
+    return slice(vectors * block // blocks * lanes(sums), min(vectors * (block + 1) // blocks * lanes(sums), sums.size))
+
+
 @kernel(product_nanoseconds)
 def matmul(a, b, out):
     """``out = a b`` with a (N, K), b (K, M) of any strides and out (N, M) C-contiguous."""

@@ -10,7 +10,7 @@ from numba import prange
 
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel, workers
-from ._gemm import block_bounds, lanes, product, product_nanoseconds
+from ._gemm import block_bounds, column_range, product, product_nanoseconds
 from .simd.columns import column_sums, masked_column_sums
 
 
@@ -40,13 +40,6 @@ def _weight_gradient_block(dout, x, dw, block, blocks):
         product(x[:, i0:i1].T, dout[:, j0:j1], dw[0, :0], dw[i0:i1, j0:j1], -np.inf)
 
 
-@serial
-def _columns(db, block, blocks):
-    """A range of columns for one of `blocks` threads, cut between vectors."""
-    vectors = (db.size + lanes(db) - 1) // lanes(db)
-    return slice(vectors * block // blocks * lanes(db), min(vectors * (block + 1) // blocks * lanes(db), db.size))
-
-
 # In parallel numba's `prange` counts in unsigned numbers: made signed, or the pieces would be compiled for both.
 
 
@@ -71,7 +64,7 @@ def affine_backward(dout, x, w, dx, dw, db):
     blocks = workers()
     for number in prange(blocks):
         block = np.int64(number)
-        columns = _columns(db, block, blocks)
+        columns = column_range(db, block, blocks)
         column_sums(dout[:, columns], db[columns])
         _input_gradient_block(dout, w, dx, block, blocks)
         _weight_gradient_block(dout, x, dw, block, blocks)
@@ -82,7 +75,7 @@ def affine_relu_backward(dout, x, w, out, dz, dx, dw, db):
     blocks = workers()
     for number in prange(blocks):
         block = np.int64(number)
-        columns = _columns(db, block, blocks)
+        columns = column_range(db, block, blocks)
         masked_column_sums(dout[:, columns], out[:, columns], db[columns], dz[:, columns])
     for number in prange(blocks):  # after all of dz
         block = np.int64(number)

@@ -12,15 +12,19 @@ from .affine import Affine
 from .base import CHANNELS_FIRST, CHANNELS_LAST, EITHER, Layer, Placed, Variable, place
 from .convolution import Conv
 from .dropout import Dropout
+from .embedding import Embedding, PeriodicEmbedding
 from .group_normalization import GroupNorm
 from .normalization import NORMALIZATIONS, BatchNorm, LayerNorm
 from .pooling import AvgPool, GlobalAvgPool, MaxPool
-from .structure import Flatten, Residual, checked_layers, reordering
+from .scaling import Parametric, Scale
+from .structure import Columns, Flatten, Residual, checked_layers, reordering
 
+_TABLES = (Scale, Parametric, PeriodicEmbedding, Embedding, Columns)
 _IMAGES = (Conv, MaxPool, AvgPool, GlobalAvgPool, GroupNorm, Flatten, Residual)
 # By the names that files have for them.
 LAYERS = {
-    layer.__name__: layer for layer in (Affine, Dropout, *ACTIVATIONS.values(), *NORMALIZATIONS.values(), *_IMAGES)
+    layer.__name__: layer
+    for layer in (Affine, Dropout, *ACTIVATIONS.values(), *NORMALIZATIONS.values(), *_IMAGES, *_TABLES)
 }
 
 __all__ = [
@@ -33,16 +37,21 @@ __all__ = [
     "Affine",
     "AvgPool",
     "BatchNorm",
+    "Columns",
     "Conv",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAvgPool",
     "GroupNorm",
     "Layer",
     "LayerNorm",
     "MaxPool",
+    "Parametric",
+    "PeriodicEmbedding",
     "Placed",
     "Residual",
+    "Scale",
     "Variable",
     "checked_layers",
     "place",

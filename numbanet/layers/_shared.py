@@ -58,6 +58,13 @@ def short(value: Any) -> Any:
     return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
+def features(input_shape: Shape) -> Shape:
+    """(D,) of a flat input, or (C,) of images; ValueError for any other shape."""
+    if len(input_shape) not in (1, 3):
+        raise ValueError(f"expected a flat input, (D,), or images, (C, H, W), got {input_shape}")
+    return input_shape[:1]
+
+
 class Normalization(Layer):
     """What all normalisations share: a scale `gamma` and a shift `beta` for each feature, or channel of images."""
 
@@ -71,9 +78,7 @@ class Normalization(Layer):
         set_checked(self, eps=number(name, self.eps, 0, include_low=False, include_high=False))
 
     def _features(self, input_shape: Shape) -> Shape:
-        if len(input_shape) not in (1, 3):
-            raise ValueError(f"expected a flat input, (D,), or images, (C, H, W), got {input_shape}")
-        return input_shape[:1]
+        return features(input_shape)
 
     def parameters(self, input_shape: Shape) -> tuple[Variable, ...]:
         shape = self._features(input_shape)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ELU", "GELU", "SELU", "LeakyReLU", "Mish", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
-class _Activation(Layer):
+class Activation(Layer):
     """An element-wise function: `operation` names its pair, whose backward takes the input or the output."""
 
     layout = EITHER
@@ -31,20 +31,27 @@ class _Activation(Layer):
 
     def lower(self, net: Lowering, x: FloatArray) -> Lowered:
         out = net.overwritable(x) if self.backward_takes_output else net.buffer(*x.shape[1:])
-        net.forward(f"{self.operation}_forward", x.reshape(-1), *self.constants(), out.reshape(-1))
+        self.add_forward(net, x, out)
         seen = out if self.backward_takes_output else x
 
         def backward(dout: FloatArray) -> FloatArray:
             dx = net.overwritable(dout)
-            arguments = (dout.reshape(-1), seen.reshape(-1), *self.constants(), dx.reshape(-1))
-            net.backward(f"{self.operation}_backward", *arguments)
+            self.add_backward(net, dout, seen, dx)
             return dx
 
         return out, backward
 
+    def add_forward(self, net: Lowering, x: FloatArray, out: FloatArray) -> None:
+        net.forward(f"{self.operation}_forward", x.reshape(-1), *self.constants(), out.reshape(-1))
+
+    def add_backward(self, net: Lowering, dout: FloatArray, seen: FloatArray, dx: FloatArray) -> None:
+        """From the input or the output of the forward pass, whichever the operation takes."""
+        arguments = (dout.reshape(-1), seen.reshape(-1), *self.constants(), dx.reshape(-1))
+        net.backward(f"{self.operation}_backward", *arguments)
+
 
 @dataclass(frozen=True)
-class ReLU(_Activation):
+class ReLU(Activation):
     """``max(x, 0)``. Directly after an `Affine` or a `Conv` it is computed together with it."""
 
     operation = "relu"
@@ -52,7 +59,7 @@ class ReLU(_Activation):
 
 
 @dataclass(frozen=True)
-class LeakyReLU(_Activation):
+class LeakyReLU(Activation):
     """``x`` where positive, ``negative_slope * x`` elsewhere."""
 
     negative_slope: float = 0.01
@@ -66,7 +73,7 @@ class LeakyReLU(_Activation):
 
 
 @dataclass(frozen=True)
-class ELU(_Activation):
+class ELU(Activation):
     """``x`` where positive, ``alpha * (exp(x) - 1)`` elsewhere."""
 
     alpha: float = 1.0
@@ -80,21 +87,21 @@ class ELU(_Activation):
 
 
 @dataclass(frozen=True)
-class Sigmoid(_Activation):
+class Sigmoid(Activation):
     """``1 / (1 + exp(-x))``."""
 
     operation = "sigmoid"
 
 
 @dataclass(frozen=True)
-class Tanh(_Activation):
+class Tanh(Activation):
     """Hyperbolic tangent."""
 
     operation = "tanh"
 
 
 @dataclass(frozen=True)
-class GELU(_Activation):
+class GELU(Activation):
     """``x Φ(x)``; `approximate` is "none" (exact, through erf) or "tanh", as in PyTorch."""
 
     approximate: str = "none"
@@ -108,28 +115,28 @@ class GELU(_Activation):
 
 
 @dataclass(frozen=True)
-class SiLU(_Activation):
+class SiLU(Activation):
     """``x * sigmoid(x)``, also called swish."""
 
     operation = "silu"
 
 
 @dataclass(frozen=True)
-class Softplus(_Activation):
+class Softplus(Activation):
     """``log(1 + exp(x))``: PyTorch's with ``beta=1``, but for its threshold, which it needs not."""
 
     operation = "softplus"
 
 
 @dataclass(frozen=True)
-class Mish(_Activation):
+class Mish(Activation):
     """``x * tanh(log(1 + exp(x)))``."""
 
     operation = "mish"
 
 
 @dataclass(frozen=True)
-class SELU(_Activation):
+class SELU(Activation):
     """``λ x`` where positive, ``λ α (exp(x) - 1)`` elsewhere, with λ and α that keep means at 0 and variances at 1."""
 
     operation = "selu"

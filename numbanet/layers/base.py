@@ -55,6 +55,10 @@ class Layer:
         """Lists of layers inside of this one, each of which starts from its input; the keys become part of numbers."""
         return {}
 
+    def part_input(self, part: str, input_shape: Shape) -> Shape:
+        """Shape of what the list of layers `part`, a key of `parts`, starts from."""
+        return input_shape
+
     def fused_with(self, following: Layer) -> Layer | None:
         """One layer that does the work of this and the following one in one go, or None."""
         return None
@@ -130,7 +134,7 @@ def place(layers: Sequence[Layer], shape: Shape, within: str = "") -> list[Place
     for count, layer in enumerate(layers, 1):
         number, inside = f"{within}{count}", []
         for part, its_layers in layer.parts().items():
-            inside += place(its_layers, shape, f"{number}.{part}")
+            inside += place(its_layers, layer.part_input(part, shape), f"{number}.{part}")
         here = Placed(number, layer, shape)
         try:
             here = here._replace(

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .._checks import describe, sequence
+from .._checks import describe, integer, sequence
 from .base import CHANNELS_FIRST, CHANNELS_LAST, EITHER, Layer, set_checked
 
 if TYPE_CHECKING:
@@ -107,6 +107,97 @@ class Residual(Layer):
                 total = net.overwritable(dx)
                 net.backward("add", dx.reshape(-1), past_short.reshape(-1), total.reshape(-1))
                 dx = total
+            return dx
+
+        return out, backward
+
+
+@dataclass(frozen=True)
+class Columns(Layer):
+    """Columns of the input that go through layers of their own; what comes out stands side by side, in their order.
+
+    Parameters
+    ----------
+    runs : list of (int, list of Layer)
+        How many columns, one after the other from the first, and the layers they go through, maybe none. Together they
+        are all columns.
+
+    Examples
+    --------
+    Seven numbers with embeddings, three columns as they are, and two of codes:
+
+    >>> Columns([(7, [PeriodicEmbedding()]), (3, []), (2, [Embedding([12, 40])])]).output_shape((12,))
+    (47,)
+    """
+
+    runs: Sequence[tuple[int, Sequence[Layer]]]
+
+    backward_takes_output = False
+
+    def __post_init__(self) -> None:
+        runs = []
+        for index, run in enumerate(sequence("Columns: runs", self.runs, "(count, layers)")):
+            name = f"Columns: runs[{index}]"
+            pair = sequence(name, run, "a count and layers")
+            if len(pair) != 2:
+                raise ValueError(f"{name}: expected (count, layers), got {len(pair)} items")
+            runs.append((integer(f"{name}: count", pair[0], 1), checked_layers(f"{name}: layers", pair[1])))
+        if not runs:
+            raise ValueError("Columns: runs: expected at least one run of columns")
+        set_checked(self, runs=tuple(runs))
+
+    def parts(self) -> Mapping[str, Sequence[Layer]]:
+        return {f"{number}.": layers for number, (_, layers) in enumerate(self.runs, 1)}
+
+    def part_input(self, part: str, input_shape: Shape) -> Shape:
+        count, _ = self.runs[int(part[:-1]) - 1]
+        return (count,)
+
+    def _shapes(self) -> list[Shape]:
+        """What comes out of each run."""
+        shapes: list[Shape] = []
+        for count, layers in self.runs:
+            shape: Shape = (count,)
+            for layer in layers:
+                shape = layer.output_shape(shape)
+            if len(shape) != 1:
+                raise ValueError(f"the layers of {count} columns give {shape}; expected a flat output")
+            shapes.append(shape)
+        return shapes
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        total = sum(count for count, _ in self.runs)
+        if input_shape != (total,):
+            raise ValueError(f"expected the {total} columns of its runs, got {input_shape}")
+        return (sum(width for (width,) in self._shapes()),)
+
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
+        (total,) = self.output_shape(net.shape)
+        out = net.buffer(total)
+        runs, first, to = [], 0, 0  # where the run begins in the input and in the output
+        for (count, layers), (width,) in zip(self.runs, self._shapes(), strict=True):
+            steps: list[Any] = []
+            if layers:
+                own = net.buffer(count)
+                net.forward("copy_columns", x, first, count, own, 0)
+                result, steps = net.chain(layers, own, (count,), CHANNELS_FIRST)
+                net.forward("copy_columns", result, 0, width, out, to)
+            else:
+                net.forward("copy_columns", x, first, count, out, to)
+            runs.append((count, first, width, to, steps))
+            first, to = first + count, to + width
+
+        def backward(dout: FloatArray) -> FloatArray:
+            dx = net.gradient(x)
+            for count, first, width, to, steps in runs:
+                if steps and (net.needed or any(step.learns for step in steps)):
+                    own = net.buffer(width)
+                    net.backward("copy_columns", dout, to, width, own, 0)
+                    down = net.backpropagate(steps, own)
+                    if net.needed:
+                        net.backward("copy_columns", down, 0, count, dx, first)
+                elif net.needed:
+                    net.backward("copy_columns", dout, to, count, dx, first)
             return dx
 
         return out, backward

@@ -346,6 +346,61 @@ _group_normalization(
     functional="spatial_groupnorm_backward",
 )
 
+# Scalings of N examples of D features, each by a number of its own; and what is between an activation and its input.
+
+_scaling = partial(_add, family="scaling", sizes=sizes.ROWS)
+_NO_DX_OF_ROWS = but("no dx", slice(1, 6), dx=output("0D"))
+_scaling("scale_forward", {"x": "ND", "scale": "D", "out": output("ND", "x")}, torch="torch.mul(x, scale, out=out)")
+_scaling(
+    "scale_backward",
+    {"dout": "ND", "x": "ND", "scale": "D", "dx": output("ND", "dout"), "dscale": output("D")},
+    terms="N",
+    torch="torch.mul",
+    variants=(_NO_DX_OF_ROWS,),
+)
+_BLENDED = {"x": "ND", "activated": "ND", "strength": "D"}
+_scaling(
+    "blend",
+    {**_BLENDED, "out": output("ND", "activated")},
+    functional="parametric_forward",
+    torch="torch.lerp(x, activated, strength.expand_as(x), out=out)",
+)
+_scaling(
+    "blend_gradients",
+    {"dout": "ND", "dactivated": "ND", **_BLENDED, "dx": output("ND", "dout dactivated"), "dstrength": output("D")},
+    terms="N",
+    functional="parametric_backward",
+    torch="torch.lerp",
+)
+
+# Embeddings of N examples: of D numbers, by F cosines and L linear units each, U with the number itself, E in all; of K
+# codes, by B rows of a table with U columns.
+
+_periodic = partial(_add, family="embedding", sizes=sizes.PERIODIC, torch="torch.cos")
+_embedding = partial(_add, family="embedding", sizes=sizes.CODES)
+_COSINES = {"x": "ND", "frequency": between(-0.5, 0.5, "DF"), "phase": between(-3, 3, "DF"), "v": "DFL"}
+_periodic("periodic_forward", {**_COSINES, "c": "DL", "out": output("NE")}, terms="F")
+_periodic(
+    "periodic_backward",
+    {"dout": "NE", **_COSINES, "dx": output("ND"), "dfrequency": output("DF"), "dphase": output("DF")}
+    | {"dv": output("DFL"), "dc": output("DL")},
+    terms="NFL",
+    variants=(_NO_DX_OF_ROWS,),
+)
+_CODES = {"codes": Array("NK", values="codes"), "starts": Array("S", values="starts")}
+_embedding(
+    "embedding_forward",
+    {**_CODES, "table": "BU", "out": output("NE")},
+    torch="F.embedding((codes + starts[:-1]).long(), table).reshape(out.shape)",
+)
+_embedding(
+    "embedding_backward",
+    {"dout": "NE", **_CODES, "dx": output("NK"), "dtable": output("BU")},
+    torch="torch.index_add",
+    terms="N",
+    variants=(but("no dx", slice(1, 6), dx=output("0K")),),
+)
+
 # Pooling. N images of H x W pixels and C channels, I x J windows of K pixels.
 
 _pool = partial(_add, family="pooling", sizes=sizes.WINDOWS, terms="K")
@@ -376,6 +431,12 @@ _global_pool(
 _layout = partial(_add, family="layout", functional=None)
 _layout("channels_last", {"x": "NCP", "out": output("NPC")}, sizes=sizes.PIXELS, torch="out.copy_(x.mT)")
 _layout("channels_first", {"x": "NPC", "out": output("NCP")}, sizes=sizes.PIXELS, torch="out.copy_(x.mT)")
+_layout(
+    "copy_columns",
+    {"x": "ND", "first": OfSize("first"), "count": OfSize("count"), "out": updated("NM"), "to": OfSize("to")},
+    sizes=sizes.COLUMNS,
+    torch="out[:, to : to + count].copy_(x[:, first : first + count])",
+)
 _layout("add", {"x": "P", "y": "P", "out": output("P", "x y")}, sizes=sizes.ELEMENTS, torch="torch.add(x, y, out=out)")
 
 _dropout = partial(_add, family="dropout", sizes=sizes.ELEMENTS, torch="F.dropout")

@@ -38,6 +38,20 @@ def _rows(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, size
     return rng.permutation(max(size["M"], *shape))[: shape[0]] % size["M"]
 
 
+def _first_rows(size: Mapping[str, Any]) -> np.ndarray:
+    """Where the rows of each of K columns begin in a table of B, which they share evenly; and B."""
+    return np.arange(size["K"] + 1) * size["B"] // size["K"]
+
+
+def _starts(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, size: Mapping[str, Any]) -> np.ndarray:
+    return _first_rows(size)
+
+
+def _codes(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, size: Mapping[str, Any]) -> np.ndarray:
+    """Rows of each column's part of a table, as floats."""
+    return rng.integers(np.diff(_first_rows(size)), size=shape).astype(dtype)
+
+
 def _key(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, size: Mapping[str, Any]) -> np.ndarray:
     """A seed and a step for Philox."""
     return rng.integers(2**64, size=2, dtype=np.uint64)
@@ -48,7 +62,10 @@ def _places(rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike, si
     return rng.integers(size["K"], size=shape, dtype=np.min_scalar_type(size["K"] - 1))
 
 
-VALUES = {"normal": _normal, "halves": _halves, "labels": _labels, "rows": _rows, "key": _key, "places": _places}
+VALUES = {
+    **{"normal": _normal, "halves": _halves, "labels": _labels, "rows": _rows, "key": _key, "places": _places},
+    **{"codes": _codes, "starts": _starts},
+}
 
 
 def make(

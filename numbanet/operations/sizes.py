@@ -74,6 +74,16 @@ def convolutions(*rows: Any) -> list[dict[str, Any]]:
     return made
 
 
+def periodic(*rows: Any) -> list[dict[str, Any]]:
+    """From (N, D, F, L, U); E is the numbers of an example that come out, U for each of D."""
+    return [{**dict(zip("NDFLU", row, strict=True)), "E": row[1] * row[4]} for row in rows]
+
+
+def codes(*rows: Any) -> list[dict[str, Any]]:
+    """From (N, K, B, U); E is the numbers of an example that come out, U for each of K; S is one more than K."""
+    return [{**dict(zip("NKBU", row, strict=True)), "E": row[1] * row[3], "S": row[1] + 1} for row in rows]
+
+
 def _square_windows(N: int, H: int, C: int, R: int, S: int) -> dict[str, Any]:
     return windows(((N, H, H, C), (R, R), (S, S), ((R - 1) // 2,) * 2))[0]
 
@@ -117,6 +127,39 @@ ROWS = Sizes(
     ],
     ((64, 128), (256, 512)),
     ((8192, 128), (32_768, 64), (131_072, 32)),
+)
+PERIODIC = Sizes(
+    "NDFU",
+    [
+        *periodic(
+            (1, 1, 1, 1, 1), (2, 3, 1, 2, 3), (7, 2, 16, 3, 4), (3, 5, 7, 4, 4), (63, 4, 9, 2, 2), (2, 3, 17, 7, 8)
+        ),
+        *periodic((257, 2, 3, 3, 4), (300, 1, 5, 1, 2), (5, 2, 4, 33, 34)),  # more rows, and units, than go at a time
+    ],
+    ((256, 8, 16, 4), (256, 64, 16, 4)),
+    whole=lambda N, D, F, U: periodic((N, D, F, U - 1, U))[0],
+)
+CODES = Sizes(
+    "NKBU",
+    codes((1, 1, 1, 1), (2, 3, 5, 4), (7, 1, 16, 8), (3, 5, 17, 1), (65, 2, 3, 7), (300, 4, 90, 8)),
+    ((256, 4, 200, 8), (256, 32, 4000, 8)),
+    whole=lambda N, K, B, U: codes((N, K, B, U))[0],
+)
+# All of them, some from the front, the middle and the end.
+COLUMNS = Sizes(
+    "NMD",
+    [
+        dict(zip(("N", "D", "M", "first", "count", "to"), row, strict=True))
+        for row in (
+            (1, 1, 1, 0, 1, 0),
+            (2, 5, 5, 0, 5, 0),
+            (3, 7, 3, 2, 3, 0),
+            (7, 4, 70, 0, 4, 66),
+            (65, 9, 8, 1, 1, 3),
+        )
+    ],
+    ((256, 20, 40), (256, 256, 512)),
+    whole=lambda N, M, D: {"N": N, "D": D, "M": M, "first": D - M, "count": M, "to": 0},
 )
 PIXELS = Sizes(
     "NCP",

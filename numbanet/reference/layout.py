@@ -36,6 +36,20 @@ def channels_first(x: Array, out: Array) -> None:
     out[...] = x.transpose(0, 2, 1)
 
 
+def copy_columns(x: Array, first: int, count: int, out: Array, to: int) -> None:
+    """Copy some columns that lie together: ``out[n, to + j] = x[n, first + j]`` for `count` of them.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, D)
+    first, count : int
+    out : ndarray, shape (N, M)
+        Written in columns `to` to ``to + count - 1``; the others stay as they are.
+    to : int
+    """
+    out[:, to : to + count] = x[:, first : first + count]
+
+
 def add(x: Array, y: Array, out: Array) -> None:
     """``out = x + y``, for residual connections.
 

@@ -21,6 +21,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from ...runtime.internals import cgutils
+from .fma import fused_multiply_add
 from .vectors import Vectors
 
 SUMMED, UNSUMMED = 4, 8  # vectors of columns that go down the rows together, with sums in registers and without
@@ -146,3 +147,35 @@ def _masked_sum(emit, sums, reads, columns, numbers):
 # but inside of a kernel, where LLVM does not know the four arrays to be apart, the whole backward pass of 32 x 20 x 64
 # takes 3.1 times as long with the plain loop.
 masked_column_sums = column_pass(_masked_sum, reads=2, sums=1, writes=1)
+
+
+def _product_sum(emit, sums, reads, columns, numbers):
+    return [fused_multiply_add(emit.context, emit.builder, *reads, sums[0])], []
+
+
+# (a, b, sums): sums[j] += a[i, j] * b[i, j].
+scale_sums = column_pass(_product_sum, reads=2, sums=1)
+
+
+def _scaled_with_sum(emit, sums, reads, columns, numbers):
+    total, _ = _product_sum(emit, sums, reads, columns, numbers)
+    return total, [emit.builder.fmul(reads[0], columns[0])]
+
+
+# (a, b, scale, sums, out): sums[j] += a[i, j] * b[i, j]; out[i, j] = a[i, j] * scale[j]; `out` may be `a`.
+scaled_with_sums = column_pass(_scaled_with_sum, reads=2, columns=1, sums=1, writes=1)
+
+
+def _blend_sum(emit, sums, reads, columns, numbers):
+    (dout, dactivated, x, activated), (strength,) = reads, columns
+
+    def fma(*values):
+        return fused_multiply_add(emit.context, emit.builder, *values)
+
+    total = fma(dout, emit.builder.fsub(activated, x), sums[0])
+    return [total], [fma(emit.builder.fsub(dactivated, dout), strength, dout)]
+
+
+# (dout, dactivated, x, activated, strength, sums, dx): sums[j] += dout[i, j] * (activated[i, j] - x[i, j]);
+# dx[i, j] = dout[i, j] + (dactivated[i, j] - dout[i, j]) * strength[j]; `dx` may be `dout` or `dactivated`.
+blend_sums = column_pass(_blend_sum, reads=4, columns=1, sums=1, writes=1)

@@ -297,3 +297,40 @@ def normal(x):
     t = one / fma(STRETCH(x), abs(x), one)
     tail = e * (t * _normal_tail(t - CENTRE(x)))
     return (tail if x < 0 else one - tail), e
+
+
+QUARTER, ROUND = constant(0.25, 0.25), constant(1.5 * 2**23, 1.5 * 2**52)
+
+# sin(2π q) / q as a polynomial in q², |q| ≤ ¼. Error 2^-24.5, 2^-54.5.
+_sine_of_turns = polynomial(
+    (6.2831855, -41.34168, 81.602234, -76.57499, 39.710922),
+    (
+        *(6.283185307179586, -41.341702240399755, 81.60524927607341, -76.70585975279849, 42.058693923785086),
+        *(-15.09464162050571, 3.819927050414032, -0.7177235796626791, 0.10085632934235955),
+    ),
+)
+
+
+@serial
+def _part_of_turn(t):
+    """What t ≥ 0 is more than whole turns, from -½ to ½; twice, since beyond 2^22 of float32 the first is one off."""
+    r = t - ((t + ROUND(t)) - ROUND(t))
+    return r - ((r + ROUND(t)) - ROUND(t))
+
+
+@serial
+def cosine_of_turns(t):
+    """cos(2πt), as the sine of what is left to a quarter turn, which is exact near its zeros."""
+    q = QUARTER(t) - abs(_part_of_turn(abs(t)))
+    return q * _sine_of_turns(q * q)
+
+
+@serial
+def cosine_and_sine_of_turns(t):
+    """cos(2πt), the same bits as of `cosine_of_turns`, and sin(2πt)."""
+    r = _part_of_turn(abs(t))
+    size = abs(r)
+    q = QUARTER(t) - size
+    s = size if size < QUARTER(t) else HALF(t) - size
+    sine = with_sign_of(s * _sine_of_turns(s * s), r)
+    return q * _sine_of_turns(q * q), -sine if t < 0 else sine

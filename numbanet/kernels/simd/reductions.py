@@ -117,6 +117,10 @@ def _largest(emit, largest, a):
     return [_larger(emit.builder, a, largest[0])]
 
 
+def _dot(emit, sums, a, b):
+    return [fused_multiply_add(emit.context, emit.builder, a, b, sums[0])]
+
+
 def _centred_dot(emit, sums, a, a0, b, b0):
     a, b = emit.builder.fsub(a, a0), emit.builder.fsub(b, b0)
     return [fused_multiply_add(emit.context, emit.builder, a, b, sums[0])]
@@ -126,6 +130,8 @@ def _centred_dot(emit, sums, a, a0, b, b0):
 lane_sum = lane_sums(1, _sum)
 # (a, a0, b, b0): total += (a[i] - a0) * (b[i] - b0). 27 to 34.
 centred_dot = lane_sums(1, _centred_dot)
+# (a, b): total += a[i] * b[i], `centred_dot` about 0.
+lane_dot = lane_sums(1, _dot)
 # (a): best = a[i] if a[i] > best else best, which passes over NaN. 13 to 24.
 lane_max = lane_sums(1, _largest, start=float("-inf"), join=_larger)
 
