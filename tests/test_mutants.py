@@ -14,6 +14,7 @@ KNOWN = list(tool.collect())
 BARE = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # starts in a third of the time
 
 TOY = {
+    "tests/__init__.py": "",
     "pyproject.toml": "[tool.pytest.ini_options]\n",
     "numbanet/__init__.py": "",
     "numbanet/sums.py": "def total(values):\n    return 0 + sum(values)\n\n\ndef unused():\n    return 3\n",

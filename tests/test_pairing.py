@@ -92,8 +92,8 @@ def test_what_was_forgotten_is_named(target, name, message, monkeypatch):
     [
         ("numbanet.functional.__all__", ["add"], "elu_forward is missing in numbanet/functional/activations.py"),
         ("test_losses.VALUES", TESTS["losses"].VALUES[:1], "svm_loss is missing in tests/test_losses.py"),
-        ("test_pairing.CHANGELOG", "ReLU", "elu_forward is missing in CHANGELOG.md"),
-        ("test_pairing.CHANGELOG", "squared error", "softmax_loss is missing in CHANGELOG.md"),
+        (f"{__name__}.CHANGELOG", "ReLU", "elu_forward is missing in CHANGELOG.md"),
+        (f"{__name__}.CHANGELOG", "squared error", "softmax_loss is missing in CHANGELOG.md"),
         ("numbanet.losses.__all__", ["SVM"], "squared_error_loss is missing in numbanet/losses.py"),
         ("numbanet.layers.activations.__all__", ["ELU"], "silu_forward is missing in numbanet/layers/activations.py"),
     ],
