@@ -204,7 +204,7 @@ def test_data_sets_of_tables():
     table = Table.from_frame(pl.DataFrame(PLAIN))
     data = Dataset(table, [1, 0, 1], target_names=("k",), ids=["r", "s", "t"], id_name="row")
     assert (data.feature_names, data.input_shape, data.num_classes) == (table.names, (7,), 2)
-    assert (data.task, data.target_name, data.target_names) == ("classification", "k", ("k",))
+    assert (data.task, data.target_names) == ("classification", ("k",))
     taken = data.take([2, 0])
     assert (content(taken.X)["word"], taken.y.tolist(), taken.ids.tolist()) == (["a", "b"], [1, 1], ["t", "r"])
     table = Table.from_arrays({"n": np.arange(20), "w": np.repeat(["u", "v"], 10)})
@@ -216,9 +216,8 @@ def test_data_sets_of_tables():
 def test_amounts():
     data = Dataset(np.zeros((3, 2)), [0.5, 2, -1], task="regression", target_names=["price"])
     assert (data.y.dtype, data.y.tolist(), data.class_names, data.num_classes) == (np.float64, [0.5, 2, -1], None, None)
-    assert data.target_names == ("price",)
     several = Dataset(np.zeros((3, 2)), np.arange(6).reshape(3, 2), task="regression", target_names=("u", "v"))
-    assert (several.y.shape, several.target_name) == ((3, 2), None)
+    assert (several.y.shape, several.target_names) == ((3, 2), ("u", "v"))
     assert split(several, 0.4, 0)[1].y.shape == (1, 2)
     assert Dataset(np.zeros((3, 2)), [0, 1, 0]).task == "classification"
     for y, message in [([1, np.inf, 2], "y: row 1 holds inf"), ([1, 2], "y: expected a value for each example")]:

@@ -6,8 +6,10 @@ from numbanet.data.cifar import load_cifar10, read_batch
 from numbanet.data.dataset import Dataset, Standardizer, split
 from numbanet.data.digits import load_digits
 from numbanet.data.idx import load_mnist, read_idx
+from numbanet.data.labelled import load_table
 from numbanet.data.labels import encode_labels
 from numbanet.data.preprocessing import Layout, TablePreprocessor
+from numbanet.data.reading import read_table
 from numbanet.data.sources import load, load_parts, load_unlabelled
 from numbanet.data.table import Column, Table, as_table
 from numbanet.data.tables import load_csv, load_csv_unlabelled
@@ -35,8 +37,10 @@ __all__ = [
     "load_npz",
     "load_npz_unlabelled",
     "load_parts",
+    "load_table",
     "load_unlabelled",
     "read_batch",
     "read_idx",
+    "read_table",
     "split",
 ]

@@ -92,7 +92,7 @@ def read_delimited(
         head = list(islice(rows, 2))
         if not head:
             raise DataError(f"{path}: is empty; expected rows of numbers")
-        trailing, first = _evened(head)
+        trailing, first = evened(head)
         line = head[0][0]
         layout = layout_of(line, first, header)
         content = [] if layout.header else [(line, first)]
@@ -100,7 +100,7 @@ def read_delimited(
     return _settled(path, table, first, header, separator)
 
 
-def _evened(head: list[tuple[int, list[str]]]) -> tuple[bool, list[str]]:
+def evened(head: list[tuple[int, list[str]]]) -> tuple[bool, list[str]]:
     """Whether rows have a separator behind their last cell, and the first row without it, as long as the others."""
     (_, first), (_, second) = head[0], head[-1]
     if len(first) > 1 and not first[-1].strip() and (len(second) < len(first) or not second[-1].strip()):

@@ -46,6 +46,17 @@ def checking(where: object) -> Iterator[None]:
         raise DataError(f"{where}: {str(error).partition(': ')[2]}") from error
 
 
+@contextmanager
+def naming(path: object) -> Iterator[None]:
+    """Turn the refusal of what was read into a DataError that names `path` before what it says."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: {error}") from error
+
+
 def existing_folder(path: StrPath) -> Path:
     """`path` as a Path, where it is a folder."""
     folder = Path(path)

@@ -1,4 +1,4 @@
-"""Whether a first row of numbers is an example, or names the columns as pandas names those that have no name."""
+"""Whether a first row is an example or names the columns, also by numbers, as pandas names those without a name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,75 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
+    from typing import Any
 
     from numbanet._types import Array
 
 
 _SURE = 5  # columns: so many that count up are names
 _SURPRISE = math.log(1000)
+
+
+def has_names(
+    first: Sequence[str],
+    below: Sequence[Sequence[str]],
+    numbers_of: Callable[[Sequence[str]], Any],
+    missing: Collection[str],
+) -> bool | None:
+    """Whether the first row of a table of numbers and words is a header: True, False, or None where it may be.
+
+    Parameters
+    ----------
+    first : sequence of str
+    below : sequence of sequence of str
+        Some of the rows below, as long as the first.
+    numbers_of : callable
+        Gives the numbers in cells, NaN where one is missing, None where one is text.
+    missing : strings
+        What stands for a missing value.
+    """
+    if len(first) > 1 and not first[0].strip():  # the column of an index has no name, and says nothing
+        first, below = first[1:], [row[1:] for row in below]
+    cells = [cell.strip() for cell in first]
+    columns = list(zip(*below, strict=True)) if below else [()] * len(cells)
+    numbers = [numbers_of(column) for column in columns]
+    is_text = [numbers_of([cell]) is None for cell in cells]
+    if all(is_text):
+        if any(values is not None and not np.isnan(values).all() for values in numbers):
+            return True  # words above numbers
+        return _words_above_words(cells, [[cell.strip() for cell in column] for column in columns], missing)
+    if not any(is_text):
+        there = [place for place, values in enumerate(numbers) if values is not None and cells[place] not in missing]
+        if not there or len(there) < len(cells):
+            return False  # a gap, or numbers above words
+        names = [numbers_of([cell])[0] for cell in cells]
+        filled = [
+            np.where(np.isnan(values), name, values)
+            for values, name in zip(numbers, names, strict=True)
+            if values is not None
+        ]
+        return is_header(names, np.column_stack([names, filled]).T) if len(below) else False
+    odd = [place for place, text in enumerate(is_text) if text and numbers[place] is not None and len(below)]
+    if not odd:  # words above words, numbers above numbers: an example, unless the numbers count, as years do
+        words = [place for place, text in enumerate(is_text) if text]
+        if any(cells[place] in {cell.strip() for cell in columns[place]} for place in words):
+            return False
+        named = numbers_of([cell for cell, text in zip(cells, is_text, strict=True) if not text])
+        counting = len(named) > 1 and all(after - name == 1 for name, after in zip(named, named[1:], strict=False))
+        return None if counting else False
+    others = numbers_of([cell for cell, text in zip(cells, is_text, strict=True) if not text and cell not in missing])
+    return True if all(other == math.floor(other) for other in others) else None
+
+
+def _words_above_words(cells: Sequence[str], columns: Sequence[Sequence[str]], missing: Collection[str]) -> bool | None:
+    """Whether words name columns of words: they do where none of them stands below and some column repeats itself."""
+    if not columns[0]:
+        return True
+    if len(set(cells)) < len(cells) or any(cell in column for cell, column in zip(cells, columns, strict=True)):
+        return False
+    repeating = any(len(column) >= 3 * len(set(column) - set(missing)) for column in columns)
+    return True if repeating else None
 
 
 def is_header(names: list[float], X: Array, labels: Sequence[str | float] | None = None) -> bool | None:

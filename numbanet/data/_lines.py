@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import io
+import os
+import zlib
 from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from numbanet.data._files import reading
+from numbanet.data._files import FREE, MOST_TIMES, check_unpacked, reading
 from numbanet.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from typing import IO
+    from typing import IO, Any
 
     from numbanet._types import StrPath
 
@@ -51,9 +55,10 @@ def rows_of(path: StrPath, separator: str) -> Generator[tuple[int, list[str]], N
     """Yield the number of the line where each row starts, and its cells.
 
     Blank lines at either end are skipped, and so are lines at the top that begin with ``#``; but where the last of them
-    has as many cells as the first row, it holds the names of the columns, and is a row.
+    has as many cells as the first row, it holds the names of the columns, and is a row. What gzip has packed is
+    unpacked as it is read.
     """
-    with reading(path), open(path, encoding="utf-8-sig", newline="") as file:
+    with reading(path, EOFError, zlib.error), _text(path) as file:
         lines = _Lines(path, file, separator)
         reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
         blank, begun = None, False
@@ -82,6 +87,33 @@ def _named(comments: list[str], separator: str, width: int) -> list[str] | None:
     text = comments[-1].lstrip("#").strip(" \r\n")
     names = next(csv.reader([text], delimiter=separator, skipinitialspace=True), [])
     return ["#", *names[1:]] if len(names) == width and not names[0] else names if len(names) == width else None
+
+
+def _text(path: StrPath) -> IO[str]:
+    """The text of a file, which gzip may have packed."""
+    return io.TextIOWrapper(_bytes(path), encoding="utf-8-sig", newline="")
+
+
+def _bytes(path: StrPath) -> IO[bytes]:
+    file = open(path, "rb")  # noqa: SIM115  # closed with what is returned
+    packed = file.peek(2)[:2] == b"\x1f\x8b"
+    return io.BufferedReader(_Unpacked(path, file)) if packed else file
+
+
+class _Unpacked(gzip.GzipFile):
+    """A file that gzip has packed, which must not be much larger when unpacked: DataError where it is."""
+
+    def __init__(self, path: StrPath, file: IO[bytes]) -> None:
+        super().__init__(fileobj=file)
+        self._path, self._packed, self._count = path, os.fstat(file.fileno()).st_size, 0
+        self.myfileobj = file  # type: ignore[assignment]  # to be closed with this
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        self._count += count
+        if self._count > max(FREE, MOST_TIMES * self._packed):
+            check_unpacked(self._path, self._packed, self._count)
+        return count
 
 
 class _Lines:
@@ -133,7 +165,7 @@ class _Lines:
 
 
 def _undecodable_line(path: StrPath) -> int | str:
-    with open(path, "rb") as file:
+    with _bytes(path) as file:
         for line, content in enumerate(file, start=1):
             try:
                 content.decode("utf-8")

@@ -142,6 +142,43 @@ def load_npy(path: StrPath, *, channels: Channels | None = None) -> Dataset:
     return _dataset(path, {"X": X}, ("X", None), channels)
 
 
+def read_columns(path: StrPath) -> dict[str, Array]:
+    """The columns of a table in an .npz file, by name. DataError for what is no table.
+
+    Every array of one axis is a column; those of X are called by ``feature_names``, or x0, x1 and so on.
+    """
+    arrays: dict[str, Array] = {}
+    with reading(path, Exception), open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+        _check_count(archive, file)
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            where = f"{path}: {name}"
+            if name in arrays:
+                raise DataError(f"{path}: expected one array {name}, found two")
+            check_unpacked(where, member.compress_size, member.file_size)
+            with archive.open(member) as stream:
+                arrays[name] = _read_npy(where, stream, member.file_size)
+    names = arrays.pop("feature_names", None)
+    if not arrays:
+        raise DataError(f"{path}: expected arrays of columns, found none")
+    columns: dict[str, Array] = {}
+    for name, array in arrays.items():
+        if array.ndim not in (1, 2):
+            raise DataError(f"{path}: {name}: expected rows and columns of a table, got shape {array.shape}")
+        if array.ndim == 1 or (array.shape[1] == 1 and name != "X"):
+            split = {name: array.reshape(len(array))}
+        elif name == "X" and names is not None:
+            if len(names) != array.shape[1]:
+                raise DataError(f"{path}: feature_names: expected one for each of {array.shape[1]}, got {len(names)}")
+            split = dict(zip(map(str, names.ravel()), array.T, strict=True))
+        else:
+            split = {f"{name.lower()}{place}": column for place, column in enumerate(array.T)}
+        if twice := columns.keys() & split.keys():
+            raise DataError(f"{path}: {name}: a column {min(twice)!r} is there already")
+        columns |= split
+    return columns
+
+
 def _read_npz(path: StrPath, wanted: Collection[str]) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Those of the arrays called `wanted`, in any case, that an .npz file holds, and notes on the others."""
     arrays, found, others = {}, [], []

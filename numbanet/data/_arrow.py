@@ -1,0 +1,80 @@
+"""Parquet and Arrow files, by pyarrow."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from numbanet.data._files import reading
+from numbanet.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from numbanet._types import StrPath
+
+
+_FILE, _STREAM = b"ARROW1", b"\xff\xff\xff\xff"
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+
+
+def read_parquet(path: StrPath, chosen: Callable[[Sequence[str]], list[str]]) -> Any:
+    """A table of pyarrow: the columns of a Parquet file that `chosen` picks from their names.
+
+    Raises
+    ------
+    DataError
+        For a file that is missing or damaged, and names that are there twice.
+    ImportError
+        Where pyarrow is not installed.
+    """
+    import_arrow(path)
+    from pyarrow.parquet import ParquetFile
+
+    with reading(path, Exception), open(path, "rb") as file, ParquetFile(file) as parquet:
+        names = without_index(parquet.schema_arrow)
+        _refuse_twice(path, names)
+        return parquet.read(columns=chosen(names)).combine_chunks()
+
+
+def read_arrow(path: StrPath, chosen: Callable[[Sequence[str]], list[str]]) -> Any:
+    """As `read_parquet`, of a file of Arrow's: Feather, or IPC as a file or as a stream."""
+    arrow = import_arrow(path)
+    with reading(path, Exception), open(path, "rb") as file:
+        start = file.read(len(_FILE))
+        file.seek(0)
+        if start == _FILE:
+            reader = arrow.ipc.open_file(file)
+        elif start.startswith(_STREAM):
+            file.seek(-len(_END_OF_STREAM), os.SEEK_END)
+            if file.read() != _END_OF_STREAM:
+                raise DataError(f"{path}: cannot be read (the stream of Arrow ends early)")
+            file.seek(0)
+            reader = arrow.ipc.open_stream(file)
+        else:
+            raise DataError(f"{path}: cannot be read (it is no file of Arrow)")
+        names = without_index(reader.schema)
+        _refuse_twice(path, names)
+        return reader.read_all().select(chosen(names)).combine_chunks()
+
+
+def without_index(schema: Any) -> list[str]:
+    """The names of the columns, without that in which pandas keeps an index that has no name."""
+    return [name for name in schema.names if not (name.startswith("__index_level_") and name.endswith("__"))]
+
+
+def import_arrow(path: StrPath) -> Any:
+    """pyarrow; ImportError that says what to install."""
+    try:
+        import pyarrow
+        import pyarrow.ipc
+    except ImportError:
+        raise ImportError(f"reading {path} needs pyarrow (extra 'tables'): pip install pyarrow narwhals") from None
+    return pyarrow
+
+
+def _refuse_twice(path: StrPath, names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{path}: two columns are named {twice!r}; expected every name once")
