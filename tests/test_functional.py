@@ -52,7 +52,7 @@ POOL = {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0)}
 CONVOLUTIONS = ("conv", "conv_relu")
 CONV = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
 
-PERIODIC = [draw(5, 2), draw(2, 3), draw(2, 3) + 1, draw(2, 3, 4), draw(2, 4)]
+PERIODIC = [draw(5, 2), draw(2, 3) / 8, draw(2, 3) + 1, draw(2, 3, 4) / 8, draw(2, 4)]
 CODES = np.float16([[0, 1], [2, 0], [1, 1], [2, 1]])
 
 # For each function what to call, and its floating arrays.
