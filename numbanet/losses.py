@@ -224,7 +224,7 @@ class Loss:
         """How good predictions are, by the weights of the examples where there are any; 1 is perfect.
 
         Accuracy, the part that is right, where the loss `classifies`; a target above 0.5 means 1. Else R², the
-        coefficient of determination: NaN where the targets do not vary, a single one among them.
+        coefficient of determination, as `r2` gives it.
         """
         if np.size(prediction) != y.size:
             shapes = f"predictions of shape {np.shape(prediction)} with targets of shape {y.shape}"
@@ -240,19 +240,34 @@ class Loss:
                 if weights is not None
                 else np.mean(right)
             )
-        if (y == y[0]).all():  # the mean of equal numbers may be another by a rounding
-            return math.nan
-        y, prediction = y.astype(np.float64), prediction.astype(np.float64)
-        mean = y.mean(axis=0) if weights is None else np.average(y, axis=0, weights=weights)
-        each = 1.0 if weights is None else weights.reshape(-1, *[1] * (y.ndim - 1))
-        total = (each * np.square(y - mean)).sum()
-        with np.errstate(over="ignore", divide="ignore"):  # far off is minus infinity
-            return float(1 - (each * np.square(y - prediction)).sum() / total)
+        return r2(y, prediction, weights)
 
     def probabilities(self, scores: FloatArray, ops: Ops) -> FloatArray:
         """Probabilities, shape (N, C), in the place of the scores; ValueError where the loss has none."""
         gives = "scores" if self.classifies else "values"
         raise ValueError(f"a network trained with the loss {self!r} has {gives}, but no probabilities")
+
+
+def r2(y: Array, prediction: Array, weights: FloatArray | None = None) -> float:
+    """Coefficient of determination: 1 less the squared errors' share of the squared deviations, by weights above 0.
+
+    Of several outputs it is the mean of theirs, but of those whose targets do not vary; NaN where none does, as of a
+    single example.
+    """
+    y, prediction = (values.astype(np.float64).reshape(len(y), -1) for values in (y, prediction))
+    varies = (y != y[0]).any(axis=0)  # the mean of equal numbers may be another by a rounding
+    if not varies.any():
+        return math.nan
+    y, prediction = y[:, varies], prediction[:, varies]
+    deviations = np.square(y - np.average(y, axis=0, weights=weights))
+    with np.errstate(over="ignore", divide="ignore"):  # far off is minus infinity
+        errors = np.square(y - prediction)
+        return float(np.mean(1 - _weighed(errors, weights) / _weighed(deviations, weights)))
+
+
+def _weighed(values: Array, weights: FloatArray | None) -> Array:
+    """Sums over the examples."""
+    return values.sum(axis=0) if weights is None else weights @ values
 
 
 class _Checked:

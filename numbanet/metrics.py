@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._checks import describe, did_you_mean
-from .losses import Loss
+from .losses import Loss, r2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -234,14 +234,9 @@ def _harmonic(true: Array, predicted: Array, weights: FloatArray) -> float:
 
 
 def _r2(y: Array, predictions: Array, sample_weight: Array | None, classes: int) -> float:
-    """Coefficient of determination over all outputs: 1 less the squared errors' share of the squared deviations; NaN
-    where the targets do not vary."""
-    if (y == y[0]).all():  # the mean of equal numbers may be another by a rounding
-        return math.nan
-    y, predictions = y.astype(np.float64), predictions.astype(np.float64)
-    total = _mean(np.square(y - _mean(y, sample_weight)), sample_weight).sum()
-    with np.errstate(over="ignore", divide="ignore"):  # far off is minus infinity
-        return float(1 - _mean(np.square(y - predictions), sample_weight).sum() / total)
+    """Coefficient of determination, of several outputs the mean of theirs."""
+    counted = slice(None) if sample_weight is None else sample_weight > 0
+    return r2(y[counted], predictions[counted], None if sample_weight is None else _weights(y, sample_weight)[counted])
 
 
 def _mae(y: Array, predictions: Array, sample_weight: Array | None, classes: int) -> Any:

@@ -308,7 +308,7 @@ def test_a_loss_of_values(loss):
     y = loss.check_targets("y", [[1, 2], [3, 6]], 2, 2, np.float32)
     assert (y.dtype, y.tolist()) == (np.float32, [[1, 2], [3, 6]])
     assert loss.check_targets("y", [1, 2], 2, 1, np.float64).tolist() == [[1], [2]]
-    assert loss.score(loss.predict(scores), y) == pytest.approx(1 - 4 / (2 + 8))
+    assert loss.score(loss.predict(scores), y) == pytest.approx((1 + (1 - 4 / 8)) / 2)  # of each output
     assert math.isnan(loss.score(np.array([1.0, 2.0]), np.array([[3.0], [3.0]])))
     assert (loss.classifies, loss.per_output) == (False, True)
     for bad, message in (([1, 2], r"shape \(2, 2\), got \(2,\)"), ([[1, 2], [3, np.nan]], "row 1 holds nan")):
@@ -332,7 +332,9 @@ def test_poisson():
     loss, scores = nn.Poisson(), np.log([[1.0, 2.0], [4.0, 0.5]])
     np.testing.assert_allclose(loss.predict(scores), [[1, 2], [4, 0.5]])
     np.testing.assert_allclose(loss.predict(scores[:, :1]), [1, 4])
-    assert loss.score(loss.predict(scores), np.array([[1.0, 2.0], [3.0, 4.5]])) == pytest.approx(1 - 17 / (2 + 3.125))
+    assert loss.score(loss.predict(scores), np.array([[1.0, 2.0], [3.0, 4.5]])) == pytest.approx(
+        ((1 - 1 / 2) + (1 - 16 / 3.125)) / 2
+    )
     assert (loss.classifies, loss.per_output) == (False, True)
     with pytest.raises(ValueError, match="^y: the Poisson loss takes targets of 0 or more, got -1"):
         loss.check_targets("y", [[-1], [1]], 2, 1, np.float32)

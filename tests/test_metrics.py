@@ -104,12 +104,16 @@ def test_ours_are_theirs(monkeypatch, case, dtype):
     assert tried >= 2
 
 
-def test_r2_of_several_outputs_is_scikit_learns_weighted_by_variance():
+def test_r2_of_several_outputs_is_the_mean_of_theirs_as_in_scikit_learn():
     r2_score = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn").r2_score
     y, scores, weights = np.random.default_rng(1).standard_normal((3, 20, 2))
     weights = np.abs(weights[:, 0])
-    theirs = r2_score(y, scores, sample_weight=weights, multioutput="variance_weighted")
-    assert measured("r2", "squared_error", y, scores, weights) == pytest.approx(theirs, rel=1e-12)
+    for scale in (1, [1, 1000]):
+        theirs = r2_score(y * scale, scores * scale, sample_weight=weights)
+        assert measured("r2", "squared_error", y * scale, scores * scale, weights) == pytest.approx(theirs, rel=1e-12)
+    one = measured("r2", "squared_error", y[:, :1], scores[:, :1], weights)
+    same = np.column_stack([y[:, 0], np.full(20, 0.1)])
+    assert measured("r2", "squared_error", same, scores, weights) == one  # of a target that does not vary there is none
 
 
 def test_what_is_undefined_is_nan(whose):

@@ -90,8 +90,8 @@ MUTANTS = [
     Mutant(
         "train: tested on the validation part",
         TRAIN,
-        'trained.predict(parts.test, "the test data") == parts.test.y',
-        'trained.predict(parts.validation, "the test data") == parts.validation.y',
+        'measured(task, parts.test.y, trained.predict(parts.test, "the test data"))',
+        'measured(task, parts.validation.y, trained.predict(parts.validation, "the test data"))',
         f"{NUMBERS}::test_the_results_are_those_of_the_saved_network_on_each_part",
     ),
     Mutant(
@@ -116,10 +116,10 @@ MUTANTS = [
         f"{NUMBERS}::test_the_parts_are_those_that_were_asked_for",
     ),
     Mutant(
-        "train: the share of the test accuracy is that of the validation part",
-        TRAIN,
-        '"test_accuracy": float(right.mean())',
-        '"test_accuracy": float(right.sum() / len(parts.validation))',
+        "train: the share that is right is that of the wrong",
+        "numbanet/cli/_tasks.py",
+        '"accuracy": float((prediction == y).mean())',
+        '"accuracy": float((prediction != y).mean())',
         f"{NUMBERS}::test_the_results_are_those_of_the_saved_network_on_each_part",
     ),
     Mutant(
@@ -175,8 +175,8 @@ MUTANTS = [
             (
                 "--channels of train",
                 DATA,
-                "            channels=arguments.channels,\n            task",
-                "            task",
+                "            channels=arguments.channels,\n            task=arguments.task",
+                "            task=arguments.task",
             ),
             ("--task", DATA, "            task=arguments.task,\n", ""),
             ("--seed of the augmentation", TRAIN, "flip, arguments.seed)", "flip, 0)"),
@@ -325,8 +325,8 @@ MUTANTS = [
     Mutant(
         "predict: labels without probabilities are not written",
         APPLY,
-        "{len(X):,} labels written",
-        "{len(probabilities):,} labels written",
+        'what = "labels"',
+        'what = probabilities and "labels"',
         f"{NUMBERS}::test_predict_of_a_network_that_knows_no_probabilities",
     ),
     Mutant(

@@ -37,7 +37,7 @@ MUTANTS = [
     Mutant(
         "checkpoint: a standardizer that is not stored is done without",
         "numbanet/checkpoint.py",
-        'if identity.get("standardizer", "None") != "None" and',
+        'if identity.get(scaler, "None") != "None" and',
         "if False and",
         f"{CHECKPOINTS}::test_a_state_of_training_gives_the_best_network",
     ),

@@ -117,8 +117,8 @@ MUTANTS = [
     Mutant(
         "metrics forget the weights",
         MEASURING,
-        "metric.measure(loss, part.y, scores, part.weights, learner.ops)",
-        "metric.measure(loss, part.y, scores, None, learner.ops)",
+        "part.y, scores, part.weights, learner.ops",
+        "part.y, scores, None, learner.ops",
         f"{WEIGHTED}::test_all_that_is_measured_is_weighted",
     ),
     Mutant(
@@ -240,7 +240,7 @@ MUTANTS = [
     Mutant(
         "R² of targets that do not vary",
         LOSSES,
-        "if (y == y[0]).all():",
+        "if not varies.any():",
         "if len(y) == 1:",
         f"{TESTS}::test_an_undefined_r2_never_chooses",
     ),
