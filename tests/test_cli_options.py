@@ -23,7 +23,7 @@ from numbanet import (
     get_num_threads,
 )
 from numbanet.cli import _train, main
-from numbanet.cli._arguments import _parser
+from numbanet.cli._arguments import _parser, parse
 from numbanet.layers import ACTIVATIONS
 from numbanet.loading import load_model
 from numbanet.runtime import threads as _threads
@@ -294,6 +294,28 @@ def test_options_of_bench(options, holds, here, monkeypatch, capsys):
     assert holds(Measured.asked, capsys.readouterr().out)
 
 
+SWEEP = {
+    "--space rate=1": {"space": ["rate=1"]},
+    "--space a=1 --space b=2": {"space": ["a=1", "b=2"]},
+    "--trials 3": {"trials": 3},
+    "--sampler grid": {"sampler": "grid"},
+    "--pruner none": {"pruner": "none"},
+    "--seconds 1.5": {"seconds": 1.5},
+    "--threads 1": {"threads": 1},
+    "--output there": {"output": "there"},
+    "--quiet": {"quiet": True},
+    "--epochs 3 --hidden 4,4": {"rest": ["--epochs", "3", "--hidden", "4,4"]},
+}
+
+
+@pytest.mark.parametrize("options", SWEEP)
+def test_options_of_sweep(options):
+    """What they do: tests/test_cli_sweep.py."""
+    default, given = parse(["sweep"]), parse(["sweep", *options.split()])
+    changed = {name: value for name, value in vars(given).items() if value != getattr(default, name)}
+    assert changed == SWEEP[options]
+
+
 def test_every_option_of_every_command_is_tried():
     marks = [mark.args[1] for mark in test_options_of_warmup.pytestmark if mark.name == "parametrize"]
     tried = {
@@ -302,10 +324,12 @@ def test_every_option_of_every_command_is_tried():
         "predict": " ".join(row[0] for row in OTHERS if row[0].startswith("predict")),
         "warmup": " ".join(row[0] for rows in marks for row in rows),
         "bench": " ".join(row[0] for row in BENCH),
+        "sweep": " ".join(SWEEP),
         "info": "",
     }
     _, commands = _parser()
     assert set(commands) == set(tried)
     for name, parser in commands.items():
         options = {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
-        assert set(re.findall(r"--[\w-]+", tried[name])) == options, name
+        passed_on = {"--epochs", "--hidden"} if name == "sweep" else set()
+        assert set(re.findall(r"--[\w-]+", tried[name])) - passed_on == options, name

@@ -1,4 +1,4 @@
-"""The command line: ``numbanet train``, ``evaluate``, ``predict``, ``warmup``, ``bench`` and ``info``.
+"""The command line: ``numbanet train``, ``sweep``, ``evaluate``, ``predict``, ``warmup``, ``bench`` and ``info``.
 
 Exit statuses: 0; 1 for what failed; 2 for what cannot be asked for, a file that is not what it should be among it; 130
 after Ctrl-C; 141 where the reader of the output went away, as with ``| head``.

@@ -6,6 +6,7 @@ from .._plain import did_you_mean
 from .._version import __version__
 from ._options import SOURCES, add_meaning, add_plots, add_target, add_threads, choices, count, path
 from ._status import UsageError
+from ._sweep_options import add_sweep_options
 from ._train_options import add_train_options
 
 CALLED_ELSEWHERE = {"--lr": "--learning-rate", "--wd": "--weight-decay", "--bs": "--batch-size"}
@@ -31,6 +32,8 @@ def parse(argv=None):
     parser, commands = _parser()
     arguments, unknown = parser.parse_known_args(argv)
     asked = commands.get(arguments.name, parser)
+    if "rest" in arguments:  # options of another command
+        arguments.rest, unknown = unknown, []
     if unknown:
         options = [option for action in asked._actions for option in action.option_strings]
         option = unknown[0].partition("=")[0]
@@ -51,6 +54,7 @@ def _parser():
     parser.add_argument("--version", action="version", version=f"numbanet {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", dest="name")  # whether there is one, `parse` checks
     _add_train(commands)
+    _add_sweep(commands)
     _add_evaluate(commands)
     _add_predict(commands)
     _add_warmup(commands)
@@ -70,6 +74,12 @@ def _train(arguments):
     from ._train import train
 
     return train(arguments, parse([arguments.name]))
+
+
+def _sweep(arguments):
+    from ._sweep import sweep
+
+    return sweep(arguments, parse)
 
 
 def _evaluate(arguments):
@@ -111,6 +121,19 @@ def _add_train(commands):
         "numbanet train --data table.csv --target species --hidden 64,32 --epochs 100 --patience 10",
     )
     add_train_options(parser)
+
+
+def _add_sweep(commands):
+    parser = _add_command(
+        commands,
+        "sweep",
+        _sweep,
+        "Train many networks with options out of a space, and find the best",
+        "numbanet sweep --data table.csv --epochs 50 --space learning_rate=1e-4..1e-1:log --space 'hidden=64|256,256'"
+        "\n\nAll other options are those of numbanet train, for every trial.",
+    )
+    parser.set_defaults(rest=[])
+    add_sweep_options(parser)
 
 
 def _add_evaluate(commands):

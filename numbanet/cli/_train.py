@@ -46,12 +46,11 @@ def train(arguments, defaults):
     with watch.listening(), in_folder as folder, _recorded(folder, say) as states:
         if began:
             check_data(began, parts)
-        trained = _network(arguments, parts)
+        trained = network_of(arguments, parts)
         arrays = checkpoint.network_arrays(trained.model).values()
         check_writable(folder / MODEL, size=sum(array.nbytes for array in arrays))
         check_plots(arguments, trained.model, parts.train.input_shape, parts.source)
-        solver = _solver(arguments, options, parts, trained, watch)
-        solver.callbacks.append(states)
+        solver = solver_of(arguments, options, parts, trained, [watch, states])
         if began:
             take_up(states.path, solver)
         if say:
@@ -104,7 +103,8 @@ def _recorded(folder, say):
             (folder / RECORD).unlink(missing_ok=True)
 
 
-def _network(arguments, parts):
+def network_of(arguments, parts):
+    """The network that the settled arguments ask for, with what is stored with it."""
     train = parts.train
     model = build(arguments, train.input_shape, train.num_classes or train.num_targets, parts.source)
     target = arguments.target
@@ -137,7 +137,8 @@ def _target_scaler(train, source):
     return data.TargetScaler(scaler.mean, scaler.scale)
 
 
-def _solver(arguments, options, parts, trained, watch):
+def solver_of(arguments, options, parts, trained, callbacks=()):
+    """What trains it, with these options of the update rule."""
     arrays = {
         "X_train": trained.prepare(parts.train, "the training data"),
         "y_train": parts.train.y,
@@ -157,7 +158,7 @@ def _solver(arguments, options, parts, trained, watch):
         patience=arguments.patience,
         min_delta=arguments.min_delta,
         augment=_augment(arguments, parts),
-        callbacks=[watch],
+        callbacks=callbacks,
         verbose=False,
     )
 

@@ -7,6 +7,7 @@ short at its end, after which Optuna would read nothing more; it is taken away w
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +86,28 @@ def new(path: StrPath, direction: Literal["minimize", "maximize"], about: dict[s
     study = create_study(storage=_storage(path), study_name=NAME, direction=direction)
     study.set_user_attr(NAME, about)
     return study
+
+
+def peek(path: StrPath) -> dict[str, Any] | None:
+    """The settings of the sweep in a journal that another may be at work on; None where there are none."""
+    with open(path, "rb") as file:
+        for line in file:
+            try:
+                entry = json.loads(line)
+                if NAME in entry.get("user_attr", {}):
+                    return entry["user_attr"][NAME]["settings"]
+            except (AttributeError, KeyError, TypeError, ValueError):  # not a journal, or damaged
+                return None
+    return None
+
+
+def check_settings(path: StrPath, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """DataError that names the first setting which is another than that of the sweep in the journal."""
+    for name, value in now.items():
+        if before.get(name) != value:
+            raise DataError(
+                f"{path}: holds a sweep with another {name}: {before.get(name)!r}, got {value!r}; choose another folder"
+            )
 
 
 def _storage(path: StrPath) -> JournalStorage:

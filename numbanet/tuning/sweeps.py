@@ -110,58 +110,59 @@ def sweep(
     rule is that of Golovin et al., "Google Vizier", KDD 2017; halving that of Li et al., arXiv:1810.05934.
     """
     name = getattr(build, "__name__", "build")
+    require_optuna()
     if not callable(build):
         raise TypeError(f"build: expected a function of a dict of values, got {describe(build)}")
+    say = print if boolean("verbose", verbose) else None
+    parts = Space(space)
+    settings = settings_of(parts, sampler, pruner, monitor, seed)
     found = run(
         build,
-        Space(space),
+        parts,
+        settings,
         how=lambda values: f"{name}({values!r}).train()",
         trials=trials,
-        sampler=sampler,
-        pruner=pruner,
-        monitor=monitor,
         threads=threads,
         seconds=seconds,
-        seed=seed,
         folder=folder,
-        say=print if boolean("verbose", verbose) else None,
+        say=say,
     )
     if found.interrupted:
         warnings.warn(f"sweep interrupted: {len(found.trials)} trials have ended", stacklevel=2)
     return found
 
 
-def run(
-    build: Callable[[dict[str, Any]], Solver],
-    space: Space,
-    *,
-    how: Callable[[dict[str, Any]], str],
-    trials: int | None = None,
-    sampler: str = "tpe",
-    pruner: str = "median",
-    monitor: str | None = None,
-    threads: int | None = None,
-    seconds: float | None = None,
-    seed: int = 0,
-    folder: StrPath | None = None,
-    say: Callable[[str], object] | None = None,
-    about: Mapping[str, Any] | None = None,
-) -> Sweep:
-    """What `sweep` does: `how` says by which code the best is trained, `about` what else must be the same to go on."""
-    require_optuna()
+def settings_of(
+    space: Space, sampler: str, pruner: str, monitor: str | None, seed: int, **about: Any
+) -> dict[str, Any]:
+    """What must be the same for a sweep to go on, as JSON can hold it; `about` is what else must."""
     one_of("sampler", sampler, SAMPLERS)
     one_of("pruner", pruner, PRUNERS)
     seed = integer("seed", seed, 0)
-    points = space.grid() if sampler == "grid" else None
+    return {"space": space.to_json(), "sampler": sampler, "pruner": pruner, "monitor": monitor, "seed": seed, **about}
+
+
+def run(
+    build: Callable[[dict[str, Any]], Solver],
+    space: Space,
+    settings: dict[str, Any],
+    *,
+    how: Callable[[dict[str, Any]], str],
+    trials: int | None,
+    threads: int | None,
+    seconds: float | None,
+    folder: StrPath | None,
+    say: Callable[[str], object] | None,
+) -> Sweep:
+    """What `sweep` does; `how` says by which code the best is trained."""
+    points = space.grid() if settings["sampler"] == "grid" else None
     if points is not None:
-        points = [points[place] for place in np.random.default_rng(seed).permutation(len(points))]
+        points = [points[place] for place in np.random.default_rng(settings["seed"]).permutation(len(points))]
     trials = (len(points) if points else 24) if trials is None else integer("trials", trials, 1)
     if points is not None:
         trials = min(trials, len(points))
     if seconds is not None:
         seconds = number("seconds", seconds, 0, include_low=False)
-    settings = {"space": space.to_json(), "sampler": sampler, "pruner": pruner, "seed": seed, "monitor": monitor}
-    settings |= about or {}
     with quietly(), _kept(folder) as path:
         sweeping = _Sweeping(build, space, settings, points, path, say)
         sweeping.run(range(trials), thread_count(threads), seconds)
@@ -257,11 +258,11 @@ class _Sweeping:
             from . import journal
 
             self._archive = journal.stored(self._path)
+            if self._archive is not None:
+                self._about = self._archive.user_attrs[journal.NAME]
+                journal.check_settings(self._path, self._about["settings"], self._settings)
         if self._archive is None:
             self._begin()
-        else:
-            self._about = self._archive.user_attrs["sweep"]
-            _same_settings(f"{self._path}", self._about["settings"], self._settings)
         pruners = {
             "median": optuna.pruners.MedianPruner(n_startup_trials=5),
             "halving": optuna.pruners.SuccessiveHalvingPruner(),
@@ -459,12 +460,3 @@ def _targets(solver: Solver) -> list[int]:
     """A number for the targets of each part, to tell them from others."""
     parts = [(name, part) for name, part in solver._parts.items() if part is not None]
     return [dict(part.checksums())[f"y_{name}"] for name, part in parts]
-
-
-def _same_settings(path: str, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """DataError that names the first setting which is another than that of the sweep in the folder."""
-    for name, value in now.items():
-        if before.get(name) != value:
-            raise DataError(
-                f"{path}: holds a sweep with another {name}: {before.get(name)!r}, got {value!r}; choose another folder"
-            )
