@@ -75,6 +75,8 @@ class Sequential(NetworkArrays, FlatModel):
         The loss, as an instance; `loss_name` is its name.
     fixed_dropout : bool
         Whether every training pass draws the same dropout masks, as gradient checks need. False.
+    dropout_factor : float
+        What all probabilities of dropout are multiplied by in training passes; a schedule sets it for a step. 1.
     standardizer : numbanet.data.Standardizer or None
         How examples are standardised on their way into the network: None, as they are. Where it is set, all methods
         take examples as they come, a data set in memory is not copied, and `save` keeps it.
@@ -119,7 +121,7 @@ class Sequential(NetworkArrays, FlatModel):
         self.ops = checked_ops(ops)
         entropy: Any = np.random.SeedSequence().entropy  # an int
         self.seed = entropy % 2**63 if seed is None else integer("seed", seed, 0, 2**63)
-        self.fixed_dropout = False
+        self.fixed_dropout, self.dropout_factor = False, 1.0
         self.class_names: tuple[str, ...] | None = None
         self.feature_names: tuple[str, ...] | None = None
         self._standardizer: Standardizer | None = None
@@ -387,6 +389,11 @@ class Sequential(NetworkArrays, FlatModel):
         except ValueError:
             return False
         return True
+
+    @exclusively
+    def dropout_rates(self, count: int) -> list[float]:
+        """The probabilities with which a training pass on so many examples drops values."""
+        return [drop.rate for drop in self.training_program(count).drops]
 
     @exclusively
     def first_non_finite(self) -> str:

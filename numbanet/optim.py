@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 FACTORS = ("learning_rate_factors", "weight_decay_factors")  # common options that are dicts by parameter
-_BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")
+BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")
 
 
 def get_rule(name: str) -> Rule:
@@ -51,7 +51,7 @@ def check_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
             options[key] = bool(value)
         else:
             options[key] = number(
-                f"optimizer_options: {key}", value, 0, 1 if key in _BELOW_ONE else np.inf, include_high=False
+                f"optimizer_options: {key}", value, 0, 1 if key in BELOW_ONE else np.inf, include_high=False
             )
     return options
 

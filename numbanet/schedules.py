@@ -1,4 +1,4 @@
-"""Learning rates that change while a network is trained.
+"""Learning rates, and other numbers, that change while a network is trained.
 
 A schedule gives, for each step, a factor of the learning rate that the optimizer's options have::
 
@@ -6,6 +6,7 @@ A schedule gives, for each step, a factor of the learning rate that the optimize
     Solver(model, data, schedule="one_cycle")
     Solver(model, data, schedule=lambda step, num_steps: 1 / (1 + step))
     Solver(model, data, epochs=3, schedule=[1, 0.5, 0.1])
+    Solver(model, data, schedule="coslog4", schedules={"weight_decay": "flat_cosine", "dropout": "linear"})
 
 All know the number of steps that training is to end at. A second `Solver.train` has a later end: the schedule is then
 that of the whole, first and second, from where it is on.

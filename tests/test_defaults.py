@@ -64,6 +64,7 @@ SIGNATURES = {
         "optimizer": None,
         "optimizer_options": None,
         "schedule": None,
+        "schedules": None,
         "batch_size": 100,
         "epochs": None,
         "drop_last": False,

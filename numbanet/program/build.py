@@ -78,6 +78,27 @@ class Operations(NamedTuple):
     penalties: list
 
 
+DROPPING = {"dropout_forward": 2, "dropout_backward": 2}  # operations, and which of their arguments is the probability
+
+
+class Drop(NamedTuple):
+    """An operation that drops values."""
+
+    operations: list  # of the pass that it is in,
+    place: int  # where it has this place,
+    number: int  # and this among all operations
+    argument: int
+    rate: float  # the probability, by the layer
+
+    def scale(self, factor: float) -> float:
+        """Have it drop `factor` times as many values as the layer says; the probability."""
+        operation, rate = self.operations[self.place], self.rate * factor
+        arguments = list(operation.arguments)
+        arguments[self.argument] = rate
+        self.operations[self.place] = operation._replace(arguments=tuple(arguments))
+        return rate
+
+
 class Output(NamedTuple):
     """What a layer gives: `array`, once so many operations of the forward pass have run."""
 
@@ -126,6 +147,8 @@ class Lowering:
         In training, of every layer, to find where a number went wrong.
     keys : list of ndarray
         Seed and step of the layers that draw random numbers.
+    drops : list of Drop
+        Operations that drop values, once they are settled.
     foreign : bool
         Whether functions of a user's own are among the operations.
     """
@@ -136,7 +159,7 @@ class Lowering:
         self.operations, self.outputs, self.keys = Operations([], [], [], []), [], []
         self.y: Any = None
         self.weights = np.zeros(batch if form.weighted else 0, model.dtype)
-        self._form = form
+        self._form, self.drops, self._dropping = form, [], []
         self.foreign = False
         self._buffers = {}  # by address; by `settle`, they get their memory
         self._index, self._next = None, 0  # of the layer that is being lowered, and of the next
@@ -225,6 +248,8 @@ class Lowering:
         if any(owner(array, self._buffers) is not None for array in held_by(function)):
             name = getattr(function, "__name__", function)
             raise ValueError(f"{name}: holds an array of the network's, which moves; hand it over as an argument")
+        if isinstance(operation, str) and operation in DROPPING:
+            self._dropping.append((operations, len(operations), DROPPING[operation]))
         operations.append(Operation(function, arguments, layer))
 
     # From layers to operations.
@@ -389,7 +414,12 @@ class Lowering:
         every = [operation._replace(arguments=settled(operation.arguments)) for operation in every]
         chosen, nanoseconds = forms([operation[:2] for operation in every])
         every = iter([one._replace(function=form) for one, (form, _) in zip(every, chosen, strict=True)])
-        self.operations = Operations(*([next(every) for _ in one] for one in passes))
+        self.operations, start = Operations(*([next(every) for _ in one] for one in passes)), 0
+        for lowered, one in zip(passes, self.operations, strict=True):
+            for operations, place, argument in self._dropping:
+                if operations is lowered:
+                    self.drops.append(Drop(one, place, start + place, argument, one[place].arguments[argument]))
+            start += len(one)
         self.x, self.scores = settled(self.x), settled(self.scores)
         self.outputs = [output._replace(array=settled(output.array)) for output in self.outputs]
         return workspace, nanoseconds

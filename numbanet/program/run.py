@@ -58,7 +58,7 @@ class Program:
         Targets go in here, and the weights of the examples, where they have any; training only.
     operations : numbanet.program.build.Operations
         Forward, loss, backward and penalties, bound to their arrays.
-    outputs, keys, foreign
+    outputs, keys, drops, foreign
         As of `Lowering`.
     workspace : ndarray of uint8
         The memory that is shared.
@@ -84,6 +84,7 @@ class Program:
         self.x, self.y, self.scores, self.operations = lowered.x, lowered.y, lowered.scores, lowered.operations
         self.weights = lowered.weights
         self.outputs, self.keys, self.foreign = lowered.outputs, lowered.keys, lowered.foreign
+        self.drops, self.drop_factor = lowered.drops, 1.0
         self.own_bytes = self.x.nbytes if training else 0
         self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
         self.steps = lambda: None  # those that `steps.training_steps` made last
@@ -185,8 +186,19 @@ class Program:
         else:
             self._walk(len(self.operations.forward))
 
+    def drop(self, factor: float) -> None:
+        """Have all that drops values drop `factor` times as many as the layers say, from the next pass on."""
+        if factor == self.drop_factor:
+            return
+        self.drop_factor = factor
+        for drop in self.drops:
+            rate = drop.scale(factor)
+            if self.calls is not None:
+                self.calls[drop.number].set(drop.argument, rate)
+
     def step(self) -> float:
         """Loss of the batch in `x` and `y`, L2 penalty included; the gradients go into the model's."""
+        self.drop(self.model.dropout_factor)
         if self._table is None:
             self.infer()
             parts = [operation.function(*operation.arguments) for operation in self.operations.loss]

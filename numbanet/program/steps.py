@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from ..data import Augment, Standardizer
     from ..optim import Optimizer
     from .run import Program
+
+
+DROPOUT = "dropout"  # what is fed besides options of the optimizer
 
 
 def training_steps(
@@ -147,6 +151,7 @@ class TrainingSteps:
             Options of the optimizer by name, such as ``learning_rate``, with a value for each step: the compiled loop
             puts it into every argument that `_scalars` has of the name, before the step. The optimizer's `options`
             have those of the last step afterwards; options that are not fed stay as they are. A float is for all steps.
+            "dropout" is what all probabilities of dropout are multiplied by; by default the model's `dropout_factor`.
 
         Returns
         -------
@@ -158,9 +163,10 @@ class TrainingSteps:
         workspaces = self.model.workspaces
         end = workspaces.begin()
         try:
-            fed, options = {}, self.given[2].options
-            for name, values in (feeds or {}).items():
-                (options if isinstance(values, float) else fed)[name] = values
+            fed, options = {DROPOUT: self.model.dropout_factor, **(feeds or {})}, self.given[2].options
+            if isinstance(fed[DROPOUT], float):
+                self.program.drop(fed.pop(DROPOUT))
+            options.update({name: fed.pop(name) for name, values in list(fed.items()) if isinstance(values, float)})
             return self._take(rows, step, fed, workspaces.wanted)
         finally:
             end()
@@ -193,8 +199,11 @@ class TrainingSteps:
                 raise explained from explained.__cause__
             self._raised = explained  # by the next call: what came before stays, and is told of first
         optimizer.t += taken
-        optimizer.options.update((name, float(values[taken - 1])) for name, values in feeds.items() if taken)
+        last = {name: float(values[taken - 1]) for name, values in feeds.items() if name != DROPOUT}
+        optimizer.options.update(last if taken else {})
         diverged = taken < steps and not np.isfinite(history[taken])
+        if DROPOUT in feeds:
+            self.program.drop(float(feeds[DROPOUT][taken - 1 + diverged]))  # which the loop has put there
         if diverged:
             self.program.check(history[taken])
         return history[: taken + diverged].tolist()
@@ -208,8 +217,13 @@ class TrainingSteps:
         columns = [
             (what.number(name, numbers), call.cell(position))
             for name in feeds
-            for call, position, what in self._scalars[name]
+            for call, position, what in self._scalars.get(name, ())
         ]
+        if DROPOUT in feeds:
+            self.program.drop_factor, calls = math.nan, self.program.calls  # it is the loop that changes it
+            columns += [
+                (feeds[DROPOUT] * drop.rate, calls[drop.number].cell(drop.argument)) for drop in self.program.drops
+            ]
         fed = call_table.Numbers([(values.ctypes.data, cell) for values, cell in columns], 2)
         fed.columns = columns  # which it has the addresses of
         return fed

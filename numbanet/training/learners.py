@@ -204,6 +204,14 @@ class NetworkLearner:
         """Whether so few examples make a batch: not one alone, for batch normalisation."""
         return self.model.learns_from(count)
 
+    def dropout_rates(self, count: int) -> list[float]:
+        """The probabilities with which a batch of so many examples loses values in training."""
+        return self.model.dropout_rates(count)
+
+    def scale_dropout(self, factor: float) -> None:
+        """Multiply these, until it is told another factor."""
+        self.model.dropout_factor = factor
+
     def first_non_finite(self) -> str:
         """Where NaN or infinity first shows in the step that was taken last, in words."""
         return self.model.first_non_finite()
@@ -316,6 +324,12 @@ class ObjectLearner:
 
     def learns_from(self, count: int) -> bool:
         return True
+
+    def dropout_rates(self, count: int) -> list[float]:
+        return []  # none that is known of
+
+    def scale_dropout(self, factor: float) -> None:
+        pass
 
     def first_non_finite(self) -> str:
         for name, w in self.params.items():

@@ -1,20 +1,23 @@
-"""The learning rate and the momentum of each step: what a schedule says, rescaled by what the user has set."""
+"""The numbers of each step: what schedules say, and of the learning rate, rescaled by what the user has set."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import number
+from .scheduled import checked_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from .._types import FloatArray
     from ..schedules import Schedule
+    from .scheduled import Scheduled
 
 
 class Rates:
@@ -26,10 +29,14 @@ class Rates:
     learning_rate : float
         What the schedule's factors are of; NaN where that is not known yet.
     steps_per_epoch : int
+    others : list of Scheduled
+        What else changes from step to step.
     """
 
-    def __init__(self, schedule: Schedule, learning_rate: float, steps_per_epoch: int) -> None:
-        self.schedule, self._steps_per_epoch = schedule, steps_per_epoch
+    def __init__(
+        self, schedule: Schedule, learning_rate: float, steps_per_epoch: int, others: Sequence[Scheduled] = ()
+    ) -> None:
+        self.schedule, self._steps_per_epoch, self._others = schedule, steps_per_epoch, list(others)
         self._rate, self._factor = learning_rate, 1.0  # it has been set to that where the schedule had this factor
 
     @property
@@ -40,6 +47,8 @@ class Rates:
     def check(self, num_steps: int) -> None:
         """ValueError where the schedule cannot be followed through so many steps."""
         self.schedule.check(num_steps, self._steps_per_epoch)
+        for other in self._others:
+            other.check(num_steps, self._steps_per_epoch)
         if not self.known and self.schedule.factors(0, 1, num_steps, self._steps_per_epoch)[0] != 1:
             raise ValueError(
                 f"schedule: {self.schedule} changes the learning rate of the first step, which is not known before; "
@@ -88,27 +97,24 @@ class Rates:
         if momentum is not None and momenta is not None:
             if (momenta >= 1).any():
                 raise ValueError(f"schedule: {self.schedule} gave a momentum of {momenta.max()}, expected less than 1")
+            if any(other.name == momentum for other in self._others):
+                raise ValueError(f"schedules: {momentum}: the schedule {self.schedule} changes it already")
             numbers[momentum] = self._checked(momenta, first, count)
+        for other in self._others:
+            numbers[other.name] = other.numbers(first, count, num_steps, self._steps_per_epoch)
         return numbers
 
     def _checked(self, values: Any, first: int, count: int) -> FloatArray:
-        if not isinstance(values, np.ndarray) or values.shape != (count,) or values.dtype != np.float64:
-            raise TypeError(f"schedule: {self.schedule} must give an array of {count} float64, got {values!r}")
-        fine = (values >= 0) & (values < math.inf)
-        if not fine.all():
-            place = int(np.argmin(fine))
-            raise ValueError(
-                f"schedule: {self.schedule} gave {values[place]} for step {first + place}; expected a finite number of "
-                "0 or more"
-            )
-        return np.ascontiguousarray(values)
+        return checked_numbers(f"schedule: {self.schedule}", values, first, count)
 
-    def to_dict(self) -> dict[str, float]:
-        """What is kept in files besides the schedule."""
-        return {"rate": self._rate, "factor": self._factor}
+    def to_dict(self) -> dict[str, Any]:
+        """What is kept in files besides the schedules."""
+        others = {other.name: other.value for other in self._others}
+        return {"rate": self._rate, "factor": self._factor, "others": others}
 
     def take_up(self, kept: Mapping[str, Any]) -> None:
         """The other way round; ValueError or TypeError where that makes no sense."""
         rate = number("rate", kept["rate"], 0, include_high=False)
         factor = number("factor", kept["factor"], 0, include_low=False, include_high=False)
-        self._rate, self._factor = rate, factor
+        others = [replace(each, value=number(each.name, kept["others"][each.name], 0)) for each in self._others]
+        self._rate, self._factor, self._others = rate, factor, others

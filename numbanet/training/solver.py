@@ -33,6 +33,7 @@ from .measuring import checked_metrics, columns, greater_is_better, measured, so
 from .rates import Rates
 from .report import diverged, print_measured, print_steps
 from .results import Results
+from .scheduled import checked_schedules, scheduled
 from .steps import Batches, Pace, Path
 from .updates import check_rule, update_of
 
@@ -81,6 +82,10 @@ class Solver(Results):
         stays for three quarters of the epochs that `train` is to end at, and goes down in a line from there
         (`Cooldown`). A second `train` has a later end: it goes on where the schedule of all steps, those that are done
         too, is then.
+    schedules : dict, optional
+        How other numbers change, in the same ways: options of the update rule by name, such as ``{"weight_decay":
+        "flat_cosine"}``, as factors of what `optimizer_options` or the rule has; and "dropout", as factors of all
+        probabilities with which the network drops values.
     batch_size : int
         Every epoch goes through a new permutation of the training data. A batch never exceeds them, and the last of an
         epoch is the smaller one that is left; a single example that batch normalisation could not learn from is left
@@ -170,6 +175,7 @@ class Solver(Results):
         optimizer: str | UserRule | None = None,
         optimizer_options: Mapping[str, Any] | None = None,
         schedule: str | Schedule | Callable[[int, int], float] | Sequence[float] | None = None,
+        schedules: Mapping[str, Any] | None = None,
         batch_size: int = 100,
         epochs: int | None = None,
         drop_last: bool = False,
@@ -191,6 +197,7 @@ class Solver(Results):
     ) -> None:
         self.model: Any = model
         self.schedule = Cooldown() if schedule is None else checked_schedule(schedule)
+        self.schedules = checked_schedules(schedules or {})
         self.batch_size = integer("batch_size", batch_size, 1)
         epochs = None if epochs is None else integer("epochs", epochs, 0)
         self.num_train_samples = _optional_count("num_train_samples", num_train_samples, 0)
@@ -246,7 +253,9 @@ class Solver(Results):
         self._begin_update()
         self.step = self._measured = 0  # steps taken, and how many of them when the accuracies were measured last
         self.num_steps = self.epochs * self.steps_per_epoch
-        self._rates = Rates(self.schedule, self._update.learning_rate, self.steps_per_epoch)
+        size, _ = self._batches.coming(0)
+        others = scheduled(self.schedules, self._update.options, lambda: self._learner.dropout_rates(size))
+        self._rates = Rates(self.schedule, self._update.learning_rate, self.steps_per_epoch, others)
         self._choice = self._new_choice()
         self._best: dict[str, Array] = {}
         self._ctrl_c, self._pace, self._company = CtrlC(), Pace(), company.Company()

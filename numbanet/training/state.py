@@ -54,6 +54,7 @@ def _solver_identity(solver: Solver) -> dict[str, Any]:
         "batch_size": solver.batch_size,
         "drop_last": solver.drop_last,
         "schedule": solver.schedule.description,
+        "schedules": {name: schedule.description for name, schedule in solver.schedules.items()},
         "augmentation": solver.augment and dataclasses.asdict(solver.augment),
         "columns of history": list(solver.history.columns),
     }

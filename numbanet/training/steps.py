@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..program import form_of
-from ..program.steps import training_steps
+from ..program.steps import DROPOUT, training_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -216,7 +216,14 @@ class PythonSteps:
         }
         augment, ops = self._augment, self._learner.ops
         gather = None if augment is None else lambda X, rows, out: augment.gather(X, rows, step, out, ops)
-        self._loss = self._learner.loss(self._part.X, self._part.y, rows, gather, self._part.weights)
+        dropout = self._numbers.pop(DROPOUT, None)
+        if dropout is not None:
+            self._learner.scale_dropout(dropout)
+        try:
+            self._loss = self._learner.loss(self._part.X, self._part.y, rows, gather, self._part.weights)
+        finally:
+            if dropout is not None:
+                self._learner.scale_dropout(1.0)
 
     def finish(self) -> list[float]:
         if math.isfinite(self._loss):

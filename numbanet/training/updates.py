@@ -107,6 +107,11 @@ class FlatUpdate:
             self.optimizer.state[name][...] = value
 
     @property
+    def options(self) -> dict[str, Any]:
+        """Of the rule, as they were in the last step."""
+        return self.optimizer.options
+
+    @property
     def learning_rate(self) -> float:
         """Of the last step; before the first, as it was given."""
         return self.optimizer.options["learning_rate"]

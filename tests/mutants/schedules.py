@@ -3,7 +3,8 @@
 from tests.mutants import Mutant
 
 SCHEDULES, RATES, UPDATES = "numbanet/schedules.py", "numbanet/training/rates.py", "numbanet/training/updates.py"
-TEST = "tests/test_schedules.py"
+SCHEDULED = "numbanet/training/scheduled.py"
+TEST, OTHERS = "tests/test_schedules.py", "tests/test_scheduled.py"
 
 MUTANTS = [
     Mutant(
@@ -43,10 +44,59 @@ MUTANTS = [
     ),
     Mutant(
         "a negative factor passes",
-        RATES,
+        SCHEDULED,
         "fine = (values >= 0) & (values < math.inf)",
         "fine = values < math.inf",
         f"{TEST}::test_a_function_that_gives_no_factor",
+    ),
+    Mutant(
+        "compiled steps all drop as the layers say",
+        "numbanet/program/steps.py",
+        "(feeds[DROPOUT] * drop.rate, calls",
+        "(feeds[DROPOUT] * 0 + drop.rate, calls",
+        f"{OTHERS}::test_each_step_has_its_numbers",
+    ),
+    Mutant(
+        "backward drops other values than forward",
+        "numbanet/program/build.py",
+        'DROPPING = {"dropout_forward": 2, "dropout_backward": 2}',
+        'DROPPING = {"dropout_forward": 2}',
+        f"{OTHERS}::test_each_step_has_its_numbers",
+    ),
+    Mutant(
+        "the network drops as the last step did, afterwards",
+        "numbanet/program/run.py",
+        "self.drop(self.model.dropout_factor)",
+        "pass",
+        f"{OTHERS}::test_the_network_drops_as_before_when_training_is_over",
+    ),
+    Mutant(
+        "steps from Python leave their dropout in the network",
+        "numbanet/training/steps.py",
+        "self._learner.scale_dropout(1.0)",
+        "pass",
+        f"{OTHERS}::test_the_network_drops_as_before_when_training_is_over",
+    ),
+    Mutant(
+        "a loop that failed leaves the dropout that it had put there",
+        "numbanet/program/steps.py",
+        "self.program.drop_factor, calls = math.nan,",
+        "calls =",
+        f"{OTHERS}::test_a_loop_that_failed_leaves_no_other_dropout",
+    ),
+    Mutant(
+        "what is resumed schedules what the last step had",
+        RATES,
+        'value=number(each.name, kept["others"][each.name], 0)',
+        "value=each.value * 0.5",
+        f"{OTHERS}::test_a_training_is_taken_up_again",
+    ),
+    Mutant(
+        "a probability of 1 passes",
+        SCHEDULED,
+        "if highest >= 1:",
+        "if highest > 1:",
+        f"{OTHERS}::test_numbers_out_of_range",
     ),
     Mutant(
         "a rule's own changes of its rate are lost",
