@@ -21,6 +21,7 @@ from .operations import public_names
 
 if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     from collections.abc import Sequence
+    from typing import Any
 
     from . import (
         callbacks,
@@ -181,8 +182,8 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def load(path: StrPath, ops: Ops | None = None, custom: Sequence[type[Layer] | type[Loss]] = ()) -> Sequential:
-    """Read a network that `Sequential.save`, `Solver.save` or ``numbanet train`` wrote.
+def load(path: StrPath, ops: Ops | None = None, custom: Sequence[type[Layer] | type[Loss]] = ()) -> Any:
+    """Read what `Sequential.save`, `TableModel.save`, `Solver.save` or ``numbanet train`` wrote.
 
     Parameters
     ----------
@@ -196,8 +197,8 @@ def load(path: StrPath, ops: Ops | None = None, custom: Sequence[type[Layer] | t
 
     Returns
     -------
-    Sequential
-        With `class_names` and `feature_names`, where the file has them.
+    Sequential or TableModel
+        With `class_names` and `feature_names`, where the file has them. A `TableModel` takes raw rows.
 
     Raises
     ------

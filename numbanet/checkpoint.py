@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from ._types import Array, ArrayLike, FloatArray, StrPath
     from .models import Sequential
+    from .tabular import TableModel
 
 
-MODEL, STATE = "model", "state of training"  # the kinds of files
+MODEL, TABLE, STATE = "model", "table model", "state of training"  # the kinds of files
 RUN_MODEL = "model.npz"  # the network in the folder of a run
 METHODS = ("loss", "train_batch", "predict", "predict_proba", "score", "evaluate")  # that decide what a network gives
 AVERAGE = "optimizer/average"  # of the parameters, in a state of training
@@ -54,18 +55,44 @@ def save_model(
     extra_arrays: Mapping[str, ArrayLike] | None = None,
 ) -> None:
     """Write a network; see `numbanet.Sequential.save`."""
-    arrays = _copies(model)
-    arrays.update(scaler_arrays(model))
-    arrays.update((f"extra/{name}", array) for name, array in (extra_arrays or {}).items())
+    arrays = {**_copies(model), **_extra_arrays(extra_arrays)}
+    _archive.write(path, MODEL, {"model": describe_model(model), "extra": _named(model, extra)}, arrays)
+
+
+def save_table_model(
+    path: StrPath,
+    model: TableModel,
+    extra: Mapping[str, Any] | None = None,
+    extra_arrays: Mapping[str, ArrayLike] | None = None,
+) -> None:
+    """Write a model of a table; see `numbanet.tabular.TableModel.save`."""
+    preprocessor, learnt = model.preprocessor.to_state()
+    arrays = {f"preprocessor/{name}": array for name, array in learnt.items()}
+    for place, network in enumerate(model.networks):
+        arrays.update((f"{place}/{name}", array) for name, array in _copies(network).items())
+    header = {
+        "preprocessor": preprocessor,
+        "networks": [describe_model(network) for network in model.networks],
+        "recipe": None if model.recipe is None else model.recipe.description,
+        "extra": _named(model, extra),
+    }
+    _archive.write(path, TABLE, header, {**arrays, **_extra_arrays(extra_arrays)})
+
+
+def _named(model: Sequential | TableModel, extra: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What else belongs to a model, the names of its classes and features among it."""
     names = {"class_names": model.class_names, "feature_names": model.feature_names}
-    extra = {**{name: list(value) for name, value in names.items() if value is not None}, **(extra or {})}
-    _archive.write(path, MODEL, {"model": describe_model(model), "extra": extra}, arrays)
+    return {**{name: list(value) for name, value in names.items() if value is not None}, **(extra or {})}
+
+
+def _extra_arrays(arrays: Mapping[str, ArrayLike] | None) -> dict[str, Any]:
+    return {f"extra/{name}": array for name, array in (arrays or {}).items()}
 
 
 @exclusively
 def _copies(model: Sequential) -> Any:
-    """Copies of a network's arrays, all of the same moment between two steps of training."""
-    return {name: array.copy() for name, array in network_arrays(model).items()}
+    """Copies of a network's arrays, all of the same moment between two steps of training, and those of its scalers."""
+    return {**{name: array.copy() for name, array in network_arrays(model).items()}, **scaler_arrays(model)}
 
 
 def network_arrays(model: Sequential) -> dict[str, Array]:

@@ -1,7 +1,8 @@
 """Estimators for scikit-learn: its MLP, trained by numbanet, and any network of numbanet's.
 
-`MLPClassifier` and `MLPRegressor` take the place of scikit-learn's, by name, parameters and attributes; `NetClassifier`
-and `NetRegressor` train any list of layers. Needs scikit-learn 1.6 or later, the extra `sklearn`.
+`TabularClassifier` and `TabularRegressor` take tables as they are; `MLPClassifier` and `MLPRegressor` take the place of
+scikit-learn's, by name, parameters and attributes; `NetClassifier` and `NetRegressor` train any list of layers. Needs
+scikit-learn 1.6 or later, the extra `sklearn`.
 """
 
 from importlib.util import find_spec
@@ -12,5 +13,13 @@ if find_spec("sklearn") is None:
 from ._classifier import MLPClassifier
 from ._nets import NetClassifier, NetRegressor
 from ._regressor import MLPRegressor
+from ._tables import TabularClassifier, TabularRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "NetClassifier", "NetRegressor"]
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "NetClassifier",
+    "NetRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
+]

@@ -44,8 +44,8 @@ MUTANTS = [
     Mutant(
         "checkpoint: names of a loaded network are not saved again",
         "numbanet/checkpoint.py",
-        "extra = {**{name: list(value) for name, value in names.items() if value is not None}, **(extra or {})}",
-        "extra = extra or {}",
+        "return {**{name: list(value) for name, value in names.items() if value is not None}, **(extra or {})}",
+        "return dict(extra or {})",
         f"{CHECKPOINTS}::test_names_of_classes_and_features_come_back",
     ),
     Mutant(

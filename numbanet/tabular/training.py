@@ -1,0 +1,139 @@
+"""A recipe at work: from the rows of a table to its networks, trained by a `Solver` each."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from .._many import train_many
+from ..data import TablePreprocessor, TargetScaler
+from ..data.table import as_table
+from ..training.solver import Solver
+from .model import TableModel
+from .networks import network_of, training_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .._types import Array, DTypeLike, FloatArray
+    from ..data import Table
+    from ..losses import Loss
+    from .recipe import Recipe
+
+
+class Rows(NamedTuple):
+    """Rows of a table, their targets as a network takes them, and how much each counts."""
+
+    table: Table
+    y: Array
+    weights: FloatArray | None = None
+
+
+class TableTraining:
+    """What a recipe makes of a table, ready to be trained.
+
+    What is learnt before training, the preprocessing and the spread of the targets, is learnt of the training rows
+    whose weight is not 0, and of no others.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    train : tuple of (table, y), or (table, y, weights)
+        Table, frame or array of raw rows, and their classes (N,), or values (N,) or (N, M).
+    held_out : tuple likewise, optional
+        Validation data, which tell the best epoch.
+    outputs : int, optional
+        Number of classes or targets; by default what `y` has.
+    loss : numbanet.Loss, optional
+        In the place of the recipe's.
+    class_names : sequence of str, optional
+    dtype : float32 or float64
+    seed : int
+        Of everything; networks packed together count on from it.
+    callbacks, reports : sequence
+        See `Solver`. Of networks packed together the first has them, and the others copies of the `callbacks`.
+    **options
+        Any other option of `Solver`, such as `metrics` and `verbose`.
+
+    Attributes
+    ----------
+    model : TableModel
+        The networks share it; it is trained when `train` ends.
+    solvers : list of Solver
+        One for each network.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        train: tuple[Any, ...],
+        held_out: tuple[Any, ...] | None = None,
+        *,
+        outputs: int | None = None,
+        loss: Loss | None = None,
+        class_names: Sequence[str] | None = None,
+        dtype: DTypeLike = "float32",
+        seed: int = 0,
+        callbacks: Sequence[Any] = (),
+        reports: Sequence[Any] = (),
+        **options: Any,
+    ) -> None:
+        table, y, weights = Rows(*train)
+        table = as_table(table)
+        y = np.asarray(y)
+        counted = slice(None) if weights is None or (np.asarray(weights) > 0).all() else np.asarray(weights) > 0
+        preprocessor = TablePreprocessor(
+            numbers=recipe.numbers,
+            clip=recipe.clip or None,
+            max_one_hot=recipe.max_one_hot if recipe.embedding_units else None,
+            dtype=dtype,
+        ).fit(table[counted])
+        if outputs is None:
+            outputs = (int(y.max()) + 1 if y.ndim == 1 else y.shape[1]) if recipe.classifies else y[:1].size
+        data = {"X_train": preprocessor.transform(table), "y_train": y, "sample_weight_train": weights}
+        if held_out is not None:
+            table_val, y_val, weights_val = Rows(*held_out)
+            data["X_val"] = preprocessor.transform(table_val)
+            data |= {"y_val": np.asarray(y_val), "sample_weight_val": weights_val}
+        data = {name: part for name, part in data.items() if part is not None}
+        scaler = None if recipe.classifies else _target_scaler(y, weights, recipe.clamp)
+        self.solvers = []
+        for place in range(recipe.n_packed):
+            network = network_of(recipe, preprocessor.layout, outputs, loss=loss, dtype=dtype, seed=seed + place)
+            network.target_scaler = scaler
+            network.class_names = None if class_names is None else tuple(class_names)
+            called = [*reports, *callbacks] if place == 0 else copy.deepcopy(list(callbacks))
+            trained = training_of(recipe, network, held_out is not None)
+            self.solvers.append(Solver(network, data, **{**trained, **options}, callbacks=called, seed=seed + place))
+        self.model = TableModel(preprocessor, [solver.model for solver in self.solvers], recipe)
+
+    def train(self) -> None:
+        """Train all of them, several side by side; see `Solver.train` and `train_many`.
+
+        Raises
+        ------
+        TrainingDiverged
+            Where the loss of one became NaN or infinite.
+        """
+        if len(self.solvers) == 1:
+            self.solvers[0].train()
+            return
+        for error in train_many(self.solvers):
+            if error is not None:
+                raise error
+
+
+def _target_scaler(y: Array, weights: Any, clamp: bool) -> TargetScaler:
+    """That of the targets of the rows that count: mean and standard deviation by their weights."""
+    if weights is None:
+        return TargetScaler.fit(y, clamp=clamp)
+    counted = np.asarray(weights) > 0
+    y, weights = y[counted], np.asarray(weights, np.float64)[counted]
+    plain = TargetScaler.fit(y, clamp=clamp)  # which knows what never varies
+    varies = y.min(axis=0) < y.max(axis=0)
+    mean = np.where(varies, np.average(y, axis=0, weights=weights), plain.mean.reshape(y.shape[1:]))
+    spread = np.sqrt(np.average(np.square(y - mean), axis=0, weights=weights))
+    return TargetScaler(mean, np.where(varies, spread, 1.0), plain.lowest, plain.highest)
