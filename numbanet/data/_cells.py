@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from itertools import count
@@ -100,14 +101,17 @@ def numbers_of(cells: Sequence[str]) -> Array | None:
     joined = "\n".join(cells)
     if "_" in joined or (("\n0" in joined or joined[:1] in "+-0 ") and _PADDED.search(joined)):
         return None  # Python reads 1_000 as a number; a file does not mean it
-    try:
-        return np.array(list(map(float, cells)))
-    except ValueError:
-        pass
-    try:
-        return np.array([np.nan if cell.strip() in MISSING else float(cell) for cell in cells])
-    except ValueError:
-        return None
+    nan = math.nan
+    for numbers in (  # each only where the one before fails
+        lambda: list(map(float, cells)),
+        lambda: [nan if cell in MISSING else float(cell) for cell in cells],
+        lambda: [nan if cell.strip() in MISSING else float(cell) for cell in cells],
+    ):
+        try:
+            return np.array(numbers())
+        except ValueError:
+            pass
+    return None
 
 
 def numbers_in(cells: Sequence[str]) -> Array | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numbanet._types import StrPath
 
 
-_BLOCK = 4096  # rows that are taken apart at a time
+_BLOCK, _FEWEST = 1 << 13, 64  # cells that are taken apart at a time, which stay in a cache; but so many rows
 _HEAD = 1000  # rows that show whether the first has the names of the columns
 
 
@@ -155,9 +155,9 @@ def _collect(path: StrPath, form: _Form, columns: Mapping[int, Cells]) -> array[
 def _blocks(
     path: StrPath, form: _Form, rows: Iterator[tuple[int, list[str]]], lines: array[int]
 ) -> Iterator[list[list[str]]]:
-    """Some thousand rows at a time, all of the right width."""
+    """Some rows at a time, all of the right width."""
     width = form.width
-    size = max(1, min(_BLOCK, (1 << 21) // width))
+    size = max(_FEWEST, _BLOCK // width)
     while first := next(rows, None):
         block = []
         for line, cells in chain([first], islice(rows, size - 1)):
