@@ -163,3 +163,233 @@ def test_what_is_learnt_is_kept():
             TablePreprocessor.from_state(header, {**arrays, name: arrays[name][:-1]})
         with pytest.raises(ValueError, match="does not fit together"):
             TablePreprocessor.from_state(header, {key: arrays[key] for key in arrays if key != name})
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_few_rows_of_a_frame_are_what_they_are_among_many(rows):
+    """A frame to predict is looked at by its values where it has few rows."""
+    import datetime
+
+    pd, pl = (pytest.importorskip(name, reason="frames are not installed") for name in ("pandas", "polars"))
+    columns = {
+        "whole": [3, 4] * 30,
+        "gaps": [0.5, NAN, 2, -4, 8, 1] * 10,
+        "flag": [True, False, True] * 20,
+        "word": ["b", "a", None, "c"] * 15,
+        "moment": [datetime.datetime(2020, 1, day % 28 + 1, 12) for day in range(60)],
+        "span": [datetime.timedelta(hours=hour) for hour in range(60)],
+        "time": [datetime.time(hour % 24, 30) for hour in range(60)],
+    }
+    frame = pd.DataFrame(columns)
+    frame["code"] = pd.Categorical([7, 8, 9, 7, 8] * 12)
+    frame["zone"] = frame["moment"].dt.tz_localize("Europe/Berlin")
+    for each in (frame, frame[["whole", "gaps"]], frame[["moment"]], frame[["flag"]], pl.DataFrame(columns)):
+        preprocessor = TablePreprocessor(dtype="float64").fit(each)
+        every = preprocessor.transform(each)
+        for start in (0, 1, 20):
+            np.testing.assert_array_equal(
+                preprocessor.transform(each[start : start + rows]), every[start : start + rows]
+            )
+    preprocessor = TablePreprocessor("none").fit(frame)
+    unseen = frame[:1].assign(code=pd.Categorical([5]))
+    assert preprocessor.transform(unseen)[0, -3:].tolist() == [0, 0, 0]
+
+
+# What does not fit, and what is odd.
+
+TRAIN = {"age": [1.0, 2, 3, 4], "tree": ["ash", "elm", "ash", "elm"], "day": np.array(["2020-01-01"] * 4, "M8[D]")}
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"age": [1], "tree": ["ash"]}, "table: lacks the column 'day', which training had$"),
+        ({"agee": [1]}, "table: lacks the columns 'age', 'tree', 'day', which training had; did you mean 'agee'"),
+        (
+            {**TRAIN, "age": ["5", "6", "7", "8"]},
+            "column 'age': expected numbers, as in training, got text such as '5'",
+        ),
+        ({**TRAIN, "age": [True] * 4}, "column 'age': expected numbers, as in training, got text such as 'True'"),
+        ({**TRAIN, "age": TRAIN["day"]}, "column 'age': expected numbers, as in training, got dates"),
+        ({**TRAIN, "tree": [1, 2, 3, 4]}, "column 'tree': expected categories, .*'ash', 'elm', got numbers such as 1"),
+        ({**TRAIN, "tree": TRAIN["day"]}, "column 'tree': expected categories, as in training, got dates"),
+        ({**TRAIN, "day": [1, 2, 3, 4]}, "column 'day': expected dates, as in training, got numbers"),
+        ({**TRAIN, "day": ["2020-01-01", "soon", "", ""]}, "column 'day': expected dates as 2020-12-31 .*, found soon"),
+        ({**TRAIN, "age": [1, 2, 3, np.inf]}, "column 'age': row 3 holds inf"),
+    ],
+)
+def test_other_columns_and_kinds_are_named(columns, message):
+    preprocessor = TablePreprocessor().fit(Table.from_arrays(TRAIN))
+    with pytest.raises(ValueError, match=message):
+        preprocessor.transform(columns)
+    with pytest.raises(ValueError, match=message):
+        preprocessor.transform(Table.from_arrays(columns))
+
+
+def test_columns_in_another_order_are_found_by_name():
+    preprocessor = TablePreprocessor().fit(Table.from_arrays(TRAIN))
+    expected = preprocessor.transform(TRAIN)
+    others = {"more": [1] * 4, **dict(reversed(TRAIN.items()))}
+    np.testing.assert_array_equal(preprocessor.transform(others), expected)
+    pl = pytest.importorskip("polars", reason="polars is not installed")
+    frame = pl.DataFrame({**others, "more": [[1]] * 4})  # not even looked at
+    np.testing.assert_array_equal(preprocessor.transform(frame), expected)
+    text = {**TRAIN, "day": ["2020-01-01"] * 4}  # dates that a frame has as text
+    np.testing.assert_array_equal(preprocessor.transform(text), expected)
+    nothing = {name: [None] * 4 for name in TRAIN}  # fits every kind
+    np.testing.assert_array_equal(preprocessor.transform(nothing), np.zeros((4, 3)))
+
+
+def test_arrays_have_the_names_of_training():
+    preprocessor = TablePreprocessor().fit(Table.from_arrays(np.eye(3), ["u", "v", "w"]))
+    np.testing.assert_array_equal(
+        preprocessor.transform(np.eye(3)),
+        preprocessor.transform({"u": [1.0, 0, 0], "v": [0.0, 1, 0], "w": [0.0, 0, 1]}),
+    )
+    with pytest.raises(ValueError, match="X: expected 3 columns, as in training, got 2"):
+        preprocessor.transform(np.eye(2))
+    with pytest.raises(ValueError, match=r"out: expected shape \(3, 3\), got \(2, 3\)"):
+        preprocessor.transform(np.eye(3), out=np.empty((2, 3)))
+    out = np.empty((3, 3))
+    assert preprocessor.transform(np.eye(3), out=out) is out
+
+
+def test_categories_that_were_numbers():
+    table = Table.from_arrays({"zip": [10, 20, 10, 20]}, categorical=["zip"])
+    preprocessor = TablePreprocessor("none").fit(table)
+    np.testing.assert_array_equal(preprocessor.transform({"zip": [20.0, NAN, 10, 30]}), [[-1], [0], [1], [0]])
+
+
+def test_one_row_and_columns_that_say_nothing():
+    table = Table.from_arrays({"n": [5.0], "w": ["ash"], "none": [None], "d": np.array(["2020-01-01"], "M8[D]")})
+    for scaling in ("robust", "standard", "none"):
+        preprocessor = TablePreprocessor(scaling).fit(table)
+        out = preprocessor.transform(table)
+        assert (out.shape, bool(np.isfinite(out).all())) == ((1, preprocessor.layout.width), True)
+        again = preprocessor.transform({"n": [7.0], "w": ["elm"], "none": ["x"], "d": TRAIN["day"][:1] + 9})
+        if scaling != "none":  # what never varied says nothing of other rows
+            np.testing.assert_array_equal(out, again)
+    assert preprocessor.notes == ("column none: missing in every row",)
+
+
+def test_what_is_odd_is_said():
+    rng = np.random.default_rng(0)
+    columns = {
+        "id": rng.permutation(5000)[:40],
+        "name": [f"p{row}" for row in range(40)],
+        "amount": rng.normal(size=40),
+        "count": rng.integers(0, 9, 40),
+        "same": [1] * 40,
+        "word": ["x"] * 40,
+        "none": [None] * 40,
+        "blank": [""] * 40,
+    }
+    preprocessor = TablePreprocessor().fit(Table.from_arrays(columns))
+    assert preprocessor.notes == (
+        "columns none, blank: missing in every row",
+        "columns same, word: the same in every row",
+        "columns id, name: another value in every row, as identifiers have, and kept; leave it out with drop if it is "
+        "one",
+    )
+    out = preprocessor.transform(columns)
+    names = preprocessor.output_names
+    assert set(preprocessor.names) == set(columns)
+    assert np.ptp(out[:, names.index("id")]) > 1  # kept
+    assert np.ptp(out[:, names.index("name=(rare)")]) == 0  # of words that come once nothing is learnt
+    few = {name: values[:10] for name, values in columns.items()}
+    assert len(TablePreprocessor().fit(few).notes) == 2  # ten rows may differ by chance
+
+
+def test_what_it_says_of_itself():
+    columns = {
+        "age": [20, 30, 40, NAN],
+        "tree": ["ash", "elm", "ash", "elm"],
+        "day": np.array(["2020-01-01", "2020-01-02", "2020-01-03", "NaT"], "M8[D]"),
+        "same": [7] * 4,
+        "word": ["u", "v", "u", "x"],
+    }
+    preprocessor = TablePreprocessor(max_one_hot=3).fit(Table.from_arrays(columns))
+    assert preprocessor.describe() == [
+        "5 columns, learnt from 4 rows: 3 numbers (robust), 4 one-hot columns, 0 embedded categories",
+        "age: number, median 30, scale 10, 1 missing",
+        "tree: 2 categories, one-hot: ash, elm",
+        "day: date, median 2020-01-02, scale 1, 1 missing",
+        "same: number, median 7, never varies",
+        "word: 1 category, one-hot: u, rare ones taken together",
+    ]
+    assert preprocessor.describe(2)[-1] == "and 3 more"
+    mean = TablePreprocessor("standard").fit(np.array([[1.0], [3]]))
+    assert mean.describe()[1] == "x0: number, mean 2, scale 1"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"numbers": "robsut"}, ValueError, "numbers: expected one of .*did you mean 'robust'"),
+        ({"clip": 0}, ValueError, r"clip: expected a number in \(0"),
+        ({"max_one_hot": -1}, ValueError, "max_one_hot: expected an integer of at least 0"),
+        ({"min_count": 0}, ValueError, "min_count: expected an integer of at least 1"),
+        ({"dtype": "int32"}, ValueError, "dtype: expected float32 or float64"),
+    ],
+)
+def test_options_that_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        TablePreprocessor(**options)
+
+
+def test_before_it_has_learnt():
+    with pytest.raises(ValueError, match="TablePreprocessor: has learnt nothing yet; call fit"):
+        TablePreprocessor().transform(np.eye(2))
+    for X in (np.zeros((0, 3)), np.zeros((3, 0))):
+        with pytest.raises(ValueError, match="table: expected at least one row and one column"):
+            TablePreprocessor().fit(X)
+
+
+def test_ten_thousand_columns():
+    rng = np.random.default_rng(0)
+    width, rows = 5_000, 30
+    words = np.array(["u", "v", "w", ""], object)[rng.integers(0, 4, (rows, width))]
+    columns = {f"n{place}": column for place, column in enumerate(rng.normal(size=(width, rows)))}
+    columns |= {f"w{place}": column for place, column in enumerate(words.T)}
+    table = Table.from_arrays(columns)
+    preprocessor = TablePreprocessor().fit(table)
+    out = preprocessor.transform(table)
+    assert out.shape == (rows, preprocessor.layout.width)
+    assert preprocessor.layout.one_hot > 2.9 * width
+    one = TablePreprocessor().fit(table.select(["n17", "w4321"])).transform(table)
+    names = preprocessor.output_names
+    np.testing.assert_array_equal(out[:, [names.index(name) for name in ("n17", "w4321=u")]], one[:, :2])
+
+
+@pytest.mark.slow
+def test_realmlp_s_own():
+    """What pytabkit makes of the same rows, column by column."""
+    pytest.importorskip("pytabkit", reason="pytabkit is not installed")
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    import torch
+    from pytabkit.models.data.conversion import ToDictDatasetConverter
+    from pytabkit.models.data.data import DictDataset, TensorInfo
+    from pytabkit.models.nn_models.models import PreprocessingFactory
+
+    rng, rows = np.random.default_rng(0), 500
+    few = rng.choice([f"w{place}" for place in range(8)], rows, p=[0.6, 0.1, 0.1, 0.1, 0.04, 0.03, 0.02, 0.01])
+    frame = pd.DataFrame(
+        {
+            "cubes": rng.normal(size=rows) ** 3,
+            "whole": rng.integers(0, 3, rows),
+            "mostly": np.where(rng.random(rows) < 0.9, 1.0, rng.normal(size=rows)),
+            "same": [7.0] * rows,
+            "two": pd.Categorical(rng.choice(list("xy"), rows)),
+            "gaps": pd.Categorical(np.where(rng.random(rows) < 0.2, None, rng.choice(list("pqr"), rows))),
+            "few": pd.Categorical(few),
+            "many": pd.Categorical(rng.choice([f"b{place}" for place in range(12)], rows)),
+        }
+    )
+    data = ToDictDatasetConverter().fit_transform(frame)
+    tensors = {**data.tensors, "y": torch.zeros(rows, 1)}
+    data = DictDataset(tensors, {**data.tensor_infos, "y": TensorInfo(feat_shape=[1])})
+    steps = ["one_hot", "median_center", "robust_scale", "smooth_clip"]
+    fitter = PreprocessingFactory(tfms=steps, max_one_hot_cat_size=9).create(data.tensor_infos)
+    _, theirs = fitter.fit_transform(data)
+    expected = np.hstack([theirs.tensors["x_cont"].numpy(), theirs.tensors["x_cat"].numpy()])
+    np.testing.assert_allclose(TablePreprocessor(min_count=1).fit(frame).transform(frame), expected, rtol=0, atol=1e-6)

@@ -23,11 +23,29 @@ if TYPE_CHECKING:
 
 _DAY = np.timedelta64(1, "D")
 _FEW = 512  # rows, up to which a loop of Python is faster than Arrow's
+_FEWEST = 16  # up to which values are faster looked at than dtypes
 
 
 def is_plain(X: Any) -> bool:
     """Whether `X` is an array of numbers with two axes."""
     return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "iuf" and X.dtype.itemsize <= 8
+
+
+def columns_of_rows(frame: Any, only: Collection[str]) -> list[Values]:
+    """What `columns_of_frame` gives of a frame to predict: by its values, where asking for dtypes would take longer."""
+    kind = type(frame).__module__.partition(".")[0]
+    names = list(map(str, frame.columns)) if kind in ("pandas", "polars") and len(frame) <= _FEWEST else []
+    if not names or len(set(names)) < len(names):
+        return columns_of_frame(frame, only=only)
+    columns = frame.to_numpy().T if kind == "pandas" else list(frame.to_dict(as_series=False).values())
+    if isinstance(columns, np.ndarray) and columns.dtype.kind != "O":
+        return [_of_array(name, column) for name, column in zip(names, columns, strict=True) if name in only]
+    # Categories of pandas may be of numbers, which their values do not tell.
+    categorical = [
+        name for name, dtype in zip(names, frame.dtypes, strict=True) if type(dtype).__name__ == "CategoricalDtype"
+    ]
+    found = [_of_objects(name, list(column)) for name, column in zip(names, columns, strict=True) if name in only]
+    return [said(column, categorical, ()) for column in found] if categorical else found
 
 
 def columns_of_frame(
@@ -179,6 +197,8 @@ def _of_objects(name: str, values: list[Any]) -> Values:
         return Values(name, "number", np.array([np.nan if _is_missing(v) else float(v) for v in values], np.float64))
     if all(issubclass(kind, (datetime.date, np.datetime64)) for kind in kinds):
         return Values(name, "date", _days(_datetimes(None if _is_missing(value) else value for value in values)))
+    if all(issubclass(kind, (datetime.timedelta, datetime.time)) for kind in kinds):
+        return Values(name, "number", np.array([_in_seconds(value) for value in values], np.float64))
     for row, value in enumerate(values):
         if not isinstance(value, (str, bytes, numbers.Real, np.bool_, datetime.date)) and not _is_missing(value):
             raise TypeError(f"column {name!r}: expected numbers, strings or dates, got {describe(value)} in row {row}")
@@ -214,15 +234,18 @@ def _of_series(nw: Any, name: str, series: Any) -> Values:
     if dtype == nw.Duration:
         return Values(name, "number", _seconds(np.asarray(series.to_numpy(), "m8[us]")))
     if dtype == nw.Time:
-        return Values(name, "number", np.array([_time_of_day(value) for value in series.to_list()], np.float64))
+        return _of_objects(name, series.to_list())
     if dtype == nw.Object or series.is_null().all():
         return _of_objects(name, series.to_list())
     raise TypeError(f"column {name!r}: expected numbers, strings, booleans or dates, got {dtype}")
 
 
-def _time_of_day(value: Any) -> float:
-    if value is None:
+def _in_seconds(value: Any) -> float:
+    """A span of time, or one of day."""
+    if _is_missing(value):
         return np.nan
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
     return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from numbanet._checks import did_you_mean, float_dtype, integer, number, one_of
-from numbanet.data._frames import categories_of_numbers, columns_of_frame, dates_of_categories
+from numbanet.data._frames import categories_of_numbers, columns_of_rows, dates_of_categories
 from numbanet.data._scaling import robust, robust_of_signs, smoothly_clipped, standard
 from numbanet.data.remarks import remarks
 from numbanet.data.table import Column, Table, Values, as_table, collected, is_frame
@@ -186,6 +186,7 @@ class TablePreprocessor:
             for learnt in self._categories
         }
         self._lookups: dict[str, tuple[tuple[str, ...], Array]] = {}
+        self._known = frozenset(self.names)
         return self
 
     def _scaled_one_hot(self, plain: Array, part: slice) -> Array:
@@ -275,7 +276,7 @@ class TablePreprocessor:
         if isinstance(X, Table):
             return X
         if is_frame(X):
-            return collected(columns_of_frame(X, only=self.names), rows=len(X))
+            return collected(columns_of_rows(X, self._known), rows=len(X))
         if hasattr(X, "keys"):
             return Table.from_arrays(X)
         shape = np.shape(X) if not hasattr(X, "shape") else X.shape
@@ -314,6 +315,9 @@ class TablePreprocessor:
             values = table.numbers[:, column.place]
             if column.kind == wanted.kind or np.isnan(values).all():
                 return values
+        if self._missing[wanted.place] == self.rows:  # what it is, training could not tell
+            return np.full(len(table), np.nan)
+        if column.kind != "category":
             _refuse_kind(wanted, column.kind)
         codes = table.codes[:, column.place]
         if (codes < 0).all():
@@ -394,7 +398,8 @@ class TablePreprocessor:
             values = ", ".join(learnt.categories[:5]) + ", ..." * (len(learnt.categories) > 5)
             rare = ", rare ones taken together" * learnt.rare
             how = "embedded" if self._embeds(learnt) else "one-hot"
-            return f"{len(learnt.categories):,} categories, {how}: {values}{rare}"
+            noun = "category" if len(learnt.categories) == 1 else "categories"
+            return f"{len(learnt.categories):,} {noun}, {how}: {values}{rare}"
         place = column.place
         fill, factor, missing = self._fill[place], self._factor[place], self._missing[place]
         typical = "mean" if self.numbers == "standard" else "median"
