@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._checks import describe, number, one_of
+from ._checks import boolean, describe, integer, number, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._types import FloatArray, Init, Initializer, Shape
+    from ._types import ArrayLike, FloatArray, Init, Initializer, Shape
+    from .models import Sequential
 
 
 def zeros(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> FloatArray:
@@ -125,3 +126,72 @@ def get(initializer: Init, name: str = "initializer") -> Initializer:
     if isinstance(initializer, bool) or not isinstance(initializer, numbers.Real):
         raise TypeError(f"{name}: expected a name, a number or a function, got {describe(initializer)}")
     return normal(number(name, initializer, 0, include_high=False))
+
+
+def fit_to_data(
+    network: Sequential,
+    X: ArrayLike,
+    *,
+    weights: bool = True,
+    biases: bool = True,
+    max_rows: int = 10_000,
+    seed: int | None = None,
+) -> None:
+    """Bring the affine layers' initial values to what examples make of them, one layer after the other.
+
+    Parameters
+    ----------
+    network : numbanet.Sequential
+        Just made. Layers inside of other layers stay as they are, and those that are no `Affine`.
+    X : array-like, shape (N, ...)
+        Training examples, as the network takes them.
+    weights : bool
+        Whether each output's weights are divided by the standard deviation of ``x w``, so that it becomes 1. Those of
+        an output that is the same for all examples stay.
+    biases : bool
+        Whether each output gets minus a random mean of its ``x w`` for five examples as its bias, so that the bends of
+        the activations lie where the data are; otherwise biases stay.
+    max_rows : int
+        How many examples to look at; more are drawn at random.
+    seed : int, optional
+        By default the network's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no network, and for examples that it does not take.
+
+    Notes
+    -----
+    Weights of the means are uniform over all that add up to 1. Source: RealMLP's ``std`` and ``he+5``: Holzmüller,
+    Grinsztajn and Steinwart, arXiv:2407.04491, section 3; the biases are those of Steinwart, arXiv:1903.11482.
+    """
+    if not hasattr(network, "check_examples"):
+        raise TypeError(f"network: expected a numbanet.Sequential, got {describe(network)}")
+    weights, biases = boolean("weights", weights), boolean("biases", biases)
+    max_rows = integer("max_rows", max_rows, 1)
+    rng = np.random.default_rng([network.seed if seed is None else integer("seed", seed, 0), 2])
+    X = network.check_examples("X", X)
+    network.check_finite("X", X)
+    if len(X) > max_rows:
+        X = X[np.sort(rng.choice(len(X), max_rows, replace=False))]
+    outermost = [index for index, placed in enumerate(network.placed) if placed.is_outermost]
+    for count, index in enumerate(outermost, 1):
+        if network.placed[index].layer.is_affine:
+            w, b = (network.params[network.names[index, name]] for name in ("W", "b"))
+            before, b[...] = b.copy(), 0
+            outputs = network.first(count).loss(X)
+            if weights:
+                spread = outputs.std(axis=0, dtype=np.float64)
+                spread[spread == 0] = 1
+                w /= spread
+                outputs = outputs / spread
+            b[...] = -_random_means(outputs, rng) if biases else before
+
+
+def _random_means(outputs: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Of each output a mean of five examples, whose weights are uniform over all that add up to 1."""
+    count, units = outputs.shape
+    shares = rng.exponential(size=(5, units))
+    shares /= shares.sum(axis=0)
+    return (shares * outputs[rng.integers(count, size=(5, units)), np.arange(units)]).sum(axis=0)

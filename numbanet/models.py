@@ -401,6 +401,26 @@ class Sequential(NetworkArrays, FlatModel):
         training = [program for program in self.workspaces.main().programs() if program.training]
         return training[-1].first_non_finite() if training else "nothing has been run"
 
+    def first(self, count: int) -> Sequential:
+        """A network of the first `count` layers, with copies of their arrays, whose `loss(X)` is what these give.
+
+        ValueError where that is not flat.
+        """
+        count = integer("count", count, 1, len(self.layers))
+        network = Sequential(
+            self.layers[:count], self.input_shape, loss="squared_error", dtype=self.dtype, seed=self.seed, ops=self.ops
+        )
+        network.standardizer = self.standardizer
+        self._copy_into(network)
+        return network
+
+    @exclusively
+    def _copy_into(self, network: Sequential) -> None:
+        """Give another network, with the same first layers, the arrays of these."""
+        for own, its in ((self.params, network.params), (self.state, network.state)):
+            for name in its:
+                its[name] = own[name]
+
     def save(
         self, path: StrPath, extra: Mapping[str, Any] | None = None, extra_arrays: Mapping[str, ArrayLike] | None = None
     ) -> None:

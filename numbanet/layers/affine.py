@@ -43,6 +43,7 @@ class Affine(Layer):
     bias_init: Init = "zeros"
     parametrization: Parametrization = "standard"
 
+    is_affine = True
     backward_takes_output = False
 
     def __post_init__(self) -> None:

@@ -36,6 +36,9 @@ class Layer:
     # The order in which `lower` takes images; the program brings them into it.
     layout = CHANNELS_FIRST
 
+    # Whether it gives x W + b, for `initializers.fit_to_data`.
+    is_affine = False
+
     # Whether the backward pass reads what the forward pass wrote. Where not, a layer that follows may overwrite it.
     backward_takes_output = True
 
