@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from numbanet._checks import did_you_mean, float_dtype, integer, number, one_of
-from numbanet.data._frames import categories_of_numbers, columns_of_rows, dates_of_categories
+from numbanet._checks import float_dtype, integer, number, one_of
+from numbanet.data._frames import columns_of_rows
+from numbanet.data._learnt import Category, Number, check_names, numbers_in
 from numbanet.data._scaling import robust, robust_of_signs, smoothly_clipped, standard
 from numbanet.data.remarks import remarks
-from numbanet.data.table import Column, Table, Values, as_table, collected, is_frame
+from numbanet.data.table import Column, Table, as_table, collected, is_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,19 +49,6 @@ class Layout(NamedTuple):
     def width(self) -> int:
         """How many columns there are."""
         return self.numbers + self.one_hot + len(self.embedded)
-
-
-class _Category(NamedTuple):
-    """What was learnt of a column of categories: their codes from 1, and whether the last stands for rare ones."""
-
-    name: str
-    categories: tuple[str, ...]
-    rare: bool
-
-    @property
-    def size(self) -> int:
-        """How many codes there are; 0 is for what is missing."""
-        return 1 + len(self.categories) + self.rare
 
 
 class TablePreprocessor:
@@ -130,25 +119,15 @@ class TablePreprocessor:
         self._center = self._fill.copy()
         if self.numbers == "none":
             self._center[:], self._factor[:] = 0, 1
-        categories = [column for column in table.columns if column.kind == "category"]
-        self._categories = []
-        counts = []
-        for column in categories:
-            learnt, count = self._learnt(column, table.codes[:, column.place])
-            self._categories.append(learnt)
-            counts.append(count)
+        self._categories, counts = [], []
+        for column in table.columns:
+            if column.kind == "category":
+                learnt, count = Category.learn(column, table.codes[:, column.place], self.min_count)
+                self._categories.append(learnt)
+                counts.append(count)
         self._scale_one_hot(counts)
         self.notes = remarks(table)
         return self._prepared()
-
-    def _learnt(self, column: Column, codes: Array) -> tuple[_Category, Array]:
-        """What there is to know of a category, and how often each of its codes stands there."""
-        counts = np.bincount(codes + 1, minlength=1 + len(column.categories))
-        missing, counts = counts[0], counts[1:]
-        common = [place for place in np.argsort(column.categories) if counts[place] >= self.min_count]
-        rare = counts[counts < self.min_count].sum()
-        learnt = _Category(column.name, tuple(column.categories[place] for place in common), bool(rare))
-        return learnt, np.array([missing, *counts[common], *([rare] if rare else [])])
 
     def _scale_one_hot(self, counts: list[Array]) -> None:
         """Learn how the columns of 1, 0 and -1 are scaled, from how often each of them is which."""
@@ -156,36 +135,35 @@ class TablePreprocessor:
         signs = [np.stack([0 * gaps, self.rows - gaps, gaps])]  # how often -1, 0 and 1
         for learnt, count in zip(self._categories, counts, strict=True):
             if not self._embeds(learnt):
-                plain = _one_hot(learnt.size)
+                plain = learnt.one_hot()
                 signs.append(np.stack([count @ (plain == sign) for sign in (-1, 0, 1)]))
         minus, zero, plus = np.concatenate(signs, axis=1)
         self._one_hot_center, self._one_hot_factor = np.zeros(len(minus)), np.ones(len(minus))
         if self.numbers == "robust":
             self._one_hot_center, self._one_hot_factor = robust_of_signs(minus, zero, plus)
 
-    def _embeds(self, learnt: _Category) -> bool:
+    def _embeds(self, learnt: Category) -> bool:
         return self.max_one_hot is not None and learnt.size > self.max_one_hot
 
     def _prepared(self) -> TablePreprocessor:
         """Itself, with what `transform` needs made of what was learnt."""
         self._gaps = np.flatnonzero(self._missing)
         place = len(self._gaps)
-        values = self._scaled_one_hot(np.stack([np.zeros(place), np.ones(place)]), slice(0, place))
-        self._gap_values = values
-        self._one_hot: list[tuple[_Category, slice, Array]] = []
+        self._gap_values = self._scaled_one_hot(np.stack([np.zeros(place), np.ones(place)]), slice(0, place))
+        self._one_hot: list[tuple[Category, slice, Array]] = []
         self._embedded = [learnt for learnt in self._categories if self._embeds(learnt)]
         for learnt in self._categories:
             if not self._embeds(learnt):
-                plain = _one_hot(learnt.size)
+                plain = learnt.one_hot()
                 part = slice(place, place + plain.shape[1])
                 self._one_hot.append((learnt, part, self._scaled_one_hot(plain, part)))
                 place = part.stop
         self.layout = Layout(len(self._fill), place, tuple(learnt.size for learnt in self._embedded))
-        self._index = {
-            learnt.name: {text: code for code, text in enumerate(learnt.categories, start=1)}
-            for learnt in self._categories
-        }
-        self._lookups: dict[str, tuple[tuple[str, ...], Array]] = {}
+        self._numbers = [
+            Number(column.name, column.kind, column.form, bool(self._missing[column.place] == self.rows))
+            for column in self.columns
+            if column.kind != "category"
+        ]
         self._known = frozenset(self.names)
         return self
 
@@ -235,7 +213,9 @@ class TablePreprocessor:
             out = np.empty((len(table), self.layout.width), self.dtype)
         elif out.shape != (len(table), self.layout.width):
             raise ValueError(f"out: expected shape {(len(table), self.layout.width)}, got {out.shape}")
-        numbers, codes = self._aligned(table)
+        check_names(table, self.names)
+        numbers = numbers_in(table, self._numbers)
+        codes = [learnt.codes_in(table) for learnt in (*(learnt for learnt, _, _ in self._one_hot), *self._embedded)]
         step = max(1, _BLOCK // max(1, len(self.columns)))
         for start in range(0, len(table), step):
             rows = slice(start, start + step)
@@ -284,89 +264,10 @@ class TablePreprocessor:
             raise ValueError(f"X: expected {len(self.columns)} columns, as in training, got {shape[1]}")
         return Table.from_arrays(X, self.names)
 
-    def _aligned(self, table: Table) -> tuple[Array, list[Array]]:
-        """The numbers of the columns that were learnt, in their order, and the codes of categories as those learnt."""
-        found = dict(zip(table.names, table.columns, strict=True))
-        lacking = [name for name in self.names if name not in found]
-        if lacking:
-            others = [name for name in found if name not in self.names]
-            hint = did_you_mean(lacking[0], others, repr)
-            raise ValueError(
-                f"table: lacks the column{'s' * (len(lacking) > 1)} {', '.join(map(repr, lacking[:20]))}"
-                f"{f' and {len(lacking) - 20} more' * (len(lacking) > 20)}, which training had{hint}"
-            )
-        same = [found[column.name].kind == column.kind for column in self.columns]
-        wanted = [found[column.name] for column in self.columns if column.kind != "category"]
-        if all(same):
-            places = [column.place for column in wanted]
-            numbers = table.numbers
-            if places != list(range(numbers.shape[1])):
-                numbers = numbers[:, places]
-        else:
-            parts = [self._as_number(table, column) for column in self.columns if column.kind != "category"]
-            numbers = np.stack(parts, axis=1) if parts else np.empty((len(table), 0))
-        order = [learnt for learnt, _, _ in self._one_hot] + self._embedded
-        return numbers, [self._as_codes(table, learnt) for learnt in order]
-
-    def _as_number(self, table: Table, wanted: Column) -> Array:
-        """A column that should be numbers or dates, as these."""
-        column = table.column(wanted.name)
-        if column.kind != "category":
-            values = table.numbers[:, column.place]
-            if column.kind == wanted.kind or np.isnan(values).all():
-                return values
-        if self._missing[wanted.place] == self.rows:  # what it is, training could not tell
-            return np.full(len(table), np.nan)
-        if column.kind != "category":
-            _refuse_kind(wanted, column.kind)
-        codes = table.codes[:, column.place]
-        if (codes < 0).all():
-            return np.full(len(table), np.nan)
-        text = column.categories[codes[np.argmax(codes >= 0)]]
-        if wanted.kind != "date":
-            _refuse_kind(wanted, f"text such as {text!r:.60}")
-        used = np.unique(codes[codes >= 0])
-        lookup = np.full(len(column.categories) + 1, -1)
-        lookup[used] = np.arange(len(used))
-        values = Values(column.name, "category", lookup[codes], tuple(column.categories[code] for code in used))
-        return dates_of_categories(values, wanted.form).values
-
-    def _as_codes(self, table: Table, learnt: _Category) -> Array:
-        """A column of categories as the codes that were learnt."""
-        column = table.column(learnt.name)
-        if column.kind == "category":
-            codes, categories = table.codes[:, column.place], column.categories
-        else:
-            values = table.numbers[:, column.place]
-            if column.kind == "date" and not np.isnan(values).all():
-                _refuse_kind(self.columns[self.names.index(learnt.name)], "dates")
-            codes, categories = categories_of_numbers(values)
-            if categories and not any(text in self._index[learnt.name] for text in categories):
-                known = ", ".join(map(repr, learnt.categories[:3]))
-                raise ValueError(
-                    f"column {learnt.name!r}: expected categories, as in training{f', such as {known}' * bool(known)}, "
-                    f"got numbers such as {categories[0]}"
-                )
-        return self._lookup(learnt, categories)[codes]
-
-    def _lookup(self, learnt: _Category, categories: tuple[str, ...]) -> Array:
-        """For each of `categories`, its code among those learnt; one more entry for what is missing, at -1."""
-        known = self._lookups.get(learnt.name)
-        if known is None or known[0] is not categories:
-            index, unseen = self._index[learnt.name], learnt.size - 1 if learnt.rare else 0
-            lookup = np.array([*(index.get(text, unseen) for text in categories), 0], np.intp)
-            known = self._lookups[learnt.name] = (categories, lookup)
-        return known[1]
-
     def unseen(self, X: Any) -> dict[str, int]:
         """In how many rows each column holds a category that training had too rarely, or not at all; without zeros."""
         table = self.table(X)
-        counts = {}
-        for learnt in self._categories:
-            column = table.column(learnt.name)
-            if column.kind == "category":
-                new = np.array([*(text not in self._index[learnt.name] for text in column.categories), False])
-                counts[learnt.name] = int(new[table.codes[:, column.place]].sum())
+        counts = {learnt.name: learnt.unseen_in(table) for learnt in self._categories}
         return {name: count for name, count in counts.items() if count}
 
     @property
@@ -374,9 +275,8 @@ class TablePreprocessor:
         """Of the columns that `transform` gives: ``age``, ``age missing``, ``tree=ash``."""
         numbers = [column.name for column in self.columns if column.kind != "category"]
         names = [*numbers, *(f"{numbers[place]} missing" for place in self._gaps)]
-        for learnt, part, _ in self._one_hot:
-            values = [*learnt.categories, *(["(rare)"] * learnt.rare)]
-            names += [f"{learnt.name}={value}" for value in values[: part.stop - part.start]] or [learnt.name]
+        for learnt, _, _ in self._one_hot:
+            names += learnt.one_hot_names()
         return (*names, *(learnt.name for learnt in self._embedded))
 
     def describe(self, most: int = 50) -> list[str]:
@@ -393,7 +293,7 @@ class TablePreprocessor:
             lines.append(f"and {len(self.columns) - most:,} more")
         return lines
 
-    def _in_words(self, column: Column, learnt: _Category | None) -> str:
+    def _in_words(self, column: Column, learnt: Category | None) -> str:
         if learnt is not None:
             values = ", ".join(learnt.categories[:5]) + ", ..." * (len(learnt.categories) > 5)
             rare = ", rare ones taken together" * learnt.rare
@@ -403,7 +303,7 @@ class TablePreprocessor:
         place = column.place
         fill, factor, missing = self._fill[place], self._factor[place], self._missing[place]
         typical = "mean" if self.numbers == "standard" else "median"
-        value = str(np.datetime64(0, "D") + int(fill)) if column.kind == "date" else f"{fill:.6g}"
+        value = str(np.datetime64(0, "D") + math.floor(fill)) if column.kind == "date" else f"{fill:.6g}"
         scale = ", never varies" if not factor else "" if self.numbers == "none" else f", scale {1 / factor:.6g}"
         return f"{column.kind}, {typical} {value}{scale}" + f", {missing:,} missing" * bool(missing)
 
@@ -413,7 +313,7 @@ class TablePreprocessor:
         header = {**options, "min_count": self.min_count, "dtype": self.dtype.name, "rows": self.rows}
         learnt = {
             "columns": [[column.name, column.kind, column.form] for column in self.columns],
-            "categories": [list(category) for category in self._categories],
+            "categories": [[learnt.name, learnt.categories, learnt.rare] for learnt in self._categories],
             "notes": self.notes,
         }
         text = np.frombuffer(json.dumps(learnt).encode(), np.uint8)
@@ -432,9 +332,7 @@ class TablePreprocessor:
                 Column(name, kind, place, form=form)
                 for (name, kind, form), place in zip(learnt["columns"], places, strict=True)
             )
-            self._categories = [
-                _Category(name, tuple(values), bool(rare)) for name, values, rare in learnt["categories"]
-            ]
+            self._categories = [Category(*category) for category in learnt["categories"]]
             for name in _ARRAYS:
                 setattr(self, f"_{name}", np.asarray(arrays[name]))
             if [learnt.name for learnt in self._categories] != list(self.categorical):
@@ -463,16 +361,3 @@ def _places(kinds: Iterator[str]) -> list[int]:
         places.append(counts[kind == "category"])
         counts[kind == "category"] += 1
     return places
-
-
-def _one_hot(size: int) -> Array:
-    """The columns of a category of so many codes, a row for each: zeros for code 0; for two more, 1 and -1."""
-    if size <= 3:
-        return np.array([[0.0], [1.0], [-1.0]][:size])
-    return np.eye(size)[:, 1:]
-
-
-def _refuse_kind(wanted: Column, found: str) -> None:
-    expected = {"number": "numbers", "date": "dates", "category": "categories"}
-    found = expected.get(found, found)
-    raise ValueError(f"column {wanted.name!r}: expected {expected[wanted.kind]}, as in training, got {found}")

@@ -177,6 +177,9 @@ class Table:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{c.name} ({c.kind})" for c in self.columns[:8]) + ", ..." * (len(self.columns) > 8)
         return f"<Table of {len(self):,} rows and {len(self.columns):,} columns: {shown}>"
