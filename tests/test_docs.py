@@ -50,10 +50,13 @@ def test_the_estimator_of_the_readme():
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_the_way_from_scikit_learn():
+def test_the_way_from_scikit_learn(tmp_path, monkeypatch):
     pytest.importorskip("sklearn", minversion="1.6", reason="needs scikit-learn")
+    pytest.importorskip("pandas", reason="needs pandas")
+    pytest.importorskip("narwhals", reason="needs narwhals")
+    monkeypatch.chdir(tmp_path)
     text, names = (ROOT / "docs" / "scikit-learn.md").read_text(encoding="utf-8"), {}
-    first, extras, own_set, pipeline, callback, images = (run(code, names) for code in blocks(text, "python"))
+    first, extras, own_set, pipeline, callback, images, table = (run(code, names) for code in blocks(text, "python"))
     right, epochs, shape = first[0].split(maxsplit=2)
     assert right == "True"
     assert 12 < int(epochs) < 200
@@ -62,6 +65,7 @@ def test_the_way_from_scikit_learn():
     assert own_set == ["True True"]
     assert [line.split(":")[0] for line in callback] == ["epoch 10", "epoch 20"]
     assert images == ["('epoch', 'step', 'loss', 'learning_rate', 'val_loss', 'val_accuracy')"]
+    assert table == ["True (1, 2)"]
 
 
 COMMANDS = [

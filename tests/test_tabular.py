@@ -157,6 +157,26 @@ def test_every_part_is_an_option():
     }
 
 
+def test_initial_values_are_fitted_to_the_data():
+    """To the rows that count: outputs of every layer begin with spread 1, and biases where the data are."""
+    made = recipe("td", "classification", hidden_sizes=(64, 64))
+    weights = np.r_[np.ones(60), np.zeros(30)]
+    far = table()
+    far.numbers[60:] = 1e6
+    training = TableTraining(made, (far, LABELS, weights), seed=0, verbose=False)
+    network = training.solvers[0].model
+    X = training.model.preprocessor.transform(table(slice(0, 60)))
+    places = [place for place, layer in enumerate(network.layers) if isinstance(layer, nn.Affine)]
+    for place in places:
+        outputs = network.first(place + 1).loss(X)
+        assert outputs.std(axis=0) == pytest.approx(np.ones(outputs.shape[1]), abs=1e-3)
+        assert (outputs.min(axis=0) <= 0).all()
+        assert (outputs.max(axis=0) >= 0).all()
+    assert network.params["b1"].std() > 0.1
+    with pytest.raises(ValueError, match="X: a recipe with data_init=True needs training data, got None"):
+        network_of(made, training.model.preprocessor.layout, 2)
+
+
 def test_values_stay_within_those_of_training():
     clamped = trained("regression", "td", epochs=1, clamp=True, learning_rate=1.0)
     free = trained("regression", "td", epochs=1, clamp=False, learning_rate=1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..initializers import fit_to_data
 from ..layers import (
     ACTIVATIONS,
     Affine,
@@ -20,7 +21,7 @@ from ..models import Sequential
 if TYPE_CHECKING:
     from typing import Any
 
-    from .._types import DTypeLike
+    from .._types import Array, DTypeLike
     from ..data import Layout
     from ..layers import Layer
     from ..losses import Loss
@@ -32,6 +33,7 @@ def network_of(
     layout: Layout,
     outputs: int,
     *,
+    X: Array | None = None,
     loss: Loss | None = None,
     dtype: DTypeLike = "float32",
     seed: int | None = None,
@@ -45,6 +47,8 @@ def network_of(
         Of the preprocessor: which columns are numbers, and which are categories.
     outputs : int
         Number of classes, or of targets.
+    X : ndarray, shape (N, D), optional
+        Training data as the preprocessor gives them, which `data_init` needs.
     loss : numbanet.Loss, optional
         By default the cross-entropy of the softmax, or the squared error.
     dtype : float32 or float64
@@ -52,7 +56,12 @@ def network_of(
     """
     if loss is None:
         loss = Softmax(recipe.label_smoothing) if recipe.classifies else SquaredError()
-    return Sequential(layers_of(recipe, layout, outputs), layout.width, loss=loss, dtype=dtype, seed=seed)
+    network = Sequential(layers_of(recipe, layout, outputs), layout.width, loss=loss, dtype=dtype, seed=seed)
+    if recipe.data_init:
+        if X is None:
+            raise ValueError("X: a recipe with data_init=True needs training data, got None")
+        fit_to_data(network, X)
+    return network
 
 
 def layers_of(recipe: Recipe, layout: Layout, outputs: int) -> list[Layer]:

@@ -56,6 +56,8 @@ class Recipe:
         Whether how much of the activation there is is learnt; `numbanet.Parametric`.
     ntk : bool
         Whether weights are learnt as ``p / sqrt(fan_in)``; else they begin as drawn by He.
+    data_init : bool
+        Whether initial weights and biases are fitted to the training data (`numbanet.initializers.fit_to_data`).
     zero_last : bool
         Whether the last layer begins with zeros.
     dropout, dropout_schedule : float and str
@@ -95,6 +97,7 @@ class Recipe:
     activation: str = "relu"
     parametric: bool = False
     ntk: bool = False
+    data_init: bool = False
     zero_last: bool = False
     dropout: float = 0.0
     dropout_schedule: str = "constant"
@@ -188,6 +191,7 @@ def _td(task: Task) -> dict[str, Any]:
         "embedding_units": 8,
         "number_embedding": "periodic",
         "parametric": True,
+        "data_init": True,
         "dropout": 0.15,
         "dropout_schedule": "flat_cosine",
         "weight_decay": 0.02,

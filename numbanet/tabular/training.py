@@ -101,8 +101,10 @@ class TableTraining:
         data = {name: part for name, part in data.items() if part is not None}
         scaler = None if recipe.classifies else _target_scaler(y, weights, recipe.clamp)
         self.solvers = []
+        made_for = (recipe, preprocessor.layout, outputs)
+        examples = data["X_train"][counted] if recipe.data_init else None
         for place in range(recipe.n_packed):
-            network = network_of(recipe, preprocessor.layout, outputs, loss=loss, dtype=dtype, seed=seed + place)
+            network = network_of(*made_for, X=examples, loss=loss, dtype=dtype, seed=seed + place)
             network.target_scaler = scaler
             network.class_names = None if class_names is None else tuple(class_names)
             called = [*reports, *callbacks] if place == 0 else copy.deepcopy(list(callbacks))
