@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
     from ._finder import learning_rate_finder
     from ._kernel import kernel
     from ._many import train_many
+    from ._members_loss import MembersLoss
     from ._types import Ops, StrPath
     from ._warmup import warmup
     from .layers import (
@@ -56,6 +57,8 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
         Layer,
         LayerNorm,
         MaxPool,
+        MemberAffine,
+        Members,
         Parametric,
         PeriodicEmbedding,
         Residual,
@@ -89,6 +92,9 @@ __all__ = [
     "LayerNorm",
     "Loss",
     "MaxPool",
+    "MemberAffine",
+    "Members",
+    "MembersLoss",
     "Parametric",
     "PeriodicEmbedding",
     "Residual",
@@ -134,6 +140,7 @@ _IN = {
     "_finder": ("learning_rate_finder",),
     "_kernel": ("kernel",),
     "_many": ("train_many",),
+    "_members_loss": ("MembersLoss",),
     "_warmup": ("warmup",),
     "runtime.threads": ("get_num_threads", "set_num_threads"),
     "layers": (
@@ -151,6 +158,8 @@ _IN = {
         "Layer",
         "LayerNorm",
         "MaxPool",
+        "MemberAffine",
+        "Members",
         "Parametric",
         "PeriodicEmbedding",
         "Residual",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._checks import describe, sequence
+from ._members_loss import MembersLoss
 from .errors import CheckpointError
 from .layers import LAYERS, Layer
 from .losses import LOSSES, Loss
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-KNOWN = {**LAYERS, **{loss.__name__: loss for loss in LOSSES.values()}}
+KNOWN = {**LAYERS, **{loss.__name__: loss for loss in (*LOSSES.values(), MembersLoss)}}
 INITIALIZERS = ("weight_init", "bias_init")  # options that are left out: the values are stored
 
 

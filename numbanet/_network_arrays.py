@@ -48,7 +48,8 @@ class NetworkArrays:
         (layer index, local name) -> full name, such as W1.
     widest : int
         Number of values of an example where they are most.
-    output_size : int
+    score_size : int
+        Number of scores of an example.
     params, grads, state : mapping of name to ndarray
     random_keys : ndarray of uint64
         Of each layer: seed and step.
@@ -93,7 +94,7 @@ class NetworkArrays:
         if len(last.output_shape) != 1:
             hint = "; end with GlobalAvgPool() or Flatten(), and Affine(...)" if len(last.output_shape) == 3 else ""
             raise ValueError(f"{last}: must give a flat output, (C,), got {last.output_shape}{hint}")
-        self.output_size = last.output_shape[0]
+        self.score_size = last.output_shape[0]
         self._params, self.grads = NamedViews(shapes, self.dtype), NamedViews(shapes, self.dtype)
         self._state = NamedViews(state_shapes, self.dtype)
 

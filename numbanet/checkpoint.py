@@ -39,7 +39,7 @@ def describe_model(model: Sequential) -> dict[str, Any]:
     return {
         "layers": [described(layer) for layer in model.layers],
         "input_shape": list(model.input_shape),
-        "loss": described(model.loss_function),
+        "loss": described(model.training_loss),
         "l2": model.l2,
         **({"l2_divided": True} if model.l2_divided else {}),
         "dtype": model.dtype.name,

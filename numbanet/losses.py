@@ -131,16 +131,20 @@ class Loss:
             The gradient.
         """
         dscores = net.buffer(scores.shape[1])
-        function, arguments = self._function(net.ops, y), self.arguments(scores, y, net.weights, dscores)
+        self.add_to(net, scores, y, net.weights, dscores)
+        return dscores
+
+    def add_to(self, net: Lowering, scores: FloatArray, y: Array, weights: FloatArray, dscores: FloatArray) -> None:
+        """Add the operations that compute the loss, and its gradient into `dscores`."""
+        function, arguments = self._function(net.ops, y), self.arguments(scores, y, weights, dscores)
         kernel = getattr(function, "kernel", None)
         if kernel is None:
             net.loss(function, *arguments)
-            return dscores
+            return
         function.require_float(arguments)
         net.loss(unwritten, dscores)
         net.loss(kernel, *arguments)
         net.loss(written, dscores)
-        return dscores
 
     def operation_for(self, y: Array) -> str:
         """The name of the operation for targets of this form; "" of a loss of your own."""
@@ -186,6 +190,23 @@ class Loss:
             total += weight * float(function(*self.arguments(scores[rows], y[rows], own, dscores[:count])))
             whole += weight
         return total / whole
+
+    @property
+    def of_member(self) -> Loss:
+        """What scores and targets mean in inference: itself, or the loss of each member where they are several."""
+        return self
+
+    def outputs(self, scores: int) -> int:
+        """How many outputs a network with so many scores has; ValueError where it cannot have so many."""
+        return scores
+
+    def merged(self, scores: FloatArray, ops: Ops) -> FloatArray:
+        """The scores (N, outputs) that a network has in inference."""
+        return scores
+
+    def averaged(self, scores: FloatArray, ops: Ops) -> FloatArray:
+        """The scores (N, C) that say what members say on average, whose scores are (N, members, C): here their mean."""
+        return scores.mean(axis=1)
 
     def target_shape(self, outputs: int) -> tuple[int, ...]:
         """Shape of one example's targets: that of its scores, or () for a label."""
@@ -348,6 +369,12 @@ class Softmax(Loss):
         ops.softmax_forward(scores, scores)
         return scores
 
+    def averaged(self, scores: FloatArray, ops: Ops) -> FloatArray:
+        """Logarithms of the mean probabilities."""
+        each = scores.reshape(-1, scores.shape[2]).copy()
+        mean = self.probabilities(each, ops).reshape(scores.shape).mean(axis=1)
+        return np.log(np.maximum(mean, np.finfo(mean.dtype).tiny))
+
 
 @dataclass(frozen=True)
 class SVM(Loss):
@@ -382,6 +409,12 @@ class BinaryCrossEntropy(Loss):
         flat = scores.reshape(-1)
         ops.sigmoid_forward(flat, flat)
         return scores
+
+    def averaged(self, scores: FloatArray, ops: Ops) -> FloatArray:
+        """Logits of the mean probabilities."""
+        yes, no = (self.probabilities(np.copy(each), ops).mean(axis=1) for each in (scores, -scores))
+        tiny = np.finfo(yes.dtype).tiny
+        return np.log(np.maximum(yes, tiny)) - np.log(np.maximum(no, tiny))
 
 
 @dataclass(frozen=True)
@@ -423,6 +456,11 @@ class Poisson(Loss):
         """The expected counts."""
         with np.errstate(over="ignore"):
             return super().predict(np.exp(scores))
+
+    def averaged(self, scores: FloatArray, ops: Ops) -> FloatArray:
+        """Logarithms of the mean expected counts."""
+        largest = scores.max(axis=1, keepdims=True)
+        return largest[:, 0] + np.log(np.exp(scores - largest).mean(axis=1))
 
 
 @dataclass(frozen=True)

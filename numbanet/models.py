@@ -72,7 +72,8 @@ class Sequential(NetworkArrays, FlatModel):
     state : mapping of name to ndarray
         Running averages, named likewise.
     loss_function : numbanet.Loss
-        The loss, as an instance; `loss_name` is its name.
+        The loss, as an instance, and `loss_name`, its name; with `MembersLoss`, which is kept as `training_loss`, that
+        of a member: what targets and the scores in inference mean.
     fixed_dropout : bool
         Whether every training pass draws the same dropout masks, as gradient checks need. False.
     dropout_factor : float
@@ -116,7 +117,8 @@ class Sequential(NetworkArrays, FlatModel):
         seed: int | None = None,
         ops: Ops | None = None,
     ) -> None:
-        self.loss_function = checked_loss("loss", loss)
+        self.training_loss = checked_loss("loss", loss)
+        self.loss_function = self.training_loss.of_member
         self.loss_name = self.loss_function.name
         self.ops = checked_ops(ops)
         entropy: Any = np.random.SeedSequence().entropy  # an int
@@ -129,11 +131,17 @@ class Sequential(NetworkArrays, FlatModel):
         self.workspaces = Workspaces()
         self.l2, self.l2_divided = l2, l2_divided
         super().__init__(layers, input_shape, float_dtype(dtype))
+        self.training_loss.outputs(self.score_size)  # refuses what are no members
         self._initialize(self.seed)
 
     def overrides(self, *names: str) -> bool:
         """Whether a subclass, or this object, has a method of its own in the place of one of these."""
         return any(getattr(getattr(self, name), "__func__", None) is not getattr(Sequential, name) for name in names)
+
+    @property
+    def output_size(self) -> int:
+        """Number of outputs, C: of classes, or of targets of an example."""
+        return self.training_loss.outputs(self.score_size)
 
     @property
     def params(self) -> NamedViews:
@@ -442,7 +450,7 @@ class Sequential(NetworkArrays, FlatModel):
 
     def __repr__(self) -> str:
         lines = [
-            f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.loss_function!r}"
+            f"{type(self).__name__}: {self.num_parameters:,} parameters, {self.dtype}, loss {self.training_loss!r}"
         ]
         numbers = max(len(placed.number) for placed in self.placed)
         names = max(len(placed.name) for placed in self.placed)
@@ -488,14 +496,15 @@ class Sequential(NetworkArrays, FlatModel):
             if not program.take(X):
                 self.check_finite("X", X)
             program.infer()
-            return program.scores.copy()
+            return self.training_loss.merged(program.scores.copy(), self.ops)
         scores = np.empty((len(X), self.output_size), self.dtype)
+        merged = self.training_loss.merged
         for start in range(0, len(X), program.batch):
             rows = X[start : start + program.batch]
             if not program.take(rows):
                 self.check_finite("X", X)
             program.infer()
-            scores[start : start + len(rows)] = program.scores[: len(rows)]
+            scores[start : start + len(rows)] = merged(program.scores[: len(rows)], self.ops)
         return scores
 
     def training_program(self, batch: int, y: Array | None = None, weights: FloatArray | None = None) -> Program:

@@ -122,6 +122,7 @@ SIZES = {  # primes where that is possible, so that no two axes are taken for ea
     "group_normalization": (2, 7, 6, 3),
     "scaling": (3, 5),
     "embedding": (3, 2, 5, 4),
+    "members": (3, 2, 7, 5),
     "pooling": (2, 7, 3, 3, 2),
     "layout": (2, 3, 5),
     "augmentation": (2, 3, 7, 5),
@@ -152,6 +153,14 @@ BYTES = {
     "groupnorm_backward": 4 * (84 + 84 + 6 + 6 + 6 + 84 + 6 + 6),
     "scale_forward": 4 * (15 + 5 + 15),
     "scale_backward": 4 * (15 + 15 + 5 + 15 + 5),
+    "scale_shift_forward": 4 * (15 + 5 + 5 + 15),
+    "scale_shift_backward": 4 * (15 + 15 + 5 + 15 + 5 + 5),
+    "members_forward": 4 * (21 + 14 + 42),  # three examples, for two members
+    "members_backward": 4 * (42 + 21 + 14 + 21 + 14),
+    "member_affine_forward": 4 * (42 + 70 + 10 + 30),
+    "member_affine_backward": 4 * (30 + 42 + 70 + 42 + 70 + 10),
+    "repeat_rows": 4 * (2 * 5 + 6 * 5),
+    "repeat_labels": 8 * (2 + 6),
     "blend": 4 * (15 + 15 + 5 + 15),
     "blend_gradients": 4 * (15 + 15 + 15 + 15 + 5 + 15 + 5),
     "periodic_forward": 4 * (6 + 10 + 10 + 30 + 6 + 24),  # two numbers, of 5 cosines and 3 linear units each
@@ -192,6 +201,10 @@ def products(name):
         for _row, _column in np.ndindex(2, 5):
             for _term in range(3):
                 count += 2
+    elif name.startswith("member"):
+        for _row, _member, _column in np.ndindex(3, 2, 5):
+            for _term in range(7):
+                count += 2
     else:
         for _place in np.ndindex(2, 7, 7, 5):
             count += 2 * 3 * 3 * 3
@@ -202,7 +215,7 @@ def products(name):
 def test_bytes_and_floating_point_operations_are_those_counted_by_hand(name):
     operation = OPERATIONS[name]
     size = SIZES[operation.family][: len(operation.sizes.axes)]
-    if operation.family in ("affine", "convolution"):
+    if operation.family in ("affine", "convolution") or name.startswith("member_affine"):
         assert work(operation, size) == products(name)
     else:
         assert work(operation, size) is None

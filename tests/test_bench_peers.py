@@ -198,6 +198,7 @@ SIZES = {
     "group_normalization": (2, 9, 6, 3),
     "scaling": (6, 5),
     "embedding": (6, 3, 5, 4),
+    "members": (6, 3, 5, 4),
     "pooling": (2, 8, 3, 2, 2),
     "layout": (2, 3, 5),
     "dropout": (33,),

@@ -60,6 +60,9 @@ CALLS = {
     **{name: (partial(layer, name), [draw(3, 4, 2)]) for name in ACTIVATIONS},
     **{name: (partial(layer, name), [draw(5, 2, 3), draw(6, 4), draw(4)]) for name in ("affine", "affine_relu")},
     "scale": (partial(layer, "scale"), [draw(5, 2, 3), draw(6)]),
+    "scale_shift": (partial(layer, "scale_shift"), [draw(5, 2, 3), draw(6), draw(6) + 1]),
+    "members": (partial(layer, "members"), [draw(5, 4), draw(3, 4)]),
+    "member_affine": (partial(layer, "member_affine"), [draw(5, 4), draw(2, 2, 3), draw(2, 3)]),
     "parametric": (partial(layer, "parametric", activation="tanh"), [draw(5, 2, 3), draw(6)]),
     "periodic": (partial(layer, "periodic"), PERIODIC),
     "embedding": (partial(layer, "embedding", CODES, sizes=[3, 2]), [draw(5, 4)]),
@@ -245,7 +248,14 @@ def operations_of(name):
 
 
 def test_names_are_those_of_the_operations():
-    inside = {"add", "channels_first", "channels_last", "copy_columns"}  # of networks alone
+    inside = {
+        "add",
+        "channels_first",
+        "channels_last",
+        "copy_columns",
+        "repeat_labels",
+        "repeat_rows",
+    }  # of networks alone
     assert set().union(*map(operations_of, F.__all__)) == set(kernels.__all__) - inside
     for name in F.__all__:
         function, operations = getattr(F, name), operations_of(name)
@@ -286,6 +296,9 @@ GRADIENTS = {
     "conv without bias": ("x w", [draw(2, 4, 5, 6), draw(6, 2, 3, 2)], CONV),
     "conv_relu": ("x w b", [draw(2, 4, 5, 6) + 0.01, draw(6, 2, 3, 2), draw(6)], CONV),
     "scale": ("x scale", [draw(5, 2, 3), draw(6)], {}),
+    "scale_shift": ("x scale shift", [draw(5, 2, 3), draw(6), draw(6) + 1], {}),
+    "members": ("x r", [draw(5, 4), draw(3, 4)], {}),
+    "member_affine": ("x w b", [draw(5, 4), draw(2, 2, 3), draw(2, 3)], {}),
     **{
         f"parametric {name}": ("x strength", [draw(5, 2, 3), draw(6)], {"activation": name})
         for name in ("relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "mish", "selu")

@@ -28,6 +28,8 @@ from numbanet import (
     LayerNorm,
     LeakyReLU,
     MaxPool,
+    MemberAffine,
+    Members,
     Parametric,
     PeriodicEmbedding,
     ReLU,
@@ -79,6 +81,15 @@ NO_BIAS = np.zeros(8)
 WINDOW = (3, 2), (2, 1), (1, 1)
 
 
+def of_members(x):
+    """Two of them, side by side, as (N, 2, D)."""
+    return x.reshape(len(x), 2, -1)
+
+
+def shared(x, p, r, s):
+    return ((of_members(x) * r) @ p["W2"] * s + p["b2"]).reshape(len(x), -1)
+
+
 def elu(x):
     return np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1)
 
@@ -92,6 +103,7 @@ def periodic(x, p, dense):
 # Layer, shape of an example, and ``formula(x, p)``: what comes out of what the first layer gives, by parameters.
 ROWS = [
     (Affine(3, weight_init=counting, bias_init=counting), FLAT, lambda x, p: x @ p["W2"] + p["b2"]),
+    (Affine(3, counting, parametrization="ntk"), FLAT, lambda x, p: x @ p["W2"] + p["b2"]),
     (LeakyReLU(negative_slope=0.3), FLAT, lambda x, p: np.where(x > 0, x, 0.3 * x)),
     (ELU(alpha=1.7), FLAT, lambda x, p: np.where(x > 0, x, 1.7 * (np.exp(x) - 1))),
     (GELU(approximate="tanh"), FLAT, lambda x, p: gelu_tanh(x)),
@@ -136,6 +148,19 @@ ROWS = [
     (Scale(), IMAGES, lambda x, p: x * p["scale1"][:, None, None]),
     (Parametric(Tanh()), FLAT, lambda x, p: x + (np.tanh(x) - x) * p["strength1"]),
     (Parametric("elu"), IMAGES, lambda x, p: x + (elu(x) - x) * p["strength1"][:, None, None]),
+    (Members(3, "ones"), FLAT, lambda x, p: (x[:, None] * p["r1"]).reshape(len(x), -1)),
+    (
+        MemberAffine(4, 2, weight_init=counting, bias_init=counting, parametrization="ntk"),
+        FLAT,
+        lambda x, p: shared(x, p, p["r1"], p["s1"]),
+    ),
+    (MemberAffine(4, 2, True, False, weight_init=counting), FLAT, lambda x, p: shared(x, p, 1, p["s1"])),
+    (MemberAffine(4, 2, True, True, False, weight_init=counting), FLAT, lambda x, p: shared(x, p, p["r1"], 1)),
+    (
+        MemberAffine(4, 2, shared=False, weight_init=counting),
+        FLAT,
+        lambda x, p: ((of_members(x)[:, :, :, None] * p["W2"]).sum(axis=2) + p["b2"]).reshape(len(x), -1),
+    ),
     (PeriodicEmbedding(5, 3, 0.7), FLAT, lambda x, p: periodic(x, p, True)),
     (PeriodicEmbedding(5, 3, 0.7, dense=False), FLAT, lambda x, p: periodic(x, p, False)),
     (

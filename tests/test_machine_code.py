@@ -19,7 +19,7 @@ from numbanet.runtime.compiling import OPTIONS, NumbanetCompiler
 # Losses and norms are summed in float64; nothing else may widen.
 WIDENS = {*LOSSES, "l2_penalty", "clip_by_norm"}
 # They move numbers, and calculate nothing.
-MOVES = {"channels_first", "channels_last", "copy_columns", "embedding_forward"}
+MOVES = {"channels_first", "channels_last", "copy_columns", "embedding_forward", "repeat_labels", "repeat_rows"}
 # The corrections of the bias, once a call.
 POWERS = {"adam_update"}
 

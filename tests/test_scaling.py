@@ -16,6 +16,12 @@ VALUES = [
         [[[5, 6], [7, 8]], [[1, 2], [3, 4]], [10, -1]],
         {"dx": [[50, -6], [70, -8]], "dscale": [26, 44]},
     ),
+    ("scale_shift_forward", [[[1, 2], [3, 4]], [10, -1], [5, 7]], {"out": [[15, 5], [35, 3]]}),
+    (
+        "scale_shift_backward",
+        [[[5, 6], [7, 8]], [[1, 2], [3, 4]], [10, -1]],
+        {"dx": [[50, -6], [70, -8]], "dscale": [26, 44], "dshift": [12, 14]},
+    ),
     # strength 0 is the input, 1 the activation, 1/2 between, 2 as far again
     ("blend", [[[1, 2, 3, 4]], [[11, 12, 13, 14]], [0, 1, 0.5, 2]], {"out": [[1, 12, 8, 24]]}),
     (  # dstrength = 2 (11 - 1) + 3 (0 - 5)
@@ -35,6 +41,13 @@ def test_scale_is_that_of_torch(torch):
     x, dout, scale = draw((13, 7), (13, 7), 7)
     out, cache = F.scale_forward(x, scale)
     assert_all_close([out, *F.scale_backward(dout, cache)], torch_gradients(torch, torch.mul, dout, x, scale))
+
+
+def test_scale_and_shift_is_that_of_torch(torch):
+    x, dout, scale, shift = draw((13, 7), (13, 7), 7, 7)
+    out, cache = F.scale_shift_forward(x, scale, shift)
+    theirs = torch_gradients(torch, lambda x, scale, shift: x * scale + shift, dout, x, scale, shift)
+    assert_all_close([out, *F.scale_shift_backward(dout, cache)], theirs)
 
 
 @pytest.mark.parametrize("name", ["relu", "selu", "mish", "silu", "gelu"])

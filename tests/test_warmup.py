@@ -60,6 +60,12 @@ def called(dtype):
         scores = Program(net, 2, training=False).scores
         with contextlib.suppress(ValueError):  # some have no probabilities
             declaration().probabilities(scores, notes)
+    ensemble = [nn.Members(2), nn.MemberAffine(2, 2), nn.MemberAffine(2, 2, shared=False)]
+    for loss in ("softmax", "squared_error"):
+        net = nn.Sequential(ensemble, (2,), loss=nn.MembersLoss(loss, 2), dtype=dtype, seed=0, ops=notes)
+        for weighted in (False, True):
+            Program(net, 2, training=True, form=Form(weighted, False))
+        Program(net, 2, training=False)
     deep = [*(nn.Conv(2, 3, padding=1), nn.ReLU()), nn.Residual([nn.Conv(2, 3, padding=1)])]
     deep += [nn.MaxPool(1), nn.AvgPool(1), nn.GroupNorm(1)]
     for end in ([nn.Flatten(), nn.Affine(2)], [nn.GlobalAvgPool()]):

@@ -86,6 +86,44 @@ def _scale_backward(t):
     return way
 
 
+def _scale_shift_backward(t):
+    scaled = _scale_backward(t)
+
+    def way():
+        scaled()
+        torch.sum(t.dout, 0, out=t.dshift)
+
+    return way
+
+
+def _members_backward(t):
+    def way():
+        dout = t.dout.view(len(t.x), *t.r.shape)
+        torch.sum(dout * t.x[:, None], 0, out=t.dr)
+        torch.sum(dout * t.r, 1, out=t.dx)
+
+    return way
+
+
+def _by_member(array, members):
+    """(N, K D) as (K, N, D)."""
+    return array.view(len(array), members, -1).transpose(0, 1)
+
+
+def _member_affine_forward(t):
+    return lambda: torch.baddbmm(t.b[:, None], _by_member(t.x, len(t.w)), t.w).transpose(0, 1).reshape(t.out.shape)
+
+
+def _member_affine_backward(t):
+    def way():
+        dout = _by_member(t.dout, len(t.w))
+        torch.bmm(_by_member(t.x, len(t.w)).mT, dout, out=t.dw)
+        torch.sum(dout, 1, out=t.db)
+        return torch.bmm(dout, t.w.mT).transpose(0, 1).reshape(t.dx.shape)
+
+    return way
+
+
 def _blend_gradients(t):
     def way():
         torch.sum(t.dout * (t.activated - t.x), 0, out=t.dstrength)
@@ -290,6 +328,10 @@ WAYS = {
     "avg_pool_backward": _avg_pool_backward,
     "global_avg_pool_forward": _pool_forward(lambda x, t: x.mean((2, 3))),
     "scale_backward": _scale_backward,
+    "scale_shift_backward": _scale_shift_backward,
+    "members_backward": _members_backward,
+    "member_affine_forward": _member_affine_forward,
+    "member_affine_backward": _member_affine_backward,
     "blend_gradients": _blend_gradients,
     "periodic_forward": _periodic_forward,
     "periodic_backward": _periodic_backward,

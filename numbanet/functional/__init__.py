@@ -23,6 +23,7 @@ from . import (
     embedding,
     group_normalization,
     losses,
+    members,
     normalization,
     pooling,
     scaling,
@@ -36,6 +37,7 @@ from .dropout import *  # noqa: F403
 from .embedding import *  # noqa: F403
 from .group_normalization import *  # noqa: F403
 from .losses import *  # noqa: F403
+from .members import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .pooling import *  # noqa: F403
 from .scaling import *  # noqa: F403
@@ -50,6 +52,7 @@ __all__ += dropout.__all__
 __all__ += embedding.__all__
 __all__ += group_normalization.__all__
 __all__ += losses.__all__
+__all__ += members.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
 __all__ += scaling.__all__

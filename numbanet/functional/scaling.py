@@ -12,7 +12,14 @@ from .._checks import common_dtype, one_of
 from ..operations import ACTIVATIONS, OPERATIONS, backward_takes_output
 from ._prepare import Cache, array, element_wise, open_cache, rows, run
 
-__all__ = ["parametric_backward", "parametric_forward", "scale_backward", "scale_forward"]
+__all__ = [
+    "parametric_backward",
+    "parametric_forward",
+    "scale_backward",
+    "scale_forward",
+    "scale_shift_backward",
+    "scale_shift_forward",
+]
 
 if TYPE_CHECKING:
     from .._types import ArrayLike, FloatArray, Ops
@@ -53,7 +60,7 @@ def scale_forward(x: ArrayLike, scale: ArrayLike, *, ops: Ops = kernels) -> tupl
 
     See `numbanet.reference.scale_forward` for the source.
     """
-    x, scale = _prepared(x, "scale", scale)
+    x, scale = _prepared(x, scale=scale)
     out = np.empty_like(x)
     run(ops, "scale_forward", rows(x), scale, rows(out))
     return out, Cache("scale_backward", ops, x.shape, x.shape, x.dtype, (rows(x), scale))
@@ -84,6 +91,52 @@ def scale_backward(dout: ArrayLike, cache: Cache) -> tuple[FloatArray, FloatArra
     dx, dscale = np.empty_like(dout), np.empty_like(cache.arguments[1])
     cache.run(rows(dout), rows(dx), dscale)
     return dx, dscale
+
+
+def scale_shift_forward(
+    x: ArrayLike, scale: ArrayLike, shift: ArrayLike, *, ops: Ops = kernels
+) -> tuple[FloatArray, Cache]:
+    """``out = x * scale + shift``, two numbers for each feature.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, d1, ..., dk)
+        At least one trailing axis; their product is D.
+    scale, shift : array_like, shape (D,)
+    ops : module
+        `numbanet.kernels` or `numbanet.reference`.
+
+    Returns
+    -------
+    out : ndarray, the shape of `x`
+        float32 where x, scale and shift are float32 or half, float64 otherwise.
+    cache : Cache
+        For `scale_shift_backward`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that are not of real numbers, are empty, or do not fit each other; the message names the argument.
+
+    See `numbanet.reference.scale_shift_forward` for the source.
+    """
+    x, scale, shift = _prepared(x, scale=scale, shift=shift)
+    out = np.empty_like(x)
+    run(ops, "scale_shift_forward", rows(x), scale, shift, rows(out))
+    return out, Cache("scale_shift_backward", ops, x.shape, x.shape, x.dtype, (rows(x), scale))
+
+
+def scale_shift_backward(dout: ArrayLike, cache: Cache) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gradients of `scale_shift_forward`: dx, dscale, dshift.
+
+    Parameters, returns and errors are those of `scale_backward`. See `numbanet.reference.scale_shift_backward` for the
+    formulas.
+    """
+    dout = open_cache("scale_shift_backward", dout, cache)
+    scale = cache.arguments[1]
+    dx, dscale, dshift = np.empty_like(dout), np.empty_like(scale), np.empty_like(scale)
+    cache.run(rows(dout), rows(dx), dscale, dshift)
+    return dx, dscale, dshift
 
 
 def parametric_forward(
@@ -118,7 +171,7 @@ def parametric_forward(
     See `numbanet.reference.blend` for the source.
     """
     one_of("activation", activation, PLAIN)
-    x, strength = _prepared(x, "strength", strength)
+    x, strength = _prepared(x, strength=strength)
     _, activated = element_wise(ops, f"{activation}_forward", x)
     out = np.empty_like(x)
     run(ops, "blend", rows(x), rows(activated), strength, rows(out))
@@ -157,10 +210,10 @@ def parametric_backward(dout: ArrayLike, cache: Cache) -> tuple[FloatArray, Floa
     return dx, dstrength
 
 
-def _prepared(x: ArrayLike, name: str, factors: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """The inputs as the operations take them."""
-    dtype = common_dtype(x=x, **{name: factors})
+def _prepared(x: ArrayLike, **of_features: ArrayLike) -> list[FloatArray]:
+    """The inputs as the operations take them: `x`, and what there is for each of its features."""
+    dtype = common_dtype(x=x, **of_features)
     x = array("x", x, dtype)
     if x.ndim < 2:
         raise ValueError(f"x: expected shape (N, d1, ..., dk), got {x.shape}")
-    return x, array(name, factors, dtype, rows(x).shape[1:])
+    return [x, *(array(name, values, dtype, rows(x).shape[1:]) for name, values in of_features.items())]

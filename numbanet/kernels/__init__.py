@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .group_normalization import *  # noqa: F403
     from .layout import *  # noqa: F403
     from .losses import *  # noqa: F403
+    from .members import *  # noqa: F403
     from .normalization import *  # noqa: F403
     from .pooling import *  # noqa: F403
     from .scaling import *  # noqa: F403

@@ -50,6 +50,25 @@ def copy_columns(x, first, count, out, to):
             target[j] = source[j]
 
 
+@kernel(lambda x, out: COPY_NS * out.size)
+def repeat_rows(x, out):
+    members = len(out) // len(x)
+    for i in prange(x.shape[0]):
+        for k in range(members):
+            source, target = x[i], out[i * members + k]
+            for j in range(source.size):
+                target[j] = source[j]
+
+
+@kernel(lambda y, out: COPY_NS * out.size)
+def repeat_labels(y, out):
+    members = out.size // y.size
+    for i in prange(y.size):
+        its = out[i * members : i * members + members]
+        for k in range(its.size):
+            its[k] = y[i]
+
+
 @kernel(ADD_NS)
 def add(x, y, out):
     for i in prange(x.size):

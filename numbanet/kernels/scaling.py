@@ -9,7 +9,7 @@ from numba import prange
 
 from ..runtime.dispatch import kernel, workers
 from ._gemm import column_range
-from .simd.columns import blend_sums, scale_sums, scaled_with_sums
+from .simd.columns import blend_sums, scale_sums, scaled_with_both_sums, scaled_with_sums
 from .simd.fma import fma
 
 SCALE_NS, BLEND_NS = 0.12, 0.25  # an element, on one core
@@ -31,6 +31,22 @@ def scale_backward(dout, x, scale, dx, dscale):
             scaled_with_sums(dout[:, columns], x[:, columns], scale[columns], dscale[columns], dx[:, columns])
         else:
             scale_sums(dout[:, columns], x[:, columns], dscale[columns])
+
+
+@kernel(SCALE_NS)
+def scale_shift_forward(x, scale, shift, out):
+    for i in prange(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = fma(x[i, j], scale[j], shift[j])
+
+
+@kernel(2 * SCALE_NS)
+def scale_shift_backward(dout, x, scale, dx, dscale, dshift):
+    blocks = workers()
+    for block in prange(blocks):
+        columns = column_range(dscale, np.int64(block), blocks)
+        sums = dscale[columns], dshift[columns]
+        scaled_with_both_sums(dout[:, columns], x[:, columns], scale[columns], *sums, dx[:, columns])
 
 
 @kernel(BLEND_NS)

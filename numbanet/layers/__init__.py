@@ -14,12 +14,13 @@ from .convolution import Conv
 from .dropout import Dropout
 from .embedding import Embedding, PeriodicEmbedding
 from .group_normalization import GroupNorm
+from .members import MemberAffine, Members
 from .normalization import NORMALIZATIONS, BatchNorm, LayerNorm
 from .pooling import AvgPool, GlobalAvgPool, MaxPool
 from .scaling import Parametric, Scale
 from .structure import Columns, Flatten, Residual, checked_layers, reordering
 
-_TABLES = (Scale, Parametric, PeriodicEmbedding, Embedding, Columns)
+_TABLES = (Scale, Parametric, PeriodicEmbedding, Embedding, Columns, Members, MemberAffine)
 _IMAGES = (Conv, MaxPool, AvgPool, GlobalAvgPool, GroupNorm, Flatten, Residual)
 # By the names that files have for them.
 LAYERS = {
@@ -47,6 +48,8 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "MaxPool",
+    "MemberAffine",
+    "Members",
     "Parametric",
     "PeriodicEmbedding",
     "Placed",

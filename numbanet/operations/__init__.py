@@ -148,14 +148,14 @@ _affine = partial(_add, family="affine", sizes=sizes.AFFINE, torch="F.linear")
 _LINEAR = {"x": "ND", "w": "DM", "b": "M", "out": output("NM")}
 _LINEAR_GRADIENTS = {"dx": output("ND"), "dw": output("DM"), "db": output("M")}
 _NO_DX = but("no dx", slice(1, 6), dx=output("0D"))  # of a first layer
-_affine("affine_forward", _LINEAR, terms="D", flops="2NDM")
+_affine("affine_forward", _LINEAR, terms="D", flops="2NDM", variants=(but("no b", slice(0, 5), b="0"),))
 _affine("affine_relu_forward", _LINEAR, terms="D", flops="2NDM")
 _affine(
     "affine_backward",
     {"dout": "NM", "x": "ND", "w": "DM", **_LINEAR_GRADIENTS},
     terms="NM",
     flops="4NDM",
-    variants=(_NO_DX,),
+    variants=(_NO_DX, but("no db", slice(0, 5), db=output("0"))),
 )
 _affine(
     "affine_relu_backward",
@@ -358,6 +358,18 @@ _scaling(
     torch="torch.mul",
     variants=(_NO_DX_OF_ROWS,),
 )
+_scaling(
+    "scale_shift_forward",
+    {"x": "ND", "scale": "D", "shift": "D", "out": output("ND", "x")},
+    torch="torch.addcmul(shift, x, scale, out=out)",
+)
+_scaling(
+    "scale_shift_backward",
+    {"dout": "ND", "x": "ND", "scale": "D"}
+    | {"dx": output("ND", "dout"), "dscale": output("D"), "dshift": output("D")},
+    terms="N",
+    torch="torch.mul",
+)
 _BLENDED = {"x": "ND", "activated": "ND", "strength": "D"}
 _scaling(
     "blend",
@@ -371,6 +383,33 @@ _scaling(
     terms="N",
     functional="parametric_backward",
     torch="torch.lerp",
+)
+
+# Members of an ensemble side by side: K of them, of D features each, P in all, that become M each, Q in all.
+
+_members = partial(_add, family="members", sizes=sizes.MEMBERS)
+_COPIED = {"x": "ND", "r": "KD"}
+_members(
+    "members_forward",
+    {**_COPIED, "out": output("NP")},
+    torch="torch.mul(x[:, None], r, out=out.view(len(x), *r.shape)).view(out.shape)",
+)
+_members(
+    "members_backward",
+    {"dout": "NP", **_COPIED, "dx": output("ND"), "dr": output("KD")},
+    terms="NK",
+    torch="torch.einsum",
+    variants=(_NO_DX_OF_ROWS,),
+)
+_OWN = {"x": "NP", "w": "KDM"}
+_members("member_affine_forward", {**_OWN, "b": "KM", "out": output("NQ")}, terms="D", flops="2NPM", torch="torch.bmm")
+_members(
+    "member_affine_backward",
+    {"dout": "NQ", **_OWN, "dx": output("NP"), "dw": output("KDM"), "db": output("KM")},
+    terms="NM",
+    flops="4NPM",
+    torch="torch.bmm",
+    variants=(but("no dx", slice(1, 6), dx=output("0P")),),
 )
 
 # Embeddings of N examples: of D numbers, by F cosines and L linear units each, U with the number itself, E in all; of K
@@ -436,6 +475,13 @@ _layout(
     {"x": "ND", "first": OfSize("first"), "count": OfSize("count"), "out": updated("NM"), "to": OfSize("to")},
     sizes=sizes.COLUMNS,
     torch="out[:, to : to + count].copy_(x[:, first : first + count])",
+)
+_repeats = partial(_layout, sizes=sizes.REPEATS)
+_repeats("repeat_rows", {"x": "NM", "out": output("RM")}, torch="out.copy_(x.repeat_interleave(len(out) // len(x), 0))")
+_repeats(
+    "repeat_labels",
+    {"y": Array("N", values="labels"), "out": output("R", values="labels")},
+    torch="out.copy_(y.repeat_interleave(len(out) // len(y)))",
 )
 _layout("add", {"x": "P", "y": "P", "out": output("P", "x y")}, sizes=sizes.ELEMENTS, torch="torch.add(x, y, out=out)")
 

@@ -84,6 +84,16 @@ def codes(*rows: Any) -> list[dict[str, Any]]:
     return [{**dict(zip("NKBU", row, strict=True)), "E": row[1] * row[3], "S": row[1] + 1} for row in rows]
 
 
+def members(*rows: Any) -> list[dict[str, Any]]:
+    """From (N, K, D, M); P and Q are K times D and M."""
+    return [{**dict(zip("NKDM", row, strict=True)), "P": row[1] * row[2], "Q": row[1] * row[3]} for row in rows]
+
+
+def repeats(*rows: Any) -> list[dict[str, Any]]:
+    """From (N, K, M); R is K times N, and labels are of C classes."""
+    return [{**dict(zip("NKM", row, strict=True)), "R": row[0] * row[1], "C": 5} for row in rows]
+
+
 def _square_windows(N: int, H: int, C: int, R: int, S: int) -> dict[str, Any]:
     return windows(((N, H, H, C), (R, R), (S, S), ((R - 1) // 2,) * 2))[0]
 
@@ -144,6 +154,18 @@ CODES = Sizes(
     codes((1, 1, 1, 1), (2, 3, 5, 4), (7, 1, 16, 8), (3, 5, 17, 1), (65, 2, 3, 7), (300, 4, 90, 8)),
     ((256, 4, 200, 8), (256, 32, 4000, 8)),
     whole=lambda N, K, B, U: codes((N, K, B, U))[0],
+)
+MEMBERS = Sizes(
+    "NKDM",
+    members((1, 1, 1, 1), (2, 3, 5, 4), (7, 2, 16, 3), (3, 5, 7, 17), (65, 4, 9, 2), (129, 3, 70, 8), (2, 8, 300, 10)),
+    ((256, 8, 256, 10), (256, 32, 64, 64)),
+    whole=lambda N, K, D, M: members((N, K, D, M))[0],
+)
+REPEATS = Sizes(
+    "NKM",
+    repeats((1, 1, 1), (2, 3, 5), (7, 2, 16), (3, 8, 1), (65, 4, 9)),
+    ((256, 8, 10), (256, 32, 1)),
+    whole=lambda N, K, M: repeats((N, K, M))[0],
 )
 # All of them, some from the front, the middle and the end.
 COLUMNS = Sizes(

@@ -369,9 +369,8 @@ class Lowering:
             raise ValueError(f"backward must return the gradient of x, of shape {x.shape}, got {dx.shape}")
 
     def _lower_loss(self) -> FloatArray:
-        loss = self.model.loss_function
-        outputs = self.model.output_size
-        shape = (outputs,) if self._form.soft else loss.target_shape(outputs)
+        loss, outputs = self.model.training_loss, self.model.output_size
+        shape = (outputs,) if self._form.soft else loss.of_member.target_shape(outputs)
         self.y = np.zeros((self.batch, *shape), self.dtype if loss.per_output or self._form.soft else np.int64)
         return loss.lower(self, self.scores, self.y)
 

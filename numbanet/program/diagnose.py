@@ -45,7 +45,7 @@ def name_of(function: Any) -> str:
 
 def named(model: Sequential, operation: Any) -> str:
     """An operation and the layer that it belongs to, in words."""
-    where = f"loss {model.loss_function!r}" if operation.layer is None else model.placed[operation.layer]
+    where = f"loss {model.training_loss!r}" if operation.layer is None else model.placed[operation.layer]
     return f"{name_of(operation.function)} of {where}"
 
 

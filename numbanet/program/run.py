@@ -219,7 +219,7 @@ class Program:
     def check(self, loss: float) -> None:
         """An error where a loss that the pass gave is no number through a fault of the loss's function."""
         if not math.isfinite(loss):
-            self.model.loss_function.check(self.scores, self.y, self.model.ops, self.weights)
+            self.model.training_loss.check(self.scores, self.y, self.model.ops, self.weights)
 
     def _run(self, operations: Any) -> list[float]:
         """Call operations from Python; what they return."""

@@ -20,7 +20,8 @@ def affine_forward(x: Array, w: Array, b: Array, out: Array) -> None:
     ----------
     x : ndarray, shape (N, D)
     w : ndarray, shape (D, M)
-    b : ndarray, shape (M,)
+    b : ndarray, shape (M,), or (0,)
+        The empty one is all zero.
     out : ndarray, shape (N, M)
         Written.
 
@@ -29,7 +30,9 @@ def affine_forward(x: Array, w: Array, b: Array, out: Array) -> None:
     The course's orientation: weights are stored input-major, (D, M). PyTorch's ``Linear`` stores the transpose.
     Source: CS231n notes, "Linear Classification"; assignment 2, ``affine_forward``.
     """
-    out[...] = x @ w + b
+    out[...] = x @ w
+    if len(b):
+        out += b
 
 
 def affine_backward(dout: Array, x: Array, w: Array, dx: Array, dw: Array, db: Array) -> None:
@@ -44,8 +47,8 @@ def affine_backward(dout: Array, x: Array, w: Array, dx: Array, dw: Array, db: A
         Written; the empty one says that the input gradient is not wanted, as in the first layer of a network.
     dw : ndarray, shape (D, M)
         Written.
-    db : ndarray, shape (M,)
-        Written.
+    db : ndarray, shape (M,), or (0,)
+        Written; the empty one says that there are no biases.
 
     Notes
     -----
@@ -54,7 +57,8 @@ def affine_backward(dout: Array, x: Array, w: Array, dx: Array, dw: Array, db: A
     if len(dx):
         dx[...] = dout @ w.T
     dw[...] = x.T @ dout
-    db[...] = dout.sum(axis=0)
+    if len(db):
+        db[...] = dout.sum(axis=0)
 
 
 def affine_relu_forward(x: Array, w: Array, b: Array, out: Array) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from .._types import Array
 
@@ -48,6 +50,23 @@ def copy_columns(x: Array, first: int, count: int, out: Array, to: int) -> None:
     to : int
     """
     out[:, to : to + count] = x[:, first : first + count]
+
+
+def repeat_rows(x: Array, out: Array) -> None:
+    """Each row as often as there is room for it, one after the other: ``out[n K + k] = x[n]``.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, M)
+    out : ndarray, shape (N K, M)
+        Written.
+    """
+    out[...] = np.repeat(x, len(out) // len(x), axis=0)
+
+
+def repeat_labels(y: Array, out: Array) -> None:
+    """The same of labels, shape (N,) and (N K,), of int64."""
+    out[...] = np.repeat(y, len(out) // len(y))
 
 
 def add(x: Array, y: Array, out: Array) -> None:

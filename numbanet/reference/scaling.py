@@ -45,6 +45,41 @@ def scale_backward(dout: Array, x: Array, scale: Array, dx: Array, dscale: Array
         dx[...] = dout * scale
 
 
+def scale_shift_forward(x: Array, scale: Array, shift: Array, out: Array) -> None:
+    """``out = x * scale + shift``, two numbers for each feature.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, D)
+    scale, shift : ndarray, shape (D,)
+    out : ndarray, shape (N, D)
+        Written. May be `x` itself.
+
+    Notes
+    -----
+    What members of an ensemble do with a product that they share: `s` and the biases of BatchEnsemble (Wen, Tran and
+    Ba, arXiv:2002.06715, eq. 5).
+    """
+    out[...] = x * scale + shift
+
+
+def scale_shift_backward(dout: Array, x: Array, scale: Array, dx: Array, dscale: Array, dshift: Array) -> None:
+    """Gradients of `scale_shift_forward`: ``dx = dout * scale``, ``dscale = Σₙ dout * x``, ``dshift = Σₙ dout``.
+
+    Parameters
+    ----------
+    dout, x : ndarray, shape (N, D)
+    scale : ndarray, shape (D,)
+    dx : ndarray, shape (N, D)
+        Written. May be `dout` itself.
+    dscale, dshift : ndarray, shape (D,)
+        Written.
+    """
+    dscale[...] = (dout * x).sum(axis=0)
+    dshift[...] = dout.sum(axis=0)
+    dx[...] = dout * scale
+
+
 def blend(x: Array, activated: Array, strength: Array, out: Array) -> None:
     """What lies between numbers and their activations: ``out = x + (activated - x) * strength``.
 

@@ -166,6 +166,15 @@ def _scaled_with_sum(emit, sums, reads, columns, numbers):
 scaled_with_sums = column_pass(_scaled_with_sum, reads=2, columns=1, sums=1, writes=1)
 
 
+def _scaled_with_both_sums(emit, sums, reads, columns, numbers):
+    total, written = _scaled_with_sum(emit, sums, reads, columns, numbers)
+    return [*total, emit.builder.fadd(sums[1], reads[0])], written
+
+
+# As before, with (..., sums, plain_sums, out): plain_sums[j] += a[i, j].
+scaled_with_both_sums = column_pass(_scaled_with_both_sums, reads=2, columns=1, sums=2, writes=1)
+
+
 def _blend_sum(emit, sums, reads, columns, numbers):
     (dout, dactivated, x, activated), (strength,) = reads, columns
 
