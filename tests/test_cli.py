@@ -305,9 +305,10 @@ def test_train_on_a_table_with_class_names(here, capsys):
     assert {row["label"] for row in rows} <= {"up", "down"}
 
 
-def test_columns_are_matched_by_name(here, capsys):
+@pytest.mark.parametrize("model", ["fully-connected", "tabular"])
+def test_columns_are_matched_by_name(model, here, capsys):
     put("table.csv", table())
-    assert main(["train", "--data", "table.csv", *QUICK, "--output", "run"]) == 0
+    assert main(["train", "--data", "table.csv", "--model", model, *QUICK, "--output", "run"]) == 0
     capsys.readouterr()
     printed = []
     put("other.csv", table(X[:, ::-1], Y, "d,c,b,a,y"))
@@ -322,7 +323,8 @@ def test_columns_are_matched_by_name(here, capsys):
         measured.append(capsys.readouterr().out)
     assert measured[0] == measured[1]
     put("fewer.csv", table(X[:, :3], Y, "a,b,c,y"))
-    assert "fewer.csv: line 1: the header lacks 'd'" in refused(["predict", "run", "fewer.csv"], capsys)
+    lacks = {"fully-connected": "fewer.csv: line 1: the header lacks 'd'", "tabular": "no column is named 'd'"}
+    assert lacks[model] in refused(["predict", "run", "fewer.csv"], capsys)
 
 
 def test_evaluate_tells_what_was_confused(run, capsys):
@@ -370,7 +372,7 @@ def test_version_and_help(capsys):
         ("", "expected a command: train, "),
         (
             "nothing",
-            "expected one of train, evaluate, predict, warmup, info, bench, got 'nothing'; see numbanet --help",
+            "expected one of train, sweep, evaluate, predict, warmup, info, bench, got 'nothing'; see numbanet --help",
         ),
         ("evalute run digits", "got 'evalute'; did you mean evaluate?"),
         ("Train", "got 'Train'; did you mean train?"),
@@ -574,7 +576,8 @@ BAD_DATA = {
 def test_data_that_cannot_be_used(fault, here, capsys):
     make, source, message = BAD_DATA[fault]
     make()
-    assert message in refused(["train", "--data", source, *QUICK, "--output", "run"], capsys)
+    command = ["train", "--data", source, "--model", "fully-connected", *QUICK, "--output", "run"]
+    assert message in refused(command, capsys)
     assert not Path("run").exists()
     assert not Path("run-by-pickle").exists()
 
@@ -716,7 +719,7 @@ def test_sigterm_stops_and_saves_as_ctrl_c_does(here, monkeypatch, capfd):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_before_training_leaves_no_folder(number, status, here, monkeypatch, capfd):
-    monkeypatch.setattr(_train, "_network", lambda *_: os.kill(os.getpid(), number))
+    monkeypatch.setattr(_train, "network_of", lambda *_: os.kill(os.getpid(), number))
     assert main(["train", *QUICK]) == status
     out, err = capfd.readouterr()
     assert (out, err) == ("", "\nnumbanet: interrupted\n")

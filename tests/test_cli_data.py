@@ -10,7 +10,19 @@ import pytest
 from numbanet.cli import main
 
 RNG = np.random.default_rng(3)
-LINEAR = ["--hidden", "none", "--normalization", "none", "--dropout", "0", "--epochs", "12", "--output"]
+LINEAR = [
+    "--model",
+    "fully-connected",
+    "--hidden",
+    "none",
+    "--normalization",
+    "none",
+    "--dropout",
+    "0",
+    "--epochs",
+    "12",
+    "--output",
+]
 
 
 @pytest.fixture(autouse=True)

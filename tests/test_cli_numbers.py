@@ -94,7 +94,7 @@ def read(folder):
 
 
 TEXT = (
-    "--target tree --hidden 6 --normalization none --dropout 0 --epochs 6 --test-fraction 0.3 "
+    "--model fully-connected --target tree --hidden 6 --normalization none --dropout 0 --epochs 6 --test-fraction 0.3 "
     "--validation-fraction 0.25 --batch-size 16 --learning-rate 0.01 --seed 3"
 )
 OPTIONS = TEXT.split()
@@ -227,6 +227,7 @@ def descend(X, y, w, b, rates, classes=3):
 def test_the_history_is_that_of_gradient_descent_by_hand(schedule, rates, here, capsys):
     train, validation, _ = parts()
     options = "--target tree --hidden none --optimizer sgd --epochs 4 --test-fraction 0.3 --validation-fraction 0.25"
+    options += " --model fully-connected"
     command = ["train", "--data", "trees.csv", *options.split(), "--batch-size", "71", "--seed", "3", "--quiet"]
     name = schedule.split()[1]
     assert main([*command, "--epochs", "1", "--learning-rate", "0", "--output", f"{name}-0"]) == 0
@@ -328,6 +329,8 @@ def test_evaluate_takes_the_columns_by_name_and_the_target_of_the_run(known, mon
 def test_evaluate_gives_accuracy_loss_and_confusions_of_the_saved_network(kind, here, capsys):
     run = f"with-{kind}"
     options = [
+        "--model",
+        "fully-connected",
         "--hidden",
         "5",
         "--normalization",
@@ -402,8 +405,8 @@ def test_predict_of_data_in_two_parts_labels_the_test_part(known, monkeypatch, c
 
 
 def test_predict_of_a_network_that_knows_no_probabilities(here, capsys):
-    options = ["--hidden", "none", "--epochs", "2", "--quiet", "--target", "tree", "--loss", "svm"]
-    assert main(["train", "--data", "trees.csv", *options, "--output", "margins"]) == 0
+    options = ["--model", "fully-connected", "--hidden", "none", "--epochs", "2", "--quiet", "--target", "tree"]
+    assert main(["train", "--data", "trees.csv", *options, "--loss", "svm", "--output", "margins"]) == 0
     capsys.readouterr()
     assert main(["predict", "margins", "trees.csv"]) == 0
     columns, rows = predicted(capsys.readouterr().out)

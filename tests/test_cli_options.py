@@ -44,10 +44,15 @@ def folder(tmp_path_factory):
         np.savez("small.npz", X=RNG.integers(0, 256, (60, 3, 8, 3)).astype(np.uint8), y=LABELS)
         Path("bare.csv").write_text("0,1,2,3\n" + "".join(f"{i % 7},{i % 5},{i % 4},{LABELS[i]}\n" for i in range(60)))
         Path("ages.csv").write_text("a,age\n" + "".join(f"{i % 7},{20 + 3 * (i % 20)}\n" for i in range(120)))
+        lines = [f"{i / 7:.3f},{1 + i % 28:02d}.03.2021,{i},{1 + i % 4},{['ash', 'elm'][i % 2]}" for i in range(60)]
+        Path("mixed.csv").write_text("\n".join(["a,when,key,b,kind", *lines]) + "\n")
+        Path("commas.csv").write_text("a;c\n" + "".join(f"1,{i:03d};{i % 2}\n" for i in range(60)))
         rows = [[f"{x:.3f}", LABELS[i], 3 + (i % 5), 9 - i % 2] for i, x in enumerate(RNG.standard_normal(60))]
         with open("table.csv", "w", newline="") as file:
             csv.writer(file).writerows([["a", "b", "c", "d"], *rows])
-        assert main(["train", "--data", "table.csv", "--target", "b", *BASE[2:-1], "table"]) == 0
+        assert main(["train", "--data", "table.csv", "--target", "b", *PLAIN.split(), *BASE[2:-1], "table"]) == 0
+        assert main(["train", "--data", "mixed.csv", *BASE[2:-1], "mixed"]) == 0
+        assert main(["train", "--data", "commas.csv", "--target", "c", "--decimal", ",", *BASE[2:-1], "commas"]) == 0
         assert main(["train", "--data", "small.npz", "--channels", "first", *BASE[2:-1], "small"]) == 0
         convolutional = ["--model", "three-layer-convnet", "--filters", "3", "--kernel-size", "3", "--hidden", "4"]
         assert main(["train", "--data", "colour.npz", *convolutional, *BASE[4:-1], "colour"]) == 0
@@ -84,25 +89,47 @@ def rates(run):
     return [float(row["learning_rate"]) for row in run.history]
 
 
+def of_recipe(run, *names):
+    return [run.record["recipe"][name] for name in names]
+
+
 def near(value):
     return pytest.approx(value, rel=0.05)
 
 
+PLAIN = "--model fully-connected"
 VGG = "--model small-vgg --widths 4,6"
 RESNET = "--model small-resnet --widths 4,6 --blocks 1"
 CONVNET = "--model three-layer-convnet --kernel-size 3"
+MIXED = "--data mixed.csv"
 SGD = "--optimizer sgd --learning-rate 0.4 --epochs 4"
 
 # Options of train, what to look at, and what it is then. Adam's scalars are rate, betas, eps, its place, decay.
 TRAIN = [
     ("--data colour.npz", lambda run: run.model.input_shape, (216,)),
-    ("--data table.csv --target c", lambda run: run.record["data"]["class_names"], ["3", "4", "5", "6", "7"]),
-    ("--data table.csv --target 1", lambda run: run.record["data"]["feature_names"], ["a", "c", "d"]),
-    ("--data bare.csv --header", lambda run: run.record["data"]["feature_names"], ["0", "1", "2"]),
-    ("--data bare.csv --no-header", lambda run: run.record["data"]["feature_names"], None),
+    (f"{PLAIN} --data table.csv --target c", lambda run: run.record["data"]["class_names"], ["3", "4", "5", "6", "7"]),
+    (f"{PLAIN} --data table.csv --target 1", lambda run: run.record["data"]["feature_names"], ["a", "c", "d"]),
+    (f"{PLAIN} --data bare.csv --header", lambda run: run.record["data"]["feature_names"], ["0", "1", "2"]),
+    (f"{PLAIN} --data bare.csv --no-header", lambda run: run.record["data"]["feature_names"], None),
     ("--data small.npz --channels last", lambda run: run.record["data"]["input_shape"], [3, 3, 8]),
     ("--data small.npz --channels first", lambda run: run.record["data"]["input_shape"], [3, 8, 3]),
-    ("--data ages.csv --task classification", lambda run: len(run.record["data"]["class_names"]), 20),
+    (f"{PLAIN} --data ages.csv --task classification", lambda run: len(run.record["data"]["class_names"]), 20),
+    ("--data ages.csv --task regression", lambda run: run.record["data"]["task"], "regression"),
+    (f"{MIXED} --target kind", lambda run: run.model.feature_names, ("a", "when", "key", "b")),
+    (f"{MIXED} --target a", lambda run: run.record["data"]["task"], "regression"),
+    (f"{MIXED} --target kind --drop b,when", lambda run: run.model.feature_names, ("a", "key")),
+    (f"{MIXED} --target kind --drop when --categorical b", lambda run: run.model.preprocessor.categorical, ("b",)),
+    (f"{MIXED} --target kind --id key", lambda run: run.model.feature_names, ("a", "when", "b")),
+    (f"{MIXED} --target kind --dates when", lambda run: [*run.model.preprocessor.dates], ["when"]),
+    ("--data commas.csv --target c --decimal ,", lambda run: run.model.preprocessor.columns[0].kind, "number"),
+    (f"{MIXED} --preset fast", lambda run: run.record["recipe"]["schedule"], "one_cycle"),
+    (f"{MIXED} --preset mlp --hidden 5,6", lambda run: run.record["recipe"]["hidden_sizes"], [5, 6]),
+    (f"{MIXED} --target kind --label-smoothing 0.3", lambda run: run.model.loss_function.label_smoothing, 0.3),
+    (f"{MIXED} --n-packed 2", lambda run: len(run.model.networks), 2),
+    (f"{MIXED} --recipe clip=2.5,front_scale=false", lambda run: of_recipe(run, "clip", "front_scale"), [2.5, False]),
+    (f"{MIXED} --lr-schedule one-cycle", lambda run: of_recipe(run, "schedule"), ["one_cycle"]),
+    (f"{MIXED} --learning-rate 0.02 --beta2 0.9", lambda run: of_recipe(run, "learning_rate", "beta2"), [0.02, 0.9]),
+    (f"{MIXED} --weight-decay 0.1 --patience 3", lambda run: of_recipe(run, "weight_decay", "patience"), [0.1, 3]),
     ("--test-fraction 0.5", lambda run: [run.record["data"][part] for part in ("train", "test")], [27, 30]),
     ("--validation-fraction 0.5", lambda run: [len(run.solver.X_train), len(run.solver.X_val)], [24, 24]),
     ("--augment flip", lambda run: run.solver.augment, data.Augment(0, True, 0)),
@@ -171,7 +198,7 @@ def test_options_of_train(options, look, expected, here, monkeypatch, capsys):
     assert main(["train", *base, *options.split()]) == 0
     folder = Path("elsewhere" if "elsewhere" in options else "run")
     run = SimpleNamespace(
-        solver=made[0],
+        solver=made[0] if made else None,
         model=load_model(folder / "model.npz")[0],
         record=json.loads((folder / "run.json").read_text()),
         history=list(csv.DictReader((folder / "history.csv").read_text().splitlines())),
@@ -212,6 +239,10 @@ OTHERS = [
     ("evaluate colour colour.npz --plot-features f.png", lambda out: Path("f.png").read_bytes()[:4] == b"\x89PNG"),
     ("predict table table.csv --target b", lambda out: len(out.splitlines()) == 61),
     ("predict table table.csv --output labels.csv", lambda out: len(Path("labels.csv").read_text().splitlines()) == 61),
+    ("predict mixed mixed.csv --id key", lambda out: out.startswith("key,label,probability\n0,")),
+    ("predict mixed mixed.csv --proba", lambda out: out.startswith("label,probability_ash,probability_elm\n")),
+    ("predict commas commas.csv --decimal ,", lambda out: len(out.splitlines()) == 61),
+    ("evaluate commas commas.csv --decimal .", lambda out: "of 60 examples" in out),
     ("predict table table.csv --threads 1", lambda out: get_num_threads() == 1),
 ]
 

@@ -13,7 +13,19 @@ import pytest
 
 from numbanet.cli import _resume, _watch, main
 
-OPTIONS = ["--hidden", "6", "--dropout", "0.1", "--epochs", "8", "--batch-size", "16", "--quiet"]
+OPTIONS = [
+    "--model",
+    "fully-connected",
+    "--hidden",
+    "6",
+    "--dropout",
+    "0.1",
+    "--epochs",
+    "8",
+    "--batch-size",
+    "16",
+    "--quiet",
+]
 FILES = ["history.csv", "model.npz", "run.json"]
 ROOT = Path(__file__).parents[1]
 

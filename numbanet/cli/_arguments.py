@@ -164,6 +164,12 @@ def _add_predict(commands):
     parser.add_argument("data", metavar="DATA", help=f"{SOURCES}, or FILE.npy; labels in it are not looked at")
     add_target(parser)
     add_meaning(parser)
+    parser.add_argument(
+        "--id",
+        metavar="COLUMN",
+        help="the column of a table that tells the rows apart, to be written too; default: that of the training",
+    )
+    parser.add_argument("--proba", action="store_true", help="write the probabilities of all classes")
     parser.add_argument("--output", type=path, metavar="FILE.csv", help="where the labels go; default: standard output")
     add_threads(parser)
 
@@ -188,7 +194,14 @@ def _add_warmup(commands):
 
 
 def _add_info(commands):
-    _add_command(commands, "info", _info, "Print versions, CPU, threads and the cache of kernels", "numbanet info")
+    parser = _add_command(
+        commands,
+        "info",
+        _info,
+        "Print versions, CPU, threads and the cache of kernels; or what a trained model is",
+        "numbanet info\n  numbanet info numbanet-runs/digits-1",
+    )
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="a model.npz, or the folder of a run")
 
 
 def _add_bench(commands):

@@ -4,11 +4,12 @@ import contextlib
 import math
 import sys
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import data
 from ..errors import DataError
+from ._options import TABLES, is_table
 from ._status import UsageError
 from ._trained import fingerprint
 
@@ -28,6 +29,12 @@ class Parts:
 
 def load_parts(arguments):
     """The `Parts` to train on: those that the data come in, or random ones."""
+    if arguments.model == "tabular":
+        train = _load_table(arguments)
+        whole = fingerprint(train), zlib.crc32(train.y.tobytes())
+        train, test = _held_out("test", train, None, 0.2, arguments)
+        train, validation = _held_out("validation", train, None, 0.1, arguments)
+        return Parts(train.name, arguments.data, *whole, train, validation, test)
     with _options("--data"):
         train, validation, test = data.load_parts(
             arguments.data,
@@ -49,6 +56,59 @@ def load_parts(arguments):
     return Parts(name, arguments.data, *whole, train, validation, test)
 
 
+def _load_table(arguments):
+    """The rows of a table to train on."""
+    if not is_table(arguments.data) and not arguments.data.lower().endswith(".npz"):
+        raise UsageError(f"--model tabular is for tables, {', '.join(TABLES)} or .npz; got {arguments.data!r}")
+    with _options("--data"):
+        return data.load_table(
+            arguments.data,
+            arguments.target,
+            task=arguments.task,
+            drop=arguments.drop,
+            categorical=arguments.categorical,
+            dates=arguments.dates,
+            id=arguments.id,
+            header=arguments.header,
+            decimal=arguments.decimal,
+        )
+
+
+def _rows_to_predict(arguments, trained):
+    """The rows of a table for prediction, with the column that tells them apart where there is one."""
+    name = arguments.id or trained.id_name
+    if name in trained.feature_names:  # learnt from, and to be written nevertheless
+        dataset = _table_like(arguments, trained, labelled=False)
+        with _options("DATA"):
+            named = data.read_table(arguments.data, categorical=[name], **_form(arguments))
+        return replace(dataset, ids=named[name], id_name=name)
+    try:
+        return _table_like(arguments, trained, labelled=False, id=name)
+    except DataError:
+        if name is None or arguments.id is not None:
+            raise
+        return _table_like(arguments, trained, labelled=False)  # which says what else is wrong
+
+
+def _table_like(arguments, trained, labelled, **options):
+    """The rows of a table with the columns that `trained` knows."""
+    with _options("DATA"):
+        return data.load_table(
+            arguments.data,
+            _target(arguments, trained),
+            task=trained.task,
+            has_target=labelled,
+            like=trained.model.preprocessor,
+            class_names=trained.class_names if labelled else None,
+            **_form(arguments),
+            **options,
+        )
+
+
+def _form(arguments):
+    return {"header": arguments.header, "decimal": arguments.decimal}
+
+
 def _held_out(name, train, part, default, arguments):
     """The training data, and the part called `name`: the one that is there, or one taken from them."""
     fraction = getattr(arguments, f"{name}_fraction")
@@ -65,6 +125,8 @@ def _held_out(name, train, part, default, arguments):
 
 def load_labelled(arguments, trained):
     """The examples to evaluate `trained` on, and whether they are all that the source holds."""
+    if trained.is_table:
+        return _table_like(arguments, trained, labelled=True), True
     tabular = Path(arguments.data).suffix.lower() in (".csv", ".tsv")
     with _options("DATA"):
         training, test = data.load(
@@ -82,6 +144,8 @@ def load_labelled(arguments, trained):
 
 def load_unlabelled(arguments, trained):
     """The examples that `trained` is to label."""
+    if trained.is_table:
+        return _rows_to_predict(arguments, trained)
     with _options("DATA"):
         return data.load_unlabelled(
             arguments.data,
@@ -99,6 +163,8 @@ def _target(arguments, trained):
 
 def tell(dataset, arguments, trained):
     """Say what the data were taken for, but of a table that has the columns of the network by name."""
+    for note in trained.remarks(dataset):
+        print(f"numbanet: note: {arguments.data}: {note}", file=sys.stderr)
     if dataset.feature_names is not None and set(trained.feature_names or [None]) <= set(dataset.feature_names):
         return
     for note in dataset.notes:

@@ -9,7 +9,11 @@ from ._status import UsageError
 
 
 def info(arguments):
-    """Print what a report of a bug or of a speed should begin with; returns the exit status."""
+    """Print what a report of a bug or of a speed should begin with, or a trained model; returns the exit status."""
+    if arguments.model is not None:
+        from ._describe import describe
+
+        return describe(arguments.model)
     folder = cache.cache_folder()
     files = [path for path in folder.parent.rglob("*") if path.is_file()] if folder else []
     size = sum(path.stat().st_size for path in files)

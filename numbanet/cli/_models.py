@@ -17,9 +17,10 @@ class Model:
     ----------
     build : callable
         Given the settled arguments, the shape of an example, the number of classes and the keywords that all networks
-        take, it returns a network.
+        take, it returns a network. None for tables, which `_tabular` trains.
     own : dict
-        Options that not all models have, by the names that the arguments have them under, with their defaults.
+        Options that not all models have, by the names that the arguments have them under, with their defaults; None
+        is for a table what its preset says.
     shared : dict
         Defaults of options that all have, where they differ from `SHARED`.
     rule_options : dict
@@ -74,8 +75,29 @@ def _small_resnet(arguments, shape, classes, common):
     return SmallResNet(shape, classes, widths=arguments.widths, blocks=arguments.blocks, **common)
 
 
-SHARED = {"optimizer": "adam", "l2": 0.0, "lr_schedule": "cosine", "batch_size": 32, "epochs": 40}
+SHARED = {
+    "optimizer": "adam",
+    "l2": 0.0,
+    "lr_schedule": "cosine",
+    "batch_size": 32,
+    "epochs": 40,
+    "monitor": "val_loss",
+}
 MODELS = {
+    "tabular": Model(
+        None,
+        {
+            "preset": "td-s",
+            "recipe": {},
+            **dict.fromkeys(("hidden", "dropout", "activation", "label_smoothing", "n_packed")),
+            "drop": [],
+            "categorical": [],
+            "dates": [],
+            "id": None,
+            "decimal": None,
+        },
+        dict.fromkeys(SHARED),
+    ),
     "fully-connected": Model(
         _fully_connected,
         {

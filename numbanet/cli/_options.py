@@ -1,11 +1,16 @@
 """Options, and types of options, that several commands share. Types refuse what numbanet's own checks would refuse."""
 
 import argparse
+import json
 
 from .._plain import integer, number
 
 THREADS = "default: all that this process may use, or one while other programs keep them busy"
-SOURCES = "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, FILE.csv or FILE.tsv"
+SOURCES = (
+    "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, or a table: FILE.csv, .tsv, .txt, .csv.gz, .parquet, "
+    ".arrow or .feather"
+)
+TABLES = (".csv", ".tsv", ".tab", ".txt", ".data", ".gz", ".parquet", ".pq", ".arrow", ".arrows", ".feather", ".ipc")
 
 
 def add_target(parser):
@@ -26,10 +31,31 @@ def add_meaning(parser):
         help="whether the first row of a CSV or TSV file has the names of its columns; default: recognised",
     )
     parser.add_argument(
+        "--decimal", choices=(".", ","), help="the sign of fractions in text, where it is in doubt; default: recognised"
+    )
+    parser.add_argument(
         "--channels",
         choices=("first", "last"),
         help="where the channels of images in an npz or npy file stand: (C, H, W) or (H, W, C); default: recognised",
     )
+
+
+def add_columns(parser):
+    """Options that say what the columns of a table are."""
+    parser.add_argument(
+        "--drop", type=names, metavar="COLUMN,...", help="columns of a table that are not to be looked at"
+    )
+    parser.add_argument(
+        "--categorical", type=names, metavar="COLUMN,...", help="columns that are categories, though they hold numbers"
+    )
+    parser.add_argument(
+        "--dates", type=names, metavar="COLUMN,...", help="columns of dates, refused where one cannot be read as such"
+    )
+
+
+def is_table(source):
+    """Whether a source is the file of a table."""
+    return source.lower().endswith(TABLES)
 
 
 def add_threads(parser):
@@ -87,6 +113,27 @@ above_zero = _checked(number, float, 0, include_low=False, include_high=False)
 
 def targets(text):
     return text if "," not in text else text.split(",")
+
+
+def names(text):
+    found = text.split(",")
+    if not all(found) or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"expected names of columns, each once, got {text!r}")
+    return found
+
+
+def settings(text):
+    """``a=1,b=true,c=word`` as a dict."""
+    found = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if not (name and equals and value) or name in found:
+            raise argparse.ArgumentTypeError(f"expected NAME=VALUE, each name once, got {part!r}")
+        try:
+            found[name.replace("-", "_")] = json.loads(value)
+        except ValueError:
+            found[name.replace("-", "_")] = value
+    return found
 
 
 def counts(text):

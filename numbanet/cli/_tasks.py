@@ -64,7 +64,7 @@ def settle_task(arguments):
 def settle_for(task, arguments):
     """Give what depends on the task its defaults, once the data have told it; UsageError for what is of another."""
     arguments.task, arguments.loss = task, arguments.loss or TASKS[task].losses[0]
-    if arguments.monitor not in TASKS[task].monitors:
+    if arguments.monitor not in (None, *TASKS[task].monitors):
         listed = ", ".join(TASKS[task].monitors)
         raise UsageError(f"--monitor {arguments.monitor} is not for --task {task}, which has {listed}")
 

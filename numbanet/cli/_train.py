@@ -5,7 +5,7 @@ import json
 import math
 import sys
 
-from .. import checkpoint, data, optim, schedules
+from .. import data, optim, schedules
 from ..errors import DataError, TrainingDiverged
 from ..runtime.threads import get_num_threads
 from ..training.progress import clock
@@ -47,19 +47,18 @@ def train(arguments, defaults):
         if began:
             check_data(began, parts)
         trained = network_of(arguments, parts)
-        arrays = checkpoint.network_arrays(trained.model).values()
-        check_writable(folder / MODEL, size=sum(array.nbytes for array in arrays))
+        check_writable(folder / MODEL, size=trained.nbytes)
         check_plots(arguments, trained.model, parts.train.input_shape, parts.source)
         solver = solver_of(arguments, options, parts, trained, [watch, states])
         if began:
             take_up(states.path, solver)
         if say:
-            _introduce(say, arguments, parts, solver)
+            _introduce(say, arguments, parts, trained, solver)
         record = _record(arguments, options, parts, trained, {"ended": "running"})
         write_text(folder / RECORD, _text(record))
         failure = None
         try:
-            watch.run(solver)
+            watch.run(solver, *trained.solvers[1:])
         except TrainingDiverged as error:
             if not watch.rows:
                 states.remove()
@@ -106,6 +105,10 @@ def _recorded(folder, say):
 def network_of(arguments, parts):
     """The network that the settled arguments ask for, with what is stored with it."""
     train = parts.train
+    if arguments.model == "tabular":
+        from ._tabular import trained_table
+
+        return trained_table(arguments, parts)
     model = build(arguments, train.input_shape, train.num_classes or train.num_targets, parts.source)
     target = arguments.target
     if train.target_names is not None:
@@ -138,7 +141,11 @@ def _target_scaler(train, source):
 
 
 def solver_of(arguments, options, parts, trained, callbacks=()):
-    """What trains it, with these options of the update rule."""
+    """What trains it, with these options of the update rule; of several networks, the first."""
+    if trained.is_table:
+        solver = trained.solvers[0]
+        solver.callbacks += callbacks
+        return solver
     arrays = {
         "X_train": trained.prepare(parts.train, "the training data"),
         "y_train": parts.train.y,
@@ -186,7 +193,7 @@ def _schedule(arguments):
     return schedules.BY_NAME[arguments.lr_schedule.replace("-", "_")](**options)
 
 
-def _introduce(say, arguments, parts, solver):
+def _introduce(say, arguments, parts, trained, solver):
     shape = "x".join(map(str, parts.train.input_shape))
     say(
         f"data     {parts.source}: {shape} values, {_targets(parts.train)}; {len(parts.train):,} examples to "
@@ -194,10 +201,13 @@ def _introduce(say, arguments, parts, solver):
     )
     for note in parts.train.notes:
         say(f"         {note}")
-    threads = get_num_threads()
+    threads, rate = get_num_threads(), solver.learning_rate
+    if trained.is_table:
+        say(f"columns  {trained.model.preprocessor.describe()[0]}")
+        rate = trained.model.recipe.learning_rate  # of which the schedule begins with a part
     say(
-        f"network  {_described(arguments, solver.model)}, {solver.model.num_parameters:,} parameters; "
-        f"{arguments.optimizer} at learning rate {solver.learning_rate:g}; {threads} thread{'s' * (threads > 1)}"
+        f"network  {_described(arguments, solver.model)}, {trained.model.num_parameters:,} parameters; "
+        f"{solver.optimizer} at learning rate {rate:g}; {threads} thread{'s' * (threads > 1)}"
     )
 
 
@@ -209,6 +219,8 @@ def _targets(dataset):
 
 def _described(arguments, model):
     """The widths of a fully connected network, the name of any other."""
+    if arguments.model == "tabular":
+        return f"tabular {arguments.preset}"
     if arguments.model != "fully-connected":
         return arguments.model
     return "-".join(map(str, (*model.input_shape, *arguments.hidden, model.output_size)))
@@ -235,7 +247,8 @@ def _record(arguments, options, parts, trained, result):
     """All that it takes to run the same again, and what came of it, as JSON can hold it."""
     return {
         "options": {name: value for name, value in vars(arguments).items() if name not in NOT_KEPT},
-        "optimizer_options": optim.check_options(arguments.optimizer, options),
+        "optimizer_options": None if trained.is_table else optim.check_options(arguments.optimizer, options),
+        "recipe": trained.model.recipe.description if trained.is_table else None,
         "seed": arguments.seed,
         "data": {
             "source": parts.source,

@@ -8,6 +8,7 @@ from ._models import MODELS, SHARED
 from ._options import (
     SOURCES,
     above_zero,
+    add_columns,
     add_meaning,
     add_plots,
     add_target,
@@ -19,14 +20,20 @@ from ._options import (
     counts,
     flag,
     fraction,
+    is_table,
     path,
     seed,
+    settings,
 )
 from ._status import UsageError
 from ._tasks import LOSSES, MONITORS, TASKS, settle_task
 
 AUGMENTATIONS = ("crop", "flip")
 WARMED = {"lr_warmup": lambda epochs: 0.0}
+PRESETS = ("td-s", "td", "fast", "mlp")  # of numbanet.tabular
+TABULAR_RULE = ("learning_rate", "beta2", "weight_decay")  # options of the update rule that recipes have
+NOT_FOR_TABLES = ("optimizer", "l2", "lr_decay", "lr_step", "lr_warmup", "channels", "augment", "crop_padding")
+TABULAR_LOSSES = ("softmax", "squared_error", "absolute_error", "huber")
 SCHEDULES = {  # options and their defaults by the number of epochs, so that the rate falls over the whole run
     "constant": WARMED,
     "exponential": {"lr_decay": lambda epochs: 0.01 ** (1 / epochs), **WARMED},
@@ -54,6 +61,7 @@ def add_train_options(parser):
     """All of them, in groups."""
     _add_data(parser.add_argument_group("data"))
     _add_network(parser.add_argument_group("network"))
+    _add_tabular(parser.add_argument_group("tables"))
     _add_optimization(parser.add_argument_group("optimization"))
     _add_run(parser.add_argument_group("run"))
     add_plots(parser)
@@ -98,7 +106,11 @@ def _add_data(group):
 
 
 def _add_network(group):
-    group.add_argument("--model", choices=MODELS, default="fully-connected", help=choices(MODELS))
+    group.add_argument(
+        "--model",
+        choices=MODELS,
+        help=f"{', '.join(MODELS)}; default: tabular for tables in text, Parquet or Arrow files, else fully-connected",
+    )
     group.add_argument(
         "--hidden",
         type=_widths,
@@ -147,6 +159,32 @@ def _add_network(group):
     )
     group.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help=choices(("float32", "float64"))
+    )
+
+
+def _add_tabular(group):
+    add_columns(group)
+    group.add_argument("--id", metavar="COLUMN", help="tells the rows apart: not learnt from, and kept in predictions")
+    group.add_argument(
+        "--preset",
+        choices=PRESETS,
+        help=f"{', '.join(PRESETS)}: RealMLP's two, a smaller network that is trained for less long, and a plain one; "
+        f"{_defaults('preset')}",
+    )
+    group.add_argument(
+        "--label-smoothing",
+        type=below_one,
+        metavar="X",
+        help=f"part of the target that all classes get alike; {_defaults('label_smoothing')}",
+    )
+    group.add_argument(
+        "--n-packed", type=count, metavar="N", help="networks by themselves, trained side by side; default: 1"
+    )
+    group.add_argument(
+        "--recipe",
+        type=settings,
+        metavar="NAME=VALUE,...",
+        help="other options of numbanet.tabular.recipe, such as ntk=false,clip=0",
     )
 
 
@@ -199,10 +237,10 @@ def _add_optimization(group):
     group.add_argument(
         "--monitor",
         choices=MONITORS,
-        default="val_loss",
         help="what tells the best epoch and a gain: the lowest validation loss (val_loss) or, for classification, the "
         "highest accuracy (val_accuracy), for regression the highest R² (val_r2) or the lowest error (val_rmse, "
-        "val_mae); of equally good epochs the last is the best; default: %(default)s",
+        "val_mae); of equally good epochs the last is the best; "
+        f"{_defaults('monitor')}",
     )
 
 
@@ -235,17 +273,20 @@ def _add_run(group):
 def rule_options(arguments):
     """Those options of the update rule that were given; UsageError where the rule has no such option."""
     given = {name: value for name in _RULE_OPTIONS if (value := getattr(arguments, name)) is not None}
-    known = RULES[arguments.optimizer].options
+    known, whose = TABULAR_RULE, "--model tabular"
+    if arguments.model != "tabular":
+        known, whose = RULES[arguments.optimizer].options, f"--optimizer {arguments.optimizer}"
     for name in given:
         if name not in known:
-            listed = ", ".join(map(flag, known))
-            raise UsageError(f"{flag(name)} is not for --optimizer {arguments.optimizer}, which has {listed}")
+            raise UsageError(f"{flag(name)} is not for {whose}, which has {', '.join(map(flag, known))}")
     return given
 
 
 def settle(arguments):
     """Give the options that were left out the defaults of the model; UsageError for those that it does not have."""
     settle_task(arguments)
+    if arguments.model is None:
+        arguments.model = "tabular" if is_table(arguments.data) else "fully-connected"
     model = MODELS[arguments.model]
     for option in sorted({option for model in MODELS.values() for option in model.own}):
         if getattr(arguments, option) is None:
@@ -253,6 +294,9 @@ def settle(arguments):
         elif option not in model.own:
             listed = ", ".join(flag(own) for own in model.own)
             raise UsageError(f"{flag(option)} is not for --model {arguments.model}, which has {listed}")
+    if arguments.model == "tabular":
+        _refuse_for_tables(arguments)
+        return
     own_optimizer = arguments.optimizer is None
     for option, default in {**SHARED, **model.shared}.items():
         if getattr(arguments, option) is None:
@@ -266,6 +310,15 @@ def settle(arguments):
         raise UsageError("--crop-padding is for --augment crop")
     if arguments.model == "three-layer-convnet" and len(arguments.hidden) != 1:
         raise UsageError(f"--hidden: expected one width for --model three-layer-convnet, got {len(arguments.hidden)}")
+
+
+def _refuse_for_tables(arguments):
+    """UsageError for options that mean nothing to tables."""
+    for option in NOT_FOR_TABLES:
+        if getattr(arguments, option) not in (None, []):
+            raise UsageError(f"{flag(option)} is not for --model tabular")
+    if arguments.loss not in (None, *TABULAR_LOSSES):
+        raise UsageError(f"--loss {arguments.loss} is not for --model tabular, which has {', '.join(TABULAR_LOSSES)}")
 
 
 def _settle_schedule(arguments):
@@ -286,13 +339,15 @@ def _defaults(option):
         return f"default: {_shown(SHARED[option])}"
     by_default = {}
     for name, model in MODELS.items():
-        if option in model.own or option in SHARED:
+        if option in model.own or (option in SHARED and not (name == "tabular" and option in NOT_FOR_TABLES)):
             value = model.own[option] if option in model.own else {**SHARED, **model.shared}[option]
             by_default.setdefault(_shown(value), []).append(name)
     return "default: " + "; ".join(f"{value} for {', '.join(names)}" for value, names in by_default.items())
 
 
 def _shown(value):
+    if value is None:
+        return "as the preset has it"
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

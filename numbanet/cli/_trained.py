@@ -4,9 +4,12 @@ import math
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
+from ..checkpoint import network_arrays
+from ..data import Table
 from ..errors import CheckpointError, DataError
 from ..loading import load_model
 from ..models import Sequential
@@ -36,6 +39,8 @@ class Trained:
     feature_names: tuple | None = None
     target: str | list | None = None
     about: dict = field(default_factory=dict)
+    solvers: list = field(default_factory=list)  # of a table that is trained
+    is_table: ClassVar[bool] = False
 
     def save(self, path):
         """Write it all to one file; see `Sequential.save`."""
@@ -47,6 +52,10 @@ class Trained:
         """Read what `save` wrote; `path` may be the folder of a run. CheckpointError where it is something else."""
         path = Path(path, MODEL) if Path(path).is_dir() else Path(path)
         model, extra, _ = load_model(path)
+        if not isinstance(model, Sequential):
+            from ._tabular import TrainedTable
+
+            return TrainedTable.stored(model, extra)
         loss = model.loss_function
         if loss.classifies and loss.per_output:
             raise CheckpointError(
@@ -78,9 +87,24 @@ class Trained:
     def target_names(self):
         """What the values of regression are called."""
         count = len(self.target) if isinstance(self.target, list) else 1
-        if count == self.model.output_size and self.target is not None:
+        if count == self.outputs and self.target is not None:
             return self.target if isinstance(self.target, list) else [self.target]
-        return ["value"] if self.model.output_size == 1 else [f"value {n + 1}" for n in range(self.model.output_size)]
+        return ["value"] if self.outputs == 1 else [f"value {number + 1}" for number in range(self.outputs)]
+
+    @property
+    def outputs(self):
+        """Number of classes, or of values."""
+        return self.model.output_size
+
+    @property
+    def scales_targets(self):
+        """Whether it learns standardised values."""
+        return self.model.target_scaler is not None
+
+    @property
+    def nbytes(self):
+        """Size of the arrays that are saved."""
+        return sum(array.nbytes for array in network_arrays(self.model).values())
 
     @property
     def input_shape(self):
@@ -136,12 +160,21 @@ class Trained:
         """The number of the likeliest class of every example, or its values."""
         return self.model.predict(self.prepare(dataset, source))
 
+    def judge(self, X, y):
+        """Mean loss and predictions of examples as `prepare` gives them, with their labels."""
+        model, scores = self.model, self.model.loss(X)
+        return model.judged(X, model.check_targets("y", y, len(y)), scores)[0], model.decided(scores)
+
+    def remarks(self, dataset):
+        """What is to be said of examples to predict: nothing."""
+        return []
+
     def labels(self, dataset, source):
         """The labels of a data set, numbered as the network's classes, which are matched by name; or its values."""
         if dataset.y is None:
             raise DataError(f"{source}: holds no labels")
         if self.task == "regression":
-            count = self.model.output_size
+            count = self.outputs
             if dataset.num_targets != count:
                 raise DataError(f"{source}: holds {dataset.num_targets} targets; the network was trained on {count}")
             return dataset.y
@@ -160,7 +193,11 @@ class Trained:
 
 def fingerprint(dataset):
     """A number that tells these examples from others."""
-    return zlib.crc32(np.ascontiguousarray(dataset.X))
+    X, found = dataset.X, 0
+    arrays = (X.numbers, X.codes) if isinstance(X, Table) else (X,)
+    for array in arrays:
+        found = zlib.crc32(np.ascontiguousarray(array), found)
+    return found
 
 
 def _names(value):

@@ -9,6 +9,7 @@ import sys
 import threading
 from time import perf_counter
 
+from .._many import train_many
 from ..runtime import machine
 from ..training.progress import display
 from ._status import INTERRUPTED, TERMINATED
@@ -66,13 +67,13 @@ class Watch:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def run(self, solver):
-        """Train; TrainingDiverged passes through."""
-        self._solver = solver
+    def run(self, solver, *others):
+        """Train, `others` side by side; TrainingDiverged passes through."""
+        self._solver, self._others = solver, others
         self._started = self._lap = perf_counter()
         try:
             with self._compilations:
-                solver.run()
+                _run([solver, *others])
         finally:
             self._solver, self._over = None, True
             self.seconds = self._before + self._clock() - self._started
@@ -120,7 +121,8 @@ class Watch:
             return
         again, self.interrupted = bool(self.interrupted), ENDINGS[number]
         if self._solver and not again:
-            self._solver.stop()
+            for solver in (self._solver, *self._others):
+                solver.stop()
             self._tell("stopping after this step, or the kernel that compiles; Ctrl-C again quits at once")
             return
         if not self._ends:  # the Solver would take a KeyboardInterrupt as a wish to stop and save
@@ -142,6 +144,15 @@ class Watch:
         except (AttributeError, OSError):  # what stands in for it, as in a notebook, is no file
             stream = 2
         os.write(stream, f"\nnumbanet: {text}\n".encode())
+
+
+def _run(solvers):
+    if len(solvers) == 1:
+        solvers[0].run()
+        return
+    for error in train_many(solvers):
+        if error is not None:
+            raise error
 
 
 def _in_compiler(frame):
