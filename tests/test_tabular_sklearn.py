@@ -36,8 +36,8 @@ FRAME.loc[:20, "age"] = np.nan
 FRAME.loc[10:25, "job"] = None
 CLASSES = np.where((AGE > 50) ^ (JOB == "cook"), "buys", "leaves")
 VALUES = 20 + AGE / 10 + 3 * (JOB == "cook")
-FAST = {"epochs": 8, "hidden_sizes": (16,), "batch_size": 32, "random_state": 0}
-EXACT = {"epochs": 60, "hidden_sizes": (32,), "dtype": "float64", "validation_fraction": None}
+FAST = {"preset": "td-s", "epochs": 8, "hidden_sizes": (16,), "batch_size": 32, "random_state": 0}
+EXACT = {"preset": "td-s", "epochs": 60, "hidden_sizes": (32,), "dtype": "float64", "validation_fraction": None}
 KINDS = [TabularClassifier, TabularRegressor]
 # Medians and quartiles are those of the rows, whatever they weigh.
 UNWEIGHTED = {"check_sample_weight_equivalence_on_dense_data"}
@@ -58,16 +58,16 @@ def failures(estimator):
 @pytest.mark.parametrize("kind", KINDS)
 def test_they_fail_no_check(kind):
     """With scaled columns but that one; without, and in float64, none."""
-    assert failures(kind(epochs=20, hidden_sizes=(32,))) == UNWEIGHTED
+    assert failures(kind("fast", epochs=10, hidden_sizes=(32,))) == UNWEIGHTED
     assert failures(kind(**EXACT, options={"numbers": "none"})) == set()
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("preset", ["td-s", "td", "fast", "mlp"])
+@pytest.mark.parametrize("preset", ["ensemble", "fast", "td", "td-s", "mlp"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_presets_fail_no_check(kind, preset):
-    assert failures(kind(preset, epochs=30)) <= UNWEIGHTED
+    assert failures(kind(preset)) <= UNWEIGHTED
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -199,7 +199,9 @@ def test_several_targets():
 
 
 def test_parameters_are_options_of_the_recipe():
-    model = TabularRegressor("mlp", **FAST, options={"front_scale": True, "numbers": "robust"}, dropout=0.1)
+    model = TabularRegressor(
+        **{**FAST, "preset": "mlp"}, options={"front_scale": True, "numbers": "robust"}, dropout=0.1
+    )
     recipe = model.fit(FRAME, VALUES).recipe_
     assert (recipe.front_scale, recipe.numbers, recipe.dropout, recipe.epochs) == (True, "robust", 0.1, 8)
     assert recipe.activation == "relu"

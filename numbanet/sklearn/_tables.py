@@ -26,7 +26,7 @@ class TabularClassifier(Classes, Tabular):
 
     Parameters
     ----------
-    preset : {'td-s', 'td', 'fast', 'mlp'}, default='td-s'
+    preset : {'ensemble', 'fast', 'td', 'td-s', 'mlp'}, default='ensemble'
         See `numbanet.tabular.recipe`.
     epochs, batch_size : int, default=None
     learning_rate : float, default=None
@@ -110,7 +110,7 @@ class TabularClassifier(Classes, Tabular):
 
     def __init__(
         self,
-        preset: str = "td-s",
+        preset: str = "ensemble",
         *,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -153,7 +153,7 @@ class TabularRegressor(Values, Tabular):
 
     Parameters
     ----------
-    preset : {'td-s', 'td', 'fast', 'mlp'}, default='td-s'
+    preset : {'ensemble', 'fast', 'td', 'td-s', 'mlp'}, default='ensemble'
         See `numbanet.tabular.recipe`.
     epochs, batch_size : int, default=None
     learning_rate : float, default=None
@@ -226,7 +226,7 @@ class TabularRegressor(Values, Tabular):
 
     def __init__(
         self,
-        preset: str = "td-s",
+        preset: str = "ensemble",
         *,
         epochs: int | None = None,
         batch_size: int | None = None,
