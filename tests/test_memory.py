@@ -188,7 +188,8 @@ def drawn_layers(rng, images, depth=0):
 
 def drawn_columns(rng, depth):
     """Six columns that become six again, with layers that change their number."""
-    inside = [layers.PeriodicEmbedding(3, 2), *(drawn_layers(rng, False, depth + 1)[:1] if depth < 2 else [])]
+    inside = [layers.PeriodicEmbedding(3, 2), layers.Affine(6)]
+    inside += drawn_layers(rng, False, depth + 1)[:1] if depth < 2 else []
     runs = [(2, [*inside, layers.Affine(3)]), (1, []), (3, [layers.Scale(), layers.Affine(2)])]
     return layers.Columns([runs[index] for index in rng.permutation(3)])
 
