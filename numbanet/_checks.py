@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._mapped import extremes, pieces
 from ._plain import describe, did_you_mean, integer, number
 
 if TYPE_CHECKING:
@@ -212,10 +213,10 @@ def example_weights(name: str, value: Any, count: int, dtype: DTypeLike) -> Floa
     return weights
 
 
-def all_finite(name: str, array: Array, dtype: DTypeLike | None = None) -> None:
+def all_finite(name: str, array: Array, dtype: DTypeLike | None = None, first: int = 0) -> None:
     """Refuse an array that holds NaN or infinity, naming the first such row (first axis) and the place in it.
 
-    With `dtype`, also what becomes infinite when it is cast to it.
+    With `dtype`, also what becomes infinite when it is cast to it. `first` is the number of the first row.
     """
     if array.dtype.kind != "f":
         return
@@ -223,9 +224,8 @@ def all_finite(name: str, array: Array, dtype: DTypeLike | None = None) -> None:
     few = array.size <= 8192 and array.dtype in FLOAT_DTYPES and (dtype is None or dtype == array.dtype)
     if few and math.isfinite(np.vdot(array, array)):
         return
-    for start in range(0, len(array), 1024):  # in slabs, so that the check of a large set needs little memory
-        rows = array[start : start + 1024]
-        rows = rows.reshape(len(rows), -1)
+    for place, rows in enumerate(pieces(array, 1024)):  # so that the check of a large set needs little memory
+        start, rows = first + 1024 * place, rows.reshape(len(rows), -1)
         with np.errstate(over="ignore"):
             finite = np.isfinite(rows.astype(dtype or rows.dtype, copy=False))
         if not finite.all():
@@ -245,7 +245,7 @@ def told_apart(name: str, array: Array, dtype: DTypeLike, remedy: str) -> None:
     """
     if array.dtype.kind not in "iuf" or array.dtype.itemsize <= np.dtype(dtype).itemsize or len(array) < 16:
         return
-    low, high = array.min(axis=0).ravel(), array.max(axis=0).ravel()
+    low, high = (values.ravel() for values in extremes(array))
     largest = np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
     spread = high.astype(np.float64) - low
     for column in np.flatnonzero((spread > 2**-36 * largest) & (spread < 256 * np.finfo(dtype).eps * largest)):

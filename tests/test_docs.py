@@ -68,6 +68,12 @@ def test_the_way_from_scikit_learn(tmp_path, monkeypatch):
     assert table == ["True (1, 2)"]
 
 
+def test_the_example_of_large_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks((ROOT / "docs" / "large-data.md").read_text(encoding="utf-8"), "python")
+    assert run(code) == ["True uint8 True"]
+
+
 COMMANDS = [
     command
     for block in blocks(README, "")

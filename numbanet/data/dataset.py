@@ -18,6 +18,7 @@ from numbanet._checks import (
     integer,
     number,
 )
+from numbanet._mapped import extremes, pieces
 from numbanet.data.labels import are_names, encode_labels
 from numbanet.data.table import Table
 from numbanet.data.targets import SMALLEST_SCALE, check_task, target_values
@@ -304,7 +305,7 @@ class Standardizer:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below, by name
             mean = sum(part.sum(axis=0, dtype=np.float64) for part in _slabs(X)) / len(X)
             # Rounding could leave a constant value a hair off its mean, and so a tiny scale that blows it up.
-            mean = np.where(X.min(axis=0) == X.max(axis=0), X[0], mean)
+            mean = np.where(np.equal(*extremes(X)), X[0], mean)
             squares = sum(np.square(part - mean).sum(axis=0) for part in _slabs(X))
             variance = squares.mean() / len(X) if X.ndim > 2 or X.dtype == np.uint8 else squares / len(X)
         if not np.isfinite(variance).all():
@@ -351,14 +352,15 @@ class Standardizer:
         if not len(X):
             return
         X = X.reshape(len(X), *self.mean.shape)
-        extremes = np.stack([X.min(axis=0), X.max(axis=0)])  # which they still are once standardised
-        out = np.empty(extremes.shape, dtype)
-        self.write(extremes, out)
+        lowest_and_highest = np.stack(extremes(X))  # which they still are once standardised
+        out = np.empty(lowest_and_highest.shape, dtype)
+        self.write(lowest_and_highest, out)
         if not np.isfinite(out).all():
             all_finite(name, X)
-            out = np.empty(X.shape, dtype)
-            self.write(X, out)
-            all_finite(f"standardised {name}", out)
+            for place, rows in enumerate(pieces(X, 4096)):
+                out = np.empty(rows.shape, dtype)
+                self.write(rows, out)
+                all_finite(f"standardised {name}", out, first=4096 * place)
 
     def write(self, X: Array, out: Array) -> None:
         """What `apply` gives, without its checks: into `out`, a float array of the shape of `X`, which may be `X`."""
@@ -384,12 +386,12 @@ class Standardizer:
 def _slabs(X: Array) -> Iterator[Array]:
     """Views of a few rows each, small enough that a float64 copy of one stays in the cache."""
     rows = max(1, 65536 // math.prod(X.shape[1:]))
-    return (X[start : start + rows] for start in range(0, len(X), rows))
+    return pieces(X, rows)
 
 
 def _refuse_collapsed(X: Array) -> None:
     """ValueError for a column of numbers so large that float64 rounds away how they differ."""
-    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    low, high = (values.astype(np.float64) for values in extremes(X))
     spacing = np.spacing(np.maximum(np.abs(low), np.abs(high)))
     collapsed = (spacing > 1) & (high - low < spacing * 2**24)
     if collapsed.any():

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import as_numeric, describe, integer, known_keys, mapping, number, one_of
+from .._checks import as_data, as_numeric, describe, integer, known_keys, mapping, number, one_of
+from .._mapped import Mapped
 from ..data import Augment
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 DATA = ("X_train", "y_train", "X_val", "y_val")
 CHECKED = 2048  # examples that tell data from others
 WEIGHTS = ("sample_weight_train", "sample_weight_val")
+ROWS = ("rows_val", "rows_left_out")
 
 
 class Part:
@@ -36,22 +38,29 @@ class Part:
         Checks them.
     X, y : array-like
     sample_weight : array-like, shape (N,), optional
+    left_out : ndarray of int64, optional
+        Rows that are not learnt from, rising.
 
     Attributes
     ----------
+    mapped : Mapped or None
+        Where the examples lie in a file, row by row.
     of_classes : ndarray, shape (C,), or None
         By which the weights of the examples of each class are multiplied.
     weights : ndarray, shape (N,), or None
         Both together; None where all are 1.
-    counted : ndarray of int64, or None
-        The rows whose weight is not 0; None for all.
+    counted : ndarray of int64, AllBut or None
+        The rows that are learnt from, whose weight is not 0; None for all.
     """
 
-    def __init__(self, name: str, learner: Any, X: Any, y: Any, sample_weight: Any = None) -> None:
-        self.name, self._learner = name, learner
+    def __init__(
+        self, name: str, learner: Any, X: Any, y: Any, sample_weight: Any = None, left_out: IntArray | None = None
+    ) -> None:
+        self.name, self._learner, self._left_out = name, learner, left_out
         self.X, self.y = self._checked(X, y)
+        self.mapped = Mapped.of(self.X)
         self.weights: Any = None
-        self.counted: IntArray | None = None
+        self.counted: Any = None
         self._given: Any = None
         if sample_weight is not None:
             self._given = self._weighed(f"sample_weight_{name}", sample_weight)
@@ -74,6 +83,17 @@ class Part:
             self.weights = self._weighed("class_weight", weights)
         elif self._given is not None and not self._given.all():
             self.counted = np.flatnonzero(self._given)
+        if self._left_out is not None:
+            self._leave_out(self._left_out)
+
+    def _leave_out(self, rows: IntArray) -> None:
+        if self._given is None or self._given.all():
+            others = AllBut(len(self), rows)
+            self.counted = others[:] if self.mapped is None else others
+        else:
+            self.counted = np.setdiff1d(np.flatnonzero(self._given), rows)
+        if not len(self.counted):
+            raise ValueError("rows_left_out, rows_val: every example that counts is left out of training")
 
     def labels(self) -> IntArray:
         """The class of each example."""
@@ -83,16 +103,16 @@ class Part:
         """That many examples that count, drawn at random, or all, with their weights."""
         if self.counted is None and (count is None or len(self) <= count):
             return self.X, self.y, self.weights
-        rows = np.arange(len(self)) if self.counted is None else self.counted
-        if count is not None and count < len(rows):
-            rows = rows[rng.choice(len(rows), count, replace=False)]
+        rows: Any = AllBut(len(self)) if self.counted is None else self.counted
+        few = count is not None and count < len(rows)
+        rows = rows[rng.choice(len(rows), count, replace=False) if few else slice(None)]
         return self.X[rows], self.y[rows], None if self.weights is None else self.weights[rows]
 
     def checksums(self) -> list[tuple[str, int]]:
         """A number for the examples, one for the targets and one for the weights, by their names, to tell them from
         others; of many examples a part is looked at."""
         few = self.X[:: -(-len(self) // CHECKED)]
-        named = (("X", few), ("y", self.y), ("sample_weight", self.weights))
+        named = (("X", few), ("y", self.y), ("sample_weight", self.weights), ("rows_left_out", self._left_out))
         return [(f"{what}_{self.name}", _checksum(array)) for what, array in named if array is not None]
 
     def _weighed(self, name: str, weights: Any) -> Any:
@@ -127,9 +147,34 @@ class Part:
             self.X = self.X.reshape(-1, *shape)
 
 
-def _checksum(array: Array) -> int:
+def _checksum(array: Any) -> int:
     array = np.ascontiguousarray(array)
-    return zlib.crc32(array.tobytes(), zlib.crc32(f"{array.dtype.str}{array.shape}".encode()))
+    content: Any = array.reshape(-1).view(np.uint8)
+    return zlib.crc32(content, zlib.crc32(f"{array.dtype.str}{array.shape}".encode()))
+
+
+class AllBut:
+    """The numbers from 0 to below `count` but for some, as an array that takes no more memory than these.
+
+    Parameters
+    ----------
+    count : int
+    missing : ndarray of int64
+        Rising.
+    """
+
+    def __init__(self, count: int, missing: Any = ()) -> None:
+        missing = np.asarray(missing, np.int64)
+        self._count = count - len(missing)
+        self._before = missing - np.arange(len(missing))  # how many of ours are before each of the missing ones
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, places: Any) -> IntArray:
+        if isinstance(places, slice):
+            places = np.arange(*places.indices(self._count))
+        return places + np.searchsorted(self._before, places, side="right")
 
 
 def examples_of(part: str) -> Any:
@@ -177,11 +222,38 @@ def parts_of(data: Data, learner: Any, keys: Sequence[str]) -> dict[str, Any]:
         raise ValueError("data: X_val and y_val go together")
     if "sample_weight_val" in data and "X_val" not in data:
         raise ValueError("data: sample_weight_val needs X_val and y_val")
+    if "rows_val" in data and "X_val" in data:
+        raise ValueError("data: rows_val are rows of X_train, and X_val is there too; expected one of the two")
+    held, left_out = (
+        _row_numbers(name, data[name], *np.shape(data["y_train"])[:1]) if name in data else None for name in ROWS
+    )
+    absent = [rows for rows in (held, left_out) if rows is not None]
+    both = np.unique(np.concatenate(absent)) if absent else None
 
-    def part(name: str) -> Part:
-        return Part(name, learner, *(data.get(f"{what}_{name}") for what in ("X", "y", "sample_weight")))
+    def part(name: str, *rows: Any) -> Part:
+        return Part(name, learner, *(data.get(f"{what}_{name}") for what in ("X", "y", "sample_weight")), *rows)
 
-    return {"train": part("train"), "val": part("val") if "X_val" in data else None}
+    train = part("train", both)
+    if held is None:
+        return {"train": train, "val": part("val") if "X_val" in data else None}
+    y, weights = as_data("y_train", data["y_train"]), data.get("sample_weight_train")
+    weights = None if weights is None else as_data("sample_weight_train", weights)[held]
+    return {"train": train, "val": Part("val", learner, train.X[held], y[held], weights)}
+
+
+def _row_numbers(name: str, rows: Any, count: int) -> IntArray:
+    """Which of so many rows, by number or as booleans: rising numbers."""
+    rows = as_numeric(name, rows)
+    if rows.dtype == bool and rows.shape == (count,):
+        return np.flatnonzero(rows)
+    if rows.dtype.kind not in "iu" or rows.ndim != 1:
+        raise TypeError(f"{name}: expected numbers of rows, or {count} booleans, got {describe(rows)}")
+    if len(rows) and not 0 <= rows.min() <= rows.max() < count:
+        raise ValueError(f"{name}: expected numbers from 0 to {count - 1}, got {rows.min()} to {rows.max()}")
+    found = np.unique(rows).astype(np.int64)
+    if len(found) < len(rows):
+        raise ValueError(f"{name}: {len(rows) - len(found)} rows are there more than once")
+    return found
 
 
 def weigh_classes(class_weight: Any, parts: Mapping[str, Any], learner: Any) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import kernels
 from .._checks import all_finite, as_data, describe, mapping, told_apart
+from .._mapped import is_mapped
 from ..losses import SVM, Loss
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from .._types import Array, FloatArray, IntArray, Ops, Shape
     from ..data import TargetScaler
     from .solver import Solver
+
+
+PIECE = 1 << 20  # targets of a file that are checked at a time
 
 
 class FlatModel:
@@ -112,7 +116,7 @@ class NetworkLearner:
     def check(self, x_name: str, X: Any, y_name: str, y: Any) -> tuple[Array, Array]:
         """`X` and `y` as the model takes them; TypeError or ValueError where it does not."""
         X = self.model.check_examples(x_name, X)
-        checked = self.model.check_targets(y_name, y, len(X))
+        checked = self._targets(y_name, y, X)
         self.model.check_finite(x_name, X)
         if self.model.standardizer is None:
             remedy = "standardise them first: model.standardizer = numbanet.data.Standardizer.fit(X_train)"
@@ -121,6 +125,22 @@ class NetworkLearner:
             remedy = "standardise them first: model.target_scaler = numbanet.data.TargetScaler.fit(y_train)"
             told_apart(y_name, as_data(y_name, y), self.model.dtype, remedy)
         return X, checked
+
+    def _targets(self, name: str, y: Any, X: Any) -> Array:
+        """`y` as the loss takes it; beside examples in a file by pieces, and labels in as few bytes as they need."""
+        kept, count = None, len(X)
+        alone = self.model.loss_function.per_output and self.target_scaler is None  # then it is not copied at all
+        if alone or not is_mapped(X) or np.shape(y)[:1] != (count,):
+            return self.model.check_targets(name, y, count)
+        y = as_data(name, y)
+        for start in range(0, count, PIECE):
+            piece = y[start : start + PIECE]
+            checked = self.model.check_targets(f"{name}[{start}:]" if start else name, piece, len(piece))
+            if kept is None:
+                dtype = np.min_scalar_type(self.classes - 1) if checked.dtype.kind == "i" else checked.dtype
+                kept = np.empty((count, *checked.shape[1:]), dtype)
+            kept[start : start + PIECE] = checked
+        return kept  # type: ignore[return-value]  # there is at least one example
 
     @property
     def begin(self) -> Callable[[], Callable[[], object]]:

@@ -24,7 +24,7 @@ from ..runtime import company
 from ..schedules import Cooldown, checked_schedule
 from . import state
 from .best import Best
-from .data import DATA, WEIGHTS, checked_augmentation, examples_of, parts_of, targets_of, weigh_classes
+from .data import DATA, ROWS, WEIGHTS, checked_augmentation, examples_of, parts_of, targets_of, weigh_classes
 from .history import History
 from .hooks import HOOKS, Hooks
 from .interrupts import BeforeCompiling, CtrlC
@@ -63,7 +63,10 @@ class Solver(Results):
         ``X_train``, ``y_train`` and, optionally, ``X_val``, ``y_val``; examples along the first axis. Integer labels
         are copied, so that nobody can change them once they have been checked. ``sample_weight_train`` and
         ``sample_weight_val``, shape (N,), say how much each example counts, in losses ``Σ w l / Σ w`` and in all that
-        is measured; training goes as if those of weight 0 were not there.
+        is measured; training goes as if those of weight 0 were not there. ``rows_val``, in the place of ``X_val`` and
+        ``y_val``, says which rows of the training data are for validation, and not learnt from, ``rows_left_out`` which
+        are not looked at: numbers of rows, or N booleans. An ``X_train`` in a file, as `numpy.load` gives with
+        ``mmap_mode="r"``, is not copied, and its labels take as few bytes as they need (``docs/large-data.md``).
     optimizer : str or callable, optional
         A name from `numbanet.optim.RULES`, or a function ``(w, dw, config) -> (next_w, config)``. By default "adamw",
         with a weight decay of 1, which learns at any depth (``docs/defaults.md``).
@@ -87,9 +90,10 @@ class Solver(Results):
         "flat_cosine"}``, as factors of what `optimizer_options` or the rule has; and "dropout", as factors of all
         probabilities with which the network drops values.
     batch_size : int
-        Every epoch goes through a new permutation of the training data. A batch never exceeds them, and the last of an
-        epoch is the smaller one that is left; a single example that batch normalisation could not learn from is left
-        out, another one each time.
+        Every epoch goes through a new permutation of the training data; of a file of more than 64 MiB, one that mixes
+        rows within that much at a time, of blocks drawn from all over it. A batch never exceeds the data, and the last
+        of an epoch is the smaller one that is left; a single example that batch normalisation could not learn from is
+        left out, another one each time.
     epochs : int, optional
         By default as many as make 4,000 steps, and at least 10.
     drop_last : bool
@@ -164,7 +168,7 @@ class Solver(Results):
 
     X_train, y_train = examples_of("train"), targets_of("train")
     X_val, y_val = examples_of("val"), targets_of("val")
-    _data_keys, _first_of_equals, _step_name = (*DATA, *WEIGHTS), False, "Step"  # otherwise in the course
+    _data_keys, _first_of_equals, _step_name = (*DATA, *WEIGHTS, *ROWS), False, "Step"  # otherwise in the course
 
     @refusing
     def __init__(
@@ -233,7 +237,7 @@ class Solver(Results):
         self.monitor, self.min_delta = self._default_monitor() if monitor is None else monitor, min_delta
         order = np.random.default_rng(seed)
         drawn = train.count, self.batch_size, self.drop_last, self._learner.learns_from
-        self._batches = Batches(*drawn, order, train.counted)
+        self._batches = Batches(*drawn, order, train.counted, train.mapped)
         self.steps_per_epoch = self._batches.per_epoch
         self.epochs = max(EPOCHS, -(-STEPS // self.steps_per_epoch)) if epochs is None else epochs
         self.augment = checked_augmentation(augment, train, self._learner.input_shape)

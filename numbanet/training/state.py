@@ -129,8 +129,7 @@ def _solver_arrays(solver: Solver) -> dict[str, Array]:
     arrays.update((f"best/{name}", array) for name, array in solver._best.items())
     history = solver.history
     arrays.update((HISTORY + name, np.array(history[name], np.float64)) for name in (*history, "step_loss"))
-    order = solver._batches.permutation
-    arrays["permutation"] = np.arange(solver._batches.count) if order is None else order
+    arrays["permutation"] = solver._batches.order()
     return arrays
 
 
@@ -168,10 +167,7 @@ def restore_solver(path: StrPath, solver: Solver, resumed: bool = False) -> None
         exchanged = boolean("exchanged", header["exchanged"])
         rng, sample_rng = _generator(header["rng"]), _generator(header["sample_rng"])
         history = _history(solver, arrays, step)
-        permutation = arrays["permutation"]
-        order = np.arange(solver._batches.count)
-        if permutation.dtype.kind != "i" or not np.array_equal(np.sort(permutation), order):
-            raise ValueError("the order of the examples is not a permutation")
+        permutation = solver._batches.order_of(arrays["permutation"])
         kept = sequence("callbacks", header["callbacks"], "states")
         best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
         if best:

@@ -9,14 +9,18 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from .._plain import MOST, integer
 from ..program import form_of
 from ..program.steps import DROPOUT, training_steps
+from .order import Blocks, NearOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
-    import numpy as np
-
+    from .._mapped import Mapped
     from .._types import FloatArray, IntArray
     from ..data import Augment
     from ..program import TrainingSteps
@@ -31,6 +35,8 @@ CALL_SECONDS = 0.02  # that steps without Python take at once, so that Ctrl-C an
 class Batches:
     """Which examples make the next batches: every epoch takes them in a new order, piece by piece.
 
+    Those that lie in a file, and are more than are to be in memory, come in an order that reads it block by block.
+
     Parameters
     ----------
     count : int
@@ -43,11 +49,13 @@ class Batches:
     rng : numpy.random.Generator
     counted : ndarray of int64, optional
         Which rows the examples are; by default all from the first on.
+    mapped : Mapped, optional
+        Where the rows lie in a file.
 
     Attributes
     ----------
     per_epoch : int
-    permutation : ndarray or None
+    permutation : ndarray, NearOrder or None
         The order of this epoch, None before the first.
     """
 
@@ -58,10 +66,12 @@ class Batches:
         drop_last: bool,
         learns_from: Callable[[int], bool],
         rng: np.random.Generator,
-        counted: IntArray | None = None,
+        counted: Any = None,
+        mapped: Mapped | None = None,
     ) -> None:
         self.rng, self._counted = rng, counted
-        self.permutation: IntArray | None = None
+        self._mapped, self._blocks = mapped, Blocks.of(count, mapped)
+        self.permutation: Any = None
         self.count, self._size = count, min(batch_size, count)
         left = 0 if drop_last else count % self._size
         self._last = left if left and learns_from(left) else 0  # 0: all are of one size
@@ -84,9 +94,32 @@ class Batches:
         """Rows of so many batches from number `step` on, all of one epoch."""
         position = step % self.per_epoch
         if position == 0 or self.permutation is None:
-            self.permutation = self.rng.permutation(self.count)
+            self.permutation = self._new_order()
         rows = self.permutation[position * self._size : (position + steps) * self._size]
-        return rows if self._counted is None else self._counted[rows]
+        return rows if self._counted is None or isinstance(self.permutation, NearOrder) else self._counted[rows]
+
+    def _new_order(self) -> Any:
+        if self._blocks is None or not isinstance(self.rng, np.random.Generator):
+            return self.rng.permutation(self.count)
+        return self._near(int(self.rng.integers(MOST)))
+
+    def _near(self, seed: int) -> NearOrder:
+        assert self._blocks is not None
+        return NearOrder(self._blocks, seed, self._counted, self._mapped)
+
+    def order(self) -> IntArray:
+        """The order of this epoch as an array, for saving."""
+        if isinstance(self.permutation, NearOrder):
+            return np.array([self.permutation.seed])
+        return np.arange(self.count) if self.permutation is None else self.permutation
+
+    def order_of(self, saved: Any) -> Any:
+        """What `permutation` was by what `order` gave; ValueError where it makes no sense."""
+        if self._blocks is not None and saved.shape == (1,):
+            return self._near(integer("seed", saved[0], 0))
+        if saved.dtype.kind != "i" or not np.array_equal(np.sort(saved), np.arange(self.count)):
+            raise ValueError("the order of the examples is not a permutation")
+        return saved
 
 
 class Pace:
