@@ -157,6 +157,27 @@ def test_every_part_is_an_option():
     }
 
 
+def test_members_share_their_weights_and_are_averaged():
+    made = recipe("td-s", "classification", n_members=3, hidden_sizes=(8, 8), zero_last=False)
+    layers = layers_of(made, LAYOUT, 2)
+    shown = [type(layer).__name__ for layer in layers]
+    assert shown == ["Scale", "Members", "MemberAffine", "SELU", "MemberAffine", "SELU", "MemberAffine"]
+    assert [layer.shared for layer in layers if hasattr(layer, "shared")] == [True, True, False]
+    assert [layer.input_scaling for layer in layers if hasattr(layer, "shared")] == [False, True, False]
+    assert layers[1].init == "signs"
+    assert layers_of(dataclasses.replace(made, number_embedding="periodic"), LAYOUT, 2)[2].init == "normal"
+    for task in TASKS:
+        training = trained(task, n_members=3, held=True)
+        network = training.model.networks[0]
+        assert bool(training.solvers[0].compiled)
+        assert network.training_loss.members == 3
+        assert training.model.scores(table()).shape == (ROWS, 2 if task == "classification" else 1)
+        assert training.model.num_parameters < 1.5 * trained(task).model.num_parameters + 3 * 8 * 20
+    both = trained("classification", n_members=2, n_packed=2).model
+    alone = [network.predict_proba(both.preprocessor.transform(table())) for network in both.networks]
+    assert both.predict_proba(table()) == pytest.approx(np.mean(alone, axis=0), abs=1e-6)
+
+
 def test_initial_values_are_fitted_to_the_data():
     """To the rows that count: outputs of every layer begin with spread 1, and biases where the data are."""
     made = recipe("td", "classification", hidden_sizes=(64, 64))
@@ -278,8 +299,9 @@ def test_several_targets():
 
 @pytest.mark.parametrize("preset", ["td-s", "td"])
 @pytest.mark.parametrize("task", TASKS)
-def test_files_hold_the_whole_model(tmp_path, task, preset):
-    model = trained(task, preset, n_packed=2).model
+@pytest.mark.parametrize("members", [1, 3])
+def test_files_hold_the_whole_model(tmp_path, task, preset, members):
+    model = trained(task, preset, n_packed=2, n_members=members).model
     if task == "classification":
         for network in model.networks:
             network.class_names = ("no", "yes")

@@ -41,6 +41,8 @@ class TabularClassifier(Classes, Tabular):
     weight_decay : float, default=None
     label_smoothing : float, default=None
         Part of the target that all classes get alike.
+    n_members : int, default=None
+        Networks in one that share their weights but for scalings of their own, and whose probabilities are averaged.
     n_packed : int, default=None
         Networks by themselves, each trained on a core of its own, whose probabilities are averaged.
     options : dict, default=None
@@ -121,6 +123,7 @@ class TabularClassifier(Classes, Tabular):
         dropout: float | None = None,
         weight_decay: float | None = None,
         label_smoothing: float | None = None,
+        n_members: int | None = None,
         n_packed: int | None = None,
         options: Mapping[str, Any] | None = None,
         categorical: Sequence[str] = (),
@@ -166,6 +169,8 @@ class TabularRegressor(Values, Tabular):
     dropout : float, default=None
         Probability to drop a hidden value in training.
     weight_decay : float, default=None
+    n_members : int, default=None
+        Networks in one that share their weights but for scalings of their own, and whose values are averaged.
     n_packed : int, default=None
         Networks by themselves, each trained on a core of its own, whose values are averaged.
     options : dict, default=None
@@ -236,6 +241,7 @@ class TabularRegressor(Values, Tabular):
         activation: str | None = None,
         dropout: float | None = None,
         weight_decay: float | None = None,
+        n_members: int | None = None,
         n_packed: int | None = None,
         options: Mapping[str, Any] | None = None,
         categorical: Sequence[str] = (),

@@ -40,7 +40,7 @@ SIZE = [Interval(Integral, 1, None, closed="left"), None]
 SHARE = [Interval(Real, 0, 1, closed="left"), None]
 OVERRIDES = (  # parameters that are options of the recipe
     *("epochs", "batch_size", "learning_rate", "schedule", "hidden_sizes", "activation", "dropout", "weight_decay"),
-    *("label_smoothing", "n_packed", "monitor", "patience"),
+    *("label_smoothing", "n_members", "n_packed", "monitor", "patience"),
 )
 
 
@@ -59,6 +59,7 @@ class Tabular(NetworkEstimator):
         "activation": [StrOptions(set(ACTIVATIONS)), None],
         "dropout": SHARE,
         "weight_decay": [Interval(Real, 0, None, closed="left"), None],
+        "n_members": SIZE,
         "n_packed": SIZE,
         "options": [HasMethods("items"), None],
         "categorical": [HasMethods("__iter__")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._members_loss import MembersLoss
 from ..initializers import fit_to_data
 from ..layers import (
     ACTIVATIONS,
@@ -11,6 +12,8 @@ from ..layers import (
     Columns,
     Dropout,
     Embedding,
+    MemberAffine,
+    Members,
     Parametric,
     PeriodicEmbedding,
     Scale,
@@ -56,6 +59,8 @@ def network_of(
     """
     if loss is None:
         loss = Softmax(recipe.label_smoothing) if recipe.classifies else SquaredError()
+    if recipe.n_members > 1:
+        loss = MembersLoss(loss, recipe.n_members)
     network = Sequential(layers_of(recipe, layout, outputs), layout.width, loss=loss, dtype=dtype, seed=seed)
     if recipe.data_init:
         if X is None:
@@ -78,16 +83,18 @@ def layers_of(recipe: Recipe, layout: Layout, outputs: int) -> list[Layer]:
         layers.append(Columns([run for run in runs if run[0]]))
     if recipe.front_scale:
         layers.append(Scale())
-    for units in recipe.hidden_sizes:
+    if recipe.n_members > 1:  # which differ by this, and behind embeddings by more than signs
+        layers.append(Members(recipe.n_members, "normal" if periodic else "signs"))
+    for place, units in enumerate(recipe.hidden_sizes):
         activation = ACTIVATIONS[recipe.activation]()
-        layers.append(_affine(recipe, units, last=False))
+        layers.append(_affine(recipe, units, first=place == 0))
         layers.append(Parametric(activation) if recipe.parametric else activation)
         if recipe.dropout > 0:
             layers.append(Dropout(recipe.dropout))
     return [*layers, _affine(recipe, outputs, last=True)]
 
 
-def _affine(recipe: Recipe, units: int, last: bool) -> Layer:
+def _affine(recipe: Recipe, units: int, first: bool = False, last: bool = False) -> Layer:
     zero = last and recipe.zero_last
     options: dict[str, Any] = {"parametrization": "ntk" if recipe.ntk else "standard"}
     if zero:
@@ -96,6 +103,10 @@ def _affine(recipe: Recipe, units: int, last: bool) -> Layer:
         options |= {"weight_init": "lecun_normal", "bias_init": 1.0}
     elif last:
         options |= {"weight_init": "xavier_normal"}
+    if recipe.n_members > 1:
+        if first:
+            options["input_scaling"] = False  # which `Members` has just done
+        return MemberAffine(units, recipe.n_members, shared=not last, **options)
     return Affine(units, **options)
 
 

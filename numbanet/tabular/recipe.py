@@ -82,6 +82,8 @@ class Recipe:
         accuracy or R².
     patience : int
         Epochs without a gain after which training stops; 0 is never.
+    n_members : int
+        Networks in one, which share their weights but for scalings of their own (`numbanet.Members`); 1 is a plain one.
     n_packed : int
         Networks by themselves, each trained on a core of its own, whose predictions are averaged.
     """
@@ -115,6 +117,7 @@ class Recipe:
     drop_last: bool = False
     monitor: str = "loss"
     patience: int = 0
+    n_members: int = 1
     n_packed: int = 1
 
     def __post_init__(self) -> None:
@@ -138,7 +141,7 @@ class Recipe:
             checked[name] = number(name, getattr(self, name), 0, include_high=False)
         for name in ("dropout", "label_smoothing", "beta2"):
             checked[name] = number(name, getattr(self, name), 0, 1, include_high=False)
-        for name in ("epochs", "batch_size", "n_packed"):
+        for name in ("epochs", "batch_size", "n_members", "n_packed"):
             checked[name] = integer(name, getattr(self, name), 1)
         for name in ("max_one_hot", "embedding_units", "patience"):
             checked[name] = integer(name, getattr(self, name), 0)
