@@ -3,6 +3,7 @@
 import importlib.util
 import itertools
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -176,3 +177,25 @@ def test_unknown_emitters_are_refused(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         script("emitters").main(["lane_min"])
     assert "no emitter is called lane_min; there are column_sums," in capsys.readouterr().err
+
+
+def test_large_data_are_compared_with_the_same_in_memory(capsys):
+    script("large").main(["--rows", "30000", "--turns", "1", "--hidden", "4"])
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0] == "30,000 rows of 20 columns, 2 MiB, hidden 4"
+    for form, row in zip(("memory", "npy"), rows[1:], strict=False):
+        assert re.fullmatch(rf"{form} +an epoch +[\d.]+ s, the whole .* s; held .* MiB; accuracy 0\.\d{{4}}", row)
+    assert re.fullmatch(r"npy: [\d.]+ of the speed in memory", rows[3])
+
+
+def test_sweeps_are_compared(capsys):
+    pytest.importorskip("optuna", reason="needs optuna")
+    pytest.importorskip("sklearn", reason="needs scikit-learn")
+    options = ["numbanet", "scikit-learn", "--data", "wine", "--trials", "3", "--epochs", "2", "--turns", "1"]
+    script("sweeps").main(options)
+    title, *rows = capsys.readouterr().out.splitlines()
+    assert title.startswith("wine, 3 trials of 2 epochs, ")
+    assert [row.split()[0] for row in rows] == ["numbanet", "scikit-learn"]
+    assert rows[0].split()[3] == "1.00x"
+    with pytest.raises(SystemExit):
+        script("sweeps").main(["sklearn"])
