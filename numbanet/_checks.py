@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FLOAT_DTYPES",
+    "all_codes",
     "all_finite",
     "as_data",
     "as_numeric",
@@ -235,6 +236,21 @@ def all_finite(name: str, array: Array, dtype: DTypeLike | None = None, first: i
             if np.isfinite(value):
                 raise ValueError(f"{where}, which {np.dtype(dtype)} cannot hold")
             raise ValueError(f"{where}; every value must be finite")
+
+
+def all_codes(name: str, array: Array, sizes: Mapping[int, int]) -> None:
+    """Refuse an array with anything but whole numbers from 0 to ``size - 1`` in a column of `sizes`, naming the row."""
+    for place, rows in enumerate(pieces(array, 1024)):
+        rows = rows.reshape(len(rows), -1)
+        for column, size in sizes.items():
+            codes = rows[:, column]
+            known = (codes >= 0) & (codes < size) & (codes == np.floor(codes))
+            if not known.all():
+                row = int(known.argmin())
+                raise ValueError(
+                    f"{name}: row {1024 * place + row} holds {codes[row]} (column {column}); expected a code, a whole "
+                    f"number from 0 to {size - 1}"
+                )
 
 
 def told_apart(name: str, array: Array, dtype: DTypeLike, remedy: str) -> None:

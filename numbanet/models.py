@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from . import checkpoint, kernels
-from ._checks import all_finite, boolean, describe, example_weights, float_dtype, integer, number
+from ._checks import all_codes, all_finite, boolean, describe, example_weights, float_dtype, integer, number
 from ._exclusive import exclusively
 from ._network_arrays import NetworkArrays
 from ._plain import refusing
@@ -366,13 +366,16 @@ class Sequential(NetworkArrays, FlatModel):
         return X
 
     def check_finite(self, name: str, X: Any) -> None:
-        """ValueError that names the first row of `X` which holds NaN or infinity, or would on its way in."""
+        """ValueError that names the first row of `X` which holds NaN or infinity, or would on its way in; or what is no
+        code where an `Embedding` takes it for one."""
         if isinstance(X, SparseRows) and X.is_finite:
             return
-        if self.standardizer is None:
-            all_finite(name, X, self.dtype)
-        else:
+        if self.standardizer is not None:
             self.standardizer.check(name, X, self.dtype)
+            return
+        all_finite(name, X, self.dtype)
+        if isinstance(X, np.ndarray):
+            all_codes(name, X, self.layers[0].codes())
 
     def check_targets(self, name: str, y: Any, count: int) -> Array:
         """`y` as the loss takes it, for `count` examples: standardised, with a `target_scaler`."""
@@ -487,9 +490,12 @@ class Sequential(NetworkArrays, FlatModel):
             batch = min(INFERENCE_BATCH, 1 << (limit.bit_length() - 1), 1 << (count - 1).bit_length())
         workspace = self.workspaces.take()
         try:
-            return self._infer(workspace.program(self, batch, training=False), X)
+            scores = self._infer(workspace.program(self, batch, training=False), X)
         finally:
             self.workspaces.homes[workspace.alone].append(workspace)
+        if self.layers[0].codes() and np.isnan(scores).any():
+            self.check_finite("X", X)
+        return scores
 
     def _infer(self, program: Program, X: Array) -> FloatArray:
         if len(X) == program.batch:

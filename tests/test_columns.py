@@ -51,11 +51,9 @@ def test_gradients(ops):
 
 
 def test_nothing_is_copied_back_where_nothing_below_learns():
-    operations = [operation for _, *operation in [(0, *each) for each in Program(network(RUNS), 4, True).operations[2]]]
-    names = [getattr(each[0], "__name__", "") for each in operations]
+    net = network([RUNS[0], (4, [nn.Tanh()]), RUNS[2]])
+    names = [getattr(function, "__name__", "") for function, *_ in Program(net, 4, True).operations.backward]
     assert names.count("copy_columns") == 2  # what the two that learn are given
-    learnt = Program(network([(9, [nn.ReLU()])]), 4, True).operations.backward
-    assert not any(getattr(each.function, "__name__", "") == "copy_columns" for each in learnt)
 
 
 @BOTH
@@ -80,6 +78,30 @@ def test_training_is_compiled_and_learns(tmp_path):
     assert again.layers == net.layers
     assert repr(again) == repr(net)
     np.testing.assert_array_equal(again.predict_proba(X), net.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "last"), [(7, 3, 2), (7, -1, 2), (8, 2, 1), (8, 0.5, 1)], ids=lambda value: str(value)
+)
+def test_what_is_no_code_is_refused_by_its_row_and_column(column, value, last):
+    net, bad = network(RUNS), X.copy()
+    bad[5, column] = value
+    data = {"X_train": X, "y_train": Y}
+    solver = nn.Solver(net, data, epochs=1, batch_size=5, verbose=False)
+    solver.train()
+    message = rf": row 5 holds {float(value)} \(column {column}\); expected a code, a whole number from 0 to {last}$"
+    for use in (
+        lambda: net.predict(bad),
+        lambda: net.predict_proba(bad),
+        lambda: net.loss(bad, Y),
+        lambda: net.evaluate(bad, Y),
+        lambda: nn.Solver(net, {**data, "X_train": bad}),
+        lambda: nn.Solver(net, {**data, "X_val": bad, "y_val": Y}),
+    ):
+        with pytest.raises(ValueError, match=message):
+            use()
+    net.params["W1"][:] = np.nan  # scores are NaN, and codes are not to blame
+    assert np.isnan(net.loss(X)).all()
 
 
 def test_layers_inside_have_numbers_of_their_own():

@@ -62,6 +62,10 @@ class Layer:
         """Shape of what the list of layers `part`, a key of `parts`, starts from."""
         return input_shape
 
+    def codes(self) -> Mapping[int, int]:
+        """How many codes there are, of the columns of its input that hold codes of categories."""
+        return {}
+
     def fused_with(self, following: Layer) -> Layer | None:
         """One layer that does the work of this and the following one in one go, or None."""
         return None

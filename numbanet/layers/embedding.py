@@ -13,7 +13,7 @@ from .._checks import boolean, integer, number, sequence
 from .base import Layer, Variable, set_checked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .._types import FloatArray, Init, Lowered, Shape
     from ..program import Lowering
@@ -101,8 +101,8 @@ class PeriodicEmbedding(Layer):
 class Embedding(Layer):
     """Rows of a table that is learnt in the place of K codes of categories; (K units,).
 
-    An example has the codes as floats: in column k a whole number from 0 to ``sizes[k] - 1``. What is none of these
-    becomes NaN, so that training stops with a message that names this layer, and predictions are refused. Parameters
+    An example has the codes as floats: in column k a whole number from 0 to ``sizes[k] - 1``. What is none of these is
+    refused where the columns are the network's own, and becomes NaN where they come out of another layer. Parameters
     are `E`, shape (sum of sizes, units): the rows of the first column's codes, then those of the second's, and so on.
 
     Parameters
@@ -128,6 +128,9 @@ class Embedding(Layer):
         sizes = tuple(integer("Embedding: sizes", size, 1, MOST_CODES) for size in sizes)
         set_checked(self, sizes=sizes, units=integer("Embedding: units", self.units, 1))
         initializers.get(self.weight_init, "Embedding: weight_init")
+
+    def codes(self) -> Mapping[int, int]:
+        return dict(enumerate(self.sizes))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if input_shape != (len(self.sizes),):

@@ -153,6 +153,14 @@ class Columns(Layer):
         count, _ = self.runs[int(part[:-1]) - 1]
         return (count,)
 
+    def codes(self) -> Mapping[int, int]:
+        found: dict[int, int] = {}
+        first = 0
+        for count, layers in self.runs:
+            found.update((first + column, size) for column, size in (layers[0].codes() if layers else {}).items())
+            first += count
+        return found
+
     def _shapes(self) -> list[Shape]:
         """What comes out of each run."""
         shapes: list[Shape] = []
