@@ -71,7 +71,7 @@ def test_td_s_is_as_published():
     assert not network.params["W4"].any()
     assert not network.params["b4"].any()
     assert (network.params["scale1"] == 1).all()
-    options = training_of(made, network, True)
+    options = training_of(made, network, 100, True)
     assert (options["schedule"], options["epochs"], options["batch_size"]) == ("coslog4", 256, 256)
     assert options["optimizer_options"] == {
         "learning_rate": 0.04,
@@ -98,7 +98,7 @@ def test_td_s_learns_as_torch_does():
     groups = [{"params": [value], "factor": factors[name[0]]} for name, value in own.items()]
     adam = torch.optim.Adam(groups, lr=1.0, betas=(0.9, 0.95))
     solver = nn.Solver(
-        network, {"X_train": X, "y_train": LABELS[:40]}, verbose=False, seed=5, **training_of(made, network, False)
+        network, {"X_train": X, "y_train": LABELS[:40]}, verbose=False, seed=5, **training_of(made, network, 40, False)
     )
     order = np.random.default_rng(5)
     for step in range(8):
@@ -132,9 +132,9 @@ def test_every_part_is_an_option():
     def layers(layout=LAYOUT, **options):
         return layers_of(dataclasses.replace(plain, **options), layout, 2)
 
-    def told(**options):
+    def told(rows=100, **options):
         made = dataclasses.replace(plain, **options)
-        return training_of(made, network_of(made, LAYOUT, 2, seed=0), True)
+        return training_of(made, network_of(made, LAYOUT, 2, seed=0), rows, True)
 
     assert kinds(dataclasses.replace(plain, front_scale=True), LAYOUT, 2)[0] == "Scale"
     columns = layers(few, number_embedding="periodic", embedding_units=5)[0]
@@ -149,6 +149,9 @@ def test_every_part_is_an_option():
     assert told(dropout=0.1, dropout_schedule="flat_cosine")["schedules"] == {"dropout": "flat_cosine"}
     assert told(weight_decay=0.1, weight_decay_schedule="cosine")["schedules"] == {"weight_decay": "cosine"}
     assert told(weight_decay=0.1, decay_biases=True)["optimizer_options"]["decay_biases"] is True
+    batches = {rows: told(rows, batch_size=0)["batch_size"] for rows in (3, 8191, 8192, 20_000, 70_000, 10**6)}
+    assert batches == {3: 64, 8191: 64, 8192: 128, 20_000: 256, 70_000: 1024, 10**6: 1024}
+    assert told(10**6, batch_size=48)["batch_size"] == 48
     assert told(schedule="one_cycle", patience=7)["patience"] == 7
     assert told(monitor="score")["monitor"] == "val_accuracy"
     assert told()["monitor"] == "val_loss"

@@ -110,13 +110,15 @@ def _affine(recipe: Recipe, units: int, first: bool = False, last: bool = False)
     return Affine(units, **options)
 
 
-def training_of(recipe: Recipe, network: Sequential, validated: bool) -> dict[str, Any]:
+def training_of(recipe: Recipe, network: Sequential, rows: int, validated: bool) -> dict[str, Any]:
     """Keyword arguments of the `Solver` that trains such a network.
 
     Parameters
     ----------
     recipe : Recipe
     network : Sequential
+    rows : int
+        How many there are to train on.
     validated : bool
         Whether there are validation data.
     """
@@ -141,7 +143,7 @@ def training_of(recipe: Recipe, network: Sequential, validated: bool) -> dict[st
         "schedule": recipe.schedule,
         "schedules": schedules,
         "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
+        "batch_size": recipe.batch_size or 1 << min(max((rows // 64).bit_length() - 1, 6), 10),
         "drop_last": recipe.drop_last,
         "num_train_samples": 0,
         "monitor": ("val_loss" if recipe.monitor == "loss" else score) if validated else None,

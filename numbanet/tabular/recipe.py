@@ -74,7 +74,9 @@ class Recipe:
     weight_decay, weight_decay_schedule : float and str
     decay_biases : bool
         Whether the weight decay applies to biases and scales, too.
-    epochs, batch_size : int
+    epochs : int
+    batch_size : int
+        0 is by the rows: a power of two from 64 to 1,024 that makes 64 batches of them, or more.
     drop_last : bool
         Whether to leave out what does not fill a batch, where there is more than one.
     monitor : {"loss", "score"}
@@ -141,9 +143,9 @@ class Recipe:
             checked[name] = number(name, getattr(self, name), 0, include_high=False)
         for name in ("dropout", "label_smoothing", "beta2"):
             checked[name] = number(name, getattr(self, name), 0, 1, include_high=False)
-        for name in ("epochs", "batch_size", "n_members", "n_packed"):
+        for name in ("epochs", "n_members", "n_packed"):
             checked[name] = integer(name, getattr(self, name), 1)
-        for name in ("max_one_hot", "embedding_units", "patience"):
+        for name in ("max_one_hot", "embedding_units", "batch_size", "patience"):
             checked[name] = integer(name, getattr(self, name), 0)
         for name in ("schedule", "dropout_schedule", "weight_decay_schedule"):
             checked[name] = one_of(name, getattr(self, name), BY_NAME)
@@ -211,7 +213,7 @@ def _fast(task: Task) -> dict[str, Any]:
         "hidden_sizes": (128, 128),
         "schedule": "one_cycle",
         "epochs": 24,
-        "batch_size": 64,
+        "batch_size": 0,
         "drop_last": False,
         "monitor": "loss",
     }

@@ -108,7 +108,7 @@ class TableTraining:
             network.target_scaler = scaler
             network.class_names = None if class_names is None else tuple(class_names)
             called = [*reports, *callbacks] if place == 0 else copy.deepcopy(list(callbacks))
-            trained = training_of(recipe, network, held_out is not None)
+            trained = training_of(recipe, network, len(y[counted]), held_out is not None)
             self.solvers.append(Solver(network, data, **{**trained, **options}, callbacks=called, seed=seed + place))
         self.model = TableModel(preprocessor, [solver.model for solver in self.solvers], recipe)
 
