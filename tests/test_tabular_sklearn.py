@@ -222,3 +222,38 @@ def test_columns_of_numbers_may_be_categories():
     assert np.array_equal(
         TabularRegressor(**FAST, categorical=["kind"]).fit(frame, VALUES).predict(frame), model.predict(X)
     )
+
+
+def test_lists_keep_their_kinds():
+    rows = [[18.5, "cook"], [70.25, "clerk"], [None, "cook"]] * 20
+    model = TabularClassifier(**FAST).fit(rows, ["a", "b", "a"] * 20)
+    assert model.model_.preprocessor.categorical == ("x1",)
+    assert list(model.predict([[70.25, "clerk"]])) == ["b"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (FRAME[[]], r"Found array with 0 feature\(s\)"),
+        (FRAME[:0], r"Found array with 0 sample\(s\)"),
+        (pd.concat([FRAME, FRAME[["age"]]], axis=1), "frame: two columns are named 'age'"),
+        (FRAME.assign(income=np.inf), "column 'income': row 0 holds inf"),
+    ],
+    ids=["no columns", "no rows", "columns twice", "infinite"],
+)
+def test_bad_frames_are_refused(kind, X, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**FAST).fit(X, target(kind)[: len(X)])
+
+
+def test_odd_tables_are_learnt():
+    """A single row, a single class, columns that say nothing, and more columns than rows."""
+    for kind, y in ((TabularClassifier, ["a"]), (TabularRegressor, [3.0])):
+        assert kind(**FAST).fit(FRAME[:1], y).predict(FRAME[:1]) == y
+    assert (TabularClassifier(**FAST).fit(FRAME, np.full(ROWS, "a")).predict(FRAME) == "a").all()
+    assert (TabularRegressor(**FAST).fit(FRAME, np.full(ROWS, 7.0)).predict(FRAME) == 7).all()
+    empty = FRAME.assign(age=np.nan, income=1.0, job=None)
+    assert TabularClassifier(**FAST).fit(empty, CLASSES).predict(empty).shape == (ROWS,)
+    wide = RNG.standard_normal((30, 2000))
+    assert TabularClassifier(**FAST).fit(wide, CLASSES[:30]).predict(wide).shape == (30,)

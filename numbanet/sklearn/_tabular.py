@@ -154,8 +154,14 @@ class Tabular(NetworkEstimator):
     def _table(self, X: Any, reset: bool) -> Any:
         """Rows that are to be learnt from, as a table; others as they are, since the preprocessor knows the columns."""
         if is_frame(X):
+            if 0 in X.shape:
+                what = "sample(s)" if X.shape[0] == 0 else "feature(s)"
+                raise ValueError(f"Found array with 0 {what} (shape={X.shape}) while a minimum of 1 is required.")
+            table = Table.from_frame(X, categorical=self.categorical) if reset else X
             validate_data(self, X, skip_check_array=True, reset=reset)
-            return Table.from_frame(X, categorical=self.categorical) if reset else X
+            return table
+        if isinstance(X, (list, tuple)):  # of which NumPy would make strings, if a single one is among numbers
+            X = np.array(X, dtype=object)
         X = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=reset)
         return Table.from_arrays(X, categorical=self.categorical) if reset else X
 

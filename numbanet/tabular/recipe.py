@@ -24,9 +24,19 @@ if TYPE_CHECKING:
 
 TASKS = ("classification", "regression")
 # Kinds of parameters, and RealMLP's factors of the learning rate: of biases, the scales in front, strengths of
-# activations, and embeddings of numbers.
+# activations, and embeddings of numbers; likewise of the scalings of members.
 KINDS = ("W", "b", "scale", "strength", "frequency", "phase", "V", "c", "E", "r", "s")
-FACTORS = {"b": 0.1, "scale": 6.0, "strength": 0.1, "frequency": 0.1, "phase": 0.1, "V": 0.1, "c": 0.1}
+FACTORS = {
+    "b": 0.1,
+    "scale": 6.0,
+    "strength": 0.1,
+    "frequency": 0.1,
+    "phase": 0.1,
+    "V": 0.1,
+    "c": 0.1,
+    "r": 0.1,
+    "s": 0.1,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +230,7 @@ def _fast(task: Task) -> dict[str, Any]:
 
 
 def _ensemble(task: Task) -> dict[str, Any]:
-    return {**_fast(task), "n_packed": 4}
+    return {**_fast(task), "n_packed": 8}
 
 
 def _mlp(task: Task) -> dict[str, Any]:
@@ -237,7 +247,7 @@ def recipe(preset: str = DEFAULT, task: Task = "classification", **options: Any)
     Parameters
     ----------
     preset : {"ensemble", "fast", "td", "td-s", "mlp"}
-        Four networks of "fast", which has the parts of "td" in a smaller network that is trained for fewer epochs;
+        Eight networks of "fast", which has the parts of "td" in a smaller network that is trained for fewer epochs;
         RealMLP's two; and a plain multi-layer perceptron, which has none of the parts.
     task : {"classification", "regression"}
     **options
