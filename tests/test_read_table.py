@@ -1,5 +1,6 @@
 """Tables in files of all kinds: what is read, what is taken for what, and what is refused."""
 
+import contextlib
 import gzip
 
 import numpy as np
@@ -346,6 +347,61 @@ def test_truncated_at_any_byte(tmp_path, step):
             refused(path, f"{path.name}: ")
         path.write_bytes(whole)
         assert len(read_table(path)) == 100
+
+
+@pytest.mark.parametrize("times", [40, pytest.param(3000, marks=pytest.mark.slow)])
+def test_damaged_anywhere(tmp_path, times):
+    """Offsets that point out of the file are seen before anything follows them."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    rng = np.random.default_rng(0)
+    table = pa.table({"n": [1.5, None, 3, 4, 5] * 20, "w": ["a", "b", None, "a", "c"] * 20})
+    for path in arrow_files(tmp_path, table):
+        whole = path.read_bytes()
+        for _ in range(times):
+            damaged = bytearray(whole)
+            damaged[rng.integers(len(whole))] = rng.integers(256)
+            path.write_bytes(damaged)
+            with contextlib.suppress(DataError):
+                assert read_table(path).shape[1] <= 2
+
+
+WRITERS = [
+    {"sep": ","},
+    {"sep": ";", "decimal": ","},
+    {"sep": "\t", "decimal": ",", "lineterminator": "\r\n"},
+    {"sep": "|", "quoting": 1, "encoding": "utf-8-sig"},
+    {"sep": ",", "na_rep": "NA", "index": True},
+    {"sep": ",", "date_format": "%d.%m.%Y", "compression": "gzip"},
+]
+
+
+@pytest.mark.parametrize("options", WRITERS)
+@pytest.mark.parametrize("seed", range(3))
+def test_what_pandas_writes_is_what_it_held(tmp_path, options, seed):
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    pytest.importorskip("narwhals", reason="narwhals is not installed")
+    rng, rows = np.random.default_rng(seed), int(np.random.default_rng(seed).integers(30, 300))
+    words = np.array(["ash", 'a "b"', "x;y,z", "päß", "line\nend", "1a", "-"], object)
+    frame = pd.DataFrame(
+        {
+            "float": rng.normal(size=rows) * 10.0 ** rng.integers(-5, 9, rows),
+            "whole": rng.integers(-5, 10**6, rows),
+            "gaps": np.where(rng.random(rows) < 0.3, np.nan, rng.normal(size=rows)),
+            "word": np.where(rng.random(rows) < 0.2, None, rng.choice(words, rows)),
+            "flag": rng.random(rows) < 0.5,
+            "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), unit="D"),
+            "zip": [f"{number:05}" for number in rng.integers(0, 90_000, rows)],
+            "nothing": [None] * rows,
+        }
+    )
+    path = tmp_path / "a.csv"
+    frame.to_csv(path, **{"index": False, **options})
+    read, held = read_table(path), Table.from_frame(frame)
+    assert read.names == held.names
+    for name in held.names[:-1]:
+        assert read.column(name)[:2] == held.column(name)[:2]
+        np.testing.assert_array_equal(read[name], held[name])
+    assert np.isnan(read["nothing"]).all()
 
 
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])

@@ -35,7 +35,7 @@ def read_parquet(path: StrPath, chosen: Callable[[Sequence[str]], list[str]]) ->
     with reading(path, Exception), open(path, "rb") as file, ParquetFile(file) as parquet:
         names = without_index(parquet.schema_arrow)
         _refuse_twice(path, names)
-        return parquet.read(columns=chosen(names)).combine_chunks()
+        return _whole(parquet.read(columns=chosen(names)))
 
 
 def read_arrow(path: StrPath, chosen: Callable[[Sequence[str]], list[str]]) -> Any:
@@ -56,7 +56,13 @@ def read_arrow(path: StrPath, chosen: Callable[[Sequence[str]], list[str]]) -> A
             raise DataError(f"{path}: cannot be read (it is no file of Arrow)")
         names = without_index(reader.schema)
         _refuse_twice(path, names)
-        return reader.read_all().select(chosen(names)).combine_chunks()
+        return _whole(reader.read_all().select(chosen(names)))
+
+
+def _whole(table: Any) -> Any:
+    """The table in one piece, once Arrow has seen that nothing in it points elsewhere, which damaged files may do."""
+    table.validate(full=True)
+    return table.combine_chunks()
 
 
 def without_index(schema: Any) -> list[str]:

@@ -1,0 +1,156 @@
+"""Tables: what columns are taken for, what is learnt of them, and what is refused."""
+
+from tests.mutants import Mutant
+
+PREPROCESSING = "tests/test_preprocessing.py"
+READING = "tests/test_read_table.py"
+
+MUTANTS = [
+    Mutant(
+        "a column without quartiles is divided by its whole range",
+        "numbanet/data/_scaling.py",
+        "_reciprocal(third / 2 - first / 2, high / 2 - low / 2)",
+        "_reciprocal(third / 2 - first / 2, high - low)",
+        PREPROCESSING,
+    ),
+    Mutant(
+        "quartiles are taken as if no value were missing",
+        "numbanet/data/_scaling.py",
+        "    place = share * np.maximum(count - 1, 0)\n",
+        "    place = share * (len(ordered) - 1 + 0 * count)\n",
+        PREPROCESSING,
+    ),
+    Mutant(
+        "the square of a large number is infinite",
+        "numbanet/data/_scaling.py",
+        "    x = np.clip(x, -_LARGE, _LARGE)\n",
+        "    x = x + 0.0\n",
+        PREPROCESSING,
+    ),
+    Mutant(
+        "one-hot columns are not scaled",
+        "numbanet/data/preprocessing.py",
+        "            self._one_hot_center, self._one_hot_factor = robust_of_signs(minus, zero, plus)\n",
+        "            robust_of_signs(minus, zero, plus)\n",
+        PREPROCESSING,
+    ),
+    Mutant(
+        "nothing says that a number is missing",
+        "numbanet/data/preprocessing.py",
+        "np.where(missing[:, self._gaps], *self._gap_values[::-1])",
+        "self._gap_values[0]",
+        PREPROCESSING,
+    ),
+    Mutant(
+        "unseen categories count as missing where rare ones have a code",
+        "numbanet/data/_learnt.py",
+        "            unseen = self.size - 1 if self.rare else 0\n",
+        "            unseen = 0\n",
+        PREPROCESSING,
+    ),
+    Mutant(
+        "the codes of one table's categories are used for another's",
+        "numbanet/data/_learnt.py",
+        "        if known is None or known[0] is not categories:",
+        "        if known is None:",
+        "tests/test_table_leaks.py",
+    ),
+    Mutant(
+        "missing values of training are not counted",
+        "numbanet/data/_learnt.py",
+        "        missing, counts = counts[0], counts[1:]\n",
+        "        missing, counts = 0, counts[1:]\n",
+        PREPROCESSING,
+    ),
+    Mutant(
+        "numbers are taken for dates",
+        "numbanet/data/_learnt.py",
+        "        if column.kind != wanted.kind and not np.isnan(values).all():\n",
+        "        if False:\n",
+        PREPROCESSING,
+    ),
+    Mutant(
+        "numbers are found by their place, not their name",
+        "numbanet/data/_learnt.py",
+        "    return table.numbers if places == list(range(table.numbers.shape[1])) else table.numbers[:, places]\n",
+        "    return table.numbers[:, : len(places)]\n",
+        PREPROCESSING,
+    ),
+    Mutant(
+        "infinite numbers are taken",
+        "numbanet/data/table.py",
+        "        if np.isinf(numbers).any():\n",
+        "        if False:\n",
+        "tests/test_table.py",
+    ),
+    Mutant(
+        "names such as 007 are numbers",
+        "numbanet/data/_cells.py",
+        'if "_" in joined or (("\\n0" in joined or joined[:1] in "+-0 ") and _PADDED.search(joined)):',
+        'if "_" in joined:',
+        READING,
+    ),
+    Mutant(
+        "a column of text after numbers is not read again",
+        "numbanet/data/_text_table.py",
+        "    if again:\n",
+        "    if False:\n",
+        READING,
+    ),
+    Mutant(
+        "thousands and fractions are not told apart",
+        "numbanet/data/_cells.py",
+        '        if separator != ";":',
+        "        if False:",
+        READING,
+    ),
+    Mutant(
+        "the zone of a date is added",
+        "numbanet/data/_dates.py",
+        "    return (times - offsets).astype(np.int64) / 86_400_000_000\n",
+        "    return (times + offsets).astype(np.int64) / 86_400_000_000\n",
+        READING,
+    ),
+    Mutant(
+        "the first of two forms of a date is taken",
+        "numbanet/data/_cells.py",
+        "    if len(forms) == 1:\n",
+        "    if forms:\n",
+        READING,
+    ),
+    Mutant(
+        "the end of a stream of Arrow is not looked for",
+        "numbanet/data/_arrow.py",
+        "            if file.read() != _END_OF_STREAM:\n",
+        "            if False:\n",
+        READING,
+    ),
+    Mutant(
+        "gzip may unpack without end",
+        "numbanet/data/_lines.py",
+        "        if self._count > max(FREE, MOST_TIMES * self._packed):\n",
+        "        if False:\n",
+        READING,
+    ),
+    Mutant(
+        "rows without a target stay",
+        "numbanet/data/labelled.py",
+        "    if not rows.all():\n",
+        "    if False:\n",
+        "tests/test_load_table.py",
+    ),
+    Mutant(
+        "identifiers are not left out with their rows",
+        "numbanet/data/labelled.py",
+        "table, X, ids = table[rows], X[rows], None if ids is None else ids[rows]",
+        "table, X, ids = table[rows], X[rows], None if ids is None else ids[: rows.sum()]",
+        "tests/test_load_table.py",
+    ),
+    Mutant(
+        "a doubtful target is guessed",
+        "numbanet/data/labelled.py",
+        "    if count <= _SURE and (labels == np.floor(labels)).all():\n",
+        "    if False:\n",
+        "tests/test_load_table.py",
+    ),
+]
