@@ -101,8 +101,10 @@ def test_rows_without_a_target_are_left_out(tmp_path):
 
 
 def test_identifiers_are_text_as_it_stands(tmp_path):
-    path = table(tmp_path, [0.5, 1, 2, 3], key=[7, 8, 9, 10])
-    assert load_table(path, id="key").ids.tolist() == ["7", "8", "9", "10"]
+    keys = ["7", "8.0", "+9", "12345678901234567890", "12345678901234567891", "1e3", "007"]
+    assert load_table(table(tmp_path, [0.5, 1, 2, 3, 4, 5, 6], key=keys), id="key").ids.tolist() == keys
+    np.savez(tmp_path / "a.npz", X=np.eye(2), key=np.array([2**62, 2**62 + 1]), y=np.array([0.5, 1]))
+    assert load_table(tmp_path / "a.npz", id="key").ids.tolist() == [str(2**62), str(2**62 + 1)]
 
 
 def test_rows_to_predict(tmp_path):
@@ -117,7 +119,7 @@ def test_rows_to_predict(tmp_path):
     data = load_table(without, "y", id="key", has_target=False, like=preprocessor)
     np.testing.assert_array_equal(preprocessor.transform(data.X), preprocessor.transform({"n": [0.5], "w": ["u"]}))
     assert load_table(path, has_target=False).X.names == ("n", "w", "key", "y")
-    refused(without, "no column is named 'y'", "y", like=preprocessor)
+    refused(without, "lacks the column 'y'", "y", like=preprocessor)
 
 
 def test_known_classes(tmp_path):

@@ -282,7 +282,7 @@ def test_as_in_training(tmp_path):
         "zip=01",
     )
     np.testing.assert_array_equal(preprocessor.transform(table), [[31, 6, 0, 0, 1, 0, -1]])
-    refused(written(tmp_path, "n,when,k\n6,,2\n"), "no column is named 'zip'", like=preprocessor)
+    refused(written(tmp_path, "n,when,k\n6,,2\n"), "lacks the column 'zip'", like=preprocessor)
 
 
 # Parquet and Arrow.

@@ -141,6 +141,31 @@ def test_numbers_that_are_categories():
         assert table["zip"].tolist() == [texts.get(value) for value in values]
 
 
+def test_integers_that_no_float_holds():
+    """As categories they keep all their digits."""
+    large = [2**62, 2**62 + 1, 2**62]
+    texts = [str(value) for value in large]
+    for frame in (pd.DataFrame({"k": large}), pl.DataFrame({"k": large}), pa.table({"k": large})):
+        assert Table.from_frame(frame, categorical=["k"])["k"].tolist() == texts
+    gaps = pd.DataFrame({"k": pd.array([*large, None], dtype="Int64")})
+    assert Table.from_frame(gaps, categorical=["k"])["k"].tolist() == [*texts, None]
+    assert Table.from_arrays({"k": large}, categorical=["k"])["k"].tolist() == texts
+    assert Table.from_arrays(np.array([large]).T, categorical=["x0"])["x0"].tolist() == texts
+
+
+def test_what_is_masked_is_missing():
+    X = np.ma.array([[1.0, 2], [3, 4]], mask=[[False, True], [False, False]])
+    assert content(Table.from_arrays(X)) == {"x0": [1, 3], "x1": [None, 4]}
+
+
+def test_times_of_every_unit():
+    for unit in ("Y", "M", "D", "h", "s", "ms", "us", "ns"):
+        times = np.array(["1969-01-01", "NaT", "2000-01-01"], f"M8[{unit}]")
+        assert content(Table.from_arrays({"t": times}))["t"] == [-365, None, 10957]
+    assert Table.from_arrays({"t": np.array(["1969-12-31T18"], "M8[h]")})["t"].tolist() == [-0.25]
+    assert Table.from_arrays({"t": np.array(["300000-01-01"], "M8[D]")})["t"][0] > 1e8
+
+
 def test_text_that_is_dates():
     frame = pd.DataFrame({"d": ["31.12.1969", None, "02.01.1970"], "e": ["1/2/1970", "1/3/1970", None]})
     assert kinds(Table.from_frame(frame)) == {"d": "category", "e": "category"}
@@ -169,6 +194,10 @@ def test_rows_and_columns():
     assert table.column("day") == Column("day", "date", 2)
 
 
+def scipy_sparse():
+    return pytest.importorskip("scipy.sparse", reason="SciPy is not installed").eye(2).tocsr()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -185,6 +214,8 @@ def test_rows_and_columns():
         (lambda: Table.from_frame(pd.DataFrame({"age": [1]}), categorical=["x"]), ValueError, "categorical: no column"),
         (lambda: Table.from_frame(pd.DataFrame({"age": [1]}), dates="age"), TypeError, "dates: expected a list"),
         (lambda: Table.from_frame(pd.DataFrame({"age": [1]}), dates=["age"]), ValueError, "expected dates, found numb"),
+        (lambda: Table.from_arrays([[1, 2], [3]]), ValueError, "X: expected rows and columns"),
+        (lambda: Table.from_arrays(scipy_sparse()), TypeError, "X: sparse matrices hold no table; .*toarray"),
         (lambda: Table.from_arrays(np.zeros(3)), ValueError, r"X: expected rows and columns.*\(3,\)"),
         (lambda: Table.from_arrays(np.zeros((2, 3)), ["a"]), ValueError, "names: expected a string for each of the 3"),
         (lambda: Table.from_arrays(np.zeros((2, 2)), ["a", "a"]), ValueError, "names: 'a' names two columns"),

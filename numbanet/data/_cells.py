@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from numbanet.data._dates import forms_of, parsed_dates
-from numbanet.data._frames import categories_of_numbers
+from numbanet.data._frames import EXACT, categories_of_numbers
 from numbanet.data.table import Values
 from numbanet.errors import DataError
 
@@ -148,16 +148,23 @@ def column_of_text(
 
 
 def category_of_text(name: str, codes: Array, texts: list[str]) -> Values:
-    """Text as a category, sorted; numbers by their value and under one name, 5 for 5.0."""
-    if (numbers := numbers_of(texts)) is not None and len(texts):
-        places, categories = categories_of_numbers(numbers)
-        lookup = np.append(places, np.int32(-1))
-    else:
-        order = np.argsort(np.array(texts, dtype=object)) if texts else np.empty(0, np.int64)
-        categories = tuple(texts[place] for place in order)
-        lookup = np.full(len(texts) + 1, -1, np.int32)
-        lookup[order] = np.arange(len(texts))
-    return Values(name, "category", lookup[codes].astype(np.int32, copy=False), categories)
+    """Text as a category, sorted; numbers by their value and under one name, 5 for 5.0.
+
+    But numbers of more digits than a float64 has stay as they are written.
+    """
+    numbers = numbers_of(texts) if texts else None
+    if numbers is None or (np.abs(numbers) >= EXACT).any():
+        return as_written(name, codes, texts)
+    places, categories = categories_of_numbers(numbers)
+    return Values(name, "category", np.append(places, np.int32(-1))[codes], categories)
+
+
+def as_written(name: str, codes: Array, texts: list[str]) -> Values:
+    """Text as a category, sorted."""
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    lookup = np.full(len(texts) + 1, -1, np.int32)
+    lookup[order] = np.arange(len(texts))
+    return Values(name, "category", lookup[codes], tuple(texts[place] for place in order))
 
 
 def _numbers_with_commas(name: str, texts: list[str], decimal: str | None, separator: str) -> Array | None:

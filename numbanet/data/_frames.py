@@ -22,13 +22,33 @@ if TYPE_CHECKING:
 
 
 _DAY = np.timedelta64(1, "D")
+EXACT = 2**53  # below which every integer is a float64
 _FEW = 512  # rows, up to which a loop of Python is faster than Arrow's
 _FEWEST = 16  # up to which values are faster looked at than dtypes
 
 
 def is_plain(X: Any) -> bool:
     """Whether `X` is an array of numbers with two axes."""
-    return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "iuf" and X.dtype.itemsize <= 8
+    return type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "iuf" and X.dtype.itemsize <= 8
+
+
+def as_array(X: Any) -> Array:
+    """`X` as an array, of objects where it is lists: of strings among numbers NumPy would make strings of all.
+
+    What is masked is missing. TypeError for sparse matrices.
+    """
+    if hasattr(X, "tocsr"):
+        raise TypeError("X: sparse matrices hold no table; make it dense first: X.toarray()")
+    if isinstance(X, np.ma.MaskedArray):
+        array = np.ma.getdata(X).astype(object)
+        array[np.ma.getmaskarray(X)] = None
+        return array
+    if hasattr(X, "__array__"):
+        return np.asarray(X)
+    try:
+        return np.array(X, dtype=object)
+    except ValueError as error:
+        raise ValueError(f"X: expected rows and columns ({error})") from None
 
 
 def columns_of_rows(frame: Any, only: Collection[str]) -> list[Values]:
@@ -72,7 +92,7 @@ def columns_of_frame(
     check_names("dates", dates, names)
     check_names("drop", drop, names)
     return [
-        said(_of_series(nw, name, frame.get_column(key)), categorical, dates)
+        said(_of_series(nw, name, frame.get_column(key), name in categorical), categorical, dates)
         for name, key in zip(names, given, strict=True)
         if name not in drop and (only is None or name in only)
     ]
@@ -84,10 +104,10 @@ def columns_of_arrays(arrays: Mapping[str, Any], categorical: Collection[str], d
     check_names("dates", dates, arrays)
     columns = []
     for name, array in arrays.items():
-        array = np.asarray(array)
+        array = as_array(array)
         if array.ndim != 1:
             raise ValueError(f"column {name!r}: expected one axis, got shape {array.shape}")
-        columns.append(said(_of_array(str(name), array), categorical, dates))
+        columns.append(said(_of_array(str(name), array, name in categorical), categorical, dates))
     return columns
 
 
@@ -129,7 +149,7 @@ def text_of(value: Any) -> str:
     """The name of a value as a category: the same for 5 and 5.0, which gaps make of a column of integers."""
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
-    if isinstance(value, (float, np.floating)) and value == np.floor(value) and abs(value) < 1e15:
+    if isinstance(value, (float, np.floating)) and value == np.floor(value) and abs(value) < EXACT:
         return str(int(value))
     if isinstance(value, (np.generic, bytes)):
         return text_of(value.item()) if isinstance(value, np.generic) else value.decode()
@@ -160,8 +180,12 @@ def _is_missing(value: Any) -> bool:
     return isinstance(value, (float, np.floating, decimal.Decimal)) and bool(value != value)
 
 
-def _of_array(name: str, array: Array) -> Values:
+def _of_array(name: str, array: Array, categorical: bool = False) -> Values:
+    """A column of an array; integers that are categories by their digits, of which float64 may not hold all."""
     kind = array.dtype.kind
+    if categorical and kind in "iu":
+        distinct, codes = np.unique(array, return_inverse=True)
+        return Values(name, "category", codes.astype(np.int32), tuple(map(text_of, distinct.tolist())))
     if kind in "iuf" and array.dtype.itemsize <= 8:
         return Values(name, "number", array.astype(np.float64, copy=False))
     if kind == "b":
@@ -173,26 +197,28 @@ def _of_array(name: str, array: Array) -> Values:
     if kind in "UST":
         return Values(name, "category", *encoded(array.tolist()))
     if kind == "O":
-        return _of_objects(name, array.tolist())
+        return _of_objects(name, array.tolist(), categorical)
     raise TypeError(f"column {name!r}: expected numbers, strings, booleans or dates, got dtype {array.dtype}")
 
 
 def _days(times: Array) -> Array:
-    days = times.astype("M8[us]").astype(np.int64) / 86_400_000_000
-    return np.where(np.isnat(times), np.nan, days)
+    days = times.astype("M8[D]")
+    return np.where(np.isnat(times), np.nan, days.astype(np.int64) + (times - days) / _DAY)
 
 
 def _seconds(spans: Array) -> Array:
     return np.where(np.isnat(spans), np.nan, spans / np.timedelta64(1, "s"))
 
 
-def _of_objects(name: str, values: list[Any]) -> Values:
+def _of_objects(name: str, values: list[Any], categorical: bool = False) -> Values:
     """A column of objects: numbers, booleans, dates or text, each beside what is missing."""
     there = [value for value in values if not _is_missing(value)]
     kinds = {type(value) for value in there}
     if all(issubclass(kind, (bool, np.bool_)) for kind in kinds) and kinds:
         codes = [-1 if _is_missing(value) else int(value) for value in values]
         return Values(name, "category", np.array(codes, np.int32), ("False", "True"))
+    if categorical and all(issubclass(kind, numbers.Integral) for kind in kinds):
+        return Values(name, "category", *encoded(values))
     if all(issubclass(kind, (numbers.Real, decimal.Decimal, np.bool_)) for kind in kinds):
         return Values(name, "number", np.array([np.nan if _is_missing(v) else float(v) for v in values], np.float64))
     if all(issubclass(kind, (datetime.date, np.datetime64)) for kind in kinds):
@@ -214,12 +240,16 @@ def _datetimes(values: Iterable[Any]) -> Array:
     return np.array(list(plain), "M8[us]")
 
 
-def _of_series(nw: Any, name: str, series: Any) -> Values:
+def _of_series(nw: Any, name: str, series: Any, categorical: bool) -> Values:
     """A column of narwhals, by its dtype."""
     dtype = series.dtype
     if dtype.is_numeric():
         if dtype == nw.Decimal:
             series = series.cast(nw.Float64)
+        if categorical and dtype.is_integer():
+            values = series.to_numpy()
+            exact = values.dtype.kind in "iu"
+            return _of_array(name, values, True) if exact else Values(name, "category", *encoded(series.to_list()))
         return Values(name, "number", np.asarray(series.to_numpy(), np.float64))
     if dtype == nw.Boolean:
         values = series.to_numpy()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from numbanet._checks import did_you_mean
-from numbanet.data._cells import MISSING, Cells, category_of_text, column_of_text, numbers_in
+from numbanet.data._cells import MISSING, Cells, as_written, category_of_text, column_of_text, numbers_in
 from numbanet.data._delimited import evened, unnamed_column
 from numbanet.data._frames import dates_of_categories
 from numbanet.data._headers import has_names
@@ -32,7 +32,8 @@ _HEAD = 1000  # rows that show whether the first has the names of the columns
 class Wanted(NamedTuple):
     """What the caller says of a table's columns; see `read_table`.
 
-    `known` are names that a header is expected to have, `only` those of the columns to take, where not all are.
+    `known` are names that a header is expected to have, `only` those of the columns to take, where not all are, and
+    `written` those of the categories whose text stays as it is written.
     """
 
     categorical: Collection[str] = ()
@@ -42,6 +43,7 @@ class Wanted(NamedTuple):
     decimal: str | None = None
     only: Collection[str] | None = None
     known: Collection[str] = ()
+    written: Collection[str] = ()
 
 
 class _Form(NamedTuple):
@@ -92,17 +94,17 @@ def read_text_table(path: StrPath, wanted: Wanted) -> Table:
 
 def check_columns(path: StrPath, wanted: Wanted, names: Sequence[str]) -> None:
     """DataError where the caller names a column that is not there."""
-    for argument in ("categorical", "drop", "dates", "only"):
+    for argument in ("only", "categorical", "drop", "dates"):
         given = getattr(wanted, argument) or ()
         if isinstance(given, str):
             raise TypeError(f"{argument}: expected a list of names, got {given!r}")
         lacking = [name for name in given if name not in names]
         if lacking:
-            what = "" if argument == "only" else f"{argument}: "
-            raise DataError(
-                f"{path}: {what}no column is named {', '.join(map(repr, lacking[:20]))}"
-                f"{did_you_mean(lacking[0], names, repr)}"
-            )
+            named = ", ".join(map(repr, lacking[:20])) + f" and {len(lacking) - 20:,} more" * (len(lacking) > 20)
+            hint = did_you_mean(lacking[0], names, repr)
+            if argument == "only":
+                raise DataError(f"{path}: lacks the column{'s' * (len(lacking) > 1)} {named}{hint}")
+            raise DataError(f"{path}: {argument}: no column is named {named}{hint}")
 
 
 def _form(path: StrPath, wanted: Wanted) -> _Form:
@@ -196,6 +198,8 @@ def _settled(path: StrPath, cells: Cells, wanted: Wanted, separator: str, lines:
             )
         return Values(name, "number", numbers), ""
     codes, texts = cells.texts()
+    if name in wanted.written:
+        return as_written(name, codes, texts), ""
     if name in wanted.categorical:
         return category_of_text(name, codes, texts), ""
     if name in wanted.dates:

@@ -85,7 +85,7 @@ def load_table(
     kept = [] if id is None else [id]
     named = [name for name in listed(target) if isinstance(name, str)]
     known = (*named, *kept, *categorical, *drop)
-    wanted = Wanted((*categorical, *kept), drop, dates, header, decimal, known=known)
+    wanted = Wanted((*categorical, *kept), drop, dates, header, decimal, known=known, written=kept)
     if like is not None:
         wanted = like_training(like, wanted, [*kept, *named] if has_target else kept)
     table = read_wanted(path, wanted)

@@ -301,6 +301,8 @@ class TablePreprocessor:
             noun = "category" if len(learnt.categories) == 1 else "categories"
             return f"{len(learnt.categories):,} {noun}, {how}: {values}{rare}"
         place = column.place
+        if self._missing[place] == self.rows:
+            return f"{column.kind}, missing in every row"
         fill, factor, missing = self._fill[place], self._factor[place], self._missing[place]
         typical = "mean" if self.numbers == "standard" else "median"
         value = str(np.datetime64(0, "D") + math.floor(fill)) if column.kind == "date" else f"{fill:.6g}"

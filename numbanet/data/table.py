@@ -144,7 +144,7 @@ class Table:
         TypeError, ValueError
             As `from_frame`, and for other shapes.
         """
-        from numbanet.data._frames import columns_of_arrays, is_plain
+        from numbanet.data._frames import as_array, columns_of_arrays, is_plain
 
         if is_plain(X) and not categorical and not dates:
             X = np.asarray(X)
@@ -154,8 +154,8 @@ class Table:
             if names is not None:
                 raise ValueError("names: expected none beside a mapping, which has them")
             arrays: Any = X
-        else:  # lists as objects: of strings among numbers NumPy would make strings of all
-            array = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
+        else:
+            array = as_array(X)
             arrays = dict(zip(_named(array, names), array.T, strict=True))
         return collected(columns_of_arrays(arrays, categorical, dates))
 
