@@ -116,7 +116,7 @@ def test_help_names_the_defaults(model, capsys):
         value = ",".join(map(str, value)) if isinstance(value, list) else value
         assert value in (None, "", {}) or f"{value} for " in printed
     if model == "tabular":
-        assert printed.count("as the preset has it for tabular") == 8  # of what is None
+        assert printed.count("as the preset has it for tabular") == 10  # of what is None
     assert model in printed
 
 

@@ -125,6 +125,7 @@ TRAIN = [
     (f"{MIXED} --preset fast", lambda run: run.record["recipe"]["schedule"], "one_cycle"),
     (f"{MIXED} --preset mlp --hidden 5,6", lambda run: run.record["recipe"]["hidden_sizes"], [5, 6]),
     (f"{MIXED} --target kind --label-smoothing 0.3", lambda run: run.model.loss_function.label_smoothing, 0.3),
+    (f"{MIXED} --n-members 3", lambda run: run.model.networks[0].layers[-1].members, 3),
     (f"{MIXED} --n-packed 2", lambda run: len(run.model.networks), 2),
     (f"{MIXED} --recipe clip=2.5,front_scale=false", lambda run: of_recipe(run, "clip", "front_scale"), [2.5, False]),
     (f"{MIXED} --lr-schedule one-cycle", lambda run: of_recipe(run, "schedule"), ["one_cycle"]),

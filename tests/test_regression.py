@@ -142,6 +142,8 @@ def test_clamping_keeps_predictions_and_not_targets():
     trained.train()
     errors = worse["y_val"] - model.predict(worse["X_val"])
     assert trained.best_row["val_mae"] == pytest.approx(np.abs(errors).mean(), rel=1e-5)
+    shares = np.square(errors).sum(axis=0) / np.square(worse["y_val"] - worse["y_val"].mean(axis=0)).sum(axis=0)
+    assert trained.best_row["val_r2"] == pytest.approx((1 - shares).mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize("method", ["loss", "evaluate", "train_batch"])

@@ -13,6 +13,11 @@ from ._status import UsageError
 MODEL, HISTORY, RECORD, STATE = RUN_MODEL, "history.csv", "run.json", "state.npz"
 
 
+def state_name(place):
+    """The state of training of the network at that place, of several."""
+    return STATE if place == 0 else f"state-{place + 1}.npz"
+
+
 @contextlib.contextmanager
 def run_folder(output, name):
     """A new or empty folder that can be written to, removed again where nothing was put into it.

@@ -87,9 +87,9 @@ MODELS = {
     "tabular": Model(
         None,
         {
-            "preset": "td-s",
+            "preset": "ensemble",
             "recipe": {},
-            **dict.fromkeys(("hidden", "dropout", "activation", "label_smoothing", "n_packed")),
+            **dict.fromkeys(("hidden", "dropout", "activation", "label_smoothing", "n_members", "n_packed")),
             "drop": [],
             "categorical": [],
             "dates": [],

@@ -40,7 +40,9 @@ class States:
             self.write(solver)
 
     def write(self, solver):
-        """Write it; whether that went well."""
+        """Write it, but of a training that has not begun; whether that went well."""
+        if not solver.step:
+            return False
         try:
             solver.save(self.path)
         except OSError as error:

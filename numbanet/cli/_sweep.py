@@ -18,7 +18,7 @@ from ._train_options import rule_options, settle
 
 # Options of numbanet train that are one for all trials, or make no sense in a sweep.
 SHARED = ("data", "target", "header", "channels", "task", "test_fraction", "validation_fraction", "monitor", "seed")
-REFUSED = ("resume", "plot_filters", "plot_features")
+REFUSED = ("resume", "plot_filters", "plot_features", "n_packed")
 OWN = ("command", "name", "output", "threads", "quiet")
 
 
@@ -44,6 +44,8 @@ def sweep(arguments, parse):
     def build(values):
         settled = parse(["train", *rest, *_as_options(values)])
         settle(settled)
+        if settled.model == "tabular":
+            settled.n_packed = 1  # a trial is of one network, also where several are to be packed together
         options = rule_options(settled)
         settle_for(parts.train.task, settled)
         return solver_of(settled, options, parts, network_of(settled, parts))

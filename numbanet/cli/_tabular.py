@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ..data._files import naming
 from ..losses import checked_loss
-from ..tabular import TableTraining, recipe
+from ..tabular import TableModel, TableTraining, recipe
 from ._options import flag
 from ._status import UsageError
 from ._tasks import TASKS
@@ -24,6 +24,7 @@ RECIPE = {
     "batch_size": "batch_size",
     "epochs": "epochs",
     "patience": "patience",
+    "n_members": "n_members",
     "n_packed": "n_packed",
 }
 
@@ -94,6 +95,11 @@ class TrainedTable(Trained):
 
     def judge(self, X, y):
         return self.model.evaluate(X, y)[0], self.model.predict(X)
+
+    def drop_unbegun(self):
+        self.solvers = [solver for solver in self.solvers if solver.step]
+        networks = [solver.model for solver in self.solvers]
+        self.model = TableModel(self.model.preprocessor, networks, self.model.recipe)
 
     def remarks(self, dataset):
         """What is to be said of rows to predict."""

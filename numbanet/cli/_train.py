@@ -11,7 +11,7 @@ from ..runtime.threads import get_num_threads
 from ..training.progress import clock
 from ..training.solver import Solver
 from ._data import load_parts
-from ._files import HISTORY, MODEL, RECORD, STATE, Store, check_writable, run_folder, write_text
+from ._files import HISTORY, MODEL, RECORD, STATE, Store, check_writable, run_folder, state_name, write_text
 from ._info import use_threads, versions
 from ._models import build, image_shape
 from ._plots import check_plots, plot
@@ -50,31 +50,39 @@ def train(arguments, defaults):
         check_writable(folder / MODEL, size=trained.nbytes)
         check_plots(arguments, trained.model, parts.train.input_shape, parts.source)
         solver = solver_of(arguments, options, parts, trained, [watch, states])
-        if began:
-            take_up(states.path, solver)
+        solvers, states_of = [solver, *trained.solvers[1:]], [states]
+        for place, other in enumerate(solvers[1:], 1):
+            states_of.append(States(folder / state_name(place), say))
+            other.callbacks += [watch.follower(), states_of[-1]]
+        for each, kept in zip(solvers, states_of, strict=True):
+            if began and kept.there:
+                take_up(kept.path, each)
         if say:
             _introduce(say, arguments, parts, trained, solver)
         record = _record(arguments, options, parts, trained, {"ended": "running"})
         write_text(folder / RECORD, _text(record))
         failure = None
         try:
-            watch.run(solver, *trained.solvers[1:])
+            watch.run(*solvers)
         except TrainingDiverged as error:
             if not watch.rows:
-                states.remove()
+                for kept in states_of:
+                    kept.remove()
                 raise TrainingDiverged(f"{error}. Nothing was saved: no epoch was complete") from None
             failure = error
         if not solver.step:
             print("numbanet: interrupted before the first step; nothing was saved", file=sys.stderr)
             return watch.interrupted
+        trained.drop_unbegun()
         store = Store(folder)
         store.write(MODEL, trained.save)
         store.write(HISTORY, lambda path: write_text(path, watch.history()))
         result = _result(parts, trained, solver, watch, failure)
         record = _text({**record, "result": result})
         store.write(RECORD, lambda path: write_text(path, record))
-        if not (watch.interrupted and states.write(solver)):
-            states.remove()
+        for each, kept in zip(solvers, states_of, strict=True):
+            if not (watch.interrupted and kept.write(each)):
+                kept.remove()
         _show(result, parts, store.paths)
         if store.failure:
             why = f"cannot write {store.failure.filename}: {store.failure.strerror}"
@@ -206,7 +214,7 @@ def _introduce(say, arguments, parts, trained, solver):
         say(f"columns  {trained.model.preprocessor.describe()[0]}")
         rate = trained.model.recipe.learning_rate  # of which the schedule begins with a part
     say(
-        f"network  {_described(arguments, solver.model)}, {trained.model.num_parameters:,} parameters; "
+        f"network  {_described(arguments, trained)}, {trained.model.num_parameters:,} parameters; "
         f"{solver.optimizer} at learning rate {rate:g}; {threads} thread{'s' * (threads > 1)}"
     )
 
@@ -217,23 +225,31 @@ def _targets(dataset):
     return "a target" if (count := dataset.num_targets) == 1 else f"{count} targets"
 
 
-def _described(arguments, model):
+def _described(arguments, trained):
     """The widths of a fully connected network, the name of any other."""
     if arguments.model == "tabular":
-        return f"tabular {arguments.preset}"
+        networks = len(trained.model.networks)
+        return f"tabular {arguments.preset}{f' of {networks} networks' * (networks > 1)}"
     if arguments.model != "fully-connected":
         return arguments.model
+    model = trained.model
     return "-".join(map(str, (*model.input_shape, *arguments.hidden, model.output_size)))
 
 
 def _result(parts, trained, solver, watch, failure):
-    task, best = parts.train.task, solver.best_row
-    validation = {name.removeprefix("val_"): best.get(name, math.nan) for name in TASKS[task].monitors}
+    task, networks = parts.train.task, max(1, len(trained.solvers))
+    validation = {name.removeprefix("val_"): solver.best_row.get(name, math.nan) for name in TASKS[task].monitors}
+    if networks > 1:  # which predict together
+        y = parts.validation.y
+        loss, predicted = trained.judge(trained.prepare(parts.validation, "the validation data"), y)
+        validation.update(loss=loss, **measured(task, y, predicted))
+        validation.pop("right", None)
     test = measured(task, parts.test.y, trained.predict(parts.test, "the test data"))
     return {
         "ended": "diverged" if failure else "interrupted" if watch.interrupted else "complete",
         **{f"test_{name}": _finite(value) for name, value in test.items()},
         **{f"validation_{name}": _finite(value) for name, value in validation.items()},
+        "networks": networks,
         "best_epoch": solver.best_epoch,
         "epochs": solver.epoch,
         "steps": solver.step,
@@ -285,6 +301,8 @@ def _validated(task, result):
     score = result[f"validation_{TASKS[task].score}"]
     if score is None:
         return "not measured"
+    if result["networks"] > 1:
+        return f"{in_words(task, score)}  ({result['networks']} networks together)"
     where = f"epoch {result['best_epoch']}, the best of {result['epochs']}"
     return f"{in_words(task, score)}  ({where if result['best_epoch'] else 'within the first epoch'})"
 

@@ -30,7 +30,7 @@ from ._tasks import LOSSES, MONITORS, TASKS, settle_task
 
 AUGMENTATIONS = ("crop", "flip")
 WARMED = {"lr_warmup": lambda epochs: 0.0}
-PRESETS = ("td-s", "td", "fast", "mlp")  # of numbanet.tabular
+PRESETS = ("ensemble", "fast", "td", "td-s", "mlp")  # of numbanet.tabular
 TABULAR_RULE = ("learning_rate", "beta2", "weight_decay")  # options of the update rule that recipes have
 NOT_FOR_TABLES = ("optimizer", "l2", "lr_decay", "lr_step", "lr_warmup", "channels", "augment", "crop_padding")
 TABULAR_LOSSES = ("softmax", "squared_error", "absolute_error", "huber")
@@ -168,8 +168,7 @@ def _add_tabular(group):
     group.add_argument(
         "--preset",
         choices=PRESETS,
-        help=f"{', '.join(PRESETS)}: RealMLP's two, a smaller network that is trained for less long, and a plain one; "
-        f"{_defaults('preset')}",
+        help=f"{', '.join(PRESETS)}: several small networks, one, RealMLP's two, a plain one; {_defaults('preset')}",
     )
     group.add_argument(
         "--label-smoothing",
@@ -178,7 +177,16 @@ def _add_tabular(group):
         help=f"part of the target that all classes get alike; {_defaults('label_smoothing')}",
     )
     group.add_argument(
-        "--n-packed", type=count, metavar="N", help="networks by themselves, trained side by side; default: 1"
+        "--n-members",
+        type=count,
+        metavar="N",
+        help=f"networks in one, which share their weights but for scalings (TabM); {_defaults('n_members')}",
+    )
+    group.add_argument(
+        "--n-packed",
+        type=count,
+        metavar="N",
+        help=f"networks by themselves, trained side by side; {_defaults('n_packed')}",
     )
     group.add_argument(
         "--recipe",

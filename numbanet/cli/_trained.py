@@ -165,6 +165,9 @@ class Trained:
         model, scores = self.model, self.model.loss(X)
         return model.judged(X, model.check_targets("y", y, len(y)), scores)[0], model.decided(scores)
 
+    def drop_unbegun(self):
+        """Leave out networks whose training was stopped before it began: of one, nothing."""
+
     def remarks(self, dataset):
         """What is to be said of examples to predict: nothing."""
         return []

@@ -96,6 +96,10 @@ class Watch:
         self.rows.append((*(logs[name] for name in self.columns.values()), now - self._lap))
         self._lap = now
 
+    def follower(self):
+        """A callback that ends another training with this one."""
+        return _Follower(self)
+
     def state(self):
         return {"rows": self.rows, "seconds": self._before + self._clock() - self._started}
 
@@ -144,6 +148,11 @@ class Watch:
         except (AttributeError, OSError):  # what stands in for it, as in a notebook, is no file
             stream = 2
         os.write(stream, f"\nnumbanet: {text}\n".encode())
+
+
+class _Follower:
+    def __init__(self, watch):
+        self.on_train_begin = self.on_progress = lambda solver, logs: bool(watch.interrupted)
 
 
 def _run(solvers):

@@ -13,8 +13,8 @@ MUTANTS = [
     Mutant(
         "train: a complete run leaves its state",
         TRAIN,
-        "if not (watch.interrupted and states.write(solver)):",
-        "if not states.write(solver):",
+        "if not (watch.interrupted and kept.write(each)):",
+        "if not kept.write(each):",
         f"{RESUME}::test_a_run_that_was_stopped_goes_on_to_the_same_files",
     ),
     Mutant(
@@ -139,8 +139,8 @@ MUTANTS = [
     Mutant(
         "fingerprint of the first row only",
         TRAINED,
-        "np.ascontiguousarray(dataset.X))",
-        "np.ascontiguousarray(dataset.X[:1]))",
+        "np.ascontiguousarray(array), found)",
+        "np.ascontiguousarray(array[:1]), found)",
         f"{NUMBERS}::test_the_note_on_data_that_were_trained_on_tells_them_from_others",
     ),
     *(
@@ -178,7 +178,12 @@ MUTANTS = [
                 "            channels=arguments.channels,\n            task=arguments.task",
                 "            task=arguments.task",
             ),
-            ("--task", DATA, "            task=arguments.task,\n", ""),
+            (
+                "--task",
+                DATA,
+                "channels=arguments.channels,\n            task=arguments.task,\n",
+                "channels=arguments.channels,\n",
+            ),
             ("--seed of the augmentation", TRAIN, "flip, arguments.seed)", "flip, 0)"),
         )
     ),
@@ -342,5 +347,71 @@ MUTANTS = [
         'if self._say:\n            self._say("compiling',
         'if True:\n            print("compiling',
         f"{NUMBERS}::test_compiling_is_announced_unless_quiet",
+    ),
+    *(
+        Mutant(f"tables: {what}", file, old, new, f"tests/test_cli_tables.py::{test}")
+        for what, file, old, new, test in (
+            (
+                "the column that tells rows apart is not written",
+                APPLY,
+                "if dataset.ids is not None:",
+                "if False:",
+                "test_the_column_that_tells_rows_apart",
+            ),
+            (
+                "all probabilities are that of the label",
+                APPLY,
+                '*(f"{each:.6f}" for each in p)',
+                '*(f"{p[c]:.6f}" for each in p)',
+                "test_a_table_as_it_is_from_end_to_end",
+            ),
+            (
+                "networks that are packed have one state",
+                "numbanet/cli/_files.py",
+                'f"state-{place + 1}.npz"',
+                "STATE",
+                "test_a_run_on_a_table_goes_on_to_the_same_files",
+            ),
+            (
+                "networks go on after Ctrl-C",
+                "numbanet/cli/_watch.py",
+                "lambda solver, logs: bool(watch.interrupted)",
+                "lambda solver, logs: False",
+                "test_a_run_on_a_table_goes_on_to_the_same_files",
+            ),
+            (
+                "the preprocessing sees the validation data",
+                "numbanet/cli/_tabular.py",
+                "            (train.X, train.y),\n",
+                "            (parts.validation.X, parts.validation.y),\n",
+                "test_what_is_learnt_is_learnt_of_the_training_rows_alone",
+            ),
+            (
+                "categories that are new are not said",
+                "numbanet/cli/_tabular.py",
+                "for name, count in unseen.items()",
+                "for name, count in ()",
+                "test_categories_that_training_never_saw_are_said",
+            ),
+        )
+    ),
+    *(
+        Mutant(f"values: {what}", file, old, new, f"tests/test_cli_regression.py::{test}")
+        for what, file, old, new, test in (
+            (
+                "the loss does not tell the task",
+                "numbanet/cli/_tasks.py",
+                "    arguments.task = task\n",
+                "    pass\n",
+                "test_losses_of_values",
+            ),
+            (
+                "one figure for all targets",
+                APPLY,
+                'measured("regression", column, values)',
+                'measured("regression", y, predicted)',
+                "test_several_targets",
+            ),
+        )
     ),
 ]

@@ -34,10 +34,10 @@ MUTANTS = [
         f"{TESTS}::test_scores_that_are_asked_of_are_left_as_they_are",
     ),
     Mutant(
-        "the mean of the targets is taken without weights",
+        "the metric R² forgets the weights",
         METRICS,
-        "np.square(y - _mean(y, sample_weight))",
-        "np.square(y - _mean(y, None))",
+        "None if sample_weight is None else _weights(y, sample_weight)[counted]",
+        "None",
         f"{TESTS}::test_of_values_by_hand",
     ),
 ]

@@ -517,8 +517,8 @@ MUTANTS = [
     Mutant(
         "train: 20 epochs by default",
         "numbanet/cli/_models.py",
-        '"batch_size": 32, "epochs": 40}',
-        '"batch_size": 32, "epochs": 20}',
+        '    "epochs": 40,\n    "monitor"',
+        '    "epochs": 20,\n    "monitor"',
         f"{DEFAULTS}::test_the_command_line",
     ),
     Mutant(
@@ -527,5 +527,38 @@ MUTANTS = [
         "0.01 ** (1 / epochs)",
         "0.1 ** (1 / epochs)",
         f"{DEFAULTS}::test_the_command_line",
+    ),
+    *(
+        Mutant(f"targets: {what}", file, old, new, f"tests/test_regression.py::{test}")
+        for what, file, old, new, test in (
+            (
+                "metrics of standardised ones",
+                MEASURING,
+                "learner.ops, learner.target_scaler",
+                "learner.ops, None",
+                "test_metrics_are_in_the_targets_own_units",
+            ),
+            (
+                "those to compare with are clamped",
+                "numbanet/models.py",
+                "self.target_scaler.restore(y, clamp=False)",
+                "self.target_scaler.restore(y)",
+                "test_clamping_keeps_predictions_and_not_targets",
+            ),
+            (
+                "standardised twice where a method is overridden",
+                "numbanet/training/learners.py",
+                "y, weighed = self.model.own_targets(y), {}",
+                "y, weighed = y, {}",
+                "test_training_is_that_on_standardised_targets_bit_for_bit",
+            ),
+            (
+                "a scaler that is not stored is done without",
+                "numbanet/checkpoint.py",
+                "setattr(model, name, kind.from_arrays(parts) if parts else None)",
+                "setattr(model, name, kind.from_arrays(parts) if parts and kind is Standardizer else None)",
+                "test_files_keep_the_scaler",
+            ),
+        )
     ),
 ]
