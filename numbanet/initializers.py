@@ -142,7 +142,7 @@ def fit_to_data(
     Parameters
     ----------
     network : numbanet.Sequential
-        Just made. Layers inside of other layers stay as they are, and those that are no `Affine`.
+        Just made. Layers inside of other layers stay as they are, and those that are no `Affine` or `MemberAffine`.
     X : array-like, shape (N, ...)
         Training examples, as the network takes them.
     weights : bool
@@ -180,13 +180,14 @@ def fit_to_data(
         if network.placed[index].layer.is_affine:
             w, b = (network.params[network.names[index, name]] for name in ("W", "b"))
             before, b[...] = b.copy(), 0
-            outputs = network.first(count).loss(X)
+            outputs = network.first(count).loss(X).reshape(-1, *b.shape)
             if weights:
-                spread = outputs.std(axis=0, dtype=np.float64)
+                # Of what one weight gives: of all members together where they share it.
+                spread = outputs.std(axis=tuple(range(1 + outputs.ndim - w.ndim)), dtype=np.float64)
                 spread[spread == 0] = 1
-                w /= spread
+                w /= np.expand_dims(spread, -2)
                 outputs = outputs / spread
-            b[...] = -_random_means(outputs, rng) if biases else before
+            b[...] = -_random_means(outputs.reshape(len(outputs), -1), rng).reshape(b.shape) if biases else before
 
 
 def _random_means(outputs: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -202,6 +202,25 @@ def test_members_begin_as_they_are_told():
     assert ntk.placed[0].parameters[0].unit == pytest.approx(1 / math.sqrt(5))
 
 
+def test_initial_values_by_the_data():
+    """A shared weight gives its outputs a spread of 1 over all members, one of each member's own over the examples."""
+    X = 3 * normal(400, 4) + 1
+    layers = [nn.Members(5), nn.MemberAffine(6, 5, input_scaling=False), nn.ReLU(), nn.MemberAffine(2, 5, shared=False)]
+    net = nn.Sequential(layers, 4, loss=nn.MembersLoss("softmax", 5), dtype=np.float64, seed=0)
+    nn.initializers.fit_to_data(net, X)
+    p = net.params
+    products = (X[:, None] * p["r1"]) @ p["W1"]
+    np.testing.assert_allclose(products.std(axis=(0, 1)), 1)
+    hidden = np.maximum(products + p["b1"], 0)
+    np.testing.assert_allclose(np.einsum("nkd,kdm->nkm", hidden, p["W2"]).std(axis=0), 1)
+    assert len(np.unique(p["b1"])) == 30
+    low, high = (-products).min(axis=0), (-products).max(axis=0)
+    assert ((low < p["b1"]) & (p["b1"] < high)).all()
+    net.params["b1"][:] = 0.5
+    nn.initializers.fit_to_data(net, X, biases=False)
+    assert (p["b1"] == 0.5).all()
+
+
 def test_layers_are_shown_as_they_are_made():
     for text in (
         "MemberAffine(units=3, members=2, weight_init='he_normal')",

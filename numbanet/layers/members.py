@@ -124,6 +124,7 @@ class MemberAffine(Layer):
     parametrization: Parametrization = "standard"
 
     backward_takes_output = False
+    is_affine = True
 
     def __post_init__(self) -> None:
         name = "MemberAffine: "
