@@ -323,7 +323,7 @@ def test_columns_are_matched_by_name(model, here, capsys):
         measured.append(capsys.readouterr().out)
     assert measured[0] == measured[1]
     put("fewer.csv", table(X[:, :3], Y, "a,b,c,y"))
-    lacks = {"fully-connected": "fewer.csv: line 1: the header lacks 'd'", "tabular": "no column is named 'd'"}
+    lacks = {"fully-connected": "fewer.csv: line 1: the header lacks 'd'", "tabular": "lacks the column 'd'"}
     assert lacks[model] in refused(["predict", "run", "fewer.csv"], capsys)
 
 
