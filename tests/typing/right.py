@@ -48,6 +48,15 @@ layers = [
     nn.Dropout(0.2),
     nn.Affine(3, weight_init=0.01, bias_init=nn.initializers.zeros),
 ]
+embedded = nn.Columns(
+    [(3, [nn.PeriodicEmbedding(8, units=4, sigma=0.1, dense=True)]), (2, []), (1, [nn.Embedding([9])])]
+)
+ensemble = [
+    *(embedded, nn.Scale(), nn.Members(4, init="normal"), nn.MemberAffine(8, 4, input_scaling=False)),
+    *(nn.Parametric("selu"), nn.Parametric(nn.Mish()), nn.MemberAffine(2, members=4, shared=False)),
+]
+assert_type(nn.MembersLoss("softmax", 4), nn.MembersLoss)
+nn.Sequential(ensemble, 6, loss=nn.MembersLoss(nn.Softmax(label_smoothing=0.1), members=4))
 images = nn.Sequential(layers, (1, 8, 8), loss="svm", l2=1e-3, dtype="float64", seed=3, ops=nn.reference)
 assert_type(images, nn.Sequential)
 

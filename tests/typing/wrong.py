@@ -33,6 +33,14 @@ nn.LeakyReLU("0.1")  # error: arg-type
 nn.GELU(True)  # error: arg-type
 nn.Residual(nn.ReLU())  # error: arg-type
 nn.Residual([nn.ReLU], [])  # error: list-item
+nn.Columns([(3, nn.ReLU())])  # error: list-item
+nn.Columns([nn.ReLU()])  # error: list-item
+nn.Embedding("12")  # error: arg-type
+nn.PeriodicEmbedding(frequency=8)  # error: call-arg
+nn.Parametric(3)  # error: arg-type
+nn.Members(4, init="random")  # error: arg-type
+nn.MemberAffine(8)  # error: call-arg
+nn.MembersLoss("softmax", members="4")  # error: arg-type
 
 # Networks.
 nn.Sequential(layers, (3,), loss=1)  # error: arg-type
