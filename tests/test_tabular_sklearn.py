@@ -205,6 +205,8 @@ def test_parameters_are_options_of_the_recipe():
     recipe = model.fit(FRAME, VALUES).recipe_
     assert (recipe.front_scale, recipe.numbers, recipe.dropout, recipe.epochs) == (True, "robust", 0.1, 8)
     assert recipe.activation == "relu"
+    changed = TabularRegressor(**FAST, activation="tanh", options={"beta2": 0.9}).fit(FRAME, VALUES).recipe_
+    assert (changed.activation, changed.beta2, changed.schedule) == ("tanh", 0.9, "coslog4")
     with pytest.raises(ValueError, match="options: dropout: given as a parameter too"):
         TabularRegressor(dropout=0.1, options={"dropout": 0.2}).fit(FRAME, VALUES)
     with pytest.raises(ValueError, match="front_scales: no option of a recipe; did you mean 'front_scale'?"):

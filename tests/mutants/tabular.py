@@ -13,7 +13,7 @@ def _mutant(what, file, old, new, test):
 
 
 MUTANTS = [
-    _mutant("biases learn at the full rate", "tabular/recipe", '{"b": 0.1,', '{"b": 1.0,', TORCH),
+    _mutant("biases learn at the full rate", "tabular/recipe", '"b": 0.1,', '"b": 1.0,', TORCH),
     _mutant("Adam forgets slowly", "tabular/recipe", '"beta2": 0.95,', '"beta2": 0.999,', TORCH),
     _mutant(
         "weights are learnt as they are", "tabular/networks", '"ntk" if recipe.ntk', '"standard" if recipe.ntk', TORCH
@@ -82,5 +82,27 @@ MUTANTS = [
         "**{**PRESETS[preset](task), **options}",
         "**{**options, **PRESETS[preset](task)}",
         f"{ESTIMATORS}test_parameters_are_options_of_the_recipe",
+    ),
+    _mutant(
+        "members are one",
+        "tabular/networks",
+        "loss = MembersLoss(loss, recipe.n_members)",
+        "loss = MembersLoss(loss, 1)",
+        f"{MODELS}test_members_share_their_weights_and_are_averaged",
+    ),
+    _mutant(
+        "initial values are fitted to rows that do not count",
+        "tabular/training",
+        'data["X_train"][counted] if',
+        'data["X_train"] if',
+        f"{MODELS}test_initial_values_are_fitted_to_the_data",
+    ),
+    _mutant("all tables have the same batches", "tabular/networks", "(rows // 64)", "(0 // 64)", PARTS),
+    _mutant(
+        "lists become strings",
+        "sklearn/_tabular",
+        "if isinstance(X, (list, tuple)):",
+        "if False:",
+        f"{ESTIMATORS}test_lists_keep_their_kinds",
     ),
 ]
