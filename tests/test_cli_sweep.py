@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from numbanet.cli import main
@@ -24,7 +25,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def rows(folder):
+def rows_of(folder):
     with open(Path(folder, "trials.csv"), newline="") as file:
         return list(csv.DictReader(file))
 
@@ -35,7 +36,7 @@ def test_the_command_that_it_tells_trains_the_best(capsys):
     assert told == ""
     command = next(line for line in said.splitlines() if line.startswith("train the best with: "))
     assert "all trials: all" in said
-    best = rows("all")[0]
+    best = rows_of("all")[0]
     words = shlex.split(command.removeprefix("train the best with: "))
     assert words[:4] == ["numbanet", "train", "--epochs", "2"]
     assert words[4:] == [f"--learning-rate={best['learning_rate']}", f"--hidden={best['hidden']}"]
@@ -52,7 +53,7 @@ def test_the_same_command_goes_on_and_another_begins(capsys):
     assert capsys.readouterr().err.count("\ntrial ") == 1
     assert main([*SWEEP, "--trials", "1", "--seed", "1"]) == 0
     assert sorted(path.name for path in Path("numbanet-runs").iterdir()) == ["digits-sweep-1", "digits-sweep-2"]
-    assert len(rows("numbanet-runs/digits-sweep-1")) == 3
+    assert len(rows_of("numbanet-runs/digits-sweep-1")) == 3
     capsys.readouterr()
     assert main([*SWEEP, "--seed", "2", "--output", "numbanet-runs/digits-sweep-1"]) == 2
     assert "holds a sweep with another " in capsys.readouterr().err
@@ -67,12 +68,12 @@ def test_a_space_from_a_file_and_all_of_its_grid(capsys):
     }
     Path("space.json").write_text(json.dumps(space))
     assert main(["sweep", "--epochs", "1", "--space", "space.json", "--sampler", "grid", "--output", "all"]) == 0
-    found = {(row["hidden"], row["eps_inside_root"], row["batch_size"]) for row in rows("all")}
+    found = {(row["hidden"], row["eps_inside_root"], row["batch_size"]) for row in rows_of("all")}
     assert found == {
         (hidden, eps, size) for hidden in ("4", "none") for eps in ("True", "False") for size in ("64", "128")
     }
     best = capsys.readouterr().out.split("train the best with: ")[1].splitlines()[0]
-    assert ("--eps-inside-root" in best) == (rows("all")[0]["eps_inside_root"] == "True")
+    assert ("--eps-inside-root" in best) == (rows_of("all")[0]["eps_inside_root"] == "True")
 
 
 def test_it_is_what_the_options_say_it_is(capsys):
@@ -89,10 +90,28 @@ def test_it_is_what_the_options_say_it_is(capsys):
         "all",
     ]
     assert main([*SWEEP, *options]) == 0
-    assert all(row["outcome"] == "complete" for row in rows("all"))
-    accuracies = [float(row["val_accuracy"]) for row in rows("all")]
+    assert all(row["outcome"] == "complete" for row in rows_of("all"))
+    accuracies = [float(row["val_accuracy"]) for row in rows_of("all")]
     assert accuracies == sorted(accuracies, reverse=True)
     assert "has val_accuracy" in capsys.readouterr().out
+
+
+def test_a_table_is_swept_by_recipes(capsys):
+    rng = np.random.default_rng(0)
+    rows = [(a, b, "xyz"[i % 3]) for i, (a, b) in enumerate(rng.standard_normal((120, 2)).round(3))]
+    lines = [f"{a},{b},{c},{'yes' if a + b + (c == 'x') > 0 else 'no'}" for a, b, c in rows]
+    Path("table.csv").write_text("\n".join(["a,b,c,kind", *lines, ""]))
+    options = ["--data", "table.csv", "--epochs", "2", "--sampler", "grid", "--output", "all", "--pruner", "none"]
+    assert main(["sweep", *options, "--space", "preset=fast|mlp", "--space", "recipe=clip=0|clip=3"]) == 0
+    found = {(row["preset"], row["recipe"]) for row in rows_of("all")}
+    assert found == {(preset, recipe) for preset in ("fast", "mlp") for recipe in ("clip=0", "clip=3")}
+    words = shlex.split(capsys.readouterr().out.split("train the best with: ")[1].splitlines()[0])
+    best = rows_of("all")[0]
+    assert main([*words[1:], "--output", "best", "--quiet"]) == 0
+    result = json.loads(Path("best/run.json").read_text())["result"]
+    measured = {"val_loss": "validation_loss", "val_accuracy": "validation_accuracy"}
+    monitor = next(name for name in best if name in measured)
+    assert f"{result[measured[monitor]]:.12g}" == f"{float(best[monitor]):.12g}"
 
 
 @pytest.mark.parametrize(
@@ -149,4 +168,4 @@ def test_a_sweep_that_is_stopped_goes_on_by_the_same_command(number, capsys):
     ended = journal.read_text().count('"number"')
     assert main([*command, str(ended + 1)]) == 0
     assert capsys.readouterr().err.count("\ntrial ") == 1
-    assert sorted(int(row["trial"]) for row in rows("all")) == list(range(ended + 1))
+    assert sorted(int(row["trial"]) for row in rows_of("all")) == list(range(ended + 1))

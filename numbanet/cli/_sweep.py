@@ -17,7 +17,8 @@ from ._train import network_of, solver_of
 from ._train_options import rule_options, settle
 
 # Options of numbanet train that are one for all trials, or make no sense in a sweep.
-SHARED = ("data", "target", "header", "channels", "task", "test_fraction", "validation_fraction", "monitor", "seed")
+COLUMNS = ("target", "drop", "categorical", "dates", "id", "header", "decimal")
+SHARED = ("data", *COLUMNS, "channels", "task", "test_fraction", "validation_fraction", "monitor", "seed")
 REFUSED = ("resume", "plot_filters", "plot_features", "n_packed")
 OWN = ("command", "name", "output", "threads", "quiet")
 
@@ -39,6 +40,7 @@ def sweep(arguments, parse):
         threads = thread_count(arguments.threads)
     except ValueError as error:
         raise UsageError(f"--{error}") from None
+    settle(base)
     parts = load_parts(base)
 
     def build(values):
