@@ -7,11 +7,15 @@ import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from .. import data
 from ..errors import DataError
 from ._options import TABLES, is_table
 from ._status import UsageError
 from ._trained import fingerprint
+
+MOST_HELD_OUT = 100_000  # rows of a large file, where nobody says; they tell an accuracy to 0.1 %
 
 
 @dataclass
@@ -25,6 +29,17 @@ class Parts:
     train: data.Dataset
     validation: data.Dataset
     test: data.Dataset
+    left_out: object = None  # rows of `train` that are in the other parts, of data that are left in their file
+
+    @property
+    def num_train(self):
+        """Number of examples that are learnt from."""
+        return len(self.train) - (0 if self.left_out is None else len(self.left_out))
+
+    @property
+    def learnt_targets(self):
+        """Those of these."""
+        return self.train.y if self.left_out is None else np.delete(self.train.y, self.left_out, axis=0)
 
 
 def load_parts(arguments):
@@ -35,6 +50,8 @@ def load_parts(arguments):
         train, test = _held_out("test", train, None, 0.2, arguments)
         train, validation = _held_out("validation", train, None, 0.1, arguments)
         return Parts(train.name, arguments.data, *whole, train, validation, test)
+    if arguments.data.lower().endswith(".npy"):
+        return _mapped_parts(arguments)
     with _options("--data"):
         train, validation, test = data.load_parts(
             arguments.data,
@@ -54,6 +71,27 @@ def load_parts(arguments):
     train, test = _held_out("test", train, test, 0.2, arguments)
     train, validation = _held_out("validation", train, validation, 0.1, arguments)
     return Parts(name, arguments.data, *whole, train, validation, test)
+
+
+def _mapped_parts(arguments):
+    """Those of an .npy file, whose rows stay where they are; the few that are held out are copied."""
+    with _options("--data"):
+        if arguments.header is not None or arguments.channels is not None:
+            given = "header" if arguments.header is not None else "channels"
+            raise ValueError(f"{given}: is not for .npy files, which hold rows as they are")
+        whole = data.load_mapped(arguments.data, arguments.target, task=arguments.task)
+    counts = []
+    for name, default, of in (("test", 0.2, 1.0), ("validation", 0.1, 0.8)):
+        fraction = getattr(arguments, f"{name}_fraction")
+        count = min(MOST_HELD_OUT, round(default * of * len(whole))) if fraction is None else fraction * len(whole)
+        counts.append(max(1, round(count)))
+    if sum(counts) >= len(whole):
+        raise DataError(f"{arguments.data}: {len(whole)} rows leave none to learn from beside {sum(counts)} held out")
+    rows = np.random.default_rng(arguments.seed).choice(len(whole), sum(counts), replace=False)
+    held = [np.sort(rows[: counts[0]]), np.sort(rows[counts[0] :])]
+    test, validation = map(whole.take, held)
+    told = fingerprint(whole), zlib.crc32(whole.y.tobytes())
+    return Parts(whole.name, arguments.data, *told, whole, validation, test, np.sort(rows))
 
 
 def _load_table(arguments):
@@ -127,6 +165,12 @@ def load_labelled(arguments, trained):
     """The examples to evaluate `trained` on, and whether they are all that the source holds."""
     if trained.is_table:
         return _table_like(arguments, trained, labelled=True), True
+    if arguments.data.lower().endswith(".npy"):
+        target = trained.target if arguments.target is None else arguments.target
+        if arguments.target is None and str(target).lower().endswith(".npy"):  # those of the training
+            target = None
+        with _options("DATA"):
+            return data.load_mapped(arguments.data, target, task=trained.task, class_names=trained.class_names), True
     tabular = Path(arguments.data).suffix.lower() in (".csv", ".tsv")
     with _options("DATA"):
         training, test = data.load(

@@ -7,8 +7,8 @@ from .._plain import integer, number
 
 THREADS = "default: all that this process may use, or one while other programs keep them busy"
 SOURCES = (
-    "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, or a table: FILE.csv, .tsv, .txt, .csv.gz, .parquet, "
-    ".arrow or .feather"
+    "digits (bundled), mnist:FOLDER, cifar10:FOLDER, FILE.npz, FILE.npy, with labels in another or in its first or "
+    "last column, or a table: FILE.csv, .tsv, .txt, .csv.gz, .parquet, .arrow or .feather"
 )
 TABLES = (".csv", ".tsv", ".tab", ".txt", ".data", ".gz", ".parquet", ".pq", ".arrow", ".arrows", ".feather", ".ipc")
 

@@ -99,7 +99,7 @@ def check_data(record, parts):
     for what, value in (
         ("fingerprint", parts.fingerprint),
         ("labels", parts.labels),
-        ("train", len(parts.train)),
+        ("train", parts.num_train),
         ("validation", len(parts.validation)),
         ("test", len(parts.test)),
     ):

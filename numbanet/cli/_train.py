@@ -6,6 +6,7 @@ import math
 import sys
 
 from .. import data, optim, schedules
+from .._mapped import extremes
 from ..errors import DataError, TrainingDiverged
 from ..runtime.threads import get_num_threads
 from ..training.progress import clock
@@ -121,13 +122,13 @@ def network_of(arguments, parts):
     target = arguments.target
     if train.target_names is not None:
         target = train.target_name or list(train.target_names)
-    about = {"fingerprint": parts.fingerprint, "range": [float(train.X.min()), float(train.X.max())]}
+    about = {"fingerprint": parts.fingerprint, "range": _range(train.X)}
     try:
-        model.standardizer = data.Standardizer.fit(train.X)
+        model.standardizer = data.Standardizer.fit(train.X, parts.left_out)
     except ValueError as error:
         raise DataError(f"{parts.source}: {error}") from None
     if train.task == "regression":
-        scaler = _target_scaler(train, parts.source)
+        scaler = _target_scaler(train, parts.learnt_targets, parts.source)
         model.target_scaler = scaler if model.loss_function.predicts_scores else None
     trained = Trained(model, train.class_names, train.feature_names, target, about)
     trained.check_range(parts.validation.X, f"{parts.source}: the validation data")
@@ -135,10 +136,15 @@ def network_of(arguments, parts):
     return trained
 
 
-def _target_scaler(train, source):
+def _range(X):
+    low, high = extremes(X)
+    return [float(low.min()), float(high.max())]
+
+
+def _target_scaler(train, y, source):
     """How the values of the training data are standardised; DataError where those of a target never vary."""
     try:
-        scaler = data.TargetScaler.fit(train.y, clamp=True)
+        scaler = data.TargetScaler.fit(y, clamp=True)
     except ValueError as error:
         raise DataError(f"{source}: {error}") from None
     for place, (low, high) in enumerate(zip(scaler.lowest, scaler.highest, strict=True)):
@@ -160,6 +166,8 @@ def solver_of(arguments, options, parts, trained, callbacks=()):
         "X_val": trained.prepare(parts.validation, "the validation data"),
         "y_val": parts.validation.y,
     }
+    if parts.left_out is not None:
+        arrays["rows_left_out"] = parts.left_out
     return Solver(
         trained.model,
         arrays,
@@ -204,7 +212,7 @@ def _schedule(arguments):
 def _introduce(say, arguments, parts, trained, solver):
     shape = "x".join(map(str, parts.train.input_shape))
     say(
-        f"data     {parts.source}: {shape} values, {_targets(parts.train)}; {len(parts.train):,} examples to "
+        f"data     {parts.source}: {shape} values, {_targets(parts.train)}; {parts.num_train:,} examples to "
         f"train, {len(parts.validation):,} to validate, {len(parts.test):,} held out to test"
     )
     for note in parts.train.notes:
@@ -270,7 +278,7 @@ def _record(arguments, options, parts, trained, result):
             "source": parts.source,
             "fingerprint": parts.fingerprint,
             "labels": parts.labels,
-            "train": len(parts.train),
+            "train": parts.num_train,
             "validation": len(parts.validation),
             "test": len(parts.test),
             "input_shape": parts.train.input_shape,

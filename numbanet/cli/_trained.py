@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from .._mapped import pieces
 from ..checkpoint import network_arrays
 from ..data import Table
 from ..errors import CheckpointError, DataError
@@ -199,7 +200,8 @@ def fingerprint(dataset):
     X, found = dataset.X, 0
     arrays = (X.numbers, X.codes) if isinstance(X, Table) else (X,)
     for array in arrays:
-        found = zlib.crc32(np.ascontiguousarray(array), found)
+        for piece in pieces(array, 4096):
+            found = zlib.crc32(np.ascontiguousarray(piece), found)
     return found
 
 

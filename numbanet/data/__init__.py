@@ -8,6 +8,7 @@ from numbanet.data.digits import load_digits
 from numbanet.data.idx import load_mnist, read_idx
 from numbanet.data.labelled import load_table
 from numbanet.data.labels import encode_labels
+from numbanet.data.mapped import load_mapped
 from numbanet.data.preprocessing import Layout, TablePreprocessor
 from numbanet.data.reading import read_table
 from numbanet.data.sources import load, load_parts, load_unlabelled
@@ -32,6 +33,7 @@ __all__ = [
     "load_csv",
     "load_csv_unlabelled",
     "load_digits",
+    "load_mapped",
     "load_mnist",
     "load_npy",
     "load_npz",

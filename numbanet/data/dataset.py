@@ -276,7 +276,7 @@ class Standardizer:
         return 1 / self.scale
 
     @classmethod
-    def fit(cls, X: ArrayLike) -> Standardizer:
+    def fit(cls, X: ArrayLike, left_out: ArrayLike | None = None) -> Standardizer:
         """Learn the mean and the scale of `X`.
 
         Images (uint8, or more than two axes) get a mean for each pixel and one standard deviation for all: the root
@@ -286,6 +286,8 @@ class Standardizer:
         Parameters
         ----------
         X : ndarray of shape (N, *shape), numeric
+        left_out : ndarray of int64, optional
+            Rows that nothing is learnt from.
 
         Returns
         -------
@@ -300,14 +302,18 @@ class Standardizer:
         if X.ndim < 2 or X.size == 0:
             raise ValueError(f"X: expected at least one row of at least one value, got shape {X.shape}")
         all_finite("X", X)
-        if X.ndim == 2 and len(X) > 1:
-            _refuse_collapsed(X)
+        rows = _Kept(X, left_out)
+        if not len(rows):
+            raise ValueError("left_out: expected at least one row that is learnt from")
+        low, high = rows.extremes()
+        if X.ndim == 2 and len(rows) > 1:
+            _refuse_collapsed(low, high)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below, by name
-            mean = sum(part.sum(axis=0, dtype=np.float64) for part in _slabs(X)) / len(X)
+            mean = sum(part.sum(axis=0, dtype=np.float64) for part in rows) / len(rows)
             # Rounding could leave a constant value a hair off its mean, and so a tiny scale that blows it up.
-            mean = np.where(np.equal(*extremes(X)), X[0], mean)
-            squares = sum(np.square(part - mean).sum(axis=0) for part in _slabs(X))
-            variance = squares.mean() / len(X) if X.ndim > 2 or X.dtype == np.uint8 else squares / len(X)
+            mean = np.where(low == high, low, mean)
+            squares = sum(np.square(part - mean).sum(axis=0) for part in rows)
+            variance = squares.mean() / len(rows) if X.ndim > 2 or X.dtype == np.uint8 else squares / len(rows)
         if not np.isfinite(variance).all():
             raise ValueError("X: the values are too large for their standard deviation to be computed")
         scale = np.sqrt(variance)
@@ -389,9 +395,37 @@ def _slabs(X: Array) -> Iterator[Array]:
     return pieces(X, rows)
 
 
-def _refuse_collapsed(X: Array) -> None:
-    """ValueError for a column of numbers so large that float64 rounds away how they differ."""
-    low, high = (values.astype(np.float64) for values in extremes(X))
+class _Kept:
+    """The rows of an array but some, in slabs; how many there are, and what lies at their ends."""
+
+    def __init__(self, X: Array, left_out: Any = None) -> None:
+        self._X = X
+        self._left_out = np.zeros(0, np.int64) if left_out is None else np.unique(np.asarray(left_out, np.int64))
+        if len(self._left_out) and not 0 <= self._left_out[0] <= self._left_out[-1] < len(X):
+            raise ValueError(f"left_out: expected numbers of rows from 0 to {len(X) - 1}")
+
+    def __len__(self) -> int:
+        return len(self._X) - len(self._left_out)
+
+    def __iter__(self) -> Iterator[Array]:
+        start = 0
+        for part in _slabs(self._X):
+            first, last = np.searchsorted(self._left_out, (start, start + len(part)))
+            absent = self._left_out[first:last] - start
+            start += len(part)
+            yield np.delete(part, absent, axis=0) if len(absent) else part
+
+    def extremes(self) -> tuple[Array, Array]:
+        """As `_mapped.extremes`."""
+        if not len(self._left_out):
+            return extremes(self._X)
+        ends = [(part.min(axis=0), part.max(axis=0)) for part in self if len(part)]
+        return np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
+
+
+def _refuse_collapsed(low: Array, high: Array) -> None:
+    """ValueError for a column of numbers so large that float64 rounds away how they differ, by its ends."""
+    low, high = low.astype(np.float64), high.astype(np.float64)
     spacing = np.spacing(np.maximum(np.abs(low), np.abs(high)))
     collapsed = (spacing > 1) & (high - low < spacing * 2**24)
     if collapsed.any():
