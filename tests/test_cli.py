@@ -608,7 +608,7 @@ def test_a_batch_of_one_is_refused_by_the_layer_s_name(here, capsys):
         ("predict", lambda: put("x.npy", "text"), "x.npy", "x.npy: cannot be read"),
         ("evaluate", lambda: put_npz(X=np.zeros((60, 64)), y=Y + 9), "data.npz", "labels 10 are not among the classes"),
         ("evaluate", lambda: np.savez("data.npz", X=np.zeros((60, 64))), "data.npz", "data.npz: holds no labels"),
-        ("evaluate", lambda: np.save("x.npy", X), "x.npy", "DATA: expected one of digits, "),
+        ("evaluate", lambda: np.save("x.npy", X), "x.npy", "x.npy: has no labels beside it; "),
     ],
 )
 def test_new_data_that_do_not_fit(command, make, data, message, run, here, capsys):

@@ -61,4 +61,18 @@ MUTANTS = [
         "return None",
         f"{TESTS}::test_a_training_by_blocks_is_resumed_to_the_same_bits",
     ),
+    Mutant(
+        "means are learnt from rows that are held out, too",
+        "numbanet/cli/_train.py",
+        "data.Standardizer.fit(train.X, parts.left_out)",
+        "data.Standardizer.fit(train.X)",
+        "tests/test_data_mapped.py::test_the_command_line_trains_without_a_copy",
+    ),
+    Mutant(
+        "targets of rows that are held out are learnt from, too",
+        "numbanet/cli/_data.py",
+        "np.delete(self.train.y, self.left_out, axis=0)",
+        "self.train.y",
+        "tests/test_data_mapped.py::test_the_command_line_learns_values_by_rows_it_learns_from",
+    ),
 ]
