@@ -16,16 +16,24 @@ from numbanet import (
     Affine,
     AvgPool,
     BatchNorm,
+    Columns,
     Conv,
     Dropout,
+    Embedding,
     Flatten,
     FullyConnectedNet,
     GlobalAvgPool,
     GroupNorm,
     LayerNorm,
     MaxPool,
+    MemberAffine,
+    Members,
+    MembersLoss,
+    Parametric,
+    PeriodicEmbedding,
     ReLU,
     Residual,
+    Scale,
     Sequential,
     Solver,
     Tanh,
@@ -47,6 +55,12 @@ LAYERS = {
     "layernorm": [Affine(9), LayerNorm(), ReLU(), Affine(10)],
     "dropout": [Affine(9), ReLU(), Dropout(0.3), Affine(10)],
 }
+# Of 64 columns, the last two codes.
+TABLE = [
+    Columns([(5, [PeriodicEmbedding(3)]), (57, []), (2, [Embedding([3, 3], 2)])]),
+    *(Scale(), Members(2), MemberAffine(9, 2, input_scaling=False), Parametric("selu"), Dropout(0.3)),
+    *(MemberAffine(9, 2), MemberAffine(10, 2, shared=False)),
+]
 HEAD = [GlobalAvgPool(), Affine(10)]
 IMAGE_LAYERS = {
     "conv": [Conv(4, 3), Tanh(), Conv(5, 3, stride=2), ReLU(), Flatten(), Affine(10)],
@@ -121,8 +135,20 @@ def test_every_layer_for_images(layers, dtype, from_python):
     assert_both_ways_alike(from_python, layers=IMAGE_LAYERS[layers], dtype=dtype, input_shape=(1, 8, 8))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_layer_for_tables(weighted, dtype, from_python):
+    data = dict(DATA)
+    for part in ("train", "val"):
+        X = data[f"X_{part}"].reshape(-1, 64).copy()
+        X[:, -2:] = 16 * X[:, 30:32] % 3
+        data[f"X_{part}"] = X
+    options = {"class_weight": "balanced"} if weighted else {}
+    assert_both_ways_alike(from_python, layers=TABLE, dtype=dtype, data=data, loss=MembersLoss("softmax", 2), **options)
+
+
 def test_no_layer_is_forgotten():
-    networks = [*LAYERS.values(), *IMAGE_LAYERS.values()]
+    networks = [*LAYERS.values(), *IMAGE_LAYERS.values(), [Flatten(), *TABLE]]
     seen = {type(placed.layer).__name__ for layers in networks for placed in place(layers, (1, 8, 8))}
     assert seen == set(numbanet.layers.LAYERS)
 
