@@ -204,6 +204,16 @@ def test_headers(tmp_path, text, header):
     assert read_table(path, header=False).names[:2] == ("column 1", "column 2")
 
 
+def test_a_last_column_with_gaps_and_separators_behind_the_last(tmp_path):
+    gaps = read_table(written(tmp_path, "1,x,\n2,y,\n3,x,5\n4,x,6\n"))
+    assert content(gaps)["column 3"] == [None, None, 5, 6]
+    for text in ("n,w\n1,x,\n2,y,\n3,x,\n", "n,w,\n1,x,\n2,y,\n3,x,\n", "n,w,\n1,x\n2,y\n3,x\n"):
+        assert content(read_table(written(tmp_path, text))) == {"n": [1, 2, 3], "w": ["x", "y", "x"]}
+    late = read_table(written(tmp_path, "n,w,\n1,x,\n2,y,\n3,x,5\n"))
+    assert content(late)["column 3"] == [None, None, 5]
+    refused(written(tmp_path, "n,w\n1,x,\n2,y,\n3,x,5\n"), "line 4: expected 2 cells, as in the first row, found 3")
+
+
 def test_names_that_the_caller_gives_are_a_header(tmp_path):
     path = written(tmp_path, "country,2019,2020\nnl,5.5,6.5\nbe,7.5,8.5\n")
     assert len(load_table(path, "2020")) == 2
@@ -347,6 +357,20 @@ def test_truncated_at_any_byte(tmp_path, step):
             refused(path, f"{path.name}: ")
         path.write_bytes(whole)
         assert len(read_table(path)) == 100
+
+
+def test_a_small_file_of_parquet_that_claims_much(tmp_path, monkeypatch):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from pyarrow import parquet
+
+    from numbanet.data import _arrow
+
+    table = pa.table({"n": np.zeros(1 << 22, np.int8), "m": np.zeros(1 << 22, np.int8)})
+    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=1 << 22)
+    assert len(read_table(tmp_path / "a.parquet", drop=["m"])) == 1 << 22  # so many are no harm
+    monkeypatch.setattr(_arrow, "FREE_CELLS", 1 << 20)
+    message = "a.parquet: expected at most 1,000 numbers for each of its .* bytes, found 4,194,304"
+    refused(tmp_path / "a.parquet", message, drop=["m"])
 
 
 @pytest.mark.parametrize("times", [40, pytest.param(3000, marks=pytest.mark.slow)])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numbanet._types import StrPath
 
 
+MOST_CELLS, FREE_CELLS = 1000, 1 << 27  # for each byte of a file; but so many are no harm
 _FILE, _STREAM = b"ARROW1", b"\xff\xff\xff\xff"
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
@@ -35,7 +36,9 @@ def read_parquet(path: StrPath, chosen: Callable[[Sequence[str]], list[str]]) ->
     with reading(path, Exception), open(path, "rb") as file, ParquetFile(file) as parquet:
         names = without_index(parquet.schema_arrow)
         _refuse_twice(path, names)
-        return _whole(parquet.read(columns=chosen(names)))
+        wanted = chosen(names)
+        _check_cells(path, os.fstat(file.fileno()).st_size, parquet.metadata.num_rows * len(wanted))
+        return _whole(parquet.read(columns=wanted))
 
 
 def read_arrow(path: StrPath, chosen: Callable[[Sequence[str]], list[str]]) -> Any:
@@ -57,6 +60,15 @@ def read_arrow(path: StrPath, chosen: Callable[[Sequence[str]], list[str]]) -> A
         names = without_index(reader.schema)
         _refuse_twice(path, names)
         return _whole(reader.read_all().select(chosen(names)))
+
+
+def _check_cells(path: StrPath, size: int, cells: int) -> None:
+    """DataError where a file of so many bytes holds so many cells that it may have been made to fill the memory."""
+    if cells > max(FREE_CELLS, MOST_CELLS * size):
+        raise DataError(
+            f"{path}: expected at most {MOST_CELLS:,} numbers for each of its {size:,} bytes, found {cells:,}; if "
+            f"those are meant, store them as another kind of file"
+        )
 
 
 def _whole(table: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 
 from numbanet._checks import did_you_mean, integer
 from numbanet.data._headers import is_header
-from numbanet.data._lines import SEPARATORS, rows_of, separator_of
+from numbanet.data._lines import SEPARATORS, of_width, rows_of, separator_of
 from numbanet.errors import DataError
 
 if TYPE_CHECKING:
@@ -118,13 +118,7 @@ def _read(
     """The values, the labels and the lines of all `rows`."""
     columns = layout.features if layout.index is None else (*layout.features, layout.index)
     values, lines, codes, classes = array("d"), array("q"), array("i"), dict[str, int]()
-    for line, cells in rows:
-        if trailing and len(cells) == layout.width + 1 and not cells[-1].strip():
-            cells = cells[:-1]
-        if len(cells) != layout.width:
-            raise DataError(
-                f"{path}: line {line}: expected {layout.width} cells, as in the first row, found {len(cells)}"
-            )
+    for line, cells in of_width(path, rows, layout.width, trailing):
         _add_row(path, layout, columns, line, cells, values)
         if layout.target is not None:
             label = cells[layout.target].strip()
@@ -263,11 +257,16 @@ def _has_names(path: StrPath, line: int, cells: list[str], layout: Layout) -> bo
 def _names(path: StrPath, cells: list[str], layout: Layout, line: int = 1) -> tuple[str, ...]:
     """The cells of a header, each of them another name."""
     header = tuple(cell.strip() for cell in cells)
-    used = [name for column, name in enumerate(header) if column != layout.index]
+    refuse_twice(path, line, header, layout.index)
+    return header
+
+
+def refuse_twice(path: StrPath, line: int, names: Sequence[str], unnamed: int | None) -> None:
+    """DataError where two columns have one name, but for the column that is `unnamed`."""
+    used = [name for column, name in enumerate(names) if column != unnamed]
     if len(set(used)) < len(used):
         twice = next(name for name in used if used.count(name) > 1)
         raise DataError(f"{path}: line {line}: the header names two columns {twice!r}; expected every name once")
-    return header
 
 
 def _add_row(

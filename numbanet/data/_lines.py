@@ -15,7 +15,7 @@ from numbanet.data._files import FREE, MOST_TIMES, check_unpacked, reading
 from numbanet.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable, Iterator
     from typing import IO, Any
 
     from numbanet._types import StrPath
@@ -78,6 +78,18 @@ def rows_of(path: StrPath, separator: str) -> Generator[tuple[int, list[str]], N
             raise DataError(f"{path}: line {lines.row_ended()}: {error}") from None
         except UnicodeDecodeError:
             raise DataError(f"{path}: line {_undecodable_line(path)}: is not UTF-8 text") from None
+
+
+def of_width(
+    path: StrPath, rows: Iterable[tuple[int, list[str]]], width: int, trailing: bool
+) -> Iterator[tuple[int, list[str]]]:
+    """What `rows_of` yields, each row of so many cells, `trailing` separators taken away; DataError for another."""
+    for line, cells in rows:
+        if len(cells) != width:
+            if not (trailing and len(cells) == width + 1 and not cells[-1].strip()):
+                raise DataError(f"{path}: line {line}: expected {width} cells, as in the first row, found {len(cells)}")
+            cells = cells[:-1]
+        yield line, cells
 
 
 def _named(comments: list[str], separator: str, width: int) -> list[str] | None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from contextlib import closing
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from numbanet._checks import did_you_mean
 from numbanet.data._cells import MISSING, Cells, as_written, category_of_text, column_of_text, numbers_in
-from numbanet.data._delimited import evened, unnamed_column
+from numbanet.data._delimited import evened, refuse_twice, unnamed_column
 from numbanet.data._frames import dates_of_categories
 from numbanet.data._headers import has_names
-from numbanet.data._lines import SEPARATORS, rows_of, separator_of
+from numbanet.data._lines import SEPARATORS, of_width, rows_of, separator_of
 from numbanet.data.table import Table, Values, collected
 from numbanet.errors import DataError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 _BLOCK, _FEWEST = 1 << 13, 64  # cells that are taken apart at a time, which stay in a cache; but so many rows
-_HEAD = 1000  # rows that show whether the first has the names of the columns
+_HEAD, _HEAD_CELLS = 1000, 1 << 18  # rows that show whether the first has the names; in wide tables fewer
 
 
 class Wanted(NamedTuple):
@@ -111,10 +111,14 @@ def _form(path: StrPath, wanted: Wanted) -> _Form:
     """How the file is to be read, by its first rows."""
     separator = separator_of(path)
     with closing(rows_of(path, separator)) as rows:
-        head = list(islice(rows, _HEAD))
-    if not head:
-        raise DataError(f"{path}: is empty; expected rows and columns")
+        head = list(islice(rows, 2))
+        if not head:
+            raise DataError(f"{path}: is empty; expected rows and columns")
+        head += islice(rows, max(20, min(_HEAD, _HEAD_CELLS // len(head[0][1]))))
     trailing, first = evened(head[:2])
+    longer = [cells for _, cells in head if len(cells) == len(first) + 1]
+    if trailing and any(cells[-1].strip() for cells in longer) and len(longer) == len(head):
+        trailing, first = False, head[0][1]  # a column with gaps, which it begins with
     width = len(first)
     below = [cells[:width] for _, cells in head[1:] if len(cells) >= width]
     header = wanted.header
@@ -132,10 +136,7 @@ def _form(path: StrPath, wanted: Wanted) -> _Form:
         return _Form(separator, trailing, width, [f"column {place + 1}" for place in range(width)], False, None)
     index = unnamed_column(first, None, True)
     names = [cell.strip() or f"column {place + 1}" for place, cell in enumerate(first)]
-    used = [name for place, name in enumerate(names) if place != index]
-    if len(set(used)) < len(used):
-        twice = next(name for name in used if used.count(name) > 1)
-        raise DataError(f"{path}: line {head[0][0]}: the header names two columns {twice!r}; expected every name once")
+    refuse_twice(path, head[0][0], names, index)
     return _Form(separator, trailing, width, names, True, index)
 
 
@@ -158,20 +159,11 @@ def _blocks(
     path: StrPath, form: _Form, rows: Iterator[tuple[int, list[str]]], lines: array[int]
 ) -> Iterator[list[list[str]]]:
     """Some rows at a time, all of the right width."""
-    width = form.width
-    size = max(_FEWEST, _BLOCK // width)
-    while first := next(rows, None):
-        block = []
-        for line, cells in chain([first], islice(rows, size - 1)):
-            if len(cells) != width:
-                if not (form.trailing and len(cells) == width + 1 and not cells[-1].strip()):
-                    raise DataError(
-                        f"{path}: line {line}: expected {width} cells, as in the first row, found {len(cells)}"
-                    )
-                cells = cells[:-1]
-            block.append(cells)
-            lines.append(line)
-        yield block
+    size = max(_FEWEST, _BLOCK // form.width)
+    rows = of_width(path, rows, form.width, form.trailing)
+    while block := list(islice(rows, size)):
+        lines.extend(line for line, _ in block)
+        yield [cells for _, cells in block]
 
 
 def _check_index(path: StrPath, cells: Cells) -> None:
