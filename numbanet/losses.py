@@ -280,7 +280,8 @@ def r2(y: Array, prediction: Array, weights: FloatArray | None = None) -> float:
     if not varies.any():
         return math.nan
     y, prediction = y[:, varies], prediction[:, varies]
-    deviations = np.square(y - np.average(y, axis=0, weights=weights))
+    mean = y.mean(axis=0) if weights is None else np.average(y, axis=0, weights=weights)
+    deviations = np.square(y - mean)
     with np.errstate(over="ignore", divide="ignore"):  # far off is minus infinity
         errors = np.square(y - prediction)
         return float(np.mean(1 - _weighed(errors, weights) / _weighed(deviations, weights)))

@@ -180,14 +180,15 @@ class TrainingSteps:
             call.point(1, rows)
         self._augmented[1] = step
         values = optimizer.values
-        changed = {name for name in self._scalars if name not in self._there or self._there[name] != values[name]}
+        there = self._there
+        changed = {name for name in self._scalars if name not in feeds and there.get(name) != values[name]}
         if "eps_inside_root" in changed:
             changed.add("eps")  # which goes by that
         for name in changed:
             for call, position, what in self._scalars[name]:
                 call.set(position, what.number(name, values))
-        # What stays so: not the number of the step, which moves on, nor what is fed.
-        self._there = {name: values[name] for name in self._scalars if name != "t" and name not in feeds}
+        # What stays so, but for what is fed.
+        self._there = {name: values[name] for name in self._scalars if name not in feeds}
         self._keys.array[:, 1] = 0 if self.model.fixed_dropout else 1
         history, fed = np.zeros(steps), self._fed(feeds, steps)
         try:
@@ -199,6 +200,8 @@ class TrainingSteps:
                 raise explained from explained.__cause__
             self._raised = explained  # by the next call: what came before stays, and is told of first
         optimizer.t += taken
+        if "t" in self._there:
+            self._there["t"] = optimizer.t + 1  # where the loop has moved it
         last = {name: float(values[taken - 1]) for name, values in feeds.items() if name != DROPOUT}
         optimizer.options.update(last if taken else {})
         diverged = taken < steps and not np.isfinite(history[taken])

@@ -199,7 +199,8 @@ class NetworkLearner:
         self, X: Any, y: Any, weights: FloatArray | None = None, scores: FloatArray | None = None
     ) -> tuple[float, float]:
         """Mean loss of examples in inference, NaN where it is not known, and their score; by `scores`, if given."""
-        if scores is not None and not self.model.overrides("evaluate", "score"):
+        if not self.model.overrides("evaluate", "score"):
+            scores = self.model.loss(X) if scores is None else scores  # targets have been checked before
             return self.model.judged(X, y, scores, *(() if weights is None else (weights,)))
         y, weighed = self.model.own_targets(y), {} if weights is None else {"sample_weight": weights}
         if not self.has_loss:
