@@ -85,13 +85,21 @@ def realmlp(task, seed, threads, split, form="TD_S", **options):
     return estimator.fit(*split.train, *split.validation)
 
 
-def numbanet(task, seed, threads, split, **options):
-    """Ours, which chooses its best epoch by the validation rows; `NUMBANET_NUM_THREADS` says how many threads."""
-    from numbanet.sklearn import TabularClassifier, TabularRegressor
+def numbanet(task, seed, threads, split, without="", **options):
+    """Ours, which chooses its best epoch by the validation rows; `NUMBANET_NUM_THREADS` says how many threads.
 
-    X_val, y_val = split.validation
+    Options are parameters of the estimator or of the recipe; `without` names options of the recipe, with commas between
+    them, that are to be as in the plain MLP.
+    """
+    from numbanet.sklearn import TabularClassifier, TabularRegressor
+    from numbanet.tabular import recipe
+
     kind = TabularClassifier if task == "classification" else TabularRegressor
-    return kind(random_state=seed, **options).fit(*split.train, X_val=X_val, y_val=y_val)
+    plain = recipe("mlp", task)
+    options |= {part: getattr(plain, part) for part in without.split(",") if part}
+    of_recipe = {name: options.pop(name) for name in set(options) - set(kind().get_params())}
+    X_val, y_val = split.validation
+    return kind(random_state=seed, options=of_recipe, **options).fit(*split.train, X_val=X_val, y_val=y_val)
 
 
 RIVALS = {
@@ -103,7 +111,7 @@ RIVALS = {
     "MLP": sklearn_mlp,
     "numbanet": numbanet,
 }
-OURS = ("numbanet", "numbanet n_members=8", "numbanet n_packed=8", "numbanet preset=td-s", "numbanet preset=fast")
+OURS = ("numbanet", *(f"numbanet preset={preset}" for preset in ("fast", "td", "td-s")))
 DEFAULT = (*OURS, "RealMLP-TD-S", "LightGBM", "LightGBM-early", "HistGradientBoosting", "MLP")
 
 
@@ -124,9 +132,22 @@ def rival(name):
     return partial(RIVALS[first], **{key: value(text) for key, text in pairs})
 
 
-PARTS = {}  # option of the recipe: the value that takes the part away
+# What is off together: robust scaling is clipped, and the learning rate is that of the parametrisation.
+PARTS = (
+    *("numbers,clip", "clip", "front_scale", "ntk,learning_rate", "activation", "parametric", "label_smoothing"),
+    *("number_embedding", "embedding_units", "dropout,dropout_schedule", "dropout_schedule"),
+    *("weight_decay,weight_decay_schedule", "data_init", "zero_last", "clamp", "schedule", "beta2"),
+    *("learning_rate_factors", "n_packed"),
+)
 
 
 def parts():
-    """Ours with all of the recipe, and with each of its parts off."""
-    return ["numbanet", *(f"numbanet {option}={off}" for option, off in PARTS.items())]
+    """Ours as it is by default, and with each part off that its recipe has."""
+    from numbanet.tabular import recipe
+
+    off = set()
+    for task in ("classification", "regression"):
+        ours, plain = recipe(task=task).description, recipe("mlp", task).description
+        off |= {option for option in ours if ours[option] != plain[option]}
+    there = [part for part in PARTS if part.split(",")[0] in off]
+    return ["numbanet", *(f"numbanet without={part}" for part in there), "numbanet preset=mlp"]

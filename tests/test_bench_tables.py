@@ -197,6 +197,44 @@ def test_a_rival_is_told_its_options_by_name(scripts):
     assert chosen.keywords == {"preset": "fast", "n_packed": 8, "ntk": False, "rate": 0.5}
 
 
+class Estimator:
+    """Remembers what it is told."""
+
+    def __init__(self, **parameters):
+        self.parameters = parameters
+
+    def get_params(self):
+        return {"preset": "td-s", "options": None, "dropout": None, "random_state": None}
+
+    def fit(self, X, y, X_val, y_val):
+        self.data = X, y, X_val, y_val
+        return self
+
+
+def test_ours_gets_parts_of_the_recipe_as_options(scripts, monkeypatch):
+    pytest.importorskip("sklearn", reason="needs scikit-learn")
+    monkeypatch.setattr("numbanet.sklearn.TabularRegressor", Estimator)
+    parts = SimpleNamespace(train=("X", "y"), validation=("X_val", "y_val"))
+    name = "numbanet preset=td dropout=0.5 clip=2 without=ntk,learning_rate"
+    fitted = scripts.table_rivals.rival(name)("regression", 7, 1, parts)
+    options = {"clip": 2, "ntk": False, "learning_rate": 1e-3}
+    assert fitted.parameters == {"preset": "td", "dropout": 0.5, "random_state": 7, "options": options}
+    assert fitted.data == ("X", "y", "X_val", "y_val")
+
+
+def test_each_part_of_the_recipe_is_off_once(scripts):
+    from numbanet.tabular import recipe
+
+    first, *without, last = scripts.table_rivals.parts()
+    assert (first, last) == ("numbanet", "numbanet preset=mlp")
+    off = {part for name in without for part in name.removeprefix("numbanet without=").split(",")}
+    ours, plain = recipe(task="classification"), recipe("mlp", "classification")
+    flags = {name for name, value in ours.description.items() if value is True and not getattr(plain, name)}
+    assert {"front_scale", "ntk", "parametric", "data_init"} == flags - {"drop_last"}
+    assert flags | {"clip", "activation", "label_smoothing", "dropout", "weight_decay", "schedule"} <= off
+    assert not {name for name in off if getattr(ours, name) == getattr(plain, name)} - {"zero_last", "clamp"}
+
+
 def test_options_reach_the_estimator(scripts, sets):
     parts = sets.split(sets.TABLES["diabetes"], 0, 200)
     options = {"HistGradientBoosting": ("max_iter", 3), "MLP": ("tol", 10)}
