@@ -224,3 +224,13 @@ def test_a_damaged_scaler_is_refused(tmp_path):
         np.savez(tmp_path / "bad.npz", **{**arrays, **changed})
         with pytest.raises(CheckpointError):
             nn.load(tmp_path / "bad.npz")
+
+
+# Data sets.
+
+
+def test_values_are_split_without_regard_to_them():
+    rest, held = nn.data.split(nn.data.Dataset(X, Y, task="regression", target_names=["a", "b"]), 0.25, 1)
+    assert (rest.y.shape, held.y.shape, held.target_names, held.target_name) == ((90, 2), (30, 2), ("a", "b"), None)
+    with pytest.raises(ValueError, match="fraction: too few rows to hold out 0.1 of them: 3$"):
+        nn.data.split(nn.data.Dataset(X[:3], Y[:3], task="regression"), 0.1, 1)

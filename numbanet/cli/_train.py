@@ -237,7 +237,7 @@ def _described(arguments, trained):
     """The widths of a fully connected network, the name of any other."""
     if arguments.model == "tabular":
         networks = len(trained.model.networks)
-        return f"tabular {arguments.preset}{f' of {networks} networks' * (networks > 1)}"
+        return f"tabular {arguments.preset}{f' of {networks} networks, of which the first is shown' * (networks > 1)}"
     if arguments.model != "fully-connected":
         return arguments.model
     model = trained.model

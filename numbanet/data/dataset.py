@@ -225,8 +225,8 @@ def held_out(rows: int, labels: Array | None, fraction: float, seed: int) -> Arr
     counts[open_groups[:missing]] += 1
     if counts.sum() == 0:
         raise ValueError(
-            f"fraction: too few rows to hold out {fraction:g} of them: {rows} in {len(groups)} class(es), "
-            f"each of which keeps at least one"
+            f"fraction: too few rows to hold out {fraction:g} of them: {rows}"
+            + (f" in {len(groups)} class(es), each of which keeps at least one" if labels is not None else "")
         )
     held = np.zeros(rows, dtype=bool)
     for group, count in zip(groups, counts, strict=True):
