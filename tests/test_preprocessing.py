@@ -240,6 +240,23 @@ def test_columns_in_another_order_are_found_by_name():
     np.testing.assert_array_equal(preprocessor.transform(nothing), np.zeros((4, 3)))
 
 
+@pytest.mark.parametrize("make", ["dict", "array", "pandas", "polars"])
+def test_text_that_looks_like_dates_is_what_it_was_in_training(make):
+    """Also where all rows to predict look like dates, and training's did not, and the other way round."""
+    words, days = ["1970-01-02", "soon", "soon", "1970-01-02"], ["01/02/1970", "13/02/1970", None, "03/02/1970"]
+
+    def made(words, days):
+        if make in ("dict", "array"):
+            return {"w": words, "d": days} if make == "dict" else np.array([words, days], object).T
+        return pytest.importorskip(make, reason=f"{make} is not installed").DataFrame({"w": words, "d": days})
+
+    preprocessor = TablePreprocessor("none").fit(made(words, days))
+    assert [column.kind for column in preprocessor.columns] == ["category", "date"]
+    for times in (1, 20):
+        out = preprocessor.transform(made(["1970-01-02"] * times, ["01/02/1970"] * times))
+        np.testing.assert_array_equal(out, [[31, 0, 1]] * times)
+
+
 def test_arrays_have_the_names_of_training():
     preprocessor = TablePreprocessor().fit(Table.from_arrays(np.eye(3), ["u", "v", "w"]))
     np.testing.assert_array_equal(

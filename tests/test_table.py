@@ -168,8 +168,11 @@ def test_times_of_every_unit():
 
 def test_text_that_is_dates():
     frame = pd.DataFrame({"d": ["31.12.1969", None, "02.01.1970"], "e": ["1/2/1970", "1/3/1970", None]})
-    assert kinds(Table.from_frame(frame)) == {"d": "category", "e": "category"}
-    assert content(Table.from_frame(frame, dates=["d"], drop=["e"])) == {"d": [-1, None, 1]}
+    assert kinds(Table.from_frame(frame)) == {"d": "date", "e": "category"}  # where the form is open, text
+    for table in (Table.from_frame(frame, drop=["e"]), Table.from_frame(frame, dates=["d"], drop=["e"])):
+        assert content(table) == {"d": [-1, None, 1]}
+    assert kinds(Table.from_frame(frame, categorical=["d"])) == {"d": "category", "e": "category"}
+    assert kinds(Table.from_arrays({"d": ["1970-01-02", "soon"]})) == {"d": "category"}
     table = Table.from_frame(frame, dates={"e": "%m/%d/%Y"})
     assert (table["e"].tolist()[:2], table.column("e").form) == ([1, 2], "%m/%d/%Y")
     with pytest.raises(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from numbanet._checks import describe, did_you_mean
-from numbanet.data._dates import parsed_dates
+from numbanet.data._dates import forms_of, parsed_dates
 from numbanet.data.table import Values
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ def columns_of_frame(
     ]
 
 
-def columns_of_arrays(arrays: Mapping[str, Any], categorical: Collection[str], dates: Collection[str]) -> list[Values]:
+def columns_of_arrays(
+    arrays: Mapping[str, Any], categorical: Collection[str] = (), dates: Collection[str] = ()
+) -> list[Values]:
     """The columns of arrays of one axis; see `Table.from_arrays`."""
     check_names("categorical", categorical, arrays)
     check_names("dates", dates, arrays)
@@ -129,6 +131,16 @@ def said(column: Values, categorical: Collection[str], dates: Collection[str]) -
             raise ValueError(f"column {column.name!r}: expected dates, found numbers")
         return dates_of_categories(column, dates[column.name] if isinstance(dates, Mapping) else "")
     return column
+
+
+def with_dates(columns: Sequence[Values], categorical: Collection[str]) -> list[Values]:
+    """The columns; text that is dates without doubt as dates, but for columns that are said to be categories."""
+    found = []
+    for column in columns:
+        text = column.kind == "category" and column.name not in categorical
+        forms = forms_of(column.categories) if text else []
+        found.append(dates_of_categories(column, forms[0]) if len(forms) == 1 else column)
+    return found
 
 
 def categories_of_numbers(values: Array) -> tuple[Array, tuple[str, ...]]:

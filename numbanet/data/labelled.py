@@ -107,7 +107,8 @@ def load_table(
         raise DataError(f"{path}: column {names[0]}: the target is missing in every row")
     notes = [*table.notes]
     if not rows.all():
-        notes.append(f"{np.count_nonzero(~rows):,} rows without a target left out, of {len(rows):,}")
+        count = int(np.count_nonzero(~rows))
+        notes.append(f"{count:,} row{'s' * (count > 1)} without a target left out, of {len(rows):,}")
         table, X, ids = table[rows], X[rows], None if ids is None else ids[rows]
     with naming(path):
         y, classes = targets_of(table.select(names), task, class_names, new=like is None)

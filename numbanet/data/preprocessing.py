@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from numbanet._checks import float_dtype, integer, number, one_of
-from numbanet.data._frames import columns_of_rows
+from numbanet.data._frames import columns_of_arrays, columns_of_rows, is_plain
 from numbanet.data._learnt import Category, Number, check_names, numbers_in
 from numbanet.data._scaling import robust, robust_of_signs, smoothly_clipped, standard
 from numbanet.data.remarks import remarks
-from numbanet.data.table import Column, Table, as_table, collected, is_frame
+from numbanet.data.table import Column, Table, arrays_by_name, as_table, collected, is_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -250,7 +250,10 @@ class TablePreprocessor:
             raise ValueError(f"column {name!r}: row {row} holds a number that {out.dtype} cannot hold once scaled")
 
     def table(self, X: Any) -> Table:
-        """`X` as a Table: a frame without the columns that training had not, an array with the names of those."""
+        """`X` as a Table: a frame without the columns that training had not, an array with the names of those.
+
+        Text stays text, whatever it looks like: `transform` knows which columns were dates.
+        """
         if not self.columns:
             raise ValueError("TablePreprocessor: has learnt nothing yet; call fit with the training rows first")
         if isinstance(X, Table):
@@ -258,11 +261,13 @@ class TablePreprocessor:
         if is_frame(X):
             return collected(columns_of_rows(X, self._known), rows=len(X))
         if hasattr(X, "keys"):
-            return Table.from_arrays(X)
+            return collected(columns_of_arrays(X))
         shape = np.shape(X) if not hasattr(X, "shape") else X.shape
         if len(shape) == 2 and shape[1] != len(self.columns):
             raise ValueError(f"X: expected {len(self.columns)} columns, as in training, got {shape[1]}")
-        return Table.from_arrays(X, self.names)
+        if is_plain(X):
+            return Table.from_arrays(X, self.names)
+        return collected(columns_of_arrays(arrays_by_name(X, self.names)))
 
     def unseen(self, X: Any) -> dict[str, int]:
         """In how many rows each column holds a category that training had too rarely, or not at all; without zeros."""

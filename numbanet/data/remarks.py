@@ -18,10 +18,10 @@ _SURE = 20  # rows, from which on values that are all different are hardly so by
 def remarks(table: Table) -> tuple[str, ...]:
     """Notes on columns that are missing everywhere, never vary, or have another value in each row."""
     empty, constant, unique = [], [], []
-    numbers = [column.name for column in table.columns if column.kind != "category"]
+    numbers = [column for column in table.columns if column.kind != "category"]
     there = ~np.isnan(table.numbers)
     whole = len(table) >= _SURE
-    for place, name in enumerate(numbers):
+    for place, (name, kind, *_) in enumerate(numbers):
         values = table.numbers[:, place]
         if not there[:, place].any():
             empty.append(name)
@@ -29,7 +29,7 @@ def remarks(table: Table) -> tuple[str, ...]:
         low, high = np.nanmin(values), np.nanmax(values)
         if low == high and len(table) > 1 and there[:, place].all():
             constant.append(name)
-        elif whole and high - low >= len(table) - 1 and _numbers_rows(values):
+        elif kind == "number" and whole and _tell_rows_apart(values):
             unique.append(name)
     for column in table.columns:
         if column.kind == "category":
@@ -49,8 +49,8 @@ def remarks(table: Table) -> tuple[str, ...]:
     return tuple(f"{_named(names)}: {what}" for what, names in notes if names)
 
 
-def _numbers_rows(values: np.ndarray) -> bool:
-    """Whether numbers are whole and all different, and take up most of their range, as counted rows do."""
+def _tell_rows_apart(values: np.ndarray) -> bool:
+    """Whether numbers are whole, and all different."""
     if (values != np.floor(values)).any():  # also where one is missing
         return False
     return len(np.unique(values)) == len(values)

@@ -83,14 +83,15 @@ class Table:
     ) -> Table:
         """The columns of a data frame of pandas, polars, Arrow or what else narwhals reads (extra ``tables``).
 
-        Numbers, also objects and decimals, are numbers, durations and times of day in seconds; booleans, strings and
-        categories are categories; None, NaN, NaT and empty strings are missing. An index is left out.
+        Numbers, also objects and decimals, are numbers, durations and times of day in seconds; strings that all are
+        dates, as 2020-12-31, are dates; booleans, other strings and categories are categories; None, NaN, NaT and empty
+        strings are missing. An index is left out.
 
         Parameters
         ----------
         frame : data frame
         categorical : names
-            Columns of numbers that are categories.
+            Columns of numbers or dates that are categories.
         dates : names, or mapping of names to forms
             Columns of strings that are dates; with the form of each, as `datetime.strptime` takes it, where it is not
             to be found out.
@@ -110,9 +111,9 @@ class Table:
         ImportError
             Where narwhals is not installed; the message says what to install.
         """
-        from numbanet.data._frames import columns_of_frame
+        from numbanet.data._frames import columns_of_frame, with_dates
 
-        return collected(columns_of_frame(frame, categorical, dates, drop))
+        return collected(with_dates(columns_of_frame(frame, categorical, dates, drop), categorical))
 
     @classmethod
     def from_arrays(
@@ -144,20 +145,13 @@ class Table:
         TypeError, ValueError
             As `from_frame`, and for other shapes.
         """
-        from numbanet.data._frames import as_array, columns_of_arrays, is_plain
+        from numbanet.data._frames import columns_of_arrays, is_plain, with_dates
 
         if is_plain(X) and not categorical and not dates:
             X = np.asarray(X)
             columns = [Column(name, "number", place) for place, name in enumerate(_named(X, names))]
             return cls(columns, np.asarray(X, np.float64), np.empty((len(X), 0), np.int32))
-        if hasattr(X, "keys"):
-            if names is not None:
-                raise ValueError("names: expected none beside a mapping, which has them")
-            arrays: Any = X
-        else:
-            array = as_array(X)
-            arrays = dict(zip(_named(array, names), array.T, strict=True))
-        return collected(columns_of_arrays(arrays, categorical, dates))
+        return collected(with_dates(columns_of_arrays(arrays_by_name(X, names), categorical, dates), categorical))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -268,6 +262,18 @@ def collected(columns: Sequence[Values], rows: int | None = None, notes: Sequenc
         made.append(Column(column.name, column.kind, place, column.categories, column.form))
         places[category] += 1
     return Table(made, numbers, codes, notes)
+
+
+def arrays_by_name(X: Any, names: Sequence[str] | None) -> Mapping[str, Any]:
+    """Arrays that are a column each, by name: those of a mapping, or the columns of an array."""
+    from numbanet.data._frames import as_array
+
+    if hasattr(X, "keys"):
+        if names is not None:
+            raise ValueError("names: expected none beside a mapping, which has them")
+        return X
+    array = as_array(X)
+    return dict(zip(_named(array, names), array.T, strict=True))
 
 
 def _named(X: Any, names: Sequence[str] | None) -> list[str]:
