@@ -13,11 +13,22 @@ import pytest
 from cases import cases_like
 
 from numbanet import kernels, reference
-from numbanet.kernels import _gemm, _moments, _sums, convolution, dropout, group_normalization, layout, losses, pooling
+from numbanet.kernels import (
+    _gemm,
+    _moments,
+    _sums,
+    convolution,
+    dropout,
+    embedding,
+    group_normalization,
+    layout,
+    losses,
+    pooling,
+)
 from numbanet.kernels.conv import direct, winograd
 from numbanet.kernels.simd import columns
 from numbanet.kernels.simd import vectors as _vectors
-from numbanet.operations.sizes import convolutions, sizes, windows
+from numbanet.operations.sizes import codes, convolutions, members, periodic, repeats, sizes, windows
 
 EPS = float(np.finfo(np.float32).eps)
 LANES = _vectors.VECTOR_BYTES // 4
@@ -44,6 +55,8 @@ LENGTHS = {
         512,
     ),
     "examples": near(losses.GROUP_ROWS, losses.GROUP_ROWS * 3, losses.GROUP_ROWS * _sums.BLOCKS),
+    "numbers": near(8, embedding.ROWS),
+    "units": near(LANES, embedding.UNITS),
     "classes": near(LANES, losses.FEW_CLASSES, _sums.LANES * 2),
     "rows": near(8, columns.BLOCK_ROWS, 512, 2500),
     "features": near(columns.SUMMED * LANES, columns.UNSUMMED * LANES, LANES, _sums.LANES),
@@ -99,6 +112,25 @@ class Sizes:
             n, c, f, groups = 1, min(c, 17), min(f, 17), 1
         return convolutions((n, h, w, c, f, r, s, stride, padding, dilation, groups))
 
+    def tables(self):
+        """Of layers for tables."""
+
+        def lengths(axes, *families, most):
+            return list(self.of(axes, *families, most=most)[0].values())
+
+        n, d, f, linear = lengths("NDFL", "numbers", "sides", "sides", "units", most=10000)
+        columns, more = lengths("DM", "features", "features", most=400)
+        count = int(self.rng.integers(1, min(columns, more) + 1))
+        places = {"first": columns - count, "count": count, "to": int(self.rng.integers(more - count + 1))}
+        k, rows = lengths("KB", "sides", "features", most=1000)
+        return {
+            "PERIODIC": periodic((n, d, f, linear, linear + int(self.rng.integers(2)))),
+            "CODES": codes((*lengths("N", "rows", most=3000), k, max(k, rows), *lengths("U", "sides", most=20))),
+            "MEMBERS": members(lengths("NKDM", "examples", "sides", "products", "units", most=30000)),
+            "REPEATS": repeats(lengths("NKM", "rows", "sides", "sides", most=20000)),
+            "COLUMNS": [{"N": 9, "D": columns, "M": more, **places}],
+        }
+
     def draw(self):
         scores = self.of("NC", "examples", "classes", most=20000)
         elements = self.of("P", "flat", most=20000)
@@ -115,6 +147,7 @@ class Sizes:
             "MAPS": self.of("NHWC", "examples", "sides", "sides", "channels", most=12000),
             "WINDOWS": self.windows(),
             "CONVOLUTIONS": self.convolutions(),
+            **self.tables(),
         }
 
 
@@ -122,6 +155,8 @@ class Sizes:
 SCALARS = {"negative_slope": 0.25, "alpha": 1.5, "rate": 0.5, "l2": 0.5, "learning_rate": 0.5, "momentum": 0.5}
 CHOICES = {
     "weights": (0, 1, 2, 3),
+    ("periodic_forward", "v"): range(-4, 5),
+    ("periodic_backward", "v"): range(-4, 5),
     ("binary_cross_entropy_loss", "target"): (0, 1),
     ("soft_softmax_loss", "target"): (0, 1),
     ("poisson_loss", "target"): (0, 1, 2, 3),
@@ -136,7 +171,7 @@ def integers(name, case, rng):
     """The arguments of a case with small integers in all arrays of floats that are read."""
     arguments = case.build(rng, np.dtype(np.float64))
     for key, value in arguments.items():
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and key not in case.stale:
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and key not in (*case.stale, "codes"):
             choices = CHOICES.get((name, key), CHOICES.get(key, range(-4, 5)))
             arguments[key] = rng.choice(np.array(choices, float), value.shape)
         elif key in SCALARS:
@@ -167,6 +202,12 @@ EXACT = {
     *("elu_backward", "sigmoid_backward", "tanh_backward", "conv_forward", "conv_relu_forward", "conv_backward"),
     *(f"{name}_{way}" for name in ("dropout", "max_pool") for way in ("forward", "backward")),
     *("augment", "channels_first", "channels_last", "add", "batchnorm_inference", "l2_penalty"),
+    *(
+        f"{name}_{way}"
+        for name in ("scale", "scale_shift", "members", "member_affine", "embedding")
+        for way in ("forward", "backward")
+    ),
+    *("blend", "blend_gradients", "copy_columns", "repeat_rows", "repeat_labels"),
     *("sgd_update", "momentum_update", "nesterov_update"),
 }
 PARAMETERS = ("dgamma", "dbeta")  # whose gradients are sums alone
@@ -200,11 +241,26 @@ def gradient_bound(name, key, arguments, want):
     return 8 * EPS * largest(inv_std) * largest(gamma) * largest(dout) * (2 + of_x_hat**2)
 
 
+def periodic_bound(key, arguments):
+    """Angles are rounded once, cosines and sines a few times, and each is a term of a sum."""
+    x, frequency, v = arguments["x"], arguments["frequency"], arguments["v"]
+    off = EPS * (8 + math.pi * (1 + largest(x) * largest(frequency)))
+    if "dout" not in arguments:
+        return off * largest(v) * frequency.shape[1]
+    each = off * largest(arguments["dout"])
+    if key in ("dc", "dv"):
+        return each * len(x) if key == "dv" else 0.0
+    of_angle = each * largest(v) * v.shape[2] * (1 if key == "dphase" else 2 * math.pi)
+    return of_angle * (frequency.shape[1] * largest(frequency) + 4 if key == "dx" else len(x) * max(1, largest(x)))
+
+
 def bound(name, key, arguments, want):
     """By how much a result may differ."""
     divided = name == "l2_penalty" and arguments["weights"].size  # by any number
     if (name in EXACT or key == "where") and not divided:
         return 0.0
+    if name.startswith("periodic"):
+        return periodic_bound(key, arguments)
     if name.endswith("norm_forward"):
         return normalized_bound(name, key, arguments, want)
     if name.endswith("norm_backward"):
