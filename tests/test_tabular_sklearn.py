@@ -182,10 +182,11 @@ def test_callbacks_and_epochs():
 
     model = TabularRegressor(**FAST, callbacks=[stop]).fit(FRAME, VALUES)
     assert (epochs, model.n_iter_) == ([1, 2, 3], 3)
-    early = nn.callbacks.EarlyStopping(patience=1)
-    packed = TabularRegressor(**{**FAST, "epochs": 300}, n_packed=2, callbacks=[early]).fit(FRAME, VALUES)
-    assert len(packed.histories_) == 2
-    assert packed.n_iter_ < 300
+    early, seen = nn.callbacks.EarlyStopping("val_loss", target=1e9), []
+    report = lambda solver, logs: seen.append(logs["epoch"])  # noqa: E731
+    packed = TabularRegressor(**FAST, n_packed=3, callbacks=[early, report]).fit(FRAME, VALUES)
+    assert [max(history.epoch) for history in packed.histories_] == [1, 1, 1]  # all stop, each by itself
+    assert seen == [1]  # the first is told of
 
 
 def test_several_targets():

@@ -61,7 +61,8 @@ class TabularClassifier(Classes, Tabular):
     metrics : sequence of str and callable, default=()
         What else to measure on the validation data.
     callbacks : list, default=None
-        See `numbanet.callbacks`. Of packed networks each but the first has copies of them.
+        See `numbanet.callbacks`. Of packed networks the first alone has them, but for those that steer: the others have
+        copies of `EarlyStopping` and `ReduceLROnPlateau`. `patience` is for all.
     verbose : bool, default=False
     dtype : {'float32', 'float64'}, default='float32'
         In which to compute.
@@ -187,7 +188,8 @@ class TabularRegressor(Values, Tabular):
     metrics : sequence of str and callable, default=()
         What else to measure on the validation data.
     callbacks : list, default=None
-        See `numbanet.callbacks`. Of packed networks each but the first has copies of them.
+        See `numbanet.callbacks`. Of packed networks the first alone has them, but for those that steer: the others have
+        copies of `EarlyStopping` and `ReduceLROnPlateau`. `patience` is for all.
     verbose : bool, default=False
     dtype : {'float32', 'float64'}, default='float32'
         In which to compute.

@@ -100,8 +100,7 @@ class Tabular(NetworkEstimator):
             class_names=self._class_names(outputs),
             dtype=self.dtype,
             seed=seed,
-            reports=() if reports is None else (reports,),
-            callbacks=self.callbacks or (),
+            callbacks=[*([] if reports is None else [reports]), *(self.callbacks or ())],
             metrics=self.metrics,
             verbose=bool(self.verbose),
         )

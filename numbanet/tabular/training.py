@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .._many import train_many
+from ..callbacks import EarlyStopping, ReduceLROnPlateau
 from ..data import TablePreprocessor, TargetScaler
 from ..data.table import as_table
 from ..training.solver import Solver
@@ -53,8 +54,9 @@ class TableTraining:
     dtype : float32 or float64
     seed : int
         Of everything; networks packed together count on from it.
-    callbacks, reports : sequence
-        See `Solver`. Of networks packed together the first has them, and the others copies of the `callbacks`.
+    callbacks : sequence
+        See `Solver`. Of networks packed together the first has them, since they train side by side; the others have
+        copies of those that steer: `EarlyStopping` and `ReduceLROnPlateau`.
     **options
         Any other option of `Solver`, such as `metrics` and `verbose`.
 
@@ -78,7 +80,6 @@ class TableTraining:
         dtype: DTypeLike = "float32",
         seed: int = 0,
         callbacks: Sequence[Any] = (),
-        reports: Sequence[Any] = (),
         **options: Any,
     ) -> None:
         table, y, weights = Rows(*train)
@@ -101,13 +102,14 @@ class TableTraining:
         data = {name: part for name, part in data.items() if part is not None}
         scaler = None if recipe.classifies else _target_scaler(y, weights, recipe.clamp)
         self.solvers = []
+        steering = [each for each in callbacks if isinstance(each, (EarlyStopping, ReduceLROnPlateau))]
         made_for = (recipe, preprocessor.layout, outputs)
         examples = data["X_train"][counted] if recipe.data_init else None
         for place in range(recipe.n_packed):
             network = network_of(*made_for, X=examples, loss=loss, dtype=dtype, seed=seed + place)
             network.target_scaler = scaler
             network.class_names = None if class_names is None else tuple(class_names)
-            called = [*reports, *callbacks] if place == 0 else copy.deepcopy(list(callbacks))
+            called = list(callbacks) if place == 0 else copy.deepcopy(steering)
             trained = training_of(recipe, network, len(y[counted]), held_out is not None)
             self.solvers.append(Solver(network, data, **{**trained, **options}, callbacks=called, seed=seed + place))
         self.model = TableModel(preprocessor, [solver.model for solver in self.solvers], recipe)
