@@ -164,8 +164,8 @@ MUTANTS = [
     Mutant(
         "R² by weights: about the mean of all alike",
         LOSSES,
-        "np.square(y - np.average(y, axis=0, weights=weights))",
-        "np.square(y - np.average(y, axis=0))",
+        "mean = y.mean(axis=0) if weights is None else np.average(y, axis=0, weights=weights)",
+        "mean = y.mean(axis=0)",
         f"{WEIGHTS}::test_scores_are_those_of_scikit_learn",
     ),
     Mutant(
