@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
         plotting,
         reference,
         schedules,
+        tabular,
         testing,
     )
     from ._finder import learning_rate_finder
@@ -125,6 +126,7 @@ __all__ = [
     "schedules",
     "set_num_threads",
     "sweep",
+    "tabular",
     "testing",
     "train_many",
     "warmup",
