@@ -2,11 +2,13 @@
 
     python benchmarks/large.py [--rows 10000000] [--columns 20] [--hidden 64,64] [--batch-size 256] [--turns 3]
 
-Makes X.npy and y.npy piece by piece, in a folder that goes at the end, and trains the same network for two epochs of
-them: `memory` has read both, `npy` has mapped them. Each turn is a process of its own. Seconds are of the second epoch,
-so that neither compiling nor the first look at the data counts; those of the whole, with checks and statistics, stand
-beside them. Memory is what the process holds above what it held before it had any data: `held` is its own alone, `seen`
-also the pages of files that it has looked at and not given back. All are medians over the turns.
+Makes X.npy, y.npy and a Parquet file of the same piece by piece, in a folder that goes at the end, and trains the
+same network for two epochs of them: `memory` has read both arrays, `npy` has mapped them, `parquet` has decoded the
+file, standardised by a TablePreprocessor, into a scratch file in that folder. Each turn is a process of its own.
+Seconds are of the second epoch, so that neither compiling nor the first look at the data counts; those of the whole,
+with checks and statistics, stand beside them. Memory is what the process holds above what it held before it had any
+data: `held` is its own alone, `seen` also the pages of files that it has looked at and not given back. All are
+medians over the turns.
 
 `python benchmarks/large.py --drop-caches` empties the system's cache before each turn, which takes root.
 """
@@ -30,7 +32,7 @@ PIECE = 1 << 18  # rows that are made at a time
 
 
 def make(folder, rows, columns):
-    """X.npy, float32, and y.npy, whether a sum of products of columns is above 0, int8."""
+    """Piece by piece X.npy, float32, and y.npy, whether a sum of products of columns is above 0, int8."""
     X = np.lib.format.open_memmap(folder / "X.npy", "w+", np.float32, (rows, columns))
     y = np.lib.format.open_memmap(folder / "y.npy", "w+", np.int8, (rows,))
     rng = np.random.default_rng(0)
@@ -39,6 +41,19 @@ def make(folder, rows, columns):
         X[start : start + PIECE] = piece
         y[start : start + PIECE] = (piece[:, 0] * piece[:, 1] + piece[:, 2] > 0) ^ (rng.random(len(piece)) < 0.05)
         X.flush()
+        yield piece, y[start : start + PIECE]
+
+
+def write(folder, rows, columns):
+    """All the files."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [f"x{place}" for place in range(columns)]
+    schema = pa.schema([*((name, pa.float32()) for name in names), ("label", pa.int8())])
+    with pq.ParquetWriter(folder / "table.parquet", schema, compression="snappy") as writer:
+        for piece, labels in make(folder, rows, columns):
+            writer.write_table(pa.table([*piece.T, np.asarray(labels)], schema=schema))
 
 
 class Memory(threading.Thread):
@@ -68,7 +83,8 @@ def turn(arguments):
     def training(X, y, held_out, epochs, callbacks=()):
         hidden = [int(width) for width in arguments.hidden.split(",")]
         model = nn.FullyConnectedNet(hidden, X.shape[1], 2, seed=0)
-        model.standardizer = nn.data.Standardizer.fit(X)
+        if arguments.turn != "parquet":
+            model.standardizer = nn.data.Standardizer.fit(X)
         data = {"X_train": X, "y_train": y, "rows_val": held_out}
         options = {"batch_size": arguments.batch_size, "epochs": epochs, "num_train_samples": 0, "verbose": False}
         return nn.Solver(model, data, **options, callbacks=list(callbacks))
@@ -80,8 +96,14 @@ def turn(arguments):
     memory = Memory()
     memory.start()
     started, ends = time.perf_counter(), []
-    X, y = (np.load(folder / f"{name}.npy", mmap_mode=mode) for name in "Xy")
-    held_out = np.random.default_rng(1).choice(len(X), min(100_000, len(X) // 10), replace=False)
+    held_out = np.random.default_rng(1).choice(arguments.rows, min(100_000, arguments.rows // 10), replace=False)
+    y = np.load(folder / "y.npy", mmap_mode=mode)
+    if arguments.turn == "parquet":
+        table = nn.data.StreamedTable(folder / "table.parquet", drop=["label"])
+        fitted = nn.data.TablePreprocessor(numbers="standard", clip=None).fit(table.sample(left_out=held_out))
+        X = table.transform(fitted, folder)
+    else:
+        X = np.load(folder / "X.npy", mmap_mode=mode)
     solver = training(X, y, held_out, 2, [lambda solver, logs: ends.append(time.perf_counter())])
     solver.train()
     assert solver.compiled
@@ -95,6 +117,7 @@ def measured(form, folder, arguments):
     if arguments.drop_caches:
         Path("/proc/sys/vm/drop_caches").write_text("3")
     command = [sys.executable, __file__, f"--turn={form}", f"--folder={folder}", f"--hidden={arguments.hidden}"]
+    command.append(f"--rows={arguments.rows}")
     done = subprocess.run([*command, f"--batch-size={arguments.batch_size}"], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{form}: {done.stderr.strip().splitlines()[-1]}")
@@ -114,9 +137,9 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if arguments.turn:
         return turn(arguments)
-    forms = ("memory", "npy")
+    forms = ("memory", "npy", "parquet")
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        make(Path(folder), arguments.rows, arguments.columns)
+        write(Path(folder), arguments.rows, arguments.columns)
         size = Path(folder, "X.npy").stat().st_size / 2**20
         turns = [{form: measured(form, folder, arguments) for form in forms} for _ in range(arguments.turns)]
     print(f"{arguments.rows:,} rows of {arguments.columns} columns, {size:,.0f} MiB, hidden {arguments.hidden}")

@@ -180,12 +180,14 @@ def test_unknown_emitters_are_refused(monkeypatch, capsys):
 
 
 def test_large_data_are_compared_with_the_same_in_memory(capsys):
+    pytest.importorskip("pyarrow", reason="needs pyarrow")
     script("large").main(["--rows", "30000", "--turns", "1", "--hidden", "4"])
     rows = capsys.readouterr().out.splitlines()
     assert rows[0] == "30,000 rows of 20 columns, 2 MiB, hidden 4"
-    for form, row in zip(("memory", "npy"), rows[1:], strict=False):
+    for form, row in zip(("memory", "npy", "parquet"), rows[1:], strict=False):
         assert re.fullmatch(rf"{form} +an epoch +[\d.]+ s, the whole .* s; held .* MiB; accuracy 0\.\d{{4}}", row)
-    assert re.fullmatch(r"npy: [\d.]+ of the speed in memory", rows[3])
+    for form, row in zip(("npy", "parquet"), rows[4:], strict=True):
+        assert re.fullmatch(rf"{form}: [\d.]+ of the speed in memory", row)
 
 
 def test_sweeps_are_compared(capsys):

@@ -15,6 +15,7 @@ from ._options import TABLES, is_table
 from ._status import UsageError
 from ._trained import fingerprint
 
+LARGE_BYTES = 1 << 30  # of a table's cells, from which a Parquet file is read piece by piece
 MOST_HELD_OUT = 100_000  # rows of a large file, where nobody says; they tell an accuracy to 0.1 %
 
 
@@ -45,6 +46,8 @@ class Parts:
 def load_parts(arguments):
     """The `Parts` to train on: those that the data come in, or random ones."""
     if arguments.model == "tabular":
+        if _is_large(arguments.data):
+            return _streamed_parts(arguments)
         train = _load_table(arguments)
         whole = fingerprint(train), zlib.crc32(train.y.tobytes())
         train, test = _held_out("test", train, None, 0.2, arguments)
@@ -79,19 +82,47 @@ def _mapped_parts(arguments):
         if arguments.header is not None or arguments.channels is not None:
             given = "header" if arguments.header is not None else "channels"
             raise ValueError(f"{given}: is not for .npy files, which hold rows as they are")
-        whole = data.load_mapped(arguments.data, arguments.target, task=arguments.task)
-    counts = []
-    for name, default, of in (("test", 0.2, 1.0), ("validation", 0.1, 0.8)):
+        return _few_held_out(arguments, data.load_mapped(arguments.data, arguments.target, task=arguments.task))
+
+
+def _is_large(path):
+    """Whether a table is a Parquet file that is to be read piece by piece."""
+    if not path.lower().endswith((".parquet", ".pq")) or not Path(path).exists():
+        return False
+    try:
+        from pyarrow.parquet import read_metadata
+
+        about = read_metadata(path)
+    except Exception:  # which reading it puts into words
+        return False
+    return about.num_rows * about.num_columns * 8 > LARGE_BYTES
+
+
+def _streamed_parts(arguments):
+    """Those of a large Parquet file: only rows held out, and some to learn the preprocessing from, are in memory."""
+    with _options("--data"):
+        if arguments.header is not None or arguments.decimal is not None:
+            given = "header" if arguments.header is not None else "decimal"
+            raise ValueError(f"{given}: is not for Parquet files")
+        options = {name: getattr(arguments, name) for name in ("task", "drop", "categorical", "dates", "id")}
+        return _few_held_out(arguments, *data.load_streamed(arguments.data, arguments.target, **options))
+
+
+def _few_held_out(arguments, whole, unlabelled=()):
+    """The parts of data that are left in their file: rows are held out by their numbers."""
+    counts, there = [], np.setdiff1d(np.arange(len(whole)), unlabelled) if len(unlabelled) else len(whole)
+    count = len(whole) - len(unlabelled)
+    for name, default in (("test", 0.2), ("validation", 0.08)):
         fraction = getattr(arguments, f"{name}_fraction")
-        count = min(MOST_HELD_OUT, round(default * of * len(whole))) if fraction is None else fraction * len(whole)
-        counts.append(max(1, round(count)))
-    if sum(counts) >= len(whole):
-        raise DataError(f"{arguments.data}: {len(whole)} rows leave none to learn from beside {sum(counts)} held out")
-    rows = np.random.default_rng(arguments.seed).choice(len(whole), sum(counts), replace=False)
-    held = [np.sort(rows[: counts[0]]), np.sort(rows[counts[0] :])]
-    test, validation = map(whole.take, held)
+        wanted = min(MOST_HELD_OUT, round(default * count)) if fraction is None else round(fraction * count)
+        counts.append(max(1, wanted))
+    if sum(counts) >= count:
+        raise DataError(f"{arguments.data}: {count} rows leave none to learn from beside {sum(counts)} held out")
+    rows = np.random.default_rng(arguments.seed).choice(there, sum(counts), replace=False)
+    test, validation = (whole.take(np.sort(part)) for part in (rows[: counts[0]], rows[counts[0] :]))
     told = fingerprint(whole), zlib.crc32(whole.y.tobytes())
-    return Parts(whole.name, arguments.data, *told, whole, validation, test, np.sort(rows))
+    left_out = np.union1d(rows, np.asarray(unlabelled, np.int64))
+    return Parts(whole.name, arguments.data, *told, whole, validation, test, left_out)
 
 
 def _load_table(arguments):

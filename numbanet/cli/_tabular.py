@@ -118,6 +118,7 @@ def trained_table(arguments, parts):
             made,
             (train.X, train.y),
             (parts.validation.X, parts.validation.y),
+            left_out=parts.left_out,
             outputs=train.num_classes or train.num_targets,
             loss=loss,
             class_names=train.class_names,

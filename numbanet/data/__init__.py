@@ -12,6 +12,7 @@ from numbanet.data.mapped import load_mapped
 from numbanet.data.preprocessing import Layout, TablePreprocessor
 from numbanet.data.reading import read_table
 from numbanet.data.sources import load, load_parts, load_unlabelled
+from numbanet.data.streamed import StreamedTable, load_streamed
 from numbanet.data.table import Column, Table, as_table
 from numbanet.data.tables import load_csv, load_csv_unlabelled
 from numbanet.data.targets import TargetScaler
@@ -23,6 +24,7 @@ __all__ = [
     "Layout",
     "Parts",
     "Standardizer",
+    "StreamedTable",
     "Table",
     "TablePreprocessor",
     "TargetScaler",
@@ -39,6 +41,7 @@ __all__ = [
     "load_npz",
     "load_npz_unlabelled",
     "load_parts",
+    "load_streamed",
     "load_table",
     "load_unlabelled",
     "read_batch",

@@ -91,7 +91,7 @@ def load_table(
     table = read_wanted(path, wanted)
     names: list[str] = []
     if has_target or target is not None:
-        names = _target_names(path, table, target, kept, must=has_target)
+        names = named_targets(path, table, target, kept, must=has_target)
     for name in names:
         if name in kept:
             raise DataError(f"{path}: id: {name!r} is the target; expected another column")
@@ -102,7 +102,7 @@ def load_table(
     fields: dict[str, Any] = {"name": Path(path).name.partition(".")[0], "id_name": id}
     if not has_target:
         return Dataset(X, ids=ids, **fields, notes=table.notes)
-    rows = _with_target(table, names)
+    rows = with_targets(table, names)
     if not rows.any():
         raise DataError(f"{path}: column {names[0]}: the target is missing in every row")
     notes = [*table.notes]
@@ -117,7 +117,7 @@ def load_table(
     return Dataset(X, y, classes, ids=ids, task=task, target_names=tuple(names), **fields, notes=tuple(notes))
 
 
-def _target_names(path: StrPath, table: Table, target: Target, kept: Collection[str], must: bool) -> list[str]:
+def named_targets(path: StrPath, table: Table, target: Target, kept: Collection[str], must: bool) -> list[str]:
     """The names of the target columns, as they are in the table; those that are not there only where they `must`."""
     names = []
     for given in listed(target):
@@ -140,7 +140,7 @@ def _target_names(path: StrPath, table: Table, target: Target, kept: Collection[
     return names
 
 
-def _with_target(table: Table, names: Sequence[str]) -> Array:
+def with_targets(table: Table, names: Sequence[str]) -> Array:
     """Which rows have all their targets, as booleans."""
     rows = np.ones(len(table), bool)
     for name in names:

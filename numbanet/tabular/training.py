@@ -9,7 +9,7 @@ import numpy as np
 
 from .._many import train_many
 from ..callbacks import EarlyStopping, ReduceLROnPlateau
-from ..data import TablePreprocessor, TargetScaler
+from ..data import StreamedTable, TablePreprocessor, TargetScaler
 from ..data.table import as_table
 from ..training.solver import Solver
 from .model import TableModel
@@ -46,6 +46,8 @@ class TableTraining:
         Table, frame or array of raw rows, and their classes (N,), or values (N,) or (N, M).
     held_out : tuple likewise, optional
         Validation data, which tell the best epoch.
+    left_out : ndarray of int64, optional
+        Rows of a `StreamedTable` that nothing is learnt from; weights it has none.
     outputs : int, optional
         Number of classes or targets; by default what `y` has.
     loss : numbanet.Loss, optional
@@ -74,6 +76,7 @@ class TableTraining:
         train: tuple[Any, ...],
         held_out: tuple[Any, ...] | None = None,
         *,
+        left_out: Any = None,
         outputs: int | None = None,
         loss: Loss | None = None,
         class_names: Sequence[str] | None = None,
@@ -91,20 +94,30 @@ class TableTraining:
             clip=recipe.clip or None,
             max_one_hot=recipe.max_one_hot if recipe.embedding_units else None,
             dtype=dtype,
-        ).fit(table[counted])
+        )
+        streamed = table if isinstance(table, StreamedTable) else None
+        learnt = (
+            streamed.sample(seed=seed, left_out=() if left_out is None else left_out) if streamed else table[counted]
+        )
+        preprocessor.fit(learnt)
         if outputs is None:
             outputs = (int(y.max()) + 1 if y.ndim == 1 else y.shape[1]) if recipe.classifies else y[:1].size
-        data = {"X_train": preprocessor.transform(table), "y_train": y, "sample_weight_train": weights}
+        X = streamed.transform(preprocessor) if streamed else preprocessor.transform(table)
+        data = {"X_train": X, "y_train": y, "sample_weight_train": weights, "rows_left_out": left_out}
         if held_out is not None:
             table_val, y_val, weights_val = Rows(*held_out)
             data["X_val"] = preprocessor.transform(table_val)
             data |= {"y_val": np.asarray(y_val), "sample_weight_val": weights_val}
         data = {name: part for name, part in data.items() if part is not None}
+        if left_out is not None:
+            y = np.delete(y, left_out, axis=0)
         scaler = None if recipe.classifies else _target_scaler(y, weights, recipe.clamp)
         self.solvers = []
         steering = [each for each in callbacks if isinstance(each, (EarlyStopping, ReduceLROnPlateau))]
         made_for = (recipe, preprocessor.layout, outputs)
-        examples = data["X_train"][counted] if recipe.data_init else None
+        examples = None
+        if recipe.data_init:
+            examples = preprocessor.transform(learnt) if streamed else X[counted]
         for place in range(recipe.n_packed):
             network = network_of(*made_for, X=examples, loss=loss, dtype=dtype, seed=seed + place)
             network.target_scaler = scaler

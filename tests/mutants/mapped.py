@@ -75,4 +75,18 @@ MUTANTS = [
         "self.train.y",
         "tests/test_data_mapped.py::test_the_command_line_learns_values_by_rows_it_learns_from",
     ),
+    Mutant(
+        "a preprocessor learns from rows that are left out of a Parquet file",
+        "numbanet/data/streamed.py",
+        "rows if left_out is None else np.setdiff1d(rows, np.asarray(left_out, np.int64))",
+        "rows",
+        "tests/test_data_streamed.py::test_a_sample_has_no_row_that_is_left_out",
+    ),
+    Mutant(
+        "pieces of a Parquet file are written over the first",
+        "numbanet/data/streamed.py",
+        "out=out[start : start + len(piece)]",
+        "out=out[: len(piece)]",
+        "tests/test_data_streamed.py::test_it_is_the_table_that_is_read_into_memory",
+    ),
 ]
