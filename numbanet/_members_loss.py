@@ -39,6 +39,8 @@ class MembersLoss(Loss):
         loss = checked_loss("MembersLoss: loss", self.loss)
         if isinstance(loss, MembersLoss):
             raise TypeError(f"MembersLoss: loss: expected the loss of one member, got {loss!r}")
+        if type(loss).lower is not Loss.lower:
+            raise TypeError(f"MembersLoss: loss: {loss!r} has a lower of its own, which knows nothing of members")
         object.__setattr__(self, "loss", loss)
         object.__setattr__(self, "members", integer("MembersLoss: members", self.members, 1))
 

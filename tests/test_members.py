@@ -143,6 +143,35 @@ def test_members_learn_as_by_themselves_and_speak_together(name, weighted, ops):
         assert mean_loss <= np.mean([single.evaluate(X, y, *weights)[0] for single in singles]) + 1e-12
 
 
+class Cubic(nn.Loss):
+    """Of one's own, in NumPy."""
+
+    weighted = True
+
+    def reference(self, scores, y, weights, dscores):
+        w = weights if len(weights) else np.ones(len(y))
+        each = np.abs(scores - y) ** 3
+        dscores[...] = 3 * (scores - y) * np.abs(scores - y) * w[:, None] / w.sum() / scores.shape[1]
+        return float((each.mean(axis=1) * w).sum() / w.sum())
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_loss_of_ones_own(weighted):
+    net, X, y = ensemble(Cubic()), normal(20, 4), normal(20, 3)
+    weights = (np.linspace(0, 2, 20),) if weighted else ()
+    value, _ = net.loss(X, y, *weights)
+    own = [alone(net, member, Cubic()).loss(X, y, *weights)[0] for member in range(2)]
+    assert value == pytest.approx(np.mean(own), rel=1e-12)
+    np.testing.assert_allclose(net.predict(X), (alone(net, 0, Cubic()).loss(X) + alone(net, 1, Cubic()).loss(X)) / 2)
+
+
+class Lowered(nn.Loss):
+    reference = Cubic.reference
+
+    def lower(self, net, scores, y):
+        raise AssertionError
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sure_members_have_finite_scores(dtype):
     """Probabilities of 0 and 1 have no logarithms."""
@@ -253,6 +282,7 @@ def test_layers_are_shown_as_they_are_made():
             ValueError,
             "MembersLoss: loss: expected one of .* did you mean 'softmax'",
         ),
+        (lambda: nn.MembersLoss(Lowered(), 2), TypeError, r"MembersLoss: loss: Lowered\(\) has a lower of its own"),
         (lambda: nn.MembersLoss("softmax", 0), ValueError, "MembersLoss: members: expected an integer of at least 1"),
         (
             lambda: nn.MembersLoss(nn.MembersLoss("svm", 2), 2),
