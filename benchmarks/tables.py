@@ -8,9 +8,10 @@
 Each rival is in a process of its own. A table's rows are split 60-20-20 by each seed: to train on, to choose the best
 epoch or number of trees by (who does not, leaves them alone), and to test on. Scores are medians over the seeds:
 AUC for classes (one against the rest where there are more than two), R2 for regression. `--times` measures the time of
-`fit`, and of predicting 100,000 rows, of the first seed, in turns; `--parts` has the recipe with each of its parts off.
-A rival is one of a list, perhaps with options: "numbanet preset=fast n_packed=8". Results are kept in a file, one JSON
-object a line: what is there already is not run again, unless `--again` says so, and `--report` runs nothing.
+`fit`, and of predicting 100,000 rows, of the first seed, in turns; `--parts` has one network of ours with each part of
+its recipe off. A rival is one of a list, perhaps with options: "numbanet preset=fast n_packed=8". Results are kept in a
+file, one JSON object a line: what is there already is not run again, unless `--again` says so, and `--report` runs
+nothing.
 """
 
 import argparse
@@ -221,7 +222,7 @@ def main(arguments=None):
     parser.add_argument("--turns", type=int, default=3, help="of --times; default: %(default)s")
     parser.add_argument("--results", default="tables.jsonl", help="default: %(default)s")
     parser.add_argument("--times", action="store_true", help="times instead of scores")
-    parser.add_argument("--parts", action="store_true", help="ours with each part of the recipe off")
+    parser.add_argument("--parts", action="store_true", help="one network of ours with each part of the recipe off")
     parser.add_argument("--again", action="store_true", help="run what is in the results already")
     parser.add_argument("--report", action="store_true", help="run nothing")
     parser.add_argument("--worker", help=argparse.SUPPRESS)

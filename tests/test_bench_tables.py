@@ -226,9 +226,9 @@ def test_each_part_of_the_recipe_is_off_once(scripts):
     from numbanet.tabular import recipe
 
     first, *without, last = scripts.table_rivals.parts()
-    assert (first, last) == ("numbanet", "numbanet preset=mlp")
-    off = {part for name in without for part in name.removeprefix("numbanet without=").split(",")}
-    ours, plain = recipe(task="classification"), recipe("mlp", "classification")
+    assert (first, last) == ("numbanet preset=fast", "numbanet preset=mlp")
+    off = {part for name in without for part in name.removeprefix(f"{first} without=").split(",")}
+    ours, plain = recipe("fast", "classification"), recipe("mlp", "classification")
     flags = {name for name, value in ours.description.items() if value is True and not getattr(plain, name)}
     assert {"front_scale", "ntk", "parametric", "data_init"} == flags - {"drop_last"}
     assert flags | {"clip", "activation", "label_smoothing", "dropout", "weight_decay", "schedule"} <= off
