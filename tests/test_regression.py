@@ -234,3 +234,18 @@ def test_values_are_split_without_regard_to_them():
     assert (rest.y.shape, held.y.shape, held.target_names, held.target_name) == ((90, 2), (30, 2), ("a", "b"), None)
     with pytest.raises(ValueError, match="fraction: too few rows to hold out 0.1 of them: 3$"):
         nn.data.split(nn.data.Dataset(X[:3], Y[:3], task="regression"), 0.1, 1)
+
+
+def test_the_estimator_of_any_network_standardises_targets():
+    pytest.importorskip("sklearn", reason="needs scikit-learn")
+    from numbanet.sklearn import NetRegressor
+
+    y = 1e6 + 1e3 * X[:, 0]
+    options = {"epochs": 60, "batch_size": 20, "validation_fraction": 0.2, "random_state": 0}
+    model = NetRegressor([nn.Affine(8), nn.Tanh()], standardize_targets=True, **options).fit(X, y)
+    assert model.network_.target_scaler.mean == pytest.approx([y.mean()], rel=1e-3)
+    assert model.score(X, y) > 0.9
+    assert NetRegressor([nn.Affine(8), nn.Tanh()], **options).fit(X, y).score(X, y) < 0
+    twice = NetRegressor([nn.Affine(8), nn.Tanh()], standardize_targets=True, **options).fit(X, Y)
+    assert twice.predict(X).shape == (120, 2)
+    assert (model.history_.val_r2[-1]) > 0.5

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..data import Augment, Standardizer
+from ..data import Augment, Standardizer, TargetScaler
 from ..data.dataset import held_out
 from ..layers import Affine, ReLU, checked_layers
 from ..models import Sequential
@@ -69,6 +69,8 @@ class Net(NetworkEstimator):
         data = self._data(X, targets, weights, validation, rng)
         if self.standardize and first:
             self.network_.standardizer = Standardizer.fit(data["X_train"])
+        if getattr(self, "standardize_targets", False) and first:
+            self.network_.target_scaler = TargetScaler.fit(data["y_train"])
         reports = Reports(self, X, y, sample_weight, self.epochs) if hasattr(self, "_skl_callbacks") else None
         solver = Solver(
             self.network_,

@@ -162,6 +162,8 @@ class NetRegressor(Values, Net):
         Strength of the L2 penalty on weights.
     standardize : bool, default=False
         Whether the network standardises its inputs by the training data.
+    standardize_targets : bool, default=False
+        Whether it learns standardised targets; what it predicts is in their own units all the same.
     augment : numbanet.data.Augment, default=None
         Random crops and mirror images of the training images.
     validation_fraction : float, default=None
@@ -218,6 +220,7 @@ class NetRegressor(Values, Net):
     _parameter_constraints: dict = {
         **Net._parameter_constraints,
         "loss": [StrOptions(_network.names_of(classify=False)), Loss],
+        "standardize_targets": ["boolean"],
     }
 
     def __init__(
@@ -233,6 +236,7 @@ class NetRegressor(Values, Net):
         batch_size: int = 100,
         l2: float = 0.0,
         standardize: bool = False,
+        standardize_targets: bool = False,
         augment: Augment | None = None,
         validation_fraction: float | None = None,
         metrics: Sequence[Any] = (),

@@ -97,8 +97,8 @@ MUTANTS = [
     Mutant(
         "train: standardizer fitted on the test part",
         TRAIN,
-        "data.Standardizer.fit(train.X)",
-        "data.Standardizer.fit(parts.test.X)",
+        "data.Standardizer.fit(train.X, ",
+        "data.Standardizer.fit(parts.test.X, ",
         f"{NUMBERS}::test_the_standardizer_is_that_of_the_training_part_alone",
     ),
     Mutant(
@@ -111,8 +111,8 @@ MUTANTS = [
     Mutant(
         "train: the validation part is cut from the whole by the test fraction",
         DATA,
-        'fraction = getattr(arguments, f"{name}_fraction")',
-        "fraction = arguments.test_fraction",
+        'fraction = getattr(arguments, f"{name}_fraction")\n    if part',
+        "fraction = arguments.test_fraction\n    if part",
         f"{NUMBERS}::test_the_parts_are_those_that_were_asked_for",
     ),
     Mutant(
@@ -139,8 +139,8 @@ MUTANTS = [
     Mutant(
         "fingerprint of the first row only",
         TRAINED,
-        "np.ascontiguousarray(array), found)",
-        "np.ascontiguousarray(array[:1]), found)",
+        "np.ascontiguousarray(piece), found)",
+        "np.ascontiguousarray(piece[:1]), found)",
         f"{NUMBERS}::test_the_note_on_data_that_were_trained_on_tells_them_from_others",
     ),
     *(
