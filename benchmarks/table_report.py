@@ -24,6 +24,18 @@ def complete(found, tables, rivals):
     return [table for table in tables if all((table, name) in found for name in present)], present
 
 
+def shared(found, tables):
+    """The same with those seeds of each table alone that all have, whose rows are the same."""
+    kept = {}
+    for table in tables:
+        each = {key: records for key, records in found.items() if key[0] == table}
+        seeds = set.intersection(*({record["seed"] for record in records} for records in each.values())) if each else {}
+        for key, records in each.items():
+            if some := [record for record in records if record["seed"] in seeds]:
+                kept[key] = some
+    return kept
+
+
 def line(first, cells):
     print(f"| {first} | " + " | ".join(cells) + " |")
 
@@ -43,6 +55,7 @@ def mean_ranks(values, tables, rivals, position):
 
 
 def report_scores(found, options):
+    found = shared(found, options.tables)
     tables, rivals = complete(found, options.tables, options.rivals)
     if not rivals:
         print("there are no scores")
@@ -50,7 +63,7 @@ def report_scores(found, options):
     values = {key: medians(records) for key, records in found.items()}
     seeds = sorted({len(records) for records in found.values()})
     counted = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    print(f"medians of {counted} seeds; at most {options.rows} rows of a table\n")
+    print(f"medians of {counted} seeds, those that all of a table have; at most {options.rows} rows of a table\n")
     head("table, score", rivals)
     for table in options.tables:
         scores = {name: values[table, name] for name in rivals if (table, name) in values}
