@@ -219,7 +219,7 @@ TRAIN = {
     "validation_fraction": None,  # 0.1, and of the test 0.2, unless the data come with such a part
     "test_fraction": None,
     "augment": [],
-    "loss": "softmax",
+    "loss": None,
     "l2": 0.0,
     "dtype": "float32",
     "optimizer": "adam",
