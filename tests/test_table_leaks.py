@@ -85,3 +85,19 @@ def test_what_is_transformed_changes_nothing():
         np.testing.assert_array_equal(preprocessor.transform(other[row]), together[row : row + 1])
     np.testing.assert_array_equal(preprocessor.transform(table), out)
     assert {name: array.tobytes() for name, array in preprocessor.to_state()[1].items()} == before
+
+
+def test_validation_rows_teach_an_estimator_nothing_but_when_to_stop():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    from numbanet.sklearn import TabularClassifier
+
+    X, y = pd.DataFrame(columns(0)), WORDS[np.random.default_rng(0).integers(0, 3, ROWS)]
+    far = X[:30].assign(size=1e6, tree="aaa never seen", day="1066-10-14")
+    states = []
+    for X_val in (X[:30], far):
+        model = TabularClassifier(preset="td-s", epochs=1, random_state=0).fit(X, y, X_val=X_val, y_val=y[:30])
+        _, arrays = model.model_.preprocessor.to_state()
+        networks = [array.tobytes() for network in model.model_.networks for array in network.params.values()]
+        states.append(({name: array.tobytes() for name, array in arrays.items()}, networks))
+    assert states[0] == states[1]
