@@ -96,9 +96,7 @@ class TableTraining:
             dtype=dtype,
         )
         streamed = table if isinstance(table, StreamedTable) else None
-        learnt = (
-            streamed.sample(seed=seed, left_out=() if left_out is None else left_out) if streamed else table[counted]
-        )
+        learnt = streamed.sample(seed=seed, left_out=left_out) if streamed else table[counted]
         preprocessor.fit(learnt)
         if outputs is None:
             outputs = (int(y.max()) + 1 if y.ndim == 1 else y.shape[1]) if recipe.classifies else y[:1].size

@@ -30,8 +30,8 @@ MUTANTS = [
     _mutant(
         "rows of weight 0 are learnt from",
         "tabular/training",
-        ".fit(table[counted])",
-        ".fit(table)",
+        "if streamed else table[counted]",
+        "if streamed else table",
         f"{MODELS}test_rows_of_weight_zero_are_as_if_they_were_not_there",
     ),
     _mutant(
@@ -93,8 +93,8 @@ MUTANTS = [
     _mutant(
         "initial values are fitted to rows that do not count",
         "tabular/training",
-        'data["X_train"][counted] if',
-        'data["X_train"] if',
+        "if streamed else X[counted]",
+        "if streamed else X",
         f"{MODELS}test_initial_values_are_fitted_to_the_data",
     ),
     _mutant("all tables have the same batches", "tabular/networks", "(rows // 64)", "(0 // 64)", PARTS),
