@@ -23,6 +23,13 @@ MUTANTS = [
     _mutant("the largest error is the best", "table_report", '"log loss", "RMSE", "MAE"', '"log loss", "MAE"', SCORES),
     _mutant("scores are means", "table_report", "score: median(", "score: mean(", SCORES),
     _mutant(
+        "seeds that some have count",
+        "table_report",
+        "set.intersection(",
+        "set.union(",
+        "test_a_table_is_judged_by_the_seeds_that_all_have",
+    ),
+    _mutant(
         "ratios are ours to theirs",
         "table_report",
         "seconds[table, name][what] / seconds[table, rivals[0]][what]",
