@@ -1,17 +1,18 @@
 """Our estimators for tables against RealMLP, boosted trees and scikit-learn's MLP, on real tables, nothing tuned.
 
     python benchmarks/tables.py [--tables ames,cells] [--seeds 5] [--rivals numbanet LightGBM] [--results FILE]
+    python benchmarks/tables.py --unseen
     python benchmarks/tables.py --times
     python benchmarks/tables.py --parts
     python benchmarks/tables.py --report
 
 Each rival is in a process of its own. A table's rows are split 60-20-20 by each seed: to train on, to choose the best
 epoch or number of trees by (who does not, leaves them alone), and to test on. Scores are medians over the seeds:
-AUC for classes (one against the rest where there are more than two), R2 for regression. `--times` measures the time of
-`fit`, and of predicting 100,000 rows, of the first seed, in turns; `--parts` has one network of ours with each part of
-its recipe off. A rival is one of a list, perhaps with options: "numbanet preset=fast n_packed=8". Results are kept in a
-file, one JSON object a line: what is there already is not run again, unless `--again` says so, and `--report` runs
-nothing.
+AUC for classes (one against the rest where there are more than two), R2 for regression. `--unseen` takes other tables,
+on which none of our presets was chosen. `--times` measures the time of `fit`, and of predicting 100,000 rows, of the
+first seed, in turns; `--parts` has one network of ours with each part of its recipe off. A rival is one of a list,
+perhaps with options: "numbanet preset=fast n_packed=8". Results are kept in a file, one JSON object a line: what is
+there already is not run again, unless `--again` says so, and `--report` runs nothing.
 """
 
 import argparse
@@ -28,11 +29,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from table_report import report_scores, report_times
 from table_rivals import DEFAULT, parts, rival
-from table_sets import TABLES, split
+from table_sets import TABLES, UNSEEN, split
 
 from numbanet.bench.options import CPUS, some_of, threads
 
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBANET_NUM_THREADS")
+EVERY = {**TABLES, **UNSEEN}
 MANY_ROWS = 100_000  # of a prediction that is timed
 LONG = 5.0  # seconds of a fit that has one turn only
 
@@ -67,18 +69,18 @@ class Work:
     def split(self, *key):
         if self._split[0] != key:
             name, seed, rows = key
-            self._split = key, split(TABLES[name], seed, rows)
+            self._split = key, split(EVERY[name], seed, rows)
         return self._split[1]
 
     def score(self, name, seed, rows):
-        task, parts = TABLES[name].task, self.split(name, seed, rows)
+        task, parts = EVERY[name].task, self.split(name, seed, rows)
         begin = time.perf_counter()
         estimator = self.fit(task, seed, self.threads, parts)
         seconds = time.perf_counter() - begin
         return {"scores": scores(task, estimator, *parts.test), "fit": seconds}
 
     def time(self, name, seed, rows, first):
-        task, parts = TABLES[name].task, self.split(name, seed, rows)
+        task, parts = EVERY[name].task, self.split(name, seed, rows)
         if first:  # imports, compiles and loads what these columns need
             few = [(X[:200], y[:200]) for X, y in (parts.train, parts.validation)]
             self.fit(task, seed, self.threads, type(parts)(*few, parts.test))
@@ -213,7 +215,8 @@ def rival_name(text):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", type=some_of(TABLES), default=list(TABLES), help="default: all")
+    parser.add_argument("--tables", type=some_of(EVERY), help="default: those that presets were chosen on")
+    parser.add_argument("--unseen", action="store_true", help="tables that nothing was chosen on")
     shown = ", ".join(DEFAULT)
     parser.add_argument("--rivals", nargs="+", type=rival_name, default=list(DEFAULT), help=f"default: {shown}")
     parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
@@ -231,6 +234,8 @@ def main(arguments=None):
         return work(options.worker, options.threads)
     if options.parts:
         options.rivals = parts()
+    if options.tables is None:
+        options.tables = list(UNSEEN if options.unseen else TABLES)
     results, workers = Results(options.results), Workers(options.threads)
     if not options.report:
         try:

