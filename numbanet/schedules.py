@@ -440,6 +440,17 @@ def checked_schedule(given: Any) -> Schedule:
     )
 
 
+def checked_numbers(what: str, values: Any, first: int, count: int) -> FloatArray:
+    """`values`, where they are one for each of so many steps from number `first` on; `what` gave them."""
+    if not isinstance(values, np.ndarray) or values.shape != (count,) or values.dtype != np.float64:
+        raise TypeError(f"{what} must give an array of {count} float64, got {values!r}")
+    fine = (values >= 0) & (values < math.inf)
+    if not fine.all():
+        place = int(np.argmin(fine))
+        raise ValueError(f"{what} gave {values[place]} for step {first + place}; expected a finite number of 0 or more")
+    return np.ascontiguousarray(values)
+
+
 def _above_zero(name: str, value: Any) -> None:
     number(name, value, 0, include_low=False, include_high=False)
 

@@ -188,8 +188,6 @@ class Program:
 
     def drop(self, factor: float) -> None:
         """Have all that drops values drop `factor` times as many as the layers say, from the next pass on."""
-        if factor == self.drop_factor:
-            return
         self.drop_factor = factor
         for drop in self.drops:
             rate = drop.scale(factor)
@@ -198,7 +196,8 @@ class Program:
 
     def step(self) -> float:
         """Loss of the batch in `x` and `y`, L2 penalty included; the gradients go into the model's."""
-        self.drop(self.model.dropout_factor)
+        if self.model.dropout_factor != self.drop_factor:
+            self.drop(self.model.dropout_factor)
         if self._table is None:
             self.infer()
             parts = [operation.function(*operation.arguments) for operation in self.operations.loss]

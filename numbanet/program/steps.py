@@ -164,8 +164,8 @@ class TrainingSteps:
         end = workspaces.begin()
         try:
             fed, options = {DROPOUT: self.model.dropout_factor, **(feeds or {})}, self.given[2].options
-            if isinstance(fed[DROPOUT], float):
-                self.program.drop(fed.pop(DROPOUT))
+            if isinstance(fed[DROPOUT], float) and (factor := fed.pop(DROPOUT)) != self.program.drop_factor:
+                self.program.drop(factor)
             options.update({name: fed.pop(name) for name, values in list(fed.items()) if isinstance(values, float)})
             return self._take(rows, step, fed, workspaces.wanted)
         finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import number
-from .scheduled import checked_numbers
+from ..schedules import checked_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from .._checks import did_you_mean, mapping, number
 from ..optim import BELOW_ONE
 from ..program.steps import DROPOUT
-from ..schedules import checked_schedule
+from ..schedules import checked_numbers, checked_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,14 +97,3 @@ def scheduled(
             hint = "; that of the learning rate is `schedule`" if name == "learning_rate" else hint
             raise ValueError(f"schedules: expected {', '.join(map(repr, [*known, DROPOUT]))}, got {name!r}{hint}")
     return numbers
-
-
-def checked_numbers(what: str, values: Any, first: int, count: int) -> FloatArray:
-    """`values`, where they are one for each of so many steps from number `first` on; `what` gave them."""
-    if not isinstance(values, np.ndarray) or values.shape != (count,) or values.dtype != np.float64:
-        raise TypeError(f"{what} must give an array of {count} float64, got {values!r}")
-    fine = (values >= 0) & (values < math.inf)
-    if not fine.all():
-        place = int(np.argmin(fine))
-        raise ValueError(f"{what} gave {values[place]} for step {first + place}; expected a finite number of 0 or more")
-    return np.ascontiguousarray(values)

@@ -44,7 +44,7 @@ MUTANTS = [
     ),
     Mutant(
         "a negative factor passes",
-        SCHEDULED,
+        SCHEDULES,
         "fine = (values >= 0) & (values < math.inf)",
         "fine = values < math.inf",
         f"{TEST}::test_a_function_that_gives_no_factor",
