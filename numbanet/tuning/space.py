@@ -123,7 +123,8 @@ class Space:
             if isinstance(part, Choices):
                 found[name] = CategoricalDistribution(part.labels)
             elif part.whole:
-                found[name] = IntDistribution(part.low, part.high, part.log, part.step or 1)  # type: ignore[arg-type]
+                bounds: Any = part.low, part.high, part.log, part.step or 1  # whole numbers
+                found[name] = IntDistribution(*bounds)
             else:
                 found[name] = FloatDistribution(part.low, part.high, part.log, part.step)
         return found
