@@ -28,6 +28,8 @@ DEFAULTS = {
     "conv_relu_forward": CONV,
     "dropout_forward": {"step": 0},
     "elu_forward": {"alpha": 1.0},
+    "embedding_forward": {"sizes": None},
+    "periodic_forward": {"dense": True},
     **{name: {"sample_weight": None} for name in LOSSES},
     "huber_loss": {"delta": 1.0, "sample_weight": None},
     "quantile_loss": {"quantile": 0.5, "sample_weight": None},
