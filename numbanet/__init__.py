@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ._version import __version__
-from .errors import CheckpointError, DataError, SettingError, TrainingDiverged
+from .errors import CheckpointError, DataError, MissingExtraError, SettingError, TrainingDiverged
 from .operations import public_names
 
 if TYPE_CHECKING:  # what `__getattr__` imports when it is first asked for
@@ -96,6 +96,7 @@ __all__ = [
     "MemberAffine",
     "Members",
     "MembersLoss",
+    "MissingExtraError",
     "Parametric",
     "PeriodicEmbedding",
     "Residual",

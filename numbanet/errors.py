@@ -13,5 +13,9 @@ class SettingError(RuntimeError):
     """An environment variable, such as NUMBA_THREADING_LAYER, asks for what cannot be, or numba will not do."""
 
 
+class MissingExtraError(ImportError):
+    """A library that numbanet has as an optional extra is not installed. The message names the extra."""
+
+
 class TrainingDiverged(ArithmeticError):
     """The loss became NaN or infinite. The message names the step, the layer and the learning rate."""

@@ -149,7 +149,15 @@ def test_what_makes_no_sense_is_refused(options, message, capsys):
 def test_without_optuna_the_extra_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert main(SWEEP) == 2
-    assert "sweeps need Optuna, the extra tune" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("numbanet: error: sweeps need Optuna, the extra tune")
+
+
+def test_without_pyarrow_the_extra_is_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1")
+    assert main(["train", "--data", str(path), "--target", "y"]) == 2
+    assert capsys.readouterr().err.startswith(f"numbanet: error: reading {path} needs pyarrow (extra 'tables')")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")

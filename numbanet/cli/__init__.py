@@ -10,7 +10,7 @@ import traceback
 import warnings
 
 from .._early import loud
-from ..errors import SettingError, TrainingDiverged
+from ..errors import MissingExtraError, SettingError, TrainingDiverged
 from ._arguments import parse
 from ._status import BAD_INPUT, FAILURE, INTERRUPTED, PIPE_CLOSED, UsageError
 
@@ -63,7 +63,9 @@ def _report(error):
     if os.environ.get("NUMBANET_DEBUG"):
         traceback.print_exception(error)
     status, message = FAILURE, str(error)
-    if isinstance(error, (UsageError, SettingError, ValueError)):  # ValueError: of numbanet's own checks, and DataError
+    if isinstance(
+        error, (UsageError, SettingError, MissingExtraError, ValueError)
+    ):  # ValueError: of numbanet's own checks, and DataError
         status = BAD_INPUT
     elif isinstance(error, MemoryError):
         message = f"not enough memory{f' ({message})' if message else ''}"

@@ -25,10 +25,7 @@ OWN = ("command", "name", "output", "threads", "quiet")
 
 def sweep(arguments, parse):
     """Train the trials; returns the exit status. `parse` makes arguments of a command line."""
-    try:
-        require_optuna()
-    except ImportError as error:
-        raise UsageError(str(error)) from None
+    require_optuna()
     rest = arguments.rest
     base, defaults = _train_arguments(parse, rest), parse(["train"])
     for name in REFUSED:

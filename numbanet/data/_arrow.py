@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from numbanet.data._files import reading
-from numbanet.errors import DataError
+from numbanet.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,12 +83,14 @@ def without_index(schema: Any) -> list[str]:
 
 
 def import_arrow(path: StrPath) -> Any:
-    """pyarrow; ImportError that says what to install."""
+    """pyarrow; MissingExtraError that says what to install."""
     try:
         import pyarrow
         import pyarrow.ipc
     except ImportError:
-        raise ImportError(f"reading {path} needs pyarrow (extra 'tables'): pip install pyarrow narwhals") from None
+        raise MissingExtraError(
+            f"reading {path} needs pyarrow (extra 'tables'): pip install pyarrow narwhals"
+        ) from None
     return pyarrow
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numbanet._checks import describe, did_you_mean
 from numbanet.data._dates import forms_of, parsed_dates
 from numbanet.data.table import Values
+from numbanet.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -309,5 +310,5 @@ def _narwhals() -> Any:
     try:
         import narwhals.stable.v2 as narwhals
     except ImportError:
-        raise ImportError("reading data frames needs narwhals (extra 'tables'): pip install narwhals") from None
+        raise MissingExtraError("reading data frames needs narwhals (extra 'tables'): pip install narwhals") from None
     return narwhals

@@ -7,8 +7,10 @@ scikit-learn 1.6 or later, the extra `sklearn`.
 
 from importlib.util import find_spec
 
+from ..errors import MissingExtraError
+
 if find_spec("sklearn") is None:
-    raise ImportError("numbanet.sklearn needs scikit-learn 1.6 or later; it comes with the extra 'sklearn'")
+    raise MissingExtraError("numbanet.sklearn needs scikit-learn 1.6 or later; it comes with the extra 'sklearn'")
 
 from ._classifier import MLPClassifier
 from ._nets import NetClassifier, NetRegressor

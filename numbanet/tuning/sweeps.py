@@ -15,7 +15,7 @@ import numpy as np
 
 from .._checks import boolean, describe, integer, number, one_of
 from .._many import LOOK_SECONDS
-from ..errors import DataError, TrainingDiverged
+from ..errors import DataError, MissingExtraError, TrainingDiverged
 from ..runtime.threads import alone, at_most, get_num_threads
 from ..training.best import Best
 from ..training.interrupts import CtrlC
@@ -174,11 +174,11 @@ def run(
 
 
 def require_optuna() -> None:
-    """ImportError that names the extra, where Optuna is missing."""
+    """MissingExtraError, where Optuna is missing."""
     try:
         import optuna  # noqa: F401
     except ImportError as error:
-        raise ImportError(f"sweeps need Optuna, the extra tune: pip install 'optuna>=4' ({error})") from None
+        raise MissingExtraError(f"sweeps need Optuna, the extra tune: pip install 'optuna>=4' ({error})") from None
 
 
 def thread_count(threads: int | None) -> int:
