@@ -13,6 +13,8 @@ import numbanet
 
 def _graft(name, folder):
     spec = spec_from_file_location(f"numbanet.{name}", folder / "__init__.py", submodule_search_locations=[str(folder)])
+    for inside in [other for other in sys.modules if other.startswith(f"numbanet.{name}.")]:
+        del sys.modules[inside]  # the other commit's, which has imported its own by now
     module = module_from_spec(spec)
     sys.modules[f"numbanet.{name}"] = module
     setattr(numbanet, name, module)
