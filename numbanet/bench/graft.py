@@ -9,6 +9,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numbanet
+import numbanet.kernels
+import numbanet.reference  # both go by their own commit's table, before it is ours
 
 
 def _graft(name, folder):
