@@ -37,6 +37,9 @@ def test_a_scaler_by_hand():
     np.testing.assert_array_equal(scaler.restore([[0, 0], [100, 9], [-100, -9]]), [[4, 5], [8, 5], [1, 5]])
     np.testing.assert_allclose(scaler.restore([[100, 9]], clamp=False), [[4 + 100 * np.sqrt(26 / 3), 14]])
     assert TargetScaler.fit([[1, 5], [3, 5]]).highest.tolist() == [np.inf, np.inf]
+    weighed = TargetScaler.fit([0, 10, 100], clamp=True, sample_weight=[1, 3, 0])
+    assert (weighed.mean.tolist(), weighed.highest.tolist()) == ([7.5], [10])
+    assert weighed.scale == pytest.approx(18.75**0.5)
 
 
 def test_a_scaler_of_one_target_takes_both_shapes():

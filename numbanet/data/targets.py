@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numbanet._checks import all_finite, as_data, boolean, float_array, one_of
+from numbanet._checks import all_finite, as_data, boolean, example_weights, float_array, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ class TargetScaler:
             raise ValueError("lowest: every value must be at most its highest")
 
     @classmethod
-    def fit(cls, y: ArrayLike, clamp: bool = False) -> TargetScaler:
+    def fit(cls, y: ArrayLike, clamp: bool = False, sample_weight: ArrayLike | None = None) -> TargetScaler:
         """Learn the mean and the standard deviation of each target; of one that never varies the scale is 1.
 
         Parameters
@@ -88,6 +88,8 @@ class TargetScaler:
         y : ndarray of shape (N,) or (N, M), numeric
         clamp : bool, default False
             Whether what is put back is kept between the lowest and the highest value seen here.
+        sample_weight : array-like, shape (N,), optional
+            How much each example counts; those of weight 0 are as if they were not there.
 
         Raises
         ------
@@ -95,12 +97,15 @@ class TargetScaler:
             For other shapes, NaN and infinity (the message names the row), and values too large for their spread.
         """
         y = target_values("y", y)
-        y = y.reshape(len(y), -1)
+        y, weights = y.reshape(len(y), -1), None
+        if sample_weight is not None:
+            weights = example_weights("sample_weight", sample_weight, len(y), np.float64)
+            y, weights = y[weights > 0], weights[weights > 0]
         low, high = y.min(axis=0), y.max(axis=0)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
             # Rounding could leave a constant value a hair off its mean, and so a tiny scale that blows it up.
-            mean = np.where(low == high, low, y.mean(axis=0))
-            scale = np.sqrt(np.square(y - mean).mean(axis=0))
+            mean = np.where(low == high, low, np.average(y, axis=0, weights=weights))
+            scale = np.sqrt(np.average(np.square(y - mean), axis=0, weights=weights))
         if not np.isfinite(scale).all():
             raise ValueError("y: the values are too large for their standard deviation to be computed")
         scale = np.where(scale < SMALLEST_SCALE, 1.0, scale)

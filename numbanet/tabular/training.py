@@ -109,7 +109,7 @@ class TableTraining:
         data = {name: part for name, part in data.items() if part is not None}
         if left_out is not None:
             y = np.delete(y, left_out, axis=0)
-        scaler = None if recipe.classifies else _target_scaler(y, weights, recipe.clamp)
+        scaler = None if recipe.classifies else TargetScaler.fit(y, recipe.clamp, weights)
         self.solvers = []
         steering = [each for each in callbacks if isinstance(each, (EarlyStopping, ReduceLROnPlateau))]
         made_for = (recipe, preprocessor.layout, outputs)
@@ -139,16 +139,3 @@ class TableTraining:
         for error in train_many(self.solvers):
             if error is not None:
                 raise error
-
-
-def _target_scaler(y: Array, weights: Any, clamp: bool) -> TargetScaler:
-    """That of the targets of the rows that count: mean and standard deviation by their weights."""
-    if weights is None:
-        return TargetScaler.fit(y, clamp=clamp)
-    counted = np.asarray(weights) > 0
-    y, weights = y[counted], np.asarray(weights, np.float64)[counted]
-    plain = TargetScaler.fit(y, clamp=clamp)  # which knows what never varies
-    varies = y.min(axis=0) < y.max(axis=0)
-    mean = np.where(varies, np.average(y, axis=0, weights=weights), plain.mean.reshape(y.shape[1:]))
-    spread = np.sqrt(np.average(np.square(y - mean), axis=0, weights=weights))
-    return TargetScaler(mean, np.where(varies, spread, 1.0), plain.lowest, plain.highest)

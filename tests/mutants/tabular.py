@@ -51,8 +51,8 @@ MUTANTS = [
     _mutant(
         "values are not kept within those of training",
         "tabular/training",
-        "return TargetScaler.fit(y, clamp=clamp)",
-        "return TargetScaler.fit(y)",
+        "TargetScaler.fit(y, recipe.clamp, weights)",
+        "TargetScaler.fit(y, False, weights)",
         f"{MODELS}test_values_stay_within_those_of_training",
     ),
     _mutant(
