@@ -14,6 +14,7 @@ import pytest
 
 import numbanet
 from numbanet.runtime import cache as kept_code
+from numbanet.runtime import target
 
 PACKAGE = Path(numbanet.__file__).parent
 
@@ -247,7 +248,7 @@ def test_settings_of_the_threads_share_a_folder(monkeypatch):
 
 def test_another_cpu_has_a_folder_of_its_own(monkeypatch):
     before = kept_code.digest()
-    monkeypatch.setattr(kept_code.binding, "get_host_cpu_name", lambda: "i486")
+    monkeypatch.setattr(target.binding, "get_host_cpu_name", lambda: "i486")
     assert kept_code.digest() != before
 
 

@@ -3,14 +3,12 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from llvmlite import binding
 from numba.core import config
 
-from numbanet.kernels.simd import fma as _math
-from numbanet.kernels.simd import vectors
+from numbanet.runtime import target
 
 pytestmark = pytest.mark.skipif(
     "sse2" not in binding.get_host_cpu_features(), reason="x86-64 alone goes by these names"
@@ -61,20 +59,46 @@ def test_one_hash_for_every_cpu(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cpu", "features", "width", "fused"),
+    ("cpu", "features", "width", "registers", "fused"),
     [
-        ("haswell", "", 32, True),
-        ("znver1", "", 32, True),
-        ("x86-64-v3", "", 32, True),
-        ("znver4", "", 64, True),
-        ("generic", "", 16, False),
-        ("sandybridge", "", 32, False),
-        ("generic", "+avx2,+fma", 32, True),
+        ("haswell", "", 32, 16, True),
+        ("znver1", "", 32, 16, True),
+        ("x86-64-v3", "", 32, 16, True),
+        ("x86-64-v4", "-prefer-256-bit", 64, 32, True),
+        ("znver4", "", 64, 32, True),
+        ("generic", "", 16, 16, False),
+        ("sandybridge", "", 32, 16, False),
+        ("generic", "+avx2,+fma", 32, 16, True),
+        ("znver4", "+avx,-avx512f", 32, 16, True),
+        ("znver4", "-avx,-avx512f", 16, 16, False),
     ],
 )
-def test_vectors_are_those_of_the_cpu_that_numba_compiles_for(cpu, features, width, fused, monkeypatch):
+def test_vectors_are_those_of_the_cpu_that_numba_compiles_for(cpu, features, width, registers, fused, monkeypatch):
     monkeypatch.setattr(config, "CPU_NAME", cpu)
     monkeypatch.setattr(config, "CPU_FEATURES", features)
-    assert vectors._vector_bytes() == width
-    codegen = SimpleNamespace(magic_tuple=lambda: (binding.get_process_triple(), cpu, features))
-    assert _math._has_fma(codegen) == fused
+    found = target.current()
+    assert found == target.Target(cpu, features)
+    assert (found.vector_bytes, found.vector_registers, found.fuses) == (width, registers, fused)
+
+
+def test_this_machine_where_numba_is_told_nothing(monkeypatch):
+    monkeypatch.setattr(config, "CPU_NAME", None)
+    monkeypatch.setattr(config, "CPU_FEATURES", None)
+    features = binding.get_host_cpu_features()
+    assert target.current() == target.host() == target.Target(binding.get_host_cpu_name(), features.flatten())
+    without = target.Target(target.host().cpu, "")  # where LLVM is asked
+    assert (
+        target.host().vector_bytes
+        == without.vector_bytes
+        == (64 if features["avx512f"] else 32 if features["avx"] else 16)
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "runs"),
+    [("", ["x86-64-v4", "x86-64-v3"]), ("avx512bw", ["x86-64-v3"]), ("fma", []), ("sse4.2", [])],
+)
+def test_levels_are_those_whose_features_the_cpu_has(missing, runs, monkeypatch):
+    features = {name: name != missing for level in target.LEVELS.values() for name in level.needs if name != "neon"}
+    monkeypatch.setattr(target.binding, "get_host_cpu_features", lambda: features)
+    assert [name for name, level in target.LEVELS.items() if level.runs_here()] == runs

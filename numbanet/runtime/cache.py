@@ -20,8 +20,8 @@ from pathlib import Path
 
 import llvmlite
 import numba
-from llvmlite import binding
 
+from . import target
 from .internals import CacheLocator, CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 
 PACKAGE = Path(__file__).parent.parent
@@ -51,18 +51,13 @@ def cache_root():
 
 
 def digest():
-    """A name for exactly this source, numba, llvmlite, CPU and settings of the compiler: whatever the code depends on.
-
-    Numba's index inside the folder tells CPUs apart too, but by NUMBA_CPU_NAME where that is set, while the kernels'
-    own constants follow the CPU itself.
-    """
-    cpu = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
+    """A name for exactly this source, numba, llvmlite, target and settings: whatever machine code depends on."""
     settings = [
         f"{name}={value}"
         for name, value in sorted(os.environ.items())
         if name.startswith("NUMBA_") and name not in NO_MATTER_TO_THE_CODE
     ]
-    digest = hashlib.sha256(repr((numba.__version__, llvmlite.__version__, cpu, settings)).encode())
+    digest = hashlib.sha256(repr((numba.__version__, llvmlite.__version__, target.current(), settings)).encode())
     for source in sorted(SOURCES):
         digest.update(source.relative_to(PACKAGE).as_posix().encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:16]

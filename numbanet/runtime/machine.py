@@ -1,23 +1,14 @@
 """What the machine is and what the compiler is doing, for the modules above, which do not look at numba themselves."""
 
-import functools
 import time
 
-from llvmlite import binding
-
+from . import target
 from .internals import event
 
 
 def cpu_name():
     """The CPU as LLVM names it when it compiles for it, such as znver3."""
-    return binding.get_host_cpu_name()
-
-
-@functools.cache
-def instructions(code, triple, cpu, features):
-    """What LLVM makes of its own `code` for a CPU by name and features: to learn what that CPU can do."""
-    machine = binding.Target.from_triple(triple).create_target_machine(cpu=cpu, features=features)
-    return machine.emit_assembly(binding.parse_assembly(code))
+    return target.host().cpu
 
 
 class Compilations(event.Listener):

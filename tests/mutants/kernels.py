@@ -132,16 +132,16 @@ MUTANTS = [
     ),
     Mutant(
         "vectors as wide as this CPU's, whatever numba compiles for",
-        "numbanet/kernels/simd/vectors.py",
-        "if config.CPU_NAME is None and config.CPU_FEATURES is None:",
-        "if True:",
+        "numbanet/runtime/target.py",
+        "Target(host().cpu if name is None else name, host().features if features is None else features)",
+        "host()",
         "tests/test_cpus.py::test_vectors_are_those_of_the_cpu_that_numba_compiles_for",
     ),
     Mutant(
         "fused multiply-adds by the list of features alone",
-        "numbanet/kernels/simd/fma.py",
-        'return "fmaf" not in instructions(FMA, *codegen.magic_tuple())',
-        'return "+fma" in codegen.magic_tuple()[2]',
+        "numbanet/runtime/target.py",
+        'return "fmaf" not in self._instructions(FMA)',
+        'return "+fma" in self.features',
         "tests/test_cpus.py::test_vectors_are_those_of_the_cpu_that_numba_compiles_for",
     ),
     Mutant(

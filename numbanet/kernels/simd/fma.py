@@ -4,24 +4,13 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from ...runtime import target
 from ...runtime.internals import cgutils
-from ...runtime.machine import instructions
-
-FMA = """
-declare float @llvm.fma.f32(float, float, float)
-define float @f(float %a, float %b, float %c) {
-  %d = call float @llvm.fma.f32(float %a, float %b, float %c)
-  ret float %d
-}"""
-
-
-def _has_fma(codegen):
-    return "fmaf" not in instructions(FMA, *codegen.magic_tuple())  # C's function, which LLVM calls where it must
 
 
 def fused_multiply_add(context, builder, a, b, c):
     """Emit ``a * b + c`` for scalars or vectors, rounded once where the CPU does that in one instruction."""
-    if not _has_fma(context.codegen()):
+    if not target.current().fuses:
         return builder.fadd(builder.fmul(a, b), c)
     kind = a.type
     width = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""

@@ -8,19 +8,18 @@ Where columns are missing, loads and stores have a tail mask, so there are no sc
 branches from LLVM in their place.
 """
 
-import platform
-
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from ...runtime import target
 from .fma import fused_multiply_add
 from .vectors import LINE_BYTES, MASKED_STORES, VECTOR_BYTES, Vectors
 
 NR_VECTORS = 3  # NR, the most columns of a micro-kernel, in vectors
 # MR, the rows: the sums, the columns and one element of a fill 28 of the 32 registers of AVX-512 and NEON, the 16 of
 # AVX2 and SSE.
-MR = 8 if VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64") else 4
+MR = 8 if target.current().vector_registers == 32 else 4
 
 
 def _emit_micro_kernel(

@@ -1,35 +1,13 @@
 """Vector instructions, for what no loop that numba compiles turns into them."""
 
-from llvmlite import binding, ir
-from numba import config, types
+from llvmlite import ir
+from numba import types
 
+from ...runtime import target
 from ...runtime.internals import arrayobj, cgutils
-from ...runtime.machine import instructions
 
 INT32 = ir.IntType(32)
-ADDITION = """
-define <16 x float> @f(<16 x float> %a, <16 x float> %b) {
-  %c = fadd <16 x float> %a, %b
-  ret <16 x float> %c
-}"""
-
-
-def _vector_bytes():
-    """Width of the CPU's vectors. The machine code is kept for each CPU by itself, so this may be a constant in it."""
-    if config.CPU_NAME is None and config.CPU_FEATURES is None:
-        features = binding.get_host_cpu_features()
-        has_512, has_256 = features.get("avx512f"), features.get("avx")
-    else:  # numba was told to compile for another CPU
-        cpu = config.CPU_NAME or binding.get_host_cpu_name()
-        features = binding.get_host_cpu_features().flatten() if config.CPU_FEATURES is None else config.CPU_FEATURES
-        code = instructions(ADDITION, binding.get_process_triple(), cpu, features)
-        has_512, has_256 = "%zmm" in code, "%ymm" in code
-    if has_512:
-        return 64
-    return 32 if has_256 else 16
-
-
-VECTOR_BYTES = _vector_bytes()
+VECTOR_BYTES = target.current().vector_bytes  # machine code is kept for each CPU by itself
 LINE_BYTES, LINE_ELEMENTS = 64, 16  # of a cache; elements of float32, or of two lines in float64
 # Whether a masked store costs no more than another one. With AVX2, a vector copied under a mask takes Zen 1 8.7 ns, a
 # whole one 1.2.
