@@ -3,6 +3,7 @@
 import importlib.util
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -206,23 +207,25 @@ def row(**seconds):
 
 def test_a_row_has_time_rate_share_and_ratios():
     columns = report.cells(row(kernels=2e-6, reference=5e-6, torch=4e-6), ["reference", "torch", "jax"])
-    assert columns == ["relu_forward", "16384", "2 µs", "2 GB/s", "25%", "2.5x", "2x", ""]
+    assert columns == ["relu_forward", "16384", "2 µs", "2 GB/s", "25%", "", "2.5x", "2x", ""]
+    assert report.cells(replace(row(kernels=2e-6), limit=9e-7), [])[4:] == ["25%", "45%"]
     assert report.means([row(kernels=1, torch=2), row(kernels=1, torch=8)], ["torch"]).endswith("torch 4x")
 
 
 def test_columns_are_named():
     columns = report.header(["reference", "torch", "jax", "jax_scan", "sklearn"])
-    names = ["", "size", "numbanet", "rate", "of peak", "reference", "torch", "JAX", "JAX scan", "scikit-learn"]
+    names = ["", "size", "numbanet", "rate", "of peak", "of limit", *report.NAMES.values()]
     assert columns == names
+    assert list(report.NAMES.values()) == ["reference", "torch", "JAX", "JAX scan", "scikit-learn"]
     table = report.markdown(["about"], [row(kernels=1.0, torch=2.0)], ["torch"]).splitlines()
-    assert table[2] == "|  | size | numbanet | rate | of peak | torch |"
-    assert table[3] == "| --- | --- | --: | --: | --: | --: |"
+    assert table[2] == "|  | size | numbanet | rate | of peak | of limit | torch |"
+    assert table[3] == "| --- | --- | --: | --: | --: | --: | --: |"
     assert table[0] == "about"
 
 
 def test_markdown_leaves_out_libraries_that_have_nothing():
     text = report.markdown(["about"], [row(kernels=1.0, torch=2.0)], ["torch", "sklearn"])
-    assert "| relu_forward | 16384 | 1 s | 2 GB/s | 25% | 2x |" in text
+    assert "| relu_forward | 16384 | 1 s | 2 GB/s | 25% |  | 2x |" in text
     assert "scikit-learn" not in text
 
 

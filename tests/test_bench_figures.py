@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from numbanet.bench import ours, report, timing, versus
+from numbanet.bench import limits, ours, report, timing, versus
 from numbanet.bench.networks import ALL_NETWORKS
 from numbanet.bench.operations import arguments, label, moved_bytes, work
 from numbanet.bench.timing import Benchmark, fastest, interleaved
@@ -223,22 +223,43 @@ def test_bytes_and_floating_point_operations_are_those_counted_by_hand(name):
         assert moved_bytes(operation, arguments(operation, size)) == BYTES[name]
 
 
+def work_of(name):
+    prediction, step = ours.work(name)
+    return prediction, step.flops
+
+
 def test_floating_point_operations_of_networks_are_those_counted_by_hand():
     first, second = 2 * 64 * 100, 2 * 100 * 10
-    assert ours.work("64-100-10 at 64") == (first + second, 64 * (3 * (first + second) - first))
+    assert work_of("64-100-10 at 64") == (first + second, 64 * (3 * (first + second) - first))
     convolution, affine = 2 * 32 * (3 * 7 * 7) * 32 * 32, 2 * (32 * 16 * 16) * 100
     forward = convolution + affine + 2 * 100 * 10
-    assert ours.work("ThreeLayerConvNet at 50") == (forward, 50 * (3 * forward - convolution))
+    assert work_of("ThreeLayerConvNet at 50") == (forward, 50 * (3 * forward - convolution))
+    convolutions = 2 * 6 * 25 * 24**2, 2 * 16 * (25 * 6) * 8**2
+    forward = sum(convolutions) + 2 * (256 * 120 + 120 * 84 + 84 * 10)
+    assert work_of("LeNet-5 at 2048") == (forward, 2048 * (3 * forward - convolutions[0]))
     stages = [2 * 32 * 27 * 32**2, 2 * 64 * 288 * 16**2, 2 * 128 * 576 * 8**2]
     forward = sum(stages) + 2 * 128 * 16 * 10
-    assert ours.work("SmallVGG at 128") == (forward, 128 * (3 * forward - stages[0]))
+    assert work_of("SmallVGG at 128") == (forward, 128 * (3 * forward - stages[0]))
     stem = 2 * 16 * 27 * 32**2
     forward = stem + 4 * 2 * 16 * 144 * 32**2
     for inputs, width, side in ((16, 32, 16), (32, 64, 8)):
         enters, shortcut = 2 * width * 9 * inputs * side**2, 2 * width * inputs * side**2
         forward += enters + shortcut + 3 * 2 * width * 9 * width * side**2
     forward += 2 * 64 * 10
-    assert ours.work("SmallResNet at 128") == (forward, 128 * (3 * forward - stem))
+    assert work_of("SmallResNet at 128") == (forward, 128 * (3 * forward - stem))
+
+
+def test_the_limit_of_a_step_is_its_products_at_the_peak_and_the_bytes_of_adam(monkeypatch):
+    asked = []
+    monkeypatch.setattr(versus.peaks, "multiply_adds", lambda threads: asked.append(threads) or 4e11)
+    monkeypatch.setattr(versus.peaks, "bandwidth", lambda size, threads: asked.append((size, threads)) or 8e10)
+    step = ours.work("64-100-10 at 64")[1]
+    parameters = 64 * 100 + 100 + 100 * 10 + 10
+    # The gradient is read; weights and both averages are read and written: float32.
+    assert (step.moved, step.held) == (7 * 4 * parameters, 4 * 4 * parameters)
+    assert step.seconds(3) == pytest.approx(step.flops / 4e11 + 28 * parameters / 8e10)
+    assert asked == [3, (step.held, 3)]
+    assert limits.update_bytes("sgd", 10) == (3 * 4 * 10, 2 * 4 * 10)
 
 
 # What is printed.
@@ -344,20 +365,23 @@ def test_every_figure_of_the_command_follows_from_the_times(no_machine, capsys):
         else:
             moved = {"relu_forward": 2, "tanh_forward": 2, "adam_update": 7}[name] * 4 * math.prod(size)
             rate, unit, peak = moved / taken, "GB/s", PEAKS["bytes"]
-        expected = [f"{taken * 1e6:.3g} µs", f"{float(f'{rate / 1e9:.3g}'):g} {unit}", f"{rate / peak:.0%}", "2.5x"]
+        expected = [f"{taken * 1e6:.3g} µs", f"{float(f'{rate / 1e9:.3g}'):g} {unit}", f"{rate / peak:.0%}", "", "2.5x"]
         assert found[name, label(size)] == [*expected, "" if name == "tanh_forward" else "1.5x"]
         ratios += [] if name == "tanh_forward" else [1.5]
     for name in ALL_NETWORKS:
         width, _, batch = name.rpartition(" at ")
         prediction, step = ours.work(name)
+        limit = step.flops / PEAKS["flops"] + step.moved / PEAKS["bytes"]
         for row, kind, count in (
-            ((f"step {width}", f"batch {batch}"), "network", step),
+            ((f"step {width}", f"batch {batch}"), "network", step.flops),
             ((f"predict {width}", "one example"), "prediction", prediction),
         ):
             taken = planted(f"kernels/{kind}/{name}/-")
             rate = count / taken
             shown = f"{float(f'{rate / 1e9:.3g}'):g} GFLOP/s"
-            assert found[row] == [f"{taken * 1e6:.3g} µs", shown, f"{rate / PEAKS['flops']:.0%}", "2.5x", "1.5x"]
+            of_limit = f"{limit / taken:.0%}" if kind == "network" else ""
+            expected = [f"{taken * 1e6:.3g} µs", shown, f"{rate / PEAKS['flops']:.0%}", of_limit, "2.5x", "1.5x"]
+            assert found[row] == expected
     assert said.rstrip().endswith("geometric mean of the time they take, numbanet 1: reference 2.5x, torch 1.5x")
 
 
@@ -409,7 +433,7 @@ def test_another_librarys_failure_leaves_it_out_and_ours_does_not_pass(no_machin
     monkeypatch.setattr(Worker, "prepare", fails("torch"))
     assert main(options) == 0
     said, complaint = capsys.readouterr()
-    assert [len(cells) for cells in table(said).values()] == [4, 4]  # no column of torch's
+    assert [len(cells) for cells in table(said).values()] == [5, 5]  # no column of torch's
     assert (
         complaint.count("torch is left out from here on: ['torch/operation/relu_forward/262144']: RuntimeError: no")
         == 1

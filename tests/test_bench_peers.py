@@ -1,6 +1,7 @@
 """What other libraries are measured at is the work that ours do: the same steps, classes and results."""
 
 import importlib.util
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,14 +9,16 @@ import pytest
 
 from numbanet import reference
 from numbanet.bench import ours, versus, worker
-from numbanet.bench.networks import ALL_NETWORKS, LEARNING_RATE, NETWORKS, ImageNetwork, Network
+from numbanet.bench.networks import ALL_NETWORKS, IMAGE_NETWORKS, LEARNING_RATE, NETWORKS, ImageNetwork, Network
 from numbanet.bench.operations import arguments
 from numbanet.operations import OPERATIONS
 
 # One batch in an epoch, whose order does not matter then.
 FLAT = Network((6, 8, 5, 3), 16, 1)
 NORMALIZED = Network((6, 8, 5, 3), 16, 1, batchnorm=True)
+REGRESSION = Network((6, 8, 5, 3), 16, 1, activation="tanh", loss="squared_error")
 EPOCHS = 5
+EACH = pytest.mark.parametrize("net", [FLAT, NORMALIZED, REGRESSION], ids=["flat", "normalized", "regression"])
 
 
 def peer(library):
@@ -79,11 +82,45 @@ def test_an_epoch_of_ours_is_the_steps_of_the_table(name, monkeypatch):
     assert benchmark.parts == small.steps
 
 
+@pytest.mark.parametrize("name", IMAGE_NETWORKS)
+def test_networks_for_images_have_the_layers_that_torchs_have(name):
+    """The same shapes of parameters in the same order: torch's affine layers have theirs transposed."""
+    torch_peer = peer("torch")
+    model, theirs = ours._model(ALL_NETWORKS[name]), torch_peer.build(ALL_NETWORKS[name])
+    expected = [value.T.shape if value.ndim == 2 else value.shape for value in model.params.values()]
+    got = [tuple(value.shape) for value in theirs.parameters()]
+    if name == "SmallResNet at 128":  # whose shortcuts come first in ours
+        expected, got = sorted(expected), sorted(got)
+    assert got == expected
+
+
+def test_several_epochs_of_one_batch_are_that_many_steps(monkeypatch):
+    net = replace(REGRESSION, epochs=EPOCHS)
+    before, after = ours_trained(net, monkeypatch)
+    benchmark = ours.network("small", "-", "reference")
+    benchmark.call()
+    assert benchmark.parts == benchmark.call.__self__.step == EPOCHS
+    torch_peer = peer("torch")
+    made = torch_peer.trainer(net, torch_peer._FUSED[0])
+    import torch
+
+    with torch.no_grad():
+        for parameter, value in zip(made[0].parameters(), before.values(), strict=True):
+            parameter.copy_(torch.from_numpy(value.T if value.ndim == 2 else value))
+    made[1]()
+    got = [value.detach().numpy() for value in made[0].parameters()]
+    assert_same_training([value.T if value.ndim == 2 else value for value in got], before, after, net)
+    for library in ("jax", "jax_scan", "sklearn"):
+        monkeypatch.setitem(NETWORKS, "small", net)
+        if library in versus.installed():
+            assert peer(library).network("small", "-").parts == EPOCHS
+
+
 def test_images_are_not_trained_by_the_reference():
     assert ours.network("SmallVGG at 128", "-", "reference") is None
 
 
-@pytest.mark.parametrize("net", [FLAT, NORMALIZED], ids=["flat", "normalized"])
+@EACH
 @pytest.mark.parametrize("form", range(3))
 def test_torch_takes_the_steps_that_we_take(net, form, monkeypatch):
     torch_peer = peer("torch")
@@ -101,11 +138,14 @@ def test_torch_takes_the_steps_that_we_take(net, form, monkeypatch):
     assert_same_training([value.T if value.ndim == 2 else value for value in got], before, after, net)
 
 
-def test_torch_trains_images_in_both_layouts(monkeypatch):
+@pytest.mark.parametrize("name", ["SmallResNet at 128", "LeNet-5 at 2048"])
+def test_torch_trains_images_in_both_layouts(name):
     torch_peer = peer("torch")
     import torch
 
-    small = ImageNetwork("SmallResNet", 2, 1, (2, 3))
+    small = replace(
+        IMAGE_NETWORKS[name], batch=2, steps=1, **({"widths": (2, 3)} if name == "SmallResNet at 128" else {})
+    )
     for layout in (torch.contiguous_format, torch.channels_last):
         model, epoch = torch_peer.trainer(small, {}, layout)
         before = [value.detach().clone() for value in model.parameters()]
@@ -115,10 +155,11 @@ def test_torch_trains_images_in_both_layouts(monkeypatch):
         assert model[0].weight.is_contiguous(memory_format=layout)
 
 
-def test_scikit_learn_takes_the_steps_that_we_take(monkeypatch):
+@pytest.mark.parametrize("net", [FLAT, REGRESSION], ids=["flat", "regression"])
+def test_scikit_learn_takes_the_steps_that_we_take(net, monkeypatch):
     sklearn_peer = peer("sklearn")
-    before, after = ours_trained(FLAT, monkeypatch)
-    model, X, y = sklearn_peer.fitted(FLAT)
+    before, after = ours_trained(net, monkeypatch)
+    model, X, y = sklearn_peer.fitted(net)
     model.coefs_[:] = [before[f"W{i}"].copy() for i in (1, 2, 3)]
     model.intercepts_[:] = [before[f"b{i}"].copy() for i in (1, 2, 3)]
     rate = model._optimizer.learning_rate_init
@@ -126,10 +167,10 @@ def test_scikit_learn_takes_the_steps_that_we_take(monkeypatch):
     for _ in range(EPOCHS):
         model.partial_fit(X, y)
     got = [array for pair in zip(model.coefs_, model.intercepts_, strict=True) for array in pair]
-    assert_same_training(got, before, after, FLAT)
+    assert_same_training(got, before, after, net)
 
 
-@pytest.mark.parametrize("net", [FLAT, NORMALIZED], ids=["flat", "normalized"])
+@EACH
 @pytest.mark.parametrize("form", ["step_by_step", "at_once"])
 def test_jax_takes_the_steps_that_we_take(net, form, monkeypatch):
     jax_peer = peer("jax")

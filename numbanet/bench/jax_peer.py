@@ -51,6 +51,14 @@ def _cross_entropy(scores, y):
     return -jnp.take_along_axis(jax.nn.log_softmax(scores), y[:, None], 1).mean()
 
 
+def _squared_error(scores, y):
+    return ((scores - y) ** 2).mean()
+
+
+_LOSSES = {"softmax": _cross_entropy, "squared_error": _squared_error}
+_ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
+
+
 def _adam(w, dw, m, v, step, learning_rate=LEARNING_RATE, beta1=0.9, beta2=0.999, eps=1e-8):
     m, v = beta1 * m + (1 - beta1) * dw, beta2 * v + (1 - beta2) * dw * dw
     root = jnp.sqrt(v / (1 - beta2**step)) + eps
@@ -156,30 +164,31 @@ def _parameters(net, rng):
     return layers
 
 
-def _scores(layers, x):
+def _scores(layers, x, activation="relu"):
     for layer in layers:
         x = x @ layer["w"] + layer["b"]
         if "gamma" in layer:
             mean, var = x.mean(0), x.var(0)
             x = layer["gamma"] * (x - mean) * jax.lax.rsqrt(var + 1e-5) + layer["beta"]
-        x = x if layer is layers[-1] else jax.nn.relu(x)
+        x = x if layer is layers[-1] else _ACTIVATIONS[activation](x)
     return x
 
 
 def trainer(net, epoch_of):
-    """The state, in a list, and a function that trains it for an epoch.
+    """The state, in a list, and a function that trains it for the network's epochs.
 
-    `epoch_of` makes of the function of one step that of an epoch, from the state and all rows to the new state.
+    `epoch_of` makes of the function of one step that of many, from the state and all rows to the new state.
     """
     X, y = _on_device(dict(zip("Xy", net.data(), strict=True))).values()
     rng = np.random.default_rng(0)
 
     def loss(layers, x, y):
-        return _cross_entropy(_scores(layers, x), y)
+        return _LOSSES[net.loss](_scores(layers, x, net.activation), y)
 
     def step(state, rows):
         params, m, v, count = state
-        grads = jax.grad(loss)(params, X[rows], y[rows])
+        # Where a batch is all examples, their order makes no difference.
+        grads = jax.grad(loss)(params, *((X[rows], y[rows]) if net.steps > 1 else (X, y)))
         count = count + 1
         new = jax.tree.map(lambda w, dw, m, v: _adam(w, dw, m, v, count), params, grads, m, v)
         return *(jax.tree.map(lambda _, n, i=i: n[i], params, new) for i in range(3)), count
@@ -187,10 +196,16 @@ def trainer(net, epoch_of):
     params, run = _parameters(net, rng), epoch_of(step)
     state = [(params, jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params), jnp.float32(0))]
 
-    def epoch():
-        state[0] = run(state[0], rng.permutation(len(X)).astype(np.int32).reshape(net.steps, net.batch))
+    def orders():
+        if net.steps == 1:
+            return np.zeros((net.epochs, 0), np.int32)
+        orders = [rng.permutation(len(X)) for _ in range(net.epochs)]
+        return np.concatenate(orders).astype(np.int32).reshape(-1, net.batch)
 
-    return state, epoch
+    def train():
+        state[0] = run(state[0], orders())
+
+    return state, train
 
 
 def step_by_step(step):
@@ -215,8 +230,9 @@ def at_once(step):
 def _network(name, epoch_of):
     if name not in NETWORKS:
         return None
-    state, epoch = trainer(NETWORKS[name], epoch_of)
-    return Benchmark(epoch, finish=lambda: jax.block_until_ready(state[0]), parts=NETWORKS[name].steps)
+    net = NETWORKS[name]
+    state, train = trainer(net, epoch_of)
+    return Benchmark(train, finish=lambda: jax.block_until_ready(state[0]), parts=net.steps * net.epochs)
 
 
 def network(name, size):
@@ -235,5 +251,5 @@ def prediction(name, size):
         return None
     net = NETWORKS[name]
     x, params = jnp.asarray(net.data()[0][:1]), _parameters(net, np.random.default_rng(0))
-    last = _Last(jax.jit(lambda params, x: _scores(params, x).argmax(1)), params, x)
+    last = _Last(jax.jit(lambda params, x: _scores(params, x, net.activation).argmax(1)), params, x)
     return Benchmark(last.call, finish=last.finish)

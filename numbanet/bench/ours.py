@@ -8,6 +8,7 @@ import numbanet
 
 from .commits import keep_apart, solver_options, workspace
 from .convolutions import Convolution
+from .limits import Work, update_bytes
 from .networks import ALL_NETWORKS, LEARNING_RATE, ImageNetwork
 from .operations import OPERATIONS, arguments, parse
 from .products import Product
@@ -60,31 +61,43 @@ def convolution(name, size, implementation):
     return Benchmark(lambda: form(*given), restore=keep_apart())
 
 
+def _le_net(**options):
+    """LeNet-5 as it is trained on the digits of MNIST today: with ReLU and the largest of each window."""
+    convolutions = [[numbanet.Conv(width, 5), numbanet.ReLU(), numbanet.MaxPool(2)] for width in (6, 16)]
+    dense = [[numbanet.Affine(width, "he_normal"), numbanet.ReLU()] for width in (120, 84)]
+    return numbanet.Sequential([*sum(convolutions + dense, []), numbanet.Affine(10)], (1, 28, 28), **options)
+
+
 def _model(net, implementation="kernels"):
     if isinstance(net, ImageNetwork):
+        build = _le_net if net.name == "LeNet5" else getattr(numbanet, net.name)
         widths = {"widths": net.widths} if net.widths else {}
-        return getattr(numbanet, net.name)(seed=0, ops=getattr(numbanet, implementation), **widths)
+        return build(seed=0, ops=getattr(numbanet, implementation), **widths)
     return numbanet.FullyConnectedNet(
         list(net.widths[1:-1]),
         net.widths[0],
         net.widths[-1],
         normalization="batchnorm" if net.batchnorm else None,
-        weight_init="he_normal",
+        activation=net.activation,
+        loss=net.loss,
+        weight_init="he_normal" if net.activation == "relu" else "xavier_normal",
         seed=0,
         ops=getattr(numbanet, implementation),
     )
 
 
 def work(name):
-    """Floating-point operations of a prediction for one example, and of a training step."""
+    """Floating-point operations of a prediction for one example, and the `Work` of a training step."""
     net = ALL_NETWORKS[name]
-    forward = []
-    for placed in _model(net).placed:
+    model, forward = _model(net), []
+    for placed in model.placed:
         weights = [variable for variable in placed.parameters if variable.name == "W"]
         pixels = math.prod(placed.output_shape[1:])  # of a convolution; 1 of others
         forward += [2 * math.prod(variable.shape) * pixels for variable in weights]
     # Forward, and both gradients; the first layer's input needs none.
-    return sum(forward), net.batch * (3 * sum(forward) - forward[0])
+    step = net.batch * (3 * sum(forward) - forward[0])
+    parameters = sum(value.size for value in model.params.values())
+    return sum(forward), Work(step, *update_bytes("adam", parameters))
 
 
 def solver(name, implementation, epochs=1):
@@ -101,7 +114,7 @@ def network(name, size, implementation):
     net = ALL_NETWORKS[name]
     if implementation == "reference" and isinstance(net, ImageNetwork):
         return None
-    return Benchmark(solver(name, implementation).train, parts=net.steps)
+    return Benchmark(solver(name, implementation, net.epochs).train, parts=net.steps * net.epochs)
 
 
 def two_models(name, at_once):

@@ -23,6 +23,8 @@ class Row:
     unit : str
     peak : float, or None
         The same of the machine.
+    limit : float, or None
+        The least seconds that it could take; see `limits`.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Row:
     rate: float | None = None
     unit: str = ""
     peak: float | None = None
+    limit: float | None = None
 
     def ratio(self, library):
         """How many times as long as the kernels a library takes; None where it was not measured."""
@@ -54,18 +57,19 @@ def cells(row, libraries):
     """The row's columns as text."""
     rate = "" if row.rate is None else f"{figure(row.rate / 1e9)} {row.unit}"
     share = "" if row.peak is None else f"{row.rate / row.peak:.0%}"
+    of_limit = "" if row.limit is None else f"{row.limit / row.seconds['kernels']:.0%}"
     ratios = (row.ratio(library) for library in libraries)
     return [
-        *(row.name, row.size, time_text(row.seconds["kernels"]), rate, share),
+        *(row.name, row.size, time_text(row.seconds["kernels"]), rate, share, of_limit),
         *("" if ratio is None else f"{figure(ratio)}x" for ratio in ratios),
     ]
 
 
 def header(libraries):
-    return ["", "size", "numbanet", "rate", "of peak", *(NAMES[library] for library in libraries)]
+    return ["", "size", "numbanet", "rate", "of peak", "of limit", *(NAMES[library] for library in libraries)]
 
 
-WIDTHS = (38, 15, 9, 13, 8)
+WIDTHS = (44, 15, 9, 13, 8, 9)
 
 
 def line(columns):
@@ -89,7 +93,7 @@ def means(rows, libraries):
 def markdown(about, rows, libraries):
     """The whole report as Markdown."""
     used = [library for library in libraries if any(library in row.seconds for row in rows)]
-    table = [header(used), ["---", "---", *["--:"] * (3 + len(used))], *(cells(row, used) for row in rows)]
+    table = [header(used), ["---", "---", *["--:"] * (len(header(used)) - 2)], *(cells(row, used) for row in rows)]
     lines = [f"| {' | '.join(columns)} |" for columns in table]
     return "\n".join([*about, "", *lines, "", means(rows, used)]).strip() + "\n"
 

@@ -20,6 +20,12 @@ def _conv3(inputs, width, stride=1):
     return [nn.Conv2d(inputs, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)]
 
 
+def _le_net(widths):
+    convolutions = nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)
+    dense = nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)
+    return nn.Sequential(*convolutions, nn.Flatten(), *dense)
+
+
 def _three_layers(widths):
     head = nn.Flatten(), nn.Linear(32 * 16 * 16, 100), nn.ReLU(), nn.Linear(100, 10)
     return nn.Sequential(nn.Conv2d(3, 32, 7, padding=3), nn.ReLU(), nn.MaxPool2d(2), *head)
@@ -46,7 +52,8 @@ def _resnet(widths):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
 
 
-_IMAGE_MODELS = {"ThreeLayerConvNet": _three_layers, "SmallVGG": _vgg, "SmallResNet": _resnet}
+_IMAGE_MODELS = {"LeNet5": _le_net, "ThreeLayerConvNet": _three_layers, "SmallVGG": _vgg, "SmallResNet": _resnet}
+_ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
 def build(net, seed=0):
@@ -54,7 +61,7 @@ def build(net, seed=0):
     torch.manual_seed(seed)
     if isinstance(net, ImageNetwork):
         return _IMAGE_MODELS[net.name](net.widths)
-    layers = []
+    layers, activation = [], _ACTIVATIONS[net.activation]
     for inputs, outputs in zip(net.widths[:-2], net.widths[1:-1], strict=True):
-        layers += [nn.Linear(inputs, outputs), *([nn.BatchNorm1d(outputs)] * net.batchnorm), nn.ReLU()]
+        layers += [nn.Linear(inputs, outputs), *([nn.BatchNorm1d(outputs)] * net.batchnorm), activation()]
     return nn.Sequential(*layers, nn.Linear(*net.widths[-2:]))

@@ -397,20 +397,31 @@ def convolution(name, size):
     return [Benchmark(way, within=torch.inference_mode) for way in ways]
 
 
+_LOSSES = {"softmax": F.cross_entropy, "squared_error": F.mse_loss}
+
+
 def trainer(net, variant, layout=torch.contiguous_format):
-    """A model and a function that trains it for an epoch, in a plain loop, with a form of Adam."""
+    """A model and a function that trains it for its epochs, in a plain loop, with a form of Adam."""
     X, y = map(torch.from_numpy, net.data())
     model = build(net).to(memory_format=layout)
     examples = X.contiguous(memory_format=layout)
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, **variant)
+    optimizer, loss = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, **variant), _LOSSES[net.loss]
 
-    def epoch():
+    def batches():
+        if net.steps == 1:  # all examples, in whichever order
+            yield examples, y
+            return
         for rows in torch.randperm(len(X)).split(net.batch):
-            optimizer.zero_grad(set_to_none=True)
-            F.cross_entropy(model(examples[rows]), y[rows]).backward()
-            optimizer.step()
+            yield examples[rows], y[rows]
 
-    return model, epoch
+    def train():
+        for _ in range(net.epochs):
+            for x, target in batches():
+                optimizer.zero_grad(set_to_none=True)
+                loss(model(x), target).backward()
+                optimizer.step()
+
+    return model, train
 
 
 def network(name, size):
@@ -420,7 +431,7 @@ def network(name, size):
         forms = [(_FUSED[0], layout) for layout in (torch.contiguous_format, torch.channels_last)]
     else:
         forms = [(variant, torch.contiguous_format) for variant in _FUSED]
-    return [Benchmark(trainer(net, *form)[1], parts=net.steps) for form in forms]
+    return [Benchmark(trainer(net, *form)[1], parts=net.steps * net.epochs) for form in forms]
 
 
 def prediction(name, size):

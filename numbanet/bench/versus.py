@@ -73,7 +73,8 @@ class Versus:
             width, _, batch = name.rpartition(" at ")
             prediction, step = ours.work(name)
             seconds = self._measure("network", name, "-")
-            yield Row(f"step {width}", f"batch {batch}", seconds, step / seconds["kernels"], "GFLOP/s", peak)
+            rate, limit = step.flops / seconds["kernels"], step.seconds(self.threads)
+            yield Row(f"step {width}", f"batch {batch}", seconds, rate, "GFLOP/s", peak, limit)
             seconds = self._measure("prediction", name, "-")
             yield Row(f"predict {width}", "one example", seconds, prediction / seconds["kernels"], "GFLOP/s", peak)
 

@@ -12,6 +12,7 @@ def _mutant(what, file, old, new, test):
 PRINTED = f"{FIGURES}::test_every_figure_of_the_command_follows_from_the_times"
 COUNTED = f"{FIGURES}::test_bytes_and_floating_point_operations_are_those_counted_by_hand"
 SAMPLED = f"{FIGURES}::test_a_sample_is_the_time_of_calls_and_finish_by_the_number_of_parts"
+LIMIT = f"{FIGURES}::test_the_limit_of_a_step_is_its_products_at_the_peak_and_the_bytes_of_adam"
 
 MUTANTS = [
     _mutant(
@@ -137,7 +138,7 @@ MUTANTS = [
     _mutant(
         "a step's rate is that of a prediction",
         "versus",
-        'step / seconds["kernels"]',
+        'step.flops / seconds["kernels"]',
         'prediction / seconds["kernels"]',
         PRINTED,
     ),
@@ -226,5 +227,47 @@ MUTANTS = [
         "{theirs / ours:7.2f}x",
         "{ours / theirs:7.2f}x",
         "tests/test_bench_scripts.py::test_convolutions",
+    ),
+    _mutant(
+        "the limit of a step leaves out its update",
+        "limits",
+        "self.flops / peaks.multiply_adds(threads) + self.moved / peaks.bandwidth(self.held, threads)",
+        "self.flops / peaks.multiply_adds(threads)",
+        LIMIT,
+    ),
+    _mutant(
+        "what an update changes is read or written, not both",
+        "limits",
+        'len(arrays) + arrays.count("updated")',
+        "len(arrays)",
+        LIMIT,
+    ),
+    _mutant(
+        "the limit counts padding between parameters",
+        "ours",
+        "sum(value.size for value in model.params.values())",
+        "model.params.flat.size",
+        LIMIT,
+    ),
+    _mutant(
+        "share of the limit inverted",
+        "report",
+        "row.limit / row.seconds['kernels']",
+        "row.seconds['kernels'] / row.limit",
+        PRINTED,
+    ),
+    _mutant(
+        "ours trains a full batch for one epoch where several are counted",
+        "ours",
+        "solver(name, implementation, net.epochs).train",
+        "solver(name, implementation).train",
+        f"{PEERS}::test_several_epochs_of_one_batch_are_that_many_steps",
+    ),
+    _mutant(
+        "torch trains a full batch for one epoch where several are counted",
+        "torch_peer",
+        "for _ in range(net.epochs):",
+        "for _ in range(1):",
+        f"{PEERS}::test_several_epochs_of_one_batch_are_that_many_steps",
     ),
 ]
