@@ -62,11 +62,14 @@ class Operation(NamedTuple):
     arguments : tuple
     layer : int or None
         Index of the layer that it belongs to; None for the loss and the penalties.
+    nanoseconds : float
+        About how long one thread takes, where a team of threads shares it; else 0. Known once forms are chosen.
     """
 
     function: Callable
     arguments: tuple
     layer: int | None
+    nanoseconds: float = 0.0
 
 
 class Operations(NamedTuple):
@@ -386,7 +389,7 @@ class Lowering:
 
     # From arrays to memory.
 
-    def settle(self, memory: Callable[[int], ByteArray]) -> tuple[ByteArray, float]:
+    def settle(self, memory: Callable[[int], ByteArray]) -> ByteArray:
         """Move all buffers into memory, where those share a place that live at different times; choose the forms.
 
         Parameters
@@ -396,10 +399,8 @@ class Lowering:
 
         Returns
         -------
-        workspace : ndarray of uint8
+        ndarray of uint8
             The memory.
-        nanoseconds : float
-            About how long the operations take, where they all run on the calling thread; 0 where some are parallel.
         """
         buffers, passes = self._buffers, self.operations
         every = [operation for one in passes for operation in one]
@@ -411,8 +412,13 @@ class Lowering:
             return settled_in(value, buffers, offsets, workspace)
 
         every = [operation._replace(arguments=settled(operation.arguments)) for operation in every]
-        chosen, nanoseconds = forms([operation[:2] for operation in every])
-        every = iter([one._replace(function=form) for one, (form, _) in zip(every, chosen, strict=True)])
+        chosen = forms([operation[:2] for operation in every])
+        every = iter(
+            [
+                one._replace(function=function, nanoseconds=nanoseconds)
+                for one, (function, _, nanoseconds) in zip(every, chosen, strict=True)
+            ]
+        )
         self.operations, start = Operations(*([next(every) for _ in one] for one in passes)), 0
         for lowered, one in zip(passes, self.operations, strict=True):
             for operations, place, argument in self._dropping:
@@ -421,7 +427,7 @@ class Lowering:
             start += len(one)
         self.x, self.scores = settled(self.x), settled(self.scores)
         self.outputs = [output._replace(array=settled(output.array)) for output in self.outputs]
-        return workspace, nanoseconds
+        return workspace
 
 
 def _fused(layers: Sequence[Layer]) -> Iterator[tuple[Layer, int]]:

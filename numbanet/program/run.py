@@ -64,8 +64,6 @@ class Program:
         The memory that is shared.
     own_bytes : int
         Memory for the batch that is not shared.
-    nanoseconds_alone : float
-        About how long the operations take, where they all run on the calling thread; 0 where some are parallel.
     """
 
     def __init__(
@@ -80,7 +78,7 @@ class Program:
         self.dtype, self._largest = model.dtype, np.finfo(model.dtype).max
         self._standardizes = model.standardizer is not None
         lowered = Lowering(model, batch, training, form)
-        self.workspace, self.nanoseconds_alone = lowered.settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
+        self.workspace = lowered.settle(memory or (lambda size: aligned_zeros(size, np.uint8)))
         self.x, self.y, self.scores, self.operations = lowered.x, lowered.y, lowered.scores, lowered.operations
         self.weights = lowered.weights
         self.outputs, self.keys, self.foreign = lowered.outputs, lowered.keys, lowered.foreign
@@ -148,7 +146,7 @@ class Program:
         calls = []
         for operation in itertools.chain(*self.operations):
             try:
-                calls.append(call_table.Call(operation.function, operation.arguments))
+                calls.append(call_table.Call(operation.function, operation.arguments, operation.nanoseconds))
             except call_table.NoRecordError as why:
                 ops = "" if self.model.ops is kernels else f"ops is {self.model.ops.__name__}, and "
                 return None, f"{ops}{diagnose.named(self.model, operation)} {why}"

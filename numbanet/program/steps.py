@@ -101,9 +101,8 @@ class TrainingSteps:
             changes.append(_gathered(program.x, np.arange(program.batch), program.x, model.standardizer))
         update, values = optimizer.calls(model.params.flat, model.grads.flat), optimizer.values
         updates = [(call.function, (*call.arrays, *call.numbers(values))) for call in update]
-        operations, _ = forms([*gathers, *changes, *updates], program.nanoseconds_alone)
         try:
-            bound = [call_table.Call(*operation) for operation in operations]
+            bound = [call_table.Call(*operation) for operation in forms([*gathers, *changes, *updates])]
         except call_table.NoRecordError:
             self.obstacle = f"the update of {optimizer.name!r} is not compiled"
             return

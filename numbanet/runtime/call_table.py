@@ -10,29 +10,25 @@ and an *entry*, a few instructions that load the arguments from a record and cal
 nothing but the number of arguments and their kinds; LLVM makes it in milliseconds, and operations share it. The
 operations themselves are those that Python would call: the same machine code, hence the same bits.
 
-A table is a list of (entry, record); `walk` and `train` go down it, and are the same for every network.
+A table is a list of those; `leading` goes down it, alone or with a team, by loops that are the same for every network.
 """
 
-import math
 import weakref
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from .compiling import is_own, serial, types_of
-from .internals import Dispatcher, global_compiler_lock, is_parallel, machine_code, new_library, propagate, takes
+from . import leading, team
+from .compiling import is_own, types_of
+from .entries import ARGUMENTS, EXCEPTION, FUNCTION, RESULT, entries_of
+from .internals import Dispatcher, is_parallel, machine_code, takes
 from .placement import keep_apart
 from .threads import in_force
 
-SLOT = ir.IntType(64)
-ENTRY = ir.FunctionType(ir.IntType(32), [SLOT])  # gives what numba has a function return: whether it raised
-FUNCTION, EXCEPTION, RESULT, ARGUMENTS = range(4)  # the first slots of a record
 DATA = 4  # of an array's slots: where its elements are
 
 _addresses = weakref.WeakKeyDictionary()  # dispatcher -> {signature: (kind, address)}
-_entries = {}  # kinds of arguments -> (address of the entry, the library that it is in)
 
 
 class NoRecordError(TypeError):
@@ -48,11 +44,15 @@ class Call:
         A form of a kernel.
     arguments : tuple
         Arrays, numbers and tuples of them.
+    nanoseconds : float, optional
+        About how long one thread takes, where a team is to share it; 0 where it is the calling thread's alone.
 
     Attributes
     ----------
     address : int
         Of the record.
+    returns : bool
+        Whether it gives a number.
     parallel : bool
         Whether it is the parallel form.
 
@@ -62,7 +62,7 @@ class Call:
         For a function that numba has not compiled, or that cannot be called by what a record can hold.
     """
 
-    def __init__(self, function, arguments):
+    def __init__(self, function, arguments, nanoseconds=0.0):
         if not isinstance(function, Dispatcher):
             raise NoRecordError("is not compiled")
         signature = types_of(function, arguments)
@@ -74,7 +74,7 @@ class Call:
         if returns not in (types.none, types.float64, types.float32):
             raise NoRecordError(f"returns {returns}, where only nothing or a float fits in a record")
         self._starts = np.cumsum([ARGUMENTS, *map(len, parts)]).tolist()
-        self.parallel = is_parallel(function)
+        self.parallel, self.nanoseconds, self.returns = is_parallel(function), nanoseconds, returns != types.none
         self._kept = arguments  # whose arrays the record points to
         self.record = np.zeros(self._starts[-1], np.int64)
         self.address = self.record.ctypes.data
@@ -178,12 +178,17 @@ class Numbers:
 
 
 class Table(Numbers):
-    """The entry and the record of each call, in order."""
+    """The operations of a list of calls, in order, as `leading` reads them."""
 
     def __init__(self, calls):
-        super().__init__([(entry, call.address) for entry, call in zip(_entries_of(calls), calls, strict=True)], 2)
+        entries = entries_of([call.kind for call in calls])
+        rows = [(entry, call.address, 0, int(call.nanoseconds)) for entry, call in zip(entries, calls, strict=True)]
+        super().__init__(rows, leading.ROW // 8)
+        for first, last in _runs(calls):
+            self.array[first:last, leading.RUN // 8] = self.span[0] + last * leading.ROW
         self._calls = calls  # which have the records
         self._parallel = any(call.parallel for call in calls)
+        self._nanoseconds = sum(call.nanoseconds for call in calls)
 
     def raised(self):
         """The number of the call that raised the exception which `walk` or `train` just did."""
@@ -191,176 +196,38 @@ class Table(Numbers):
 
     def walk(self, count=None):
         """Run the first `count` calls, by default all; raises what one of them raises."""
-        if self._parallel:
-            in_force()
-            keep_apart()
-        walk(self.span[0], self.span[1] if count is None else count)
+        self._run(leading.walk, 1, self.span[1] if count is None else count)
 
-    def train(self, updates, feeds, losses, keys, cells, history, wanted):
-        """Take as many steps as `history` (float64) has room for; returns how many were taken. See `train`.
+    def train(self, updates, feeds, losses, keys, cells, history, pausing):
+        """Take as many steps as `history` (float64) has room for; returns how many were taken. See `leading.train`.
 
-        The last `updates` calls are the update; `feeds`, `losses`, `keys` and `cells` are `Numbers`; `wanted` is an
+        The last `updates` calls are the update; `feeds`, `losses`, `keys` and `cells` are `Numbers`; `pausing` is an
         array.
         """
+        count, steps = self.span[1], history.size
+        lists = *feeds.span, *losses.span, *keys.span, *cells.span
+        rest = count - updates, count, *lists, history.ctypes.data, steps, pausing.ctypes.data
+        return self._run(leading.train, steps, *rest)
+
+    def _run(self, loop, times, *arguments):
         if self._parallel:
             in_force()
             keep_apart()
-        address, count = self.span
-        lists = *feeds.span, *losses.span, *keys.span, *cells.span
-        return train(address, count - updates, count, *lists, history.ctypes.data, history.size, wanted.ctypes.data)
+        with team.called(self._nanoseconds * times) as first:
+            return loop(*first, self.span[0], *arguments)
 
 
-@global_compiler_lock
-def _entries_of(calls):
-    """The address of each call's entry. Those that are missing are compiled in one go."""
-    missing = {str(call.kind): call.kind for call in calls if str(call.kind) not in _entries}
-    if missing:
-        library = new_library("numbanet entries")
-        module = library.create_ir_module("numbanet entries")
-        names = {kind: f"numbanet_entry_{number}" for number, kind in enumerate(missing, len(_entries))}
-        for kind, function_type in missing.items():
-            _emit_entry(ir.Function(module, ENTRY, names[kind]), function_type)
-        library.add_ir_module(module)
-        library.finalize()
-        _entries.update((kind, (library.get_pointer_to_function(name), library)) for kind, name in names.items())
-    return [_entries[str(call.kind)][0] for call in calls]
-
-
-def _emit_entry(entry, function_type):
-    builder = ir.IRBuilder(entry.append_basic_block())
-    record = builder.inttoptr(entry.args[0], SLOT.as_pointer())
-
-    def slot(index):
-        return builder.gep(record, [ir.Constant(SLOT, index)])
-
-    def load(index, kind):
-        if not isinstance(kind, (ir.PointerType, ir.IntType)):
-            return builder.load(builder.bitcast(slot(index), kind.as_pointer()))
-        number = builder.load(slot(index))
-        if isinstance(kind, ir.PointerType):
-            return builder.inttoptr(number, kind)
-        return number if kind == SLOT else builder.trunc(number, kind)
-
-    result, exception, *kinds = function_type.args
-    arguments = [builder.bitcast(slot(RESULT), result), builder.bitcast(slot(EXCEPTION), exception)]
-    arguments += [load(index, kind) for index, kind in enumerate(kinds, ARGUMENTS)]
-    code = builder.call(load(FUNCTION, function_type.as_pointer()), arguments)
-    if isinstance(result.pointee, ir.FloatType):  # the slot of a result holds a float64
-        wide = builder.fpext(builder.load(arguments[0]), ir.DoubleType())
-        builder.store(wide, builder.bitcast(slot(RESULT), ir.DoubleType().as_pointer()))
-    builder.ret(code)
-
-
-# The loops get addresses rather than arrays: for every array that Python hands to compiled code, numba allocates a
-# record of its own, and the compiler may believe that a call leaves an array as it was.
-
-
-@intrinsic
-def _call(typing_context, entry, record):
-    def codegen(context, builder, signature, args):
-        entry, record = args
-        code = builder.call(builder.inttoptr(entry, ENTRY.as_pointer()), [record])
-        raised = builder.add(record, SLOT(EXCEPTION * SLOT.width // 8))
-        place = builder.inttoptr(raised, context.call_conv.get_function_type(types.none, ()).args[1])
-        propagate(context, builder, code, place)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), codegen
-
-
-@intrinsic
-def _int_at(typing_context, address):
-    def codegen(context, builder, signature, args):
-        return builder.load(builder.inttoptr(args[0], SLOT.as_pointer()))
-
-    return types.int64(types.int64), codegen
-
-
-@intrinsic
-def _float_at(typing_context, address):
-    def codegen(context, builder, signature, args):
-        return builder.load(builder.inttoptr(args[0], ir.DoubleType().as_pointer()))
-
-    return types.float64(types.int64), codegen
-
-
-@intrinsic
-def _store(typing_context, number, address):
-    def codegen(context, builder, signature, args):
-        builder.store(args[0], builder.inttoptr(args[1], args[0].type.as_pointer()))
-        return context.get_dummy_value()
-
-    return types.void(number, types.int64), codegen
-
-
-@serial
-def walk(table, count):
-    """Run the first `count` operations of the table at this address; raises what one of them raises."""
-    for place in range(table, table + count * 16, 16):
-        _call(_int_at(place), _int_at(place + 8))
-
-
-@serial
-def _sum_at(places, count):
-    """The sum, in order, of float64 numbers at the addresses in a list."""
-    result = _float_at(_int_at(places))
-    for i in range(1, count):
-        result += _float_at(_int_at(places + i * 8))
-    return result
-
-
-@serial
-def _move(cells, count):
-    """Add to integers, given by a list of (address, addend)."""
-    for cell in range(cells, cells + count * 16, 16):
-        place = _int_at(cell)
-        _store(_int_at(place) + _int_at(cell + 8), place)
-
-
-@serial
-def _feed(feeds, count):
-    """Copy the next number of 64 bits from each source to where it is used, by a list of (source, destination)."""
-    for feed in range(feeds, feeds + count * 16, 16):
-        source = _int_at(feed)
-        _store(_int_at(source), _int_at(feed + 8))
-        _store(source + 8, feed)
-
-
-@serial
-def train(
-    table,
-    update,
-    count,
-    feeds,
-    feed_count,
-    losses,
-    loss_count,
-    keys,
-    key_count,
-    cells,
-    cell_count,
-    history,
-    steps,
-    wanted,
-):
-    """So many steps of training; returns how many were taken.
-
-    All but the counts are addresses. A step takes what `feeds` have for it; runs the operations of `table` up to number
-    `update`; adds up the numbers that `losses` points to; moves `keys` on; then, if the loss is a finite number, runs
-    the other operations and moves `cells` on. If it is not, that is the end, and the loss is in `history` behind those
-    of the steps that were taken. Another end, after a step at the earliest, is that the integer `wanted` is not 0.
-    Raises what an operation raises.
-    """
-    for step in range(steps):
-        if step and _int_at(wanted):
-            return step
-        _feed(feeds, feed_count)
-        walk(table, update)
-        _move(keys, key_count)
-        loss = _sum_at(losses, loss_count)
-        _store(loss, history + step * 8)
-        if not math.isfinite(loss):
-            return step
-        walk(table + update * 16, count - update)
-        _move(cells, cell_count)
-    return steps
+def _runs(calls):
+    """Calls that a team shares without a word in between, as (first, last + 1): a number that one gives ends a run."""
+    first = None
+    for place, call in enumerate(calls):
+        if call.nanoseconds and first is None:
+            first = place
+        if first is not None and not call.nanoseconds:
+            yield first, place
+            first = None
+        elif first is not None and call.returns:
+            yield first, place + 1
+            first = None
+    if first is not None:
+        yield first, len(calls)

@@ -6,8 +6,9 @@ import secrets
 import numba
 
 from .cache import Cache, cache_folder
-from .internals import Compiler, Flags, cache_of, set_cache
+from .internals import Compiler, Flags, InlineInlinables, cache_of, set_cache
 from .settings import check_machine_code
+from .shared_ranges import SharePranges
 
 # "numpy": the default model puts a test for zero into every division, which stops vectorisation. No `fastmath`: it
 # would let the compiler reorder sums and drop NaN checks. Kernels ask for fused multiply-adds by name (`fma`) and
@@ -41,20 +42,26 @@ class _Flags(Flags):
 
 
 class NumbanetCompiler(Compiler):
-    """Numba's, but telling LLVM of serial loops what numba tells it of parallel ones: that arrays do not overlap.
+    """Numba's, but with loops that a team of threads can share where it knows serial ones (`shared_ranges`).
 
-    Where a loop writes an element in the place it read it from, the order is the same either way; but LLVM, not knowing
-    that this is the only overlap there is, compares addresses and then takes a scalar loop.
+    It also tells LLVM of those what numba tells it of parallel ones: that arrays do not overlap. Where a loop writes an
+    element in the place it read it from, the order is the same either way; but LLVM, not knowing that this is the only
+    overlap there is, compares addresses and then takes a scalar loop.
     """
 
     def define_pipelines(self):
         self.state.flags = _Flags(self.state.flags)
         self.state.flags.noalias = True
-        return super().define_pipelines()
+        pipelines = super().define_pipelines()
+        if not self.state.flags.auto_parallel.enabled:
+            for pipeline in pipelines:
+                pipeline.add_pass_after(SharePranges, InlineInlinables)
+                pipeline.finalize()
+        return pipelines
 
 
 def compiled(function, parallel=False):
-    """`function` compiled by numba at its first call, its `prange` honoured or read as a plain `range`."""
+    """`function` compiled by numba at its first call, its `prange` that of a team (`shared_ranges`) or numba's."""
     check_machine_code()
     dispatcher = numba.njit(**OPTIONS, parallel=parallel, pipeline_class=NumbanetCompiler)(function)
     if is_own(function) and cache_folder() is not None:

@@ -13,13 +13,11 @@ import weakref
 from typing import TYPE_CHECKING
 
 import numba
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from . import forks, placement, threading_layer, threads  # noqa: F401
 from .compiling import compiled
-from .internals import Dispatcher, cgutils, is_parallel, options_of, within_parallel
+from .contexts import workers  # noqa: F401  # for kernels
+from .internals import Dispatcher, is_parallel, options_of
 from .lazy import lazy
 
 if TYPE_CHECKING:
@@ -31,9 +29,24 @@ if TYPE_CHECKING:
 # more allows for the error of the kernels' estimates.
 PARALLEL_ABOVE_NS = {"omp": 10_000.0, "tbb": 20_000.0, "workqueue": 400_000.0}
 SERIAL_BELOW_NS = min(PARALLEL_ABOVE_NS.values())  # whatever the layer, which then need not be started
-# Between two regions the pool's threads stay awake, so a list of operations of which few are shared takes the time of
-# one thread and the CPUs of all. It stays on one thread unless it is expected to take this part of the time or less.
-TEAM_PAYS = 0.65
+SHARING_PAYS = 2.0  # times the cost of a meeting that sharing must save, since estimates are wrong by as much
+# Kernels of which teams share the loops.
+SHARED = set(
+    [
+        "affine_forward",
+        "affine_relu_forward",
+        "affine_backward",
+        "affine_relu_backward",
+        "relu_forward",
+        "relu_backward",
+        "adam_update",
+        "sgd_update",
+        "momentum_update",
+        "gather",
+        "tanh_forward",
+        "tanh_backward",
+    ]
+)
 ALWAYS_PARALLEL = 1e9  # nanoseconds
 
 _turn = threading.Lock()
@@ -58,6 +71,7 @@ class Kernel:
         functools.update_wrapper(self, function)
         self.py_func = function
         self.nanoseconds = nanoseconds
+        self.shareable = function.__name__ in SHARED
 
     @lazy
     def serial(self):
@@ -137,35 +151,28 @@ def in_both_forms(function):
     return _given.setdefault(function, Given(function))
 
 
-def forms(operations, besides=0.0):
-    """The compiled form of each operation in a list that runs as a whole, again and again.
+def forms(operations):
+    """How each operation in a list of a program is run.
 
     Parameters
     ----------
     operations : list of (Kernel or function, arguments)
-    besides : float
-        Nanoseconds of work on one thread that goes with the list.
 
     Returns
     -------
-    chosen : list of (form, arguments)
-    nanoseconds : float
-        Of the whole where it all stays on one thread, else 0.
+    list of (function, arguments, nanoseconds)
+        The compiled form, and about how long one thread takes, where a team is to share it; 0 where the calling thread
+        is to run it.
     """
-    chosen = [(variant(function, arguments), arguments) for function, arguments in operations]
-    alone = team = besides
-    for (function, arguments), (form, _) in zip(operations, chosen, strict=True):
-        if isinstance(function, Kernel):
-            nanoseconds = function.nanoseconds(*arguments)
-            alone += nanoseconds
-            if form is function.serial:
-                team += nanoseconds
-            else:
-                start = PARALLEL_ABOVE_NS[threads.apply()] / 5
-                team += nanoseconds / threads.get_num_threads() + start
-    if team <= TEAM_PAYS * alone:
-        return chosen, 0.0
-    return [(getattr(function, "serial", function), arguments) for function, arguments in operations], alone
+    chosen, count = [], threads.get_num_threads()
+    for function, arguments in operations:
+        if not getattr(function, "shareable", False):
+            chosen.append((variant(function, arguments), arguments, 0.0))
+            continue
+        nanoseconds = function.nanoseconds(*arguments)
+        pays = count > 1 and nanoseconds * (1 - 1 / count) > SHARING_PAYS * 100.0
+        chosen.append((function.serial, arguments, nanoseconds if pays else 0.0))
+    return chosen
 
 
 def variant(function, arguments):
@@ -186,21 +193,3 @@ def kernel(nanoseconds: float | Callable[..., float]) -> Callable[[Callable[...,
     if callable(nanoseconds):
         return lambda function: Kernel(function, nanoseconds)
     return lambda function: Kernel(function, lambda first, *rest: nanoseconds * first.size)
-
-
-@intrinsic
-def workers(typing_context):
-    """Number of threads that this form of the kernel runs on; a constant 1 in the serial form.
-
-    For the kernel itself, outside its loops, where work is better cut into one even part for each thread.
-    """
-
-    def codegen(context, builder, signature, args):
-        count = context.get_value_type(types.intp)
-        if not within_parallel():
-            return ir.Constant(count, 1)
-        # Numba's own; the parallel loop sees to it that the library is loaded.
-        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(count, []), "get_num_threads")
-        return builder.call(function, [])
-
-    return types.intp(), codegen

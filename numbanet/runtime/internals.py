@@ -41,6 +41,10 @@ NEEDED = (
     "core.compiler:Compiler.define_pipelines",
     "core.compiler:Flags.get_mangle_string",
     "core.compiler:Flags.noalias",
+    "core.compiler_machinery:FunctionPass",
+    "core.compiler_machinery:PassManager.add_pass_after",
+    "core.compiler_machinery:PassManager.finalize",
+    "core.compiler_machinery:register_pass",
     "core.compiler_lock:global_compiler_lock",
     "core.dispatcher:Dispatcher.compile",
     "core.dispatcher:Dispatcher.typeof_pyval",
@@ -48,8 +52,16 @@ NEEDED = (
     "core.event:Listener",
     "core.event:register",
     "core.event:unregister",
+    "core.imputils:RefType",
+    "core.imputils:iternext_impl",
+    "core.ir:Assign",
+    "core.ir_utils:build_definitions",
     "core.registry:cpu_target.target_context",
     "core.targetconfig:ConfigStack.top_or_none",
+    "core.untyped_passes:InlineInlinables",
+    "extending:lower_builtin",
+    "extending:models.StructModel",
+    "extending:register_model",
     "np.arraymath",
     "np.arrayobj:make_array",
     "np.arrayobj:populate_array",
@@ -75,18 +87,23 @@ if missing:
         f"to {TESTED[1]}, as `python -m pip install 'numba=={TESTED[1]}.*'` installs"
     )
 
-from llvmlite import ir
+from llvmlite import ir as llvm
 from llvmlite.binding import ffi
 from numba import types
-from numba.core import cgutils, event
+from numba.core import cgutils, event, ir
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.caching import _CacheLocator as CacheLocator
 from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
+from numba.core.imputils import RefType, iternext_impl
+from numba.core.ir_utils import build_definitions
 from numba.core.registry import cpu_target
 from numba.core.targetconfig import ConfigStack
+from numba.core.untyped_passes import InlineInlinables
+from numba.extending import lower_builtin, models, register_model
 from numba.np import arraymath, arrayobj
 from numba.np.ufunc import parallel
 
@@ -99,19 +116,30 @@ __all__ = [
     "Dispatcher",
     "Flags",
     "FunctionCache",
+    "FunctionPass",
     "IndexDataCacheFile",
+    "InlineInlinables",
     "NumbaError",
+    "RefType",
     "active_threads",
     "arrayobj",
     "cache_of",
     "cgutils",
     "event",
     "global_compiler_lock",
+    "ir",
     "is_parallel",
+    "iternext_impl",
+    "lower_builtin",
     "machine_code",
+    "models",
     "new_library",
     "options_of",
     "propagate",
+    "raises",
+    "redefined",
+    "register_model",
+    "register_pass",
     "set_cache",
     "takes",
     "within_parallel",
@@ -158,6 +186,11 @@ def within_parallel():
     return ConfigStack.top_or_none().auto_parallel.enabled
 
 
+def redefined(function_ir):
+    """Of numba's passes: after statements were changed, the note of which defines which variable."""
+    function_ir._definitions = build_definitions(function_ir.blocks)
+
+
 def machine_code(dispatcher, signature):
     """A function compiled for a signature: its type, which is LLVM's, its address, and the type of what it returns.
 
@@ -186,6 +219,14 @@ def takes(dispatcher, signature):
     return dispatcher._can_compile or signature in dispatcher.overloads
 
 
+def raises(context, builder, code, place):
+    """In a function that is being compiled: whether a call raised an exception.
+
+    `code` is what the called function returned, and at `place` is what it raised.
+    """
+    return context.call_conv._get_return_status(builder, code, builder.load(place)).is_error
+
+
 def propagate(context, builder, code, place):
     """In a function that is being compiled: raise what a call has raised, where it has.
 
@@ -194,5 +235,5 @@ def propagate(context, builder, code, place):
     convention = context.call_conv
     status = convention._get_return_status(builder, code, builder.load(place))
     with builder.if_then(status.is_error, likely=False):
-        builder.store(builder.inttoptr(ir.IntType(64)(1), place.type.pointee), place)
+        builder.store(builder.inttoptr(llvm.IntType(64)(1), place.type.pointee), place)
         convention.return_status_propagate(builder, status)

@@ -86,7 +86,6 @@ def _least(limits):
 
 def choice():
     """The number of threads and the reason for it, as (count, text)."""
-    global _default
     if threading_layer.forked:
         return 1, "forked from a process that had started OpenMP's threads, which do not survive that"
     if _here.alone:
@@ -97,12 +96,23 @@ def choice():
         return _chosen, "numbanet.set_num_threads"
     if _here.crowded:
         return 1, "other programs keep the cores"
+    return _decided()
+
+
+def _decided():
+    """What the machine and the environment say."""
+    global _default
     if _default is None:
         limits = _machine_limits()
         if (asked := settings.thread_count(VARIABLE)) is not None:
             limits.append((asked, VARIABLE))
         _default = _least(limits)
     return _default
+
+
+def limit():
+    """Number of threads that may compute at a time, whatever the calling thread is to use."""
+    return _chosen if _chosen is not None else _decided()[0]
 
 
 def get_num_threads() -> int:

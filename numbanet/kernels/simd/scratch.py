@@ -1,10 +1,15 @@
-"""Small arrays on the stack, for what a kernel needs while it runs: no kernel allocates."""
+"""Small arrays for what a kernel needs while it runs, on the stack or the team's: no kernel allocates."""
+
+import math
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from ...runtime.contexts import OFFSET, SCRATCH, emit_context, emit_shared, emit_slot
 from ...runtime.internals import arrayobj
+
+ALIGNMENT = 64  # bytes: a line of a cache
 
 
 def stack_array(shape, dtype=None):
@@ -16,7 +21,19 @@ def stack_array(shape, dtype=None):
 
     It lives as long as the call of the function that it is used in, so it may be passed down but never returned.
     """
+    return _scratch(shape, dtype, _on_stack)
 
+
+def shared_array(shape, dtype=None):
+    """As `stack_array`, but the same array for all threads that run the kernel.
+
+    For what is written in one loop of `prange` and read after it. It is for kernels themselves, and for what is
+    `inlined` into them: each place where one is taken gives another array, once in a call.
+    """
+    return _scratch(shape, dtype, _of_team)
+
+
+def _scratch(shape, dtype, place):
     @intrinsic
     def scratch(typing_context, like):
         element_type = dtype or like.dtype
@@ -26,16 +43,10 @@ def stack_array(shape, dtype=None):
         def codegen(context, builder, signature, args):
             element = context.get_data_type(array_type.dtype)
             itemsize = context.get_abi_sizeof(element)
-            size = 1
-            strides = []
-            for length in reversed(lengths):
-                strides.insert(0, size * itemsize)
-                size *= length
-            # In the entry block, so that a loop does not take a new piece each time round. Not `cgutils.alloca_once`,
-            # which would also fill it with zeros, in code that takes LLVM 16 s to compile for a square of 64 KiB.
+            strides = [math.prod(lengths[axis:]) * itemsize for axis in range(1, len(lengths) + 1)]
+            # In the entry block, so that a loop does not take a new piece each time round.
             with builder.goto_entry_block():
-                data = builder.alloca(element, ir.Constant(ir.IntType(32), size))
-            data.align = 64
+                data = place(builder, element, math.prod(lengths), itemsize)
             intp = context.get_constant
             array = arrayobj.make_array(array_type)(context, builder)
             arrayobj.populate_array(
@@ -51,3 +62,31 @@ def stack_array(shape, dtype=None):
         return array_type(like), codegen
 
     return scratch
+
+
+def _on_stack(builder, element, count, itemsize):
+    # Not `cgutils.alloca_once`, which would also fill it with zeros, in code that takes LLVM 16 s to compile for a
+    # square of 64 KiB.
+    data = builder.alloca(element, ir.Constant(ir.IntType(32), count))
+    data.align = ALIGNMENT
+    return data
+
+
+def _of_team(builder, element, count, itemsize):
+    """What the running kernel has taken of its team's memory goes on by as much in all threads (`contexts`)."""
+    own = emit_context(builder)
+    stack = _on_stack(builder, element, count, itemsize)
+    shared = emit_shared(builder, own)
+    alone = builder.block
+    with builder.if_then(shared, likely=False):
+        taken = emit_slot(builder, own, OFFSET)
+        offset = builder.load(taken)
+        size = -(-count * itemsize // ALIGNMENT) * ALIGNMENT
+        builder.store(builder.add(offset, ir.Constant(offset.type, size)), taken)
+        place = builder.add(builder.load(emit_slot(builder, own, SCRATCH)), offset)
+        team = builder.inttoptr(place, element.as_pointer())
+        together = builder.block
+    data = builder.phi(stack.type)
+    data.add_incoming(stack, alone)
+    data.add_incoming(team, together)
+    return data

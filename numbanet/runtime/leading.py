@@ -1,0 +1,383 @@
+"""Going down a table of operations, alone or at the head of a team (`walk`, `train`), and as a member of one (`serve`).
+
+A row of a table is an operation: its entry, its record, the end of the *run* that it is in, and about how many
+nanoseconds it takes. A run is some operations in a row which the team does together without a word in between: the
+leader hands its members the first row, and each goes down the run by itself, meeting the others at the end of every
+loop. What is in no run, where the end is 0, is the leader's alone, as is all between steps.
+
+A *member* is a thread of the pool; it waits for a run at a place in memory of its own (`SEQUENCE` changes), first
+awake, then asleep. Whoever calls takes the members that are free, and gives them back at the end.
+"""
+
+import math
+
+from .compiling import serial
+from .contexts import (
+    COUNT,
+    DONE,
+    EXCEPTION,
+    LATE,
+    MEMBERS,
+    NEXT,
+    OPEN,
+    RAISED,
+    RAISED_CODE,
+    SIZE,
+    STALLED,
+    TEAM,
+    TICKET,
+    TOGETHER,
+    enter,
+)
+from .entries import EXCEPTION as EXCEPTION_SLOT
+from .entries import reraise, run
+from .meetings import SPINS, STALL_NS, STEP, begin, note_raised
+from .memory import add, fence, load, load_float, load_shared, order, replace, store, store_shared
+from .waiting import let_others_run, now, pause, sleep, wake
+
+ROW = 32  # bytes: entry, record, end of the run, nanoseconds
+RUN = 16
+RESULTS = 8 * EXCEPTION_SLOT  # of a record
+
+# Of the pool: how many threads compute just now, and how many members there are, which follow it.
+COMPUTING, MEMBER_COUNT, FIRST_MEMBER, MEMBER_BYTES = 0, 128, 256, 256
+# Of a member: a number that changes with every run; whether it sleeps; the context, the first row, and key and length
+# of the run, twice, as one is read while the other is written. On lines of their own: whether it is in a run; who has
+# taken it; the lock that it sleeps on; whether it is to end.
+SEQUENCE, SLEEPING, RUNS, RUN_BYTES = 0, 8, 16, 24
+BUSY, OWNER, LOCK, ENDS = 128, 136, 144, 152
+AWAKE_NS = 50_000  # that a member waits without rest for the next run; then as long again while it lets others run
+
+
+@serial
+def _run_part(own, row, key, rows):
+    """A member's way down a run."""
+    team = load(own + TEAM)
+    for _ in range(rows):
+        if load_shared(team + TICKET) < key + STEP:  # else the leader has passed that row
+            begin(own, key, row)
+            code = run(load(row), load(row + 8), own + EXCEPTION)
+            if code:
+                note_raised(own, code, own, load(own + OPEN))
+        row += ROW
+        key += STEP
+
+
+@serial
+def serve(member):
+    """What a thread of the pool does all its life."""
+    seen = 0
+    while True:
+        sequence = _next(member, seen)
+        if load_shared(member + ENDS):
+            store_shared(1, member + OWNER)
+            return
+        store(sequence, member + BUSY)
+        fence()
+        handed = member + RUNS + (sequence & 1) * RUN_BYTES
+        own, row, run_key = load_shared(handed), load_shared(handed + 8), load_shared(handed + 16)
+        if own and load_shared(member + SEQUENCE) == sequence:
+            enter(own)
+            _run_part(own, row, run_key // STEP * STEP, run_key % STEP)
+        store_shared(0, member + BUSY)
+        seen = sequence
+
+
+@serial
+def _next(member, seen):
+    """Wait until there is another number than the one that was seen."""
+    spins, since = 0, now()
+    while load_shared(member + SEQUENCE) == seen and load_shared(member + ENDS) == 0:
+        spins += 1
+        if spins % 64:
+            pause()
+            continue
+        waited = now() - since
+        if waited > AWAKE_NS:
+            let_others_run()
+        if waited > 2 * AWAKE_NS:
+            store(1, member + SLEEPING)
+            fence()
+            news = load_shared(member + SEQUENCE) != seen or load_shared(member + ENDS)
+            if not news or not replace(member + SLEEPING, 1, 0):  # who puts 0 there opens the lock
+                sleep(load(member + LOCK))
+            since = now()
+    return load_shared(member + SEQUENCE)
+
+
+@serial
+def hand(member, own, row, key):
+    """Give a member a run, or nothing where its context is 0; the key has the number of rows in its lowest bits."""
+    sequence = load(member + SEQUENCE) + 1
+    place = member + RUNS + (sequence & 1) * RUN_BYTES
+    store_shared(own, place)
+    store_shared(row, place + 8)
+    store_shared(key, place + 16)
+    store_shared(sequence, member + SEQUENCE)
+
+
+@serial
+def rouse(member):
+    """Wake a member that sleeps, once it has something to see."""
+    if load_shared(member + SLEEPING) and replace(member + SLEEPING, 1, 0):
+        wake(load(member + LOCK))
+
+
+@serial
+def end(member):
+    """Have a member's thread end, once it is out of the run that it is in."""
+    store_shared(1, member + ENDS)
+    fence()
+    rouse(member)
+
+
+@serial
+def gather(pool, lead, wanted, limit, rousing):
+    """Form a team of at most `wanted` threads; at most `limit` threads compute at a time, but for who must.
+
+    `lead` is the address of the team's contexts, of which the first is the caller's; 0 for one thread. Members that
+    sleep are taken if `rousing`.
+    """
+    add(pool + COMPUTING, 1)
+    if lead == 0:
+        return
+    count, members = 1, load(lead + MEMBERS)
+    first = pool + FIRST_MEMBER
+    for member in range(first, first + load_shared(pool + MEMBER_COUNT) * MEMBER_BYTES, MEMBER_BYTES):
+        if count == wanted:
+            break
+        if load_shared(member + OWNER) or (load_shared(member + SLEEPING) and not rousing):
+            continue
+        if add(pool + COMPUTING, 1) >= limit:
+            add(pool + COMPUTING, -1)
+            break
+        if replace(member + OWNER, 0, lead):
+            store(member, members + count * 8)
+            count += 1
+        else:
+            add(pool + COMPUTING, -1)
+    for part in range(1, count):
+        store(count, lead + part * SIZE + COUNT)
+    store(1, lead + COUNT)
+    store(count, lead + TOGETHER)
+    store(0, lead + STALLED)
+    if count > 1:
+        enter(lead)
+
+
+@serial
+def dissolve(pool, lead):
+    """Give the members back. None of them is in an operation afterwards."""
+    count = 1
+    if lead:
+        count, members = load(lead + TOGETHER), load(lead + MEMBERS)
+        for part in range(1, count):
+            hand(load(members + part * 8), 0, 0, 0)
+        fence()
+        for part in range(1, count):
+            member = load(members + part * 8)
+            _wait_until_out(lead, member)
+            store_shared(0, member + OWNER)
+        if count > 1:
+            enter(0)
+    add(pool + COMPUTING, -count)
+
+
+@serial
+def _wait_until_out(lead, member):
+    spins, since = 0, 0
+    while load_shared(member + BUSY):
+        spins += 1
+        if spins < SPINS:
+            pause()
+        elif since == 0:
+            since = now()
+        else:
+            let_others_run()
+            if now() - since > STALL_NS:
+                store(1, lead + STALLED)
+
+
+@serial
+def _together(lead, row, rows):
+    """Do a run as the leader of a team; a code and the record of what raised it, or 0."""
+    count, members, key = load(lead + TOGETHER), load(lead + MEMBERS), load(lead + NEXT)
+    end = key + rows * STEP
+    for part in range(1, count):
+        member, own = load(members + part * 8), lead + part * SIZE
+        if load_shared(member + SLEEPING):
+            store(1, own + LATE)
+        hand(member, own, row, key + rows)
+    fence()
+    for part in range(1, count):
+        rouse(load(members + part * 8))
+    store(count, lead + COUNT)
+    code, record = 0, 0
+    while key < end:
+        record = load(row + 8)
+        begin(lead, key, row)
+        code = run(load(row), record, record + RESULTS)
+        if code == 0 and load_shared(lead + RAISED_CODE):
+            code = load(lead + RAISED_CODE)
+            store(load(lead + RAISED), record + RESULTS)
+        if code:
+            break
+        row += ROW
+        key += STEP
+    if code:
+        store(0, lead + RAISED_CODE)
+        store(0, lead + RAISED)
+    # Whoever comes late finds that all is over.
+    store(end, lead + NEXT)
+    store_shared(end, lead + TICKET)
+    store_shared(end, lead + DONE)
+    order()
+    store(1, lead + COUNT)
+    return code, record
+
+
+@serial
+def _walk(lead, table, count):
+    """Run so many operations; a code and the record of the one that raised an exception, or 0."""
+    row, last = table, table + count * ROW
+    together = lead != 0 and load(lead + TOGETHER) > 1 and load(lead + STALLED) == 0
+    while row < last:
+        end, record = load(row + RUN), load(row + 8)
+        if together and end:
+            end = min(end, last)
+            code, record = _together(lead, row, (end - row) // ROW)
+            row = end
+            together = load(lead + STALLED) == 0
+        else:
+            code = run(load(row), record, record + RESULTS)
+            row += ROW
+        if code:
+            return code, record
+    return 0, 0
+
+
+@serial
+def walk(pool, lead, wanted, limit, rousing, table, count):
+    """Run the first `count` operations of the table at this address; raises what one of them raises."""
+    gather(pool, lead, wanted, limit, rousing)
+    code, record = _walk(lead, table, count)
+    dissolve(pool, lead)
+    if code:
+        reraise(code, record + RESULTS)
+
+
+@serial
+def _sum_at(places, count):
+    """The sum, in order, of float64 numbers at the addresses in a list."""
+    result = load_float(load(places))
+    for i in range(1, count):
+        result += load_float(load(places + i * 8))
+    return result
+
+
+@serial
+def _move(cells, count):
+    """Add to integers, given by a list of (address, addend)."""
+    for cell in range(cells, cells + count * 16, 16):
+        place = load(cell)
+        store(load(place) + load(cell + 8), place)
+
+
+@serial
+def _feed(feeds, count):
+    """Copy the next number of 64 bits from each source to where it is used, by a list of (source, destination)."""
+    for feed in range(feeds, feeds + count * 16, 16):
+        source = load(feed)
+        store(load(source), load(feed + 8))
+        store(source + 8, feed)
+
+
+@serial
+def _train(
+    lead,
+    table,
+    update,
+    count,
+    feeds,
+    feed_count,
+    losses,
+    loss_count,
+    keys,
+    key_count,
+    cells,
+    cell_count,
+    history,
+    steps,
+    pausing,
+):
+    for step in range(steps):
+        if step and load(pausing):
+            return step, 0, 0
+        _feed(feeds, feed_count)
+        code, record = _walk(lead, table, update)
+        if code:
+            return step, code, record
+        _move(keys, key_count)
+        loss = _sum_at(losses, loss_count)
+        store(loss, history + step * 8)
+        if not math.isfinite(loss):
+            return step, 0, 0
+        code, record = _walk(lead, table + update * ROW, count - update)
+        if code:
+            return step, code, record
+        _move(cells, cell_count)
+    return steps, 0, 0
+
+
+@serial
+def train(
+    pool,
+    lead,
+    wanted,
+    limit,
+    rousing,
+    table,
+    update,
+    count,
+    feeds,
+    feed_count,
+    losses,
+    loss_count,
+    keys,
+    key_count,
+    cells,
+    cell_count,
+    history,
+    steps,
+    pausing,
+):
+    """So many steps of training; returns how many were taken.
+
+    All but the counts are addresses; the first five are as for `gather`. A step takes what `feeds` have for it; runs
+    the operations of `table` up to number `update`; adds up the numbers that `losses` points to; moves `keys` on; then,
+    if the loss is a finite number, runs the other operations and moves `cells` on. If it is not, that is the end, and
+    the loss is in `history` behind those of the steps that were taken. Another end, after a step at the earliest, is
+    that the integer `pausing` is not 0. Raises what an operation raises.
+    """
+    gather(pool, lead, wanted, limit, rousing)
+    taken, code, record = _train(
+        lead,
+        table,
+        update,
+        count,
+        feeds,
+        feed_count,
+        losses,
+        loss_count,
+        keys,
+        key_count,
+        cells,
+        cell_count,
+        history,
+        steps,
+        pausing,
+    )
+    dissolve(pool, lead)
+    if code:
+        reraise(code, record + RESULTS)
+    return taken
