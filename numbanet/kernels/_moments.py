@@ -1,22 +1,25 @@
 """Sums over pieces of the rows, and moments joined, for normalisations; x (N, D).
 
-The sums of a piece are taken by one thread; those of all pieces are added up in order.
+The sums of a piece are taken by one thread, or of a range of its columns; those of all pieces are added up in order.
 
 Numbers far from zero are summed by how far they are from the first, the *shift*. So what is the same everywhere is its
 own mean exactly, and centred it is 0, whatever its size and number.
 """
 
 import numpy as np
+from numba import prange
 
-from ..runtime.compiling import serial
-from .simd.scratch import stack_array
+from ..runtime.compiling import inlined, serial
+from ..runtime.dispatch import workers
+from ._gemm import column_range
+from .simd.scratch import shared_array
 
 NORM_FORWARD_NS, NORM_BACKWARD_NS = 0.18, 0.22  # nanoseconds an element takes on one core
 PIECES, PIECE_ELEMENTS = 16, 2**15  # the most pieces of the rows; the fewest elements of one
 SUMS_BYTES = 2**17  # for the sums of pieces
 LOOKED_AT, FAR = 4, 4  # numbers; how many times as far from zero as from each other they are for a shift to serve
 
-piece_sums = stack_array(lambda itemsize: (SUMS_BYTES // itemsize,))
+piece_sums = shared_array(lambda itemsize: (SUMS_BYTES // itemsize,))
 
 
 @serial
@@ -72,12 +75,21 @@ def add(values, sums):
 
 
 @serial
-def add_sums(pieces, first, second, others):
-    """Those of the other pieces to those of the first."""
+def _add_columns(pieces, first, second, others, columns):
+    its_first, its_second = first[columns], second[columns]
     for piece in range(1, pieces):
         more, more_of_second = sums_of(piece, first, second, others)
-        add(more, first)
-        add(more_of_second, second)
+        add(more[columns], its_first)
+        add(more_of_second[columns], its_second)
+
+
+@inlined
+def add_sums(pieces, first, second, others):
+    """Those of the other pieces to those of the first: a range of the columns for each thread."""
+    if pieces > 1:
+        blocks = workers()
+        for block in prange(blocks):
+            _add_columns(pieces, first, second, others, column_range(first, np.int64(block), blocks))
 
 
 @serial

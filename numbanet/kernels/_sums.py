@@ -9,7 +9,7 @@ from numba import types
 
 from ..runtime.compiling import serial
 from .simd.reductions import LANES
-from .simd.scratch import stack_array
+from .simd.scratch import shared_array, stack_array
 
 BLOCKS = 64  # the most pieces that a sum over threads is cut into
 LEAST = 256  # the fewest elements of such a piece
@@ -20,13 +20,25 @@ LANE_START, LANE_STEP = np.uint64(0), np.uint64(LANES)
 HALVES = (32, 16, 8, 4, 2, 1)
 
 wide_lanes = stack_array((LANES,), types.float64)
-partial_sums = stack_array((BLOCKS,), types.float64)
+partial_sums = shared_array((BLOCKS,), types.float64)
 
 
 @serial
 def block_size(count, least):
     """How many of `count` things make a block: a multiple of `least`, for at most BLOCKS blocks."""
     return (count + BLOCKS * least - 1) // (BLOCKS * least) * least
+
+
+@serial
+def part_of(count, block, blocks):
+    """The numbers of one of `blocks` parts of `count` things; `block` is signed, unlike a parallel loop's count."""
+    return range(count * block // blocks, count * (block + 1) // blocks)
+
+
+@serial
+def parts_of_each(tasks, blocks):
+    """Into how many parts each of a few tasks is cut, for as many parts for each of `blocks` threads."""
+    return blocks if tasks < 2 * blocks and tasks % blocks else 1
 
 
 @serial

@@ -20,21 +20,21 @@ def _backward_nanoseconds(dout, x, w, *rest):
 
 
 @serial
-def _forward_block(x, w, b, out, floor, block, blocks):
+def forward_block(x, w, b, out, floor, block, blocks):
     i0, i1, j0, j1 = block_bounds(out, block, blocks)
     if i0 < i1 and j0 < j1:
         product(x[i0:i1, :], w[:, j0:j1], b[j0:j1], out[i0:i1, j0:j1], floor)
 
 
 @serial
-def _input_gradient_block(dout, w, dx, block, blocks):
+def input_gradient_block(dout, w, dx, block, blocks):
     i0, i1, j0, j1 = block_bounds(dx, block, blocks)
     if i0 < i1 and j0 < j1:
         product(dout[i0:i1, :], w[j0:j1, :].T, dx[0, :0], dx[i0:i1, j0:j1], -np.inf)
 
 
 @serial
-def _weight_gradient_block(dout, x, dw, block, blocks):
+def weight_gradient_block(dout, x, dw, block, blocks):
     i0, i1, j0, j1 = block_bounds(dw, block, blocks)
     if i0 < i1 and j0 < j1:
         product(x[:, i0:i1].T, dout[:, j0:j1], dw[0, :0], dw[i0:i1, j0:j1], -np.inf)
@@ -48,7 +48,7 @@ def affine_forward(x, w, b, out):
     blocks = workers()
     for number in prange(blocks):
         block = np.int64(number)
-        _forward_block(x, w, b, out, -np.inf, block, blocks)
+        forward_block(x, w, b, out, -np.inf, block, blocks)
 
 
 @kernel(product_nanoseconds)
@@ -56,7 +56,7 @@ def affine_relu_forward(x, w, b, out):
     blocks = workers()
     for number in prange(blocks):
         block = np.int64(number)
-        _forward_block(x, w, b, out, 0.0, block, blocks)
+        forward_block(x, w, b, out, 0.0, block, blocks)
 
 
 @kernel(_backward_nanoseconds)
@@ -66,8 +66,8 @@ def affine_backward(dout, x, w, dx, dw, db):
         block = np.int64(number)
         columns = column_range(db, block, blocks)
         column_sums(dout[:, columns], db[columns])
-        _input_gradient_block(dout, w, dx, block, blocks)
-        _weight_gradient_block(dout, x, dw, block, blocks)
+        input_gradient_block(dout, w, dx, block, blocks)
+        weight_gradient_block(dout, x, dw, block, blocks)
 
 
 @kernel(_backward_nanoseconds)
@@ -79,5 +79,5 @@ def affine_relu_backward(dout, x, w, out, dz, dx, dw, db):
         masked_column_sums(dout[:, columns], out[:, columns], db[columns], dz[:, columns])
     for number in prange(blocks):  # after all of dz
         block = np.int64(number)
-        _input_gradient_block(dz, w, dx, block, blocks)
-        _weight_gradient_block(dz, x, dw, block, blocks)
+        input_gradient_block(dz, w, dx, block, blocks)
+        weight_gradient_block(dz, x, dw, block, blocks)

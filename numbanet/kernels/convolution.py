@@ -15,6 +15,7 @@ from numba import prange, types
 from ..runtime.compiling import inlined, serial
 from ..runtime.dispatch import kernel, workers
 from ._gemm import MULTIPLY_ADD_NS
+from ._sums import part_of
 from .conv.direct import (
     GRADIENT_CHANNELS,
     GRADIENT_PIXELS,
@@ -56,12 +57,12 @@ from .conv.winograd import (
     winograd_strip,
 )
 from .simd.micro_kernel import NR_VECTORS
-from .simd.scratch import stack_array
+from .simd.scratch import shared_array
 
 TOGETHER = 16  # channels that one thread packs, filters whose gradients it puts in place
-SUMS = 4096  # that one thread adds up
+SUMS = 1024  # that one thread adds up
 
-one_flag = stack_array((1,), types.boolean)
+one_flag = shared_array((1,), types.boolean)
 
 
 def _nanoseconds(dout, w):
@@ -87,27 +88,25 @@ def _phase(phase, kernel_size, stride, padding, dilation):
     return first, every, count, apart, (phase + padding - first * dilation) // stride - max(0, count - 1) * apart
 
 
-@serial
-def _its_tasks(count, worker, at_once):
-    """The numbers of one worker's tasks."""
-    return range(count * worker // at_once, count * (worker + 1) // at_once)
-
-
 @inlined
-def _correlate_directly(source, w, bias, out, target, floor, groups, window, transposed, workspace):
-    """``out = max(bias + Σ source w, floor)``; `transposed`: w is (C, F) in groups, as the input gradient has it."""
+def _correlate_directly(source, w, bias, out, target, floor, groups, window, transposed, workspace, wanted):
+    """``out = max(bias + Σ source w, floor)``; `transposed`: w is (C, F) in groups, as the input gradient has it.
+
+    Where it is not `wanted`, its loops are empty: all threads go through all of them.
+    """
     strips = cut_into_strips(source, source.shape[3], target, window, PIXELS)
     channels, filters = source.shape[3] // groups, target.filters // groups
     depthwise = is_depthwise(channels, filters, groups)
     if depthwise:
         groups, filters = 1, target.filters
     tables = pixel_tables(out)
-    fill_tables(window, strips, target, tables[0], tables[1])
+    if wanted:
+        fill_tables(window, strips, target, tables[0], tables[1])
     size = packed_size(filters, window.kernel_y * window.kernel_x * channels, out)
     packed, all_scratch = workspace[: groups * size], workspace[in_lines(groups * size) :]
     scratch_size = copy_size(strips)
     blocks = (channels + TOGETHER - 1) // TOGETHER
-    for number in prange(groups * blocks):
+    for number in prange(groups * blocks if wanted else 0):
         task = np.int64(number)  # in parallel `prange` counts in unsigned numbers: pieces would be compiled for both
         group, start = task // blocks, task % blocks * TOGETHER
         stop = min(start + TOGETHER, channels)
@@ -116,10 +115,10 @@ def _correlate_directly(source, w, bias, out, target, floor, groups, window, tra
         pack_filters(w[group * rows : (group + 1) * rows], by_channel, packed[group * size :], start, stop, most)
     count = strips.deep * strips.down * strips.across
     at_once = tasks_at_once(count, workers(), all_scratch, scratch_size)
-    for number in prange(at_once):
+    for number in prange(at_once if wanted else 0):
         worker = np.int64(number)
         scratch = all_scratch[worker * scratch_size : (worker + 1) * scratch_size]
-        for strip in _its_tasks(count, worker, at_once):
+        for strip in part_of(count, worker, at_once):
             correlate_strip(
                 source, packed, bias, out, target, floor, groups, window, strips, tables, strip, depthwise, scratch
             )
@@ -128,8 +127,7 @@ def _correlate_directly(source, w, bias, out, target, floor, groups, window, tra
 @inlined
 def _correlate(source, w, bias, out, target, floor, groups, window, transposed, workspace):
     """By Winograd's algorithm where that suits, else, and where it gives numbers that are not finite, directly."""
-    channels, infinite = source.shape[3], one_flag(out)
-    infinite[0] = True
+    channels, infinite, directly = source.shape[3], one_flag(out), True
     if suits_winograd(window, channels, target.filters, groups, out):
         squares, square_window = squares_of(target), window_of_square(window)
         strips = cut_into_strips(source, channels, squares, square_window, squares_of_strip(channels, out))
@@ -138,32 +136,33 @@ def _correlate(source, w, bias, out, target, floor, groups, window, transposed, 
         for block in prange((channels + TOGETHER - 1) // TOGETHER):
             start = np.int64(block) * TOGETHER
             pack_transformed_filters(w, transposed, workspace, start, min(start + TOGETHER, channels))
-        infinite[0] = False
+            if start == 0:
+                infinite[0] = False
         all_scratch = workspace[packed_size(target.filters, ELEMENTS * channels, out) :]
         scratch_size, count = scratch_of_squares(strips, channels, out), strips.deep * strips.down * strips.across
         at_once = tasks_at_once(count, workers(), all_scratch, scratch_size)
         for number in prange(at_once):
             worker = np.int64(number)
             scratch = all_scratch[worker * scratch_size : (worker + 1) * scratch_size]
-            for strip in _its_tasks(count, worker, at_once):
+            for strip in part_of(count, worker, at_once):
                 if not winograd_strip(
                     source, workspace, bias, out, target, floor, squares, square_window, strips, tables, strip, scratch
                 ):
                     infinite[0] = True
-    if infinite[0]:
-        _correlate_directly(source, w, bias, out, target, floor, groups, window, transposed, workspace)
+        directly = infinite[0]
+    _correlate_directly(source, w, bias, out, target, floor, groups, window, transposed, workspace, directly)
 
 
 @inlined
-def _add_up(sums):
+def _add_up(sums, wanted):
     size = sums.shape[1]
-    for part in prange(-(-size // SUMS)):
+    for part in prange(-(-size // SUMS) if wanted and len(sums) > 1 else 0):
         start = np.int64(part) * SUMS
         add_up(sums, start, min(start + SUMS, size))
 
 
 @inlined
-def _gradients_directly(dout, x, window, groups, workspace, dw, db):
+def _gradients_directly(dout, x, window, groups, workspace, dw, db, wanted):
     channels, filters = x.shape[3] // groups, dout.shape[3]
     depthwise = is_depthwise(channels, filters // groups, groups)
     parts, together = (1, x.shape[3]) if depthwise else (groups, channels)
@@ -173,14 +172,14 @@ def _gradients_directly(dout, x, window, groups, workspace, dw, db):
     sums, all_scratch = workspace[: chunks * size].reshape(chunks, size), workspace[in_lines(chunks * size) :]
     blocks, scratch_size = blocks_of_gradient(window, parts, together, depthwise), copy_size(strips)
     at_once = tasks_at_once(chunks * blocks, workers(), all_scratch, scratch_size)
-    for number in prange(at_once):
+    for number in prange(at_once if wanted else 0):
         worker = np.int64(number)
         scratch = all_scratch[worker * scratch_size : (worker + 1) * scratch_size]
-        for task in _its_tasks(chunks * blocks, worker, at_once):
+        for task in part_of(chunks * blocks, worker, at_once):
             chunk, block = task // blocks, task % blocks
             gradient_of_filters(dout, x, window, strips, parts, sums[chunk], chunk, chunks, block, depthwise, scratch)
-    _add_up(sums)
-    for part in prange((filters + TOGETHER - 1) // TOGETHER):
+    _add_up(sums, wanted)
+    for part in prange((filters + TOGETHER - 1) // TOGETHER if wanted else 0):
         start = np.int64(part) * TOGETHER
         put_gradients(sums[0], start, min(start + TOGETHER, filters), dw, db)
 
@@ -188,8 +187,7 @@ def _gradients_directly(dout, x, window, groups, workspace, dw, db):
 @inlined
 def _gradients(dout, x, window, groups, workspace, dw, db):
     """Of filters and bias; as `conv.direct`."""
-    channels, filters, infinite = x.shape[3], dout.shape[3], one_flag(dw)
-    infinite[0] = True
+    channels, filters, infinite, directly = x.shape[3], dout.shape[3], one_flag(dw), True
     if suits_winograd(window, channels, filters, groups, dw):
         squares, square_window = squares_of(whole(dout)), window_of_square(window)
         together = min(channels, SQUARE_CHANNELS)
@@ -204,19 +202,20 @@ def _gradients(dout, x, window, groups, workspace, dw, db):
         for number in prange(at_once):
             worker = np.int64(number)
             scratch = all_scratch[worker * scratch_size : (worker + 1) * scratch_size]
-            for task in _its_tasks(chunks * blocks, worker, at_once):
+            for task in part_of(chunks * blocks, worker, at_once):
                 chunk, block = task // blocks, task % blocks
                 winograd_gradient(
                     dout, x, squares, square_window, strips, tables, sums[chunk], chunk, chunks, block, scratch
                 )
-        infinite[0] = False
-        _add_up(sums)
+            if worker == 0:
+                infinite[0] = False
+        _add_up(sums, True)
         for part in prange((filters + FILTERS - 1) // FILTERS):
             start = np.int64(part) * FILTERS
             if not put_transformed_gradients(sums[0], start, min(start + FILTERS, filters), dw, db):
                 infinite[0] = True
-    if infinite[0]:
-        _gradients_directly(dout, x, window, groups, workspace, dw, db)
+        directly = infinite[0]
+    _gradients_directly(dout, x, window, groups, workspace, dw, db, directly)
 
 
 @kernel(lambda x, w, b, stride, padding, dilation, groups, workspace, out: _nanoseconds(out, w))

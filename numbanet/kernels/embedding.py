@@ -1,8 +1,8 @@
 """Embeddings of numbers by cosines, and of codes by rows of a table.
 
-N examples of D numbers or K codes. Parallel over what has parameters of its own, the numbers and the codes, but for
-`embedding_forward`, over the examples: so sums over the examples go in their order. Cosines are computed of some rows
-of one number at a time, which lie together on the stack meanwhile, once for each pass: backward keeps none of them.
+N examples of D numbers or K codes. Forward is parallel over the examples, too; backward over what has parameters of its
+own, the numbers and the codes: so sums over the examples go in their order. Cosines are computed of some rows of one
+number at a time, which lie together on the stack meanwhile, once for each pass: backward keeps none of them.
 """
 
 import math
@@ -12,7 +12,7 @@ from numba import prange
 
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel, workers
-from ._sums import fill
+from ._sums import fill, part_of
 from .simd.elementary import cosine_and_sine_of_turns, cosine_of_turns
 from .simd.fma import fma
 from .simd.reductions import lane_dot, lane_sum
@@ -97,21 +97,13 @@ def _embed(x, d, frequency, phase, v, c, out):
         _put_side_by_side(units[:count], out, first + start)
 
 
-@serial
-def _range(count, block, blocks):
-    """The numbers of one of `blocks` threads."""
-    return range(count * block // blocks, count * (block + 1) // blocks)
-
-
 @kernel(_forward_nanoseconds)
 def periodic_forward(x, frequency, phase, v, c, out):
-    blocks = workers()
-    for block in prange(blocks):
-        numbers = _range(x.shape[1], np.int64(block), blocks)
-        for start in range(0, len(x), ROWS):
-            rows = slice(start, min(start + ROWS, len(x)))
-            for d in numbers:
-                _embed(x[rows], d, frequency[d], phase[d], v[d], c[d], out[rows])
+    n, numbers = x.shape
+    for task in prange((n + ROWS - 1) // ROWS * numbers):
+        start, d = np.int64(task) // numbers * ROWS, np.int64(task) % numbers
+        rows = slice(start, min(start + ROWS, n))
+        _embed(x[rows], d, frequency[d], phase[d], v[d], c[d], out[rows])
 
 
 @serial
@@ -156,7 +148,7 @@ def _embed_backward(dout, x, d, frequency, phase, v, dx, dfrequency, dphase, dv,
 def periodic_backward(dout, x, frequency, phase, v, dx, dfrequency, dphase, dv, dc):
     blocks = workers()
     for block in prange(blocks):
-        numbers = _range(x.shape[1], np.int64(block), blocks)
+        numbers = part_of(x.shape[1], np.int64(block), blocks)
         for d in numbers:
             fill(dfrequency[d], 0)
             fill(dphase[d], 0)

@@ -1,15 +1,16 @@
 """Members of an ensemble, trained as one network.
 
 N examples of K members with D features each: (N, K D). Parallel over the members, of which each has parameters of its
-own, but over the examples where only they are written.
+own, or where these are few also over blocks of their results; over the examples where only they are written.
 """
 
 import numpy as np
 from numba import prange
 
-from ..runtime.dispatch import kernel
-from ._gemm import product, product_nanoseconds
-from ._sums import fill
+from ..runtime.dispatch import kernel, workers
+from ._gemm import column_range, product_nanoseconds
+from ._sums import fill, parts_of_each
+from .affine import forward_block, input_gradient_block, weight_gradient_block
 from .scaling import SCALE_NS
 from .simd.columns import column_sums, scale_sums
 from .simd.fma import fma
@@ -44,9 +45,10 @@ def members_forward(x, r, out):
 @kernel(_copies_backward_nanoseconds)
 def members_backward(dout, x, r, dx, dr):
     d = x.shape[1]
-    for number in prange(r.shape[0]):
-        k = np.int64(number)
-        scale_sums(dout[:, k * d : k * d + d], x[:, :d], dr[k])
+    parts = parts_of_each(len(r), workers())
+    for number in prange(len(r) * parts):
+        k, columns = np.int64(number) // parts, column_range(r[0], np.int64(number) % parts, parts)
+        scale_sums(dout[:, k * d : k * d + d][:, columns], x[:, columns], dr[k, columns])
     for i in prange(dx.shape[0]):
         sums = dx[i]
         fill(sums, 0)
@@ -58,19 +60,21 @@ def members_backward(dout, x, r, dx, dr):
 
 @kernel(_forward_nanoseconds)
 def member_affine_forward(x, w, b, out):
-    _, d, m = w.shape
-    for number in prange(w.shape[0]):
-        k = np.int64(number)
-        product(x[:, k * d : k * d + d], w[k][:, :], b[k], out[:, k * m : k * m + m], -np.inf)
+    members, d, m = w.shape
+    parts = parts_of_each(members, workers())
+    for number in prange(members * parts):
+        k, part = np.int64(number) // parts, np.int64(number) % parts
+        forward_block(x[:, k * d : k * d + d], w[k], b[k], out[:, k * m : k * m + m], -np.inf, part, parts)
 
 
 @kernel(_backward_nanoseconds)
 def member_affine_backward(dout, x, w, dx, dw, db):
-    _, d, m = w.shape
-    for number in prange(w.shape[0]):
-        k = np.int64(number)
+    members, d, m = w.shape
+    parts = parts_of_each(members, workers())
+    for number in prange(members * parts):
+        k, part = np.int64(number) // parts, np.int64(number) % parts
         inputs, gradient = x[:, k * d : k * d + d], dout[:, k * m : k * m + m]
-        column_sums(gradient, db[k])
-        product(inputs.T, gradient, dw[k, 0, :0], dw[k][:, :], -np.inf)
-        if dx.size:
-            product(gradient, w[k][:, :].T, dx[0, :0], dx[:, k * d : k * d + d], -np.inf)
+        columns = column_range(db[k], part, parts)
+        column_sums(gradient[:, columns], db[k, columns])
+        weight_gradient_block(gradient, inputs, dw[k], part, parts)
+        input_gradient_block(gradient, w[k], dx[:, k * d : k * d + d], part, parts)

@@ -1,7 +1,8 @@
 """Batch and layer normalisation.
 
-N examples, D features. Parallel over pieces of the examples, cut by the shape alone; sums over the examples are the
-pieces' sums, added up in order.
+N examples, D features. Sums over the examples are those of pieces, cut by the shape alone, added up in order. Parallel
+over the pieces, or where these are few also over ranges of their columns; what is written for each example, over the
+examples.
 """
 
 import math
@@ -11,6 +12,7 @@ from numba import prange
 
 from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel, workers
+from ._gemm import column_range
 from ._moments import (
     FAR,
     NORM_BACKWARD_NS,
@@ -22,7 +24,7 @@ from ._moments import (
     piece_sums,
     sums_of,
 )
-from ._sums import fill
+from ._sums import fill, part_of, parts_of_each
 from .simd.fma import fma
 from .simd.moments import (
     batchnorm_input_gradient,
@@ -54,13 +56,36 @@ def _update_statistics(n, eps, momentum, shift, running_mean, running_var, mean,
 
 
 @serial
-def _last_first(pieces, block, blocks):
-    """The pieces of one thread's block, the last first.
+def _last_first(tasks, block, blocks):
+    """The tasks of one thread's block, the last first.
 
-    That was written last, so it may still be in a cache, and where the next pass begins is read last. `block` is
-    signed, unlike the count of a parallel `prange`.
+    What that reads was written last, so it may still be in a cache, and where the next pass begins is read last.
+    `block` is signed, unlike the count of a parallel `prange`.
     """
-    return range(pieces * (block + 1) // blocks - 1, pieces * block // blocks - 1, -1)
+    return range(tasks * (block + 1) // blocks - 1, tasks * block // blocks - 1, -1)
+
+
+@serial
+def _task(task, parts, size, x):
+    """The rows and columns that a task is over: a piece of `size` rows, and one of `parts` ranges of its columns."""
+    start = task // parts * size
+    return slice(start, min(start + size, len(x))), column_range(x[0], task % parts, parts)
+
+
+@serial
+def _rows(n, block, blocks):
+    rows = part_of(n, block, blocks)
+    return slice(rows.start, rows.stop)
+
+
+@serial
+def _join_pieces(pieces, size, n, mean, inv_std, sums, columns):
+    """The moments of all pieces, into those of the first, for some columns."""
+    total, squares = mean[columns], inv_std[columns]
+    for piece in range(1, pieces):
+        before = piece * size
+        more, more_squares = sums_of(piece, mean, inv_std, sums)
+        join_moments(total, squares, before, more[columns], more_squares[columns], min(size, n - before))
 
 
 @kernel(NORM_FORWARD_NS)
@@ -68,19 +93,23 @@ def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, 
     n, size = len(x), piece_size(x)
     pieces = (n + size - 1) // size
     sums, shift = piece_sums(x), out[0]  # which is not written before the shift has done its work
-    column_shifts(x, mean, shift)
     blocks = workers()
     for block in prange(blocks):
-        for piece in _last_first(pieces, np.int64(block), blocks):
-            rows = slice(piece * size, min(piece * size + size, n))
-            column_moments(x[rows], shift, *sums_of(piece, mean, inv_std, sums))
-    for piece in range(1, pieces):
-        before = piece * size
-        total, squares = sums_of(piece, mean, inv_std, sums)
-        join_moments(mean, inv_std, before, total, squares, min(size, n - before))
-    _update_statistics(n, eps, momentum, shift, running_mean, running_var, mean, inv_std)
-    for piece in prange(pieces):
-        rows = slice(piece * size, min(piece * size + size, n))
+        columns = column_range(mean, np.int64(block), blocks)
+        column_shifts(x[:, columns], mean[columns], shift[columns])
+    parts = parts_of_each(pieces, blocks)
+    for block in prange(blocks):
+        for task in _last_first(pieces * parts, np.int64(block), blocks):
+            rows, columns = _task(task, parts, size, x)
+            total, squares = sums_of(task // parts, mean, inv_std, sums)
+            column_moments(x[rows, columns], shift[columns], total[columns], squares[columns])
+    for block in prange(blocks):
+        columns = column_range(mean, np.int64(block), blocks)
+        _join_pieces(pieces, size, n, mean, inv_std, sums, columns)
+        running = running_mean[columns], running_var[columns]
+        _update_statistics(n, eps, momentum, shift[columns], *running, mean[columns], inv_std[columns])
+    for block in prange(blocks):
+        rows = _rows(n, np.int64(block), blocks)
         scale_and_shift_columns(x[rows], gamma, beta, mean, inv_std, out[rows])
 
 
@@ -99,14 +128,17 @@ def batchnorm_backward(dout, x, gamma, mean, inv_std, dx, dgamma, dbeta):
     pieces = (n + size - 1) // size
     sums = piece_sums(x)
     blocks = workers()
+    parts = parts_of_each(pieces, blocks)
     for block in prange(blocks):
-        for piece in _last_first(pieces, np.int64(block), blocks):
-            rows = slice(piece * size, min(piece * size + size, n))
-            batchnorm_parameter_gradients(dout[rows], x[rows], mean, inv_std, *sums_of(piece, dgamma, dbeta, sums))
+        for task in _last_first(pieces * parts, np.int64(block), blocks):
+            rows, columns = _task(task, parts, size, x)
+            first, second = sums_of(task // parts, dgamma, dbeta, sums)
+            arrays = dout[rows, columns], x[rows, columns], mean[columns], inv_std[columns]
+            batchnorm_parameter_gradients(*arrays, first[columns], second[columns])
     add_sums(pieces, dgamma, dbeta, sums)
     inv_n = x.dtype.type(1) / x.dtype.type(n)
-    for piece in prange(pieces):
-        rows = slice(piece * size, min(piece * size + size, n))
+    for block in prange(blocks):
+        rows = _rows(n, np.int64(block), blocks)
         batchnorm_input_gradient(dout[rows], x[rows], gamma, mean, inv_std, dgamma, dbeta, inv_n, dx[rows])
 
 

@@ -94,10 +94,9 @@ def clip_by_norm(dw, limit):
     for block in prange(blocks):
         partial[block] = _squares(dw[block * size : min(block * size + size, dw.size)])
     norm = math.sqrt(total(partial[:blocks]))
-    if norm + 1e-6 > limit:
-        factor = dw.dtype.type(limit / (norm + 1e-6))
-        for i in prange(dw.size):
-            dw[i] *= factor
+    factor = dw.dtype.type(limit / (norm + 1e-6))
+    for i in prange(dw.size if norm + 1e-6 > limit else 0):  # not within an `if`: all threads go through all loops
+        dw[i] *= factor
     return norm
 
 
