@@ -6,8 +6,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ...runtime.contexts import OFFSET, SCRATCH, emit_context, emit_shared, emit_slot
+from ...runtime.contexts import COUNT, OFFSET, SCRATCH, emit_context, emit_slot
 from ...runtime.internals import arrayobj
+from ...runtime.memory import BYTES, SLOT
 
 ALIGNMENT = 64  # bytes: a line of a cache
 
@@ -74,19 +75,16 @@ def _on_stack(builder, element, count, itemsize):
 
 def _of_team(builder, element, count, itemsize):
     """What the running kernel has taken of its team's memory goes on by as much in all threads (`contexts`)."""
-    own = emit_context(builder)
     stack = _on_stack(builder, element, count, itemsize)
-    shared = emit_shared(builder, own)
-    alone = builder.block
-    with builder.if_then(shared, likely=False):
-        taken = emit_slot(builder, own, OFFSET)
-        offset = builder.load(taken)
-        size = -(-count * itemsize // ALIGNMENT) * ALIGNMENT
-        builder.store(builder.add(offset, ir.Constant(offset.type, size)), taken)
-        place = builder.add(builder.load(emit_slot(builder, own, SCRATCH)), offset)
-        team = builder.inttoptr(place, element.as_pointer())
-        together = builder.block
-    data = builder.phi(stack.type)
-    data.add_incoming(stack, alone)
-    data.add_incoming(team, together)
-    return data
+    own = emit_context(builder)
+    # Without a branch, of which the entry block has none: a thread alone reads and writes a context of zeros.
+    nobody = builder.alloca(ir.ArrayType(SLOT, (OFFSET + BYTES) // BYTES))
+    builder.store(ir.Constant(nobody.type.pointee, None), nobody)
+    own = builder.select(builder.icmp_unsigned("!=", own, SLOT(0)), own, builder.ptrtoint(nobody, SLOT))
+    shared = builder.icmp_signed(">", builder.load(emit_slot(builder, own, COUNT)), SLOT(1))
+    taken = emit_slot(builder, own, OFFSET)
+    offset = builder.load(taken)
+    size = -(-count * itemsize // ALIGNMENT) * ALIGNMENT
+    builder.store(builder.add(offset, builder.select(shared, SLOT(size), SLOT(0))), taken)
+    place = builder.add(builder.load(emit_slot(builder, own, SCRATCH)), offset)
+    return builder.select(shared, builder.inttoptr(place, element.as_pointer()), stack)
