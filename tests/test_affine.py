@@ -75,3 +75,16 @@ def test_a_product_has_the_same_bits_in_any_layout_and_any_number_of_blocks(n, d
                 results.add(out.tobytes())
     assert len(results) == 1
     np.testing.assert_allclose(out, a.astype(np.longdouble) @ b, rtol=0, atol=40 * d**0.5 * np.finfo(dtype).eps)
+
+
+@DTYPES
+@pytest.mark.parametrize("m", [5, 16, 20, 32, 40, 48])
+def test_a_product_writes_its_own_rows_alone(m, dtype):
+    """By micro-kernels of sixteen, eight and four rows, whichever are left."""
+    rng = np.random.default_rng(0)
+    b = rng.standard_normal((7, m)).astype(dtype)
+    for n in range(1, 34):
+        a, out = rng.standard_normal((n, 7)).astype(dtype), np.full((n + 16, m), 3, dtype)
+        matmul.serial(a, b, out[:n])
+        assert (out[n:] == 3).all()
+        np.testing.assert_allclose(out[:n], a @ b, rtol=0, atol=40 * np.finfo(dtype).eps)

@@ -32,9 +32,11 @@ COPIED_BYTES, MARGIN_BYTES = 384, 64  # of rows of a that are copied at a time; 
 panel_scratch = stack_array(lambda itemsize: (KC, NR_VECTORS * VECTOR_BYTES // itemsize))
 transposed_scratch = stack_array(lambda itemsize: (TRANSPOSED_COLUMNS, NR_VECTORS * VECTOR_BYTES // itemsize))
 copy_scratch = stack_array(lambda itemsize: (KC, (COPIED_BYTES + MARGIN_BYTES) // itemsize))
-micro_kernel_3, micro_kernel_2, micro_kernel_1 = (micro_kernel(MR, vectors) for vectors in (3, 2, 1))
+micro_kernel_3, micro_kernel_2, micro_kernel_1 = (micro_kernel(MR, vectors, whole=True) for vectors in (3, 2, 1))
 half_kernel_3, half_kernel_2, half_kernel_1 = (micro_kernel(HALF_MR, vectors) for vectors in (3, 2, 1))
-wide_row_kernel, row_kernel = micro_kernel(1, WIDE_VECTORS), micro_kernel(1, NARROW_VECTORS, in_place=True)
+tall_kernel_1 = micro_kernel(2 * MR, 1, whole=True)  # whose sums are as many as keep the units busy
+wide_row_kernel = micro_kernel(1, WIDE_VECTORS, whole=True)
+row_kernel = micro_kernel(1, NARROW_VECTORS, whole=True, in_place=True)
 pack_rows_3, pack_rows_2, pack_rows_1 = (pack_rows(vectors) for vectors in (3, 2, 1))
 
 
@@ -70,21 +72,26 @@ def panel_product(a, panel, vectors, bias, accumulate, c, j, width, floor):
     """All rows of a: ``c[:, j : j + width] = max(start + a panel, floor)``, where sums start as for `micro_kernel`."""
     n = a.shape[0]
     i = 0
+    if vectors == 1 and a.strides[0] % ALIASES:  # rows that collide are too many for the first cache
+        while n - i >= 2 * MR:
+            tall_kernel_1(a, i, panel, bias, accumulate, c, j, width, floor)
+            i += 2 * MR
+    while n - i >= MR:
+        if vectors == 3:
+            micro_kernel_3(a, i, panel, bias, accumulate, c, j, width, floor)
+        elif vectors == 2:
+            micro_kernel_2(a, i, panel, bias, accumulate, c, j, width, floor)
+        else:
+            micro_kernel_1(a, i, panel, bias, accumulate, c, j, width, floor)
+        i += MR
     while i < n:
-        if n - i > HALF_MR:
-            if vectors == 3:
-                micro_kernel_3(a, i, panel, bias, accumulate, c, j, width, floor)
-            elif vectors == 2:
-                micro_kernel_2(a, i, panel, bias, accumulate, c, j, width, floor)
-            else:
-                micro_kernel_1(a, i, panel, bias, accumulate, c, j, width, floor)
-        elif vectors == 3:
+        if vectors == 3:
             half_kernel_3(a, i, panel, bias, accumulate, c, j, width, floor)
         elif vectors == 2:
             half_kernel_2(a, i, panel, bias, accumulate, c, j, width, floor)
         else:
             half_kernel_1(a, i, panel, bias, accumulate, c, j, width, floor)
-        i += MR
+        i += HALF_MR
 
 
 @serial
@@ -96,8 +103,9 @@ def panel_vectors(columns, c):
 
 @serial
 def _panel_of(b, panel, vectors, rows):
-    """b (K, width), packed unless few rows of a meet it and no vector is cut short, which is then read in place."""
-    if rows <= IN_PLACE_ROWS and b.strides[1] == b.itemsize and b.shape[1] == vectors * lanes(panel):
+    """b (K, width), packed unless no vector is cut short and few rows of a meet it, or it lies as a panel would."""
+    width, close = vectors * lanes(panel), b.strides[1] == b.itemsize
+    if close and b.shape[1] == width and (rows <= IN_PLACE_ROWS or b.strides[0] == width * b.itemsize):
         return b[:, : b.shape[1]]
     pack(b, panel, vectors)
     return panel[: len(b), : vectors * lanes(panel)]

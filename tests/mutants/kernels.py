@@ -131,6 +131,20 @@ MUTANTS = [
         "tests/test_stacks.py::test_kernels_fit_into_256_kib[products]",
     ),
     Mutant(
+        "products: a micro-kernel of twice the rows goes beyond the last",
+        "numbanet/kernels/_gemm.py",
+        "while n - i >= 2 * MR:",
+        "while n - i >= MR:",
+        "tests/test_affine.py::test_a_product_writes_its_own_rows_alone",
+    ),
+    Mutant(
+        "products: the rows of a micro-kernel beyond the fourth are the first four again",
+        "numbanet/kernels/simd/micro_kernel.py",
+        "for first in range(0, rows, STEPS)]",
+        "for first in [0] * len(range(0, rows, STEPS))]",
+        "tests/test_affine.py::test_a_product_has_the_same_bits_in_any_layout_and_any_number_of_blocks",
+    ),
+    Mutant(
         "vectors as wide as this CPU's, whatever numba compiles for",
         "numbanet/runtime/target.py",
         "Target(host().cpu if name is None else name, host().features if features is None else features)",

@@ -17,35 +17,32 @@ from .fma import fused_multiply_add
 from .vectors import LINE_BYTES, MASKED_STORES, VECTOR_BYTES, Vectors
 
 NR_VECTORS = 3  # NR, the most columns of a micro-kernel, in vectors
+STEPS = 4  # rows of a matrix whose addresses go by one of them
 # MR, the rows: the sums, the columns and one element of a fill 28 of the 32 registers of AVX-512 and NEON, the 16 of
 # AVX2 and SSE.
 MR = 8 if target.current().vector_registers == 32 else 4
 
 
-def _emit_micro_kernel(
-    emit, vectors, width, a_rows, c_rows, bias, accumulate, floor, walk, depthwise=False, in_place=False
-):
-    """Emit ``c = max(start + a panel, floor)`` for rows that begin at these addresses, `width` columns in `vectors`.
+def _emit_micro_kernel(emit, vectors, width, c_rows, bias, accumulate, floor, walk, depthwise=False, in_place=False):
+    """Emit ``c = max(start + a panel, floor)`` for rows of c at these addresses, `width` columns in `vectors`.
 
-    ``walk(multiply_add, sums)`` emits the loop over k: it calls ``multiply_add(panel_row, offset, sums)`` for the
-    address of a row of the panel and the distance in bytes of what it meets in each row of a: one element, which is
-    broadcast, or `depthwise` one for each column. The epilogue adds c or the bias and takes the floor, in registers. c
-    is not touched beyond those columns, nor is the panel where it is read `in_place`.
+    ``walk(multiply_add, sums)`` emits the loop over k: it calls ``multiply_add(panel_row, met, sums)`` for the address
+    of a row of the panel and those of what it meets in each row of a: one element, which is broadcast, or `depthwise`
+    one for each column. The epilogue adds c or the bias and takes the floor, in registers. c is not touched beyond
+    those columns, nor is the panel where it is read `in_place`.
     """
     builder = emit.builder
     masks = _masks(emit, vectors, width, 0 if in_place else vectors - 1)
     columns = [emit.constant(v * VECTOR_BYTES) for v in range(vectors)]
     bias_row, bias_size = bias
-    starts = [builder.select(accumulate, row, bias_row) for row in c_rows]
     zero = ir.Constant(emit.vector, None)
     anything = builder.or_(accumulate, builder.icmp_signed(">", bias_size, emit.constant(0)))
 
-    def multiply_add(panel_row, offset, sums):
+    def multiply_add(panel_row, addresses, sums):
         within = masks if in_place else [None] * vectors
         b = [emit.load(emit.moved(panel_row, column), mask) for column, mask in zip(columns, within, strict=True)]
         after = []
-        for r, a_row in enumerate(a_rows):
-            address = emit.moved(a_row, offset)
+        for r, address in enumerate(addresses):
             if depthwise:
                 met = [
                     emit.load(emit.moved(address, column), mask) for column, mask in zip(columns, masks, strict=True)
@@ -59,16 +56,20 @@ def _emit_micro_kernel(
     for row in c_rows:  # which memory sends while the sums are computed
         for column in columns[:: LINE_BYTES // VECTOR_BYTES]:
             emit.prefetch(emit.moved(row, column), write=True)
-    sums = walk(multiply_add, [zero] * (len(a_rows) * vectors))
+    sums = walk(multiply_add, [zero] * (len(c_rows) * vectors))
     floor = emit.broadcast(floor)
     without = builder.block
     with builder.if_then(anything):  # before anything is stored, since rows beyond the last are the last again
-        added = [
-            builder.fadd(emit.load(emit.moved(start, column), mask), sums[r * vectors + v])
-            for r, start in enumerate(starts)
-            for v, (column, mask) in enumerate(zip(columns, masks, strict=True))
-        ]
-        after = builder.block
+
+        def add(accumulates):
+            rows = c_rows if accumulates else [bias_row]
+            starts = [
+                emit.load(emit.moved(row, at), mask) for row in rows for at, mask in zip(columns, masks, strict=True)
+            ]
+            starts = starts if accumulates else starts * len(c_rows)
+            return [builder.fadd(start, total) for start, total in zip(starts, sums, strict=True)]
+
+        added, after = emit.branched(accumulate, add), builder.block
     sums = [emit.either((total, without), (whole, after)) for total, whole in zip(sums, added, strict=True)]
     sums = [builder.select(builder.fcmp_ordered("<", total, floor), floor, total) for total in sums]
 
@@ -90,6 +91,25 @@ def _masks(emit, vectors, width, whole):
     return [None] * whole + [emit.tail_mask(count) for count in rest]
 
 
+def _rows_from(emit, data, stride, i, rows, count):
+    """Addresses of rows i, i + 1, ... of a matrix, as (bases, steps): every base and step give one, bases first.
+
+    Rows beyond the last of `count` are the last again; `count` None says that there are none. Then a few bases and
+    multiples of the stride stand for all rows, where a pointer for each would fill the registers.
+    """
+    builder = emit.builder
+    if count is not None:
+        numbers, steps = _row_numbers(emit, i, rows, count), [emit.constant(0)]
+    else:
+        numbers = [builder.add(i, emit.constant(first)) for first in range(0, rows, STEPS)]
+        steps = [builder.mul(stride, emit.constant(step)) for step in range(min(STEPS, rows))]
+    return [emit.moved(data, builder.mul(n, stride)) for n in numbers], steps
+
+
+def _at(emit, bases, steps):
+    return [emit.moved(base, step) for base in bases for step in steps]
+
+
 def _row_numbers(emit, i, rows, count):
     """i, i + 1, ..., but none beyond the last of `count`."""
     last = emit.builder.sub(count, emit.constant(1))
@@ -97,7 +117,7 @@ def _row_numbers(emit, i, rows, count):
     return [emit.builder.select(emit.builder.icmp_signed("<", n, last), n, last) for n in numbers]
 
 
-def micro_kernel(rows, vectors, in_place=False):
+def micro_kernel(rows, vectors, whole=False, in_place=False):
     """An intrinsic ``(a, i, panel, bias, accumulate, c, j, width, floor)``, which replaces
 
         for r in range(i, i + rows):
@@ -111,6 +131,8 @@ def micro_kernel(rows, vectors, in_place=False):
     ``c[i : i + rows, j : j + width] = max(start + a[i : i + rows] @ panel, floor)``, with `width` columns in `vectors`
     vectors, the last of which may be cut short. a (N, K) may have any strides, and the rows of panel (K, columns) and
     c (N, M) are contiguous. Rows beyond the last of a and c are the last again, which does no harm.
+
+    `whole`: there are no such rows.
 
     `in_place`: panel is no wider than `width`, which may leave any number of vectors without a column.
 
@@ -128,19 +150,22 @@ def micro_kernel(rows, vectors, in_place=False):
             bias_data, _ = emit.array(signature.args[3], args[3])
             (count, depth), (bias_size,) = (emit.shape(signature.args[n], args[n]) for n in (0, 3))
             _, i, _, _, accumulate, _, j, width, floor = args
-            numbers = _row_numbers(emit, i, rows, count)
-            a_rows = [emit.kept(emit.moved(a_data, builder.mul(n, a_stride))) for n in numbers]
-            c_rows = [emit.moved(c_data, builder.mul(n, c_stride), emit.elements(j)) for n in numbers]
+            count = None if whole else count
+            starts, steps = _rows_from(emit, a_data, a_stride, i, rows, count)
+            c_rows = _at(emit, *_rows_from(emit, emit.moved(c_data, emit.elements(j)), c_stride, i, rows, count))
             bias = emit.moved(bias_data, emit.elements(j)), bias_size
 
             def walk(multiply_add, sums):
-                def at(k, sums):
+                def at(k, carried):
+                    bases, sums = carried[: len(starts)], carried[len(starts) :]
                     panel_row = emit.moved(panel_data, builder.mul(k, panel_stride))
-                    return multiply_add(panel_row, builder.mul(k, k_stride), sums)
+                    # Kept, or LLVM makes a pointer for each row of several turns, more than there are registers.
+                    following = [emit.kept(emit.moved(base, k_stride)) for base in bases]
+                    return [*following, *multiply_add(panel_row, _at(emit, bases, steps), sums)]
 
-                return emit.loop(depth, 1, at, sums)
+                return emit.loop(depth, 1, at, [*map(emit.kept, starts), *sums])[len(starts) :]
 
-            _emit_micro_kernel(emit, vectors, width, a_rows, c_rows, bias, accumulate, floor, walk, in_place=in_place)
+            _emit_micro_kernel(emit, vectors, width, c_rows, bias, accumulate, floor, walk, in_place=in_place)
             return context.get_dummy_value()
 
         return types.void(a, types.intp, panel, bias, types.boolean, c, types.intp, types.intp, c.dtype), codegen
@@ -215,14 +240,15 @@ def indirect_micro_kernel(rows, vectors, depthwise=False):
                     def at(k, carried):
                         offset, *sums = carried
                         panel_row = emit.moved(panel_data, builder.mul(builder.add(before, k), panel_stride))
+                        met = [emit.moved(row, offset) for row in a_rows]
                         # Kept, or LLVM makes a pointer for each row of it, which are more than there are registers.
-                        return [emit.kept(builder.add(offset, k_stride)), *multiply_add(panel_row, offset, sums)]
+                        return [emit.kept(builder.add(offset, k_stride)), *multiply_add(panel_row, met, sums)]
 
                     return emit.loop(depth, 1, at, [entry(segments, number), *sums])[1:]
 
                 return emit.loop(segment_count, 1, along, sums)
 
-            _emit_micro_kernel(emit, vectors, width, a_rows, c_rows, bias, accumulate, floor, walk, depthwise)
+            _emit_micro_kernel(emit, vectors, width, c_rows, bias, accumulate, floor, walk, depthwise)
             return context.get_dummy_value()
 
         return types.void(*arguments), codegen
