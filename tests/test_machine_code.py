@@ -2,6 +2,7 @@
 
 import functools
 import math
+import pkgutil
 import platform
 import re
 
@@ -40,8 +41,19 @@ def assembly(function, *arguments):
     # Compiled anew: what came from a file is not shown.
     dispatcher = numba.njit(**OPTIONS, pipeline_class=NumbanetCompiler)(function)
     dispatcher(*arguments)
-    (text,) = dispatcher.inspect_asm().values()
-    return text
+    [overload] = dispatcher.overloads.values()
+    return text_of(overload)
+
+
+def text_of(overload):
+    """The same of a compiled function and of all pieces that it calls by address."""
+    pieces = []
+    for load in overload.library._reload_init:
+        function = pkgutil.resolve_name(f"{load.module}:{load.name}").py_func
+        piece = numba.njit(**OPTIONS, pipeline_class=NumbanetCompiler)(function)
+        piece.compile(load.types)
+        pieces.append(text_of(piece.overloads[load.types]))
+    return "".join([overload.library.get_asm_str(), *pieces])
 
 
 @functools.cache  # two tests look at some

@@ -11,7 +11,7 @@ depend neither on the number of threads nor on the width of the CPU's vectors.
 import numpy as np
 from numba import prange
 
-from ..runtime.compiling import serial
+from ..runtime.compiling import apart, serial
 from ..runtime.dispatch import kernel, workers
 from .simd.micro_kernel import MR, NR_VECTORS, VECTOR_BYTES, micro_kernel, pack_columns, pack_rows
 from .simd.scratch import stack_array
@@ -171,7 +171,7 @@ def _product_of_one_row(a, b, bias, c, floor):
             j += width
 
 
-@serial
+@apart
 def product(a, b, bias, c, floor):
     """``c = max(bias + a b, floor)`` with a (N, K), b (K, M) of any strides; the rows of c (N, M) are contiguous.
 

@@ -197,7 +197,10 @@ class Cache(FunctionCache):
 
     def load_overload(self, sig, target_context):
         try:
-            return super().load_overload(sig, target_context)
+            compiled = super().load_overload(sig, target_context)
+            if compiled is not None:  # numba forgets that, for those who call the function
+                compiled.library._reload_init.update(compiled.reload_init)
+            return compiled
         except Exception:  # a damaged file can raise anything; what is compiled now takes its place
             with contextlib.suppress(OSError):
                 self.flush()

@@ -1,12 +1,30 @@
-"""How kernels are compiled: the decorators of their pieces, and the options that all of them share."""
+"""How kernels are compiled: the decorators of their pieces, and the options that all of them share.
 
+A kernel and each piece that is `apart` is machine code of its own, kept in a file of its own. All other pieces
+(`serial`) are parts of those that call them: numba makes nothing of them but what LLVM is given there.
+"""
+
+import dataclasses
+import importlib
 import os
 import secrets
 
 import numba
 
 from .cache import Cache, cache_folder
-from .internals import Compiler, Flags, InlineInlinables, cache_of, set_cache
+from .internals import (
+    Compiler,
+    CPUDispatcher,
+    Flags,
+    InlineInlinables,
+    arguments_of,
+    cache_of,
+    call_by,
+    global_compiler_lock,
+    is_compiling,
+    set_cache,
+)
+from .libraries import Part, Reference, Whole
 from .settings import check_machine_code
 from .shared_ranges import SharePranges
 
@@ -49,24 +67,118 @@ class NumbanetCompiler(Compiler):
     overlap there is, compares addresses and then takes a scalar loop.
     """
 
+    library = Whole
+
     def define_pipelines(self):
-        self.state.flags = _Flags(self.state.flags)
-        self.state.flags.noalias = True
+        flags = self.state.flags = _Flags(self.state.flags)
+        flags.noalias = True
+        flags.no_cfunc_wrapper = True  # nobody calls it
+        if self.state.library is None:  # else that of a parallel kernel, whose loop this is
+            self.state.library = self.library(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+            self.state.library.enable_object_caching()
         pipelines = super().define_pipelines()
-        if not self.state.flags.auto_parallel.enabled:
+        if not flags.auto_parallel.enabled:
             for pipeline in pipelines:
                 pipeline.add_pass_after(SharePranges, InlineInlinables)
                 pipeline.finalize()
         return pipelines
 
 
+class _PartCompiler(NumbanetCompiler):
+    """Makes a function that is compiled since another calls it a part of that one."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if is_compiling():
+            self.library = Part
+
+    def define_pipelines(self):
+        self.state.flags.no_cpython_wrapper = self.library is Part
+        return super().define_pipelines()
+
+
+class _ApartCompiler(NumbanetCompiler):
+    """Names the machine code of a function alike in all processes, since what calls it knows it by that name.
+
+    The name says where the function stands and its types; the folder of the cache stands for all else. So whichever
+    process compiled the function, and whichever what calls it, the two fit together.
+    """
+
+    def define_pipelines(self):
+        pipelines = super().define_pipelines()
+        self.state.func_id.unique_id = 0
+        self.state.flags = _ApartFlags(self.state.flags)
+        return pipelines
+
+
+class _ApartFlags(Flags):
+    def get_mangle_string(self):
+        return "apart"
+
+
+class _Dispatcher(CPUDispatcher):
+    def __init__(self, function, compiler, parallel=False):
+        check_machine_code()
+        options = {**OPTIONS, "nopython": True, "boundscheck": None, "parallel": parallel}
+        super().__init__(function, targetoptions=options, pipeline_class=compiler)
+
+
+class _Kept(_Dispatcher):
+    """A function whose machine code is kept, where it is one of ours."""
+
+    def __init__(self, function, compiler=NumbanetCompiler, parallel=False):
+        super().__init__(function, compiler, parallel)
+        if is_own(function) and cache_folder() is not None:
+            set_cache(self, Cache(function, "parallel" if parallel else "serial"))
+
+
+class _Apart(_Kept):
+    """One that others call by address."""
+
+    def __init__(self, function):
+        super().__init__(function, _ApartCompiler)
+
+    def add_overload(self, compiled):
+        super().add_overload(compiled)
+        load = _Load(self.__module__, self.__name__, compiled.signature.args)
+        call_by(compiled, Reference(load))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Load:
+    """Sees to it that the machine code of a function is there, since other code that refers to it is about to be."""
+
+    module: str
+    name: str
+    types: tuple
+
+    def __call__(self):
+        getattr(importlib.import_module(self.module), self.name).compile(self.types)
+
+
+class _Parts(_Dispatcher):
+    """A function that becomes a part of those that call it. Where Python calls it, it is not kept."""
+
+    def __init__(self, function):
+        super().__init__(function, _PartCompiler)
+
+    @global_compiler_lock
+    def compile(self, sig):
+        types = arguments_of(sig)
+        if not is_compiling() and types in self.overloads and isinstance(self.overloads[types].library, Part):
+            del self.overloads[types]
+        return super().compile(sig)
+
+    def add_overload(self, compiled):
+        if isinstance(compiled.library, Part):
+            self.overloads[tuple(compiled.signature.args)] = compiled  # which Python cannot call
+        else:
+            super().add_overload(compiled)
+
+
 def compiled(function, parallel=False):
     """`function` compiled by numba at its first call, its `prange` that of a team (`shared_ranges`) or numba's."""
-    check_machine_code()
-    dispatcher = numba.njit(**OPTIONS, parallel=parallel, pipeline_class=NumbanetCompiler)(function)
-    if is_own(function) and cache_folder() is not None:
-        set_cache(dispatcher, Cache(function, "parallel" if parallel else "serial"))
-    return dispatcher
+    return _Kept(function, parallel=parallel)
 
 
 def is_own(function):
@@ -88,8 +200,16 @@ def is_ready(dispatcher, types):
 
 
 def serial(function):
-    """Compile a piece of a kernel: a loop that runs on the thread that calls it."""
-    return function if numba.config.DISABLE_JIT else compiled(function)  # then no kernel comes to call it
+    """Compile a piece of a kernel: a loop that runs on the thread that calls it, as a part of what calls it."""
+    return function if numba.config.DISABLE_JIT else _Parts(function)  # then no kernel comes to call it
+
+
+def apart(function):
+    """Compile a piece of kernels as `serial` does, but once for all of them, which call it by address.
+
+    For what is large and called by several. A call costs 5 to 20 ns more, and the compiler cannot shape it to a caller.
+    """
+    return function if numba.config.DISABLE_JIT else _Apart(function)
 
 
 def inlined(function):
@@ -98,8 +218,5 @@ def inlined(function):
 
 
 def made(function):
-    """Compile a piece of a kernel that is made within another function: it is kept with its kernels alone.
-
-    The cache tells functions apart by their names, which those have in common.
-    """
-    return numba.njit(**OPTIONS, pipeline_class=NumbanetCompiler)(function)
+    """Compile a piece of a kernel that is made within another function."""
+    return _Parts(function)

@@ -38,14 +38,22 @@ NEEDED = (
     "core.cgutils:for_range",
     "core.cgutils:get_or_insert_function",
     "core.cgutils:unpack_tuple",
+    "core.codegen:JITCodeLibrary._ensure_finalized",
+    "core.codegen:JITCodeLibrary._get_module_for_linking",
+    "core.codegen:JITCodeLibrary._optimize_functions",
+    "core.codegen:JITCodeLibrary.enable_object_caching",
+    "core.codegen:JITCodeLibrary.finalize",
     "core.compiler:Compiler.define_pipelines",
     "core.compiler:Flags.get_mangle_string",
+    "core.compiler:Flags.no_cfunc_wrapper",
+    "core.compiler:Flags.no_cpython_wrapper",
     "core.compiler:Flags.noalias",
     "core.compiler_machinery:FunctionPass",
     "core.compiler_machinery:PassManager.add_pass_after",
     "core.compiler_machinery:PassManager.finalize",
     "core.compiler_machinery:register_pass",
     "core.compiler_lock:global_compiler_lock",
+    "core.dispatcher:Dispatcher.add_overload",
     "core.dispatcher:Dispatcher.compile",
     "core.dispatcher:Dispatcher.typeof_pyval",
     "core.errors:NumbaError",
@@ -56,7 +64,9 @@ NEEDED = (
     "core.imputils:iternext_impl",
     "core.ir:Assign",
     "core.ir_utils:build_definitions",
+    "core.registry:CPUDispatcher",
     "core.registry:cpu_target.target_context",
+    "core.sigutils:normalize_signature",
     "core.targetconfig:ConfigStack.top_or_none",
     "core.untyped_passes:InlineInlinables",
     "extending:lower_builtin",
@@ -90,9 +100,10 @@ if missing:
 from llvmlite import ir as llvm
 from llvmlite.binding import ffi
 from numba import types
-from numba.core import cgutils, event, ir
+from numba.core import cgutils, event, ir, sigutils
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.caching import _CacheLocator as CacheLocator
+from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import FunctionPass, register_pass
@@ -100,7 +111,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.core.imputils import RefType, iternext_impl
 from numba.core.ir_utils import build_definitions
-from numba.core.registry import cpu_target
+from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.targetconfig import ConfigStack
 from numba.core.untyped_passes import InlineInlinables
 from numba.extending import lower_builtin, models, register_model
@@ -110,6 +121,7 @@ from numba.np.ufunc import parallel
 __all__ = [
     "LOCKS",
     "TESTED",
+    "CPUDispatcher",
     "CacheLocator",
     "CompileResultCacheImpl",
     "Compiler",
@@ -119,15 +131,19 @@ __all__ = [
     "FunctionPass",
     "IndexDataCacheFile",
     "InlineInlinables",
+    "JITCodeLibrary",
     "NumbaError",
     "RefType",
     "active_threads",
+    "arguments_of",
     "arrayobj",
     "cache_of",
+    "call_by",
     "cgutils",
     "event",
     "global_compiler_lock",
     "ir",
+    "is_compiling",
     "is_parallel",
     "iternext_impl",
     "lower_builtin",
@@ -189,6 +205,23 @@ def within_parallel():
 def redefined(function_ir):
     """Of numba's passes: after statements were changed, the note of which defines which variable."""
     function_ir._definitions = build_definitions(function_ir.blocks)
+
+
+def is_compiling():
+    """Whether the calling thread is compiling a function just now."""
+    return ConfigStack.top_or_none() is not None
+
+
+def arguments_of(signature):
+    """The types of the arguments in whatever numba takes for a signature."""
+    return tuple(sigutils.normalize_signature(signature)[0])
+
+
+def call_by(compiled, library):
+    """Give callers of a compiled function another library to link than its own."""
+    context = cpu_target.target_context
+    context.remove_user_function(compiled.entry_point)
+    context.insert_user_function(compiled.entry_point, compiled.fndesc, [library])
 
 
 def machine_code(dispatcher, signature):

@@ -11,7 +11,7 @@ awake, then asleep. Whoever calls takes the members that are free, and gives the
 
 import math
 
-from .compiling import serial
+from .compiling import compiled, serial
 from .contexts import (
     COUNT,
     DONE,
@@ -63,7 +63,7 @@ def _run_part(own, row, key, rows):
         key += STEP
 
 
-@serial
+@compiled
 def serve(member):
     """What a thread of the pool does all its life."""
     seen = 0
@@ -123,7 +123,7 @@ def rouse(member):
         wake(load(member + LOCK))
 
 
-@serial
+@compiled
 def end(member):
     """Have a member's thread end, once it is out of the run that it is in."""
     store_shared(1, member + ENDS)
@@ -256,7 +256,7 @@ def _walk(lead, table, count):
     return 0, 0
 
 
-@serial
+@compiled
 def walk(pool, lead, wanted, limit, rousing, table, count):
     """Run the first `count` operations of the table at this address; raises what one of them raises."""
     gather(pool, lead, wanted, limit, rousing)
@@ -329,7 +329,7 @@ def _train(
     return steps, 0, 0
 
 
-@serial
+@compiled
 def train(
     pool,
     lead,
