@@ -1,0 +1,195 @@
+"""Every operation's loops shared by a team of threads: the same bits as on one, whoever does which part, and when.
+
+The threads of a team run the whole kernel, and share the iterations of its `prange` loops (docs/team.md). What is right
+for that is seen without threads: here one thread does all parts of a loop one after the other, in any order, each by a
+call of its own in which all other loops are empty; then those of the next loop. What one call keeps to itself is lost
+to the others, and what stands outside of loops is done again and again.
+"""
+
+import threading
+
+import numpy as np
+import pytest
+from cases import CASES as EVERY
+from cases import SHARED, sharing
+
+from numbanet import kernels
+from numbanet.runtime import contexts, leading, meetings, team
+from numbanet.runtime.call_table import Call, Table
+from numbanet.runtime.compiling import serial
+
+# With outputs that are inputs themselves, too, where they may be.
+CASES = {
+    name: [*cases, *(sharing(cases[-1], *pair) for its, *pair in SHARED if its == name)]
+    for name, cases in EVERY.items()
+}
+NO_LOOP = 1 << 19  # the number of a loop that no kernel has
+COUNTS = (2, 3, 8)
+GARBAGE = 0x7FF7_7FF7_7FF7_7FF7  # NaN in both dtypes, a large number of integers
+
+
+@serial
+def _enter(context):
+    contexts.enter(context)
+
+
+class Team:
+    """The contexts of a team, of which the calling thread does what it is told."""
+
+    def __init__(self, count):
+        self._lead, self._count = team._Lead(count), count
+        self._loops = {}
+
+    def _set(self, **numbers):
+        for name, number in numbers.items():
+            self._lead._numbers[getattr(contexts, name) // 8] = number
+
+    def _number(self, name):
+        return int(self._lead._numbers[getattr(contexts, name) // 8])
+
+    def call(self, function, arguments, part, loop):
+        """Call a kernel for one part of one of its loops; gives what it returns, and how many loops there were."""
+        self._set(ME=part, COUNT=self._count, ONLY=loop, LOOP=0, DEPTH=0, OFFSET=0, OPERATION=meetings.STEP)
+        _enter(self._lead.address)
+        try:
+            result = function(*arguments)
+        finally:
+            _enter(0)
+        return result, self._number("LOOP")
+
+    def spoil(self):
+        """Put garbage into the arrays that loops share."""
+        scratch = self._number("SCRATCH") - self._lead._numbers.ctypes.data
+        self._lead._numbers[scratch // 8 :] = GARBAGE
+
+    def run(self, function, arguments, rng):
+        """All parts of each loop, in any order; what the kernel returns."""
+        self.spoil()
+        _, loops = self.call(function, arguments, 0, NO_LOOP)
+        for loop in range(1, loops + 1):
+            for part in rng.permutation(self._count):
+                self.call(function, arguments, part, loop)
+        return self.call(function, arguments, 0, NO_LOOP)[0]
+
+
+def arguments_of(case, dtype):
+    return list(case.build(np.random.default_rng(0), np.dtype(dtype)).values())
+
+
+def bits(arguments, result):
+    """All that a call leaves."""
+    arrays = [argument.tobytes() for argument in arguments if isinstance(argument, np.ndarray)]
+    return [*arrays, None if result is None else np.float64(result).tobytes()]
+
+
+def written(case, arguments, result):
+    """What a call writes and returns, but for its scratch."""
+    names = list(case.build(np.random.default_rng(0), np.dtype(np.float32)))
+    kept = [argument for name, argument in zip(names, arguments, strict=True) if name not in case.scratch]
+    return bits(kept, result)
+
+
+def alone(function, case, dtype):
+    arguments = arguments_of(case, dtype)
+    return written(case, arguments, function(*arguments))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CASES)
+def test_parts_in_any_order(name, dtype):
+    function, rng = getattr(kernels, name).serial, np.random.default_rng(1)
+    teams = [Team(count) for count in COUNTS]
+    for case in CASES[name]:
+        expected = alone(function, case, dtype)
+        for its in teams:
+            arguments = arguments_of(case, dtype)
+            assert written(case, arguments, its.run(function, arguments, rng)) == expected, case.name
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_outside_of_loops_nothing_is_written(name):
+    function, its = getattr(kernels, name).serial, Team(3)
+    for case in CASES[name]:
+        arguments = arguments_of(case, np.float32)
+        before = bits(arguments, None)
+        its.spoil()
+        _, loops = its.call(function, arguments, 1, NO_LOOP)
+        assert bits(arguments, None) == before, case.name
+        assert loops > 0
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_loops_whatever_was_computed(name):
+    """Else one thread might be in a loop that others pass by: with garbage in what loops share, and with numbers."""
+    function, its = getattr(kernels, name).serial, Team(2)
+    for case in CASES[name]:
+        arguments = arguments_of(case, np.float32)
+        its.spoil()
+        _, loops = its.call(function, arguments, 0, NO_LOOP)
+        its.run(function, arguments, np.random.default_rng(0))
+        assert its.call(function, arguments, 0, NO_LOOP)[1] == loops, case.name
+
+
+class Absent:
+    """A pool of members that never come."""
+
+    def __init__(self, count):
+        size = leading.FIRST_MEMBER + count * leading.MEMBER_BYTES
+        self._numbers, self.address = team._zeros(size // 8, 256)
+        self._numbers[leading.MEMBER_COUNT // 8] = count
+
+
+def by_team(pool, lead, count, function, case, dtype=np.float32):
+    """What a case leaves where a team of so many threads runs it."""
+    arguments = arguments_of(case, dtype)
+    call = Call(function, tuple(arguments), 1.0)
+    leading.walk(pool.address, lead.address, count, count, True, *Table([call]).span)
+    assert int(lead._numbers[contexts.TOGETHER // 8]) == count
+    return written(case, arguments, call.result if call.returns else None)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_members_that_never_come(name):
+    """The leader does their parts from within its own."""
+    function, pool, lead = getattr(kernels, name).serial, Absent(2), team._Lead(3)
+    for case in CASES[name]:
+        assert by_team(pool, lead, 3, function, case) == alone(function, case, np.float32), case.name
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_members_that_come_late_or_not(name):
+    """More threads than cores."""
+    function = getattr(kernels, name).serial
+    for count in (2, 5):
+        lead = team._pool.lead(count)
+        for case in CASES[name]:
+            assert by_team(team._pool, lead, count, function, case) == alone(function, case, np.float32), case.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_members_that_are_kept_from_coming(dtype):
+    """Other threads keep the cores, so that members stop wherever they are; again and again."""
+    ended = threading.Event()
+
+    def keep_busy():
+        a = np.ones(1 << 16)
+        while not ended.is_set():
+            np.sqrt(a, out=a)  # without Python's lock
+
+    others = [threading.Thread(target=keep_busy) for _ in range(3)]
+    for thread in others:
+        thread.start()
+    try:
+        expected = {}
+        for _ in range(20):
+            for name, cases in CASES.items():
+                function, case = getattr(kernels, name).serial, cases[-1]
+                expected.setdefault(name, alone(function, case, dtype))
+                for count in (2, 3, 8):
+                    found = by_team(team._pool, team._pool.lead(count), count, function, case, dtype)
+                    assert found == expected[name], (name, count)
+    finally:
+        ended.set()
+        for thread in others:
+            thread.join()
