@@ -17,6 +17,7 @@ from .internals import (
     CPUDispatcher,
     Flags,
     InlineInlinables,
+    NopythonTypeInference,
     arguments_of,
     cache_of,
     call_by,
@@ -27,6 +28,7 @@ from .internals import (
 from .libraries import Part, Reference, Whole
 from .settings import check_machine_code
 from .shared_ranges import SharePranges
+from .sharing_rules import LookForFaults
 
 # "numpy": the default model puts a test for zero into every division, which stops vectorisation. No `fastmath`: it
 # would let the compiler reorder sums and drop NaN checks. Kernels ask for fused multiply-adds by name (`fma`) and
@@ -80,6 +82,8 @@ class NumbanetCompiler(Compiler):
         if not flags.auto_parallel.enabled:
             for pipeline in pipelines:
                 pipeline.add_pass_after(SharePranges, InlineInlinables)
+                if not is_own(self.state.func_id.func):
+                    pipeline.add_pass_after(LookForFaults, NopythonTypeInference)
                 pipeline.finalize()
         return pipelines
 

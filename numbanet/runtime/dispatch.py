@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numba
 
-from . import forks, placement, threading_layer, threads  # noqa: F401
-from .compiling import compiled
+from . import forks, placement, sharing_rules, threading_layer, threads  # noqa: F401
+from .compiling import compiled, is_own, types_of
 from .contexts import workers  # noqa: F401  # for kernels
 from .internals import Dispatcher, is_parallel, options_of
 from .lazy import lazy
@@ -108,6 +108,19 @@ class Kernel:
             return self.serial
         placement.keep_apart()
         return self.parallel_in_turn if layer == "workqueue" else self.parallel
+
+    def fault(self, *args: Any) -> str:
+        """What keeps a team of threads from sharing its loops (docs/team.md), in a few words; "" where they may.
+
+        A kernel of a user's own with a fault runs on one thread in a network.
+        """
+        if is_own(self.py_func):
+            return ""
+        signature = types_of(self.serial, args)
+        if signature not in self.serial.overloads:
+            self.serial.compile(signature)
+        names = self.py_func.__code__.co_varnames
+        return sharing_rules.fault(self.serial.overloads[signature], dict(zip(names, args, strict=False)))
 
     def __call__(self, *args: Any) -> Any:
         if self.nanoseconds(*args) < SERIAL_BELOW_NS:  # what `variant` says, without the time that asking it takes

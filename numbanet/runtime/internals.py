@@ -63,10 +63,12 @@ NEEDED = (
     "core.imputils:RefType",
     "core.imputils:iternext_impl",
     "core.ir:Assign",
+    "core.analysis:compute_cfg_from_blocks",
     "core.ir_utils:build_definitions",
     "core.registry:CPUDispatcher",
     "core.registry:cpu_target.target_context",
     "core.sigutils:normalize_signature",
+    "core.typed_passes:NopythonTypeInference",
     "core.targetconfig:ConfigStack.top_or_none",
     "core.untyped_passes:InlineInlinables",
     "extending:lower_builtin",
@@ -101,6 +103,7 @@ from llvmlite import ir as llvm
 from llvmlite.binding import ffi
 from numba import types
 from numba.core import cgutils, event, ir, sigutils
+from numba.core.analysis import compute_cfg_from_blocks as control_flow
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.caching import _CacheLocator as CacheLocator
 from numba.core.codegen import JITCodeLibrary
@@ -113,6 +116,7 @@ from numba.core.imputils import RefType, iternext_impl
 from numba.core.ir_utils import build_definitions
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.targetconfig import ConfigStack
+from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import InlineInlinables
 from numba.extending import lower_builtin, models, register_model
 from numba.np import arraymath, arrayobj
@@ -132,6 +136,7 @@ __all__ = [
     "IndexDataCacheFile",
     "InlineInlinables",
     "JITCodeLibrary",
+    "NopythonTypeInference",
     "NumbaError",
     "RefType",
     "active_threads",
@@ -140,6 +145,7 @@ __all__ = [
     "cache_of",
     "call_by",
     "cgutils",
+    "control_flow",
     "event",
     "global_compiler_lock",
     "ir",

@@ -26,15 +26,15 @@ from .internals import ir as numba_ir
 from .memory import SLOT
 
 
-class _SharedRange(types.SimpleIteratorType):
+class SharedRange(types.SimpleIteratorType):
     def __init__(self, yields):
         super().__init__(f"numbanet_shared_range({yields})", yields)
 
 
-_counting, _from_start = _SharedRange(types.uint64), _SharedRange(types.int64)
+_counting, _from_start = SharedRange(types.uint64), SharedRange(types.int64)
 
 
-@register_model(_SharedRange)
+@register_model(SharedRange)
 class _Model(models.StructModel):
     def __init__(self, manager, kind):
         members = [("index", types.EphemeralPointer(types.uint64)), ("last", types.uint64)]
@@ -90,7 +90,7 @@ def shared_range(typing_context, first, stop=None):
     return result(first, types.Omitted(None) if stop is None else stop), codegen
 
 
-@lower_builtin("iternext", _SharedRange)
+@lower_builtin("iternext", SharedRange)
 @iternext_impl(RefType.UNTRACKED)
 def _next(context, builder, signature, args, result):
     iterator = context.make_helper(builder, signature.args[0], value=args[0])
