@@ -29,8 +29,10 @@ def kernel(function: Any = None, *, nanoseconds: Any = 1.0) -> Any:
     """Compile a function of explicit loops as numbanet's own operations are: in a serial and in a parallel form.
 
     For an operation of a layer or a loss of your own, as ``net.forward(kernel, x, out)``. It is compiled when it is
-    first called, for each dtype and number of axes; in the parallel form `numba.prange` shares its loop among threads,
-    in the serial one it is `range`. Which of them a call takes depends on its sizes.
+    first called, for each dtype and number of axes. Threads share the loops of `numba.prange` where the sizes are worth
+    it: in a network all threads run the function, each with a part of those loops, so that what stands outside of them
+    has to keep to some rules (``docs/your-own-layer.md``); one that does not is run on one thread, and its `fault`
+    says why.
 
     Parameters
     ----------
