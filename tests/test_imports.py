@@ -102,7 +102,7 @@ def run(script, *arguments):
     return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("name", ["core.cgutils:unpack_tuple", "core.caching:IndexDataCacheFile._dump", "np.arraymath"])
+@pytest.mark.parametrize("name", ["core.cgutils:unpack_tuple", "core.compiler:compile_result", "np.arraymath"])
 def test_a_numba_that_lacks_what_is_needed_is_told_of_in_a_sentence(name):
     module, _, attribute = name.partition(":")
     owner, _, last = attribute.rpartition(".")

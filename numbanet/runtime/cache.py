@@ -10,31 +10,19 @@ import contextlib
 import functools
 import hashlib
 import os
-import pickle
 import re
+import secrets
 import shutil
 import sys
 import time
 import warnings
 from pathlib import Path
 
-import llvmlite
-import numba
-
-from . import target
+from . import checked, fingerprint, shipped, stored, target
 from .internals import CacheLocator, CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 
-PACKAGE = Path(__file__).parent.parent
-SOURCES = [*(PACKAGE / "kernels").rglob("*.py"), *(PACKAGE / "runtime").glob("*.py")]  # what machine code is made of
-CHECKSUM_BYTES = 16  # before the content of every file
+KEPT_SUFFIX = ".kept"
 KEPT, KEPT_SECONDS = 4, 7 * 24 * 3600  # folders of earlier versions
-NO_MATTER_TO_THE_CODE = {
-    "NUMBA_NUM_THREADS",
-    "NUMBA_THREADING_LAYER",
-    "NUMBA_THREADING_LAYER_PRIORITY",
-    "NUMBA_CACHE_DIR",
-    "NUMBA_DEBUG_CACHE",
-}
 
 
 def cache_root():
@@ -52,15 +40,8 @@ def cache_root():
 
 def digest():
     """A name for exactly this source, numba, llvmlite, target and settings: whatever machine code depends on."""
-    settings = [
-        f"{name}={value}"
-        for name, value in sorted(os.environ.items())
-        if name.startswith("NUMBA_") and name not in NO_MATTER_TO_THE_CODE
-    ]
-    digest = hashlib.sha256(repr((numba.__version__, llvmlite.__version__, target.current(), settings)).encode())
-    for source in sorted(SOURCES):
-        digest.update(source.relative_to(PACKAGE).as_posix().encode() + b"\0" + source.read_bytes())
-    return digest.hexdigest()[:16]
+    parts = fingerprint.source(), fingerprint.compilers(), fingerprint.settings(), target.current()
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def prune(root):
@@ -108,6 +89,17 @@ def _warn(error):
         )
 
 
+@functools.cache
+def _tell(reason):
+    """Say that machine code came with the package in vain, once in a process."""
+    warnings.warn(
+        f"the machine code that came with numbanet {reason}: kernels are compiled when first needed, and kept in "
+        f"{cache_folder()}",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+
+
 @contextlib.contextmanager
 def _locked(path):
     """Hold an exclusive lock between processes, where the platform has one."""
@@ -148,47 +140,80 @@ class _Implementation(CompileResultCacheImpl):
         module = py_func.__module__.removeprefix("numbanet.")
         self._filename_base = self.get_filename_base(f"{module}.{py_func.__qualname__}", getattr(sys, "abiflags", ""))
 
+    def reduce(self, compiled):
+        return stored.store(compiled)
+
+    def rebuild(self, target_context, kept):
+        return stored.restore(target_context, kept)
+
+
+def read(path):
+    """What `_write` has written; ValueError where it is damaged."""
+    return checked.unpack(os.path.basename(path), Path(path).read_bytes())
+
+
+def _write(path, value):
+    """Keep a value in a file, of which others see nothing until it is complete."""
+    unfinished = Path(f"{path}.tmp.{secrets.token_hex(8)}")
+    try:
+        unfinished.write_bytes(checked.pack(os.path.basename(path), value))
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _save(folder, write):
+    """Call `write` while no other process does so for this folder; where that cannot be, a warning says so."""
+    try:
+        # Two processes that save at once can leave one signature's code under another's name.
+        with _locked(os.path.join(folder, "lock")):
+            for left in Path(folder).glob("*.tmp.*"):  # by somebody who was stopped while writing
+                left.unlink(missing_ok=True)
+            write()
+    except OSError as error:
+        _warn(error)
+
+
+def kept(name, make):
+    """What `make` gives, by a name of its own: where it was kept before, or came with the package, that is read."""
+    folder, name = cache_folder(), f"{name}{KEPT_SUFFIX}"
+    if folder is not None:
+        try:
+            return read(folder / name)
+        except Exception:  # missing or damaged, and then it can raise anything
+            pass
+    if (code := shipped.found()) and (value := code.get(name)) is not None:
+        return value
+    value = make()
+    if folder is not None:
+        _save(folder, lambda: _write(folder / name, value))
+    return value
+
 
 class Files(IndexDataCacheFile):
     """Numba's index and files of machine code, but each behind a checksum: a damaged one would crash the process."""
 
     def _load_index(self):
         try:
-            version, stamp, overloads = self._read(self._index_path)
+            version, stamp, overloads = read(self._index_path)
         except FileNotFoundError:
             return {}
         return overloads if (version, stamp) == (self._version, self._source_stamp) else {}
 
     def _save_index(self, overloads):
-        self._write(self._index_path, (self._version, self._source_stamp, overloads))
+        _write(self._index_path, (self._version, self._source_stamp, overloads))
 
     def _load_data(self, name):
-        return self._read(self._data_path(name))
+        return read(self._data_path(name))
 
     def _save_data(self, name, data):
-        self._write(self._data_path(name), data)
-
-    def _read(self, path):
-        content = Path(path).read_bytes()
-        checksum, content = content[:CHECKSUM_BYTES], memoryview(content)[CHECKSUM_BYTES:]
-        if checksum != self._checksum(path, content):
-            raise ValueError(f"{path} is damaged")
-        return pickle.loads(content)
-
-    def _write(self, path, value):
-        content = self._dump(value)
-        with self._open_for_write(path) as file:
-            file.write(self._checksum(path, content) + content)
-
-    @staticmethod
-    def _checksum(path, content):
-        """Of the file's name and its content, so that none passes for another."""
-        checksum = hashlib.blake2b(os.path.basename(path).encode(), digest_size=CHECKSUM_BYTES)
-        checksum.update(content)
-        return checksum.digest()
+        _write(self._data_path(name), data)
 
 
 class Cache(FunctionCache):
+    """The machine code of one function: in the cache's folder, where there is one, or with the package."""
+
     def __init__(self, py_func, variant):
         self._impl_class = functools.partial(_Implementation, variant=variant)
         super().__init__(py_func)
@@ -196,30 +221,58 @@ class Cache(FunctionCache):
         self._cache_file = Files(self.cache_path, self._impl.filename_base, locator.get_source_stamp())
 
     def load_overload(self, sig, target_context):
+        loaded = self._from_folder(sig, target_context) or self._from_package(sig, target_context)
+        if loaded is None and (reason := shipped.reason()):
+            _tell(reason)
+        return loaded
+
+    def _from_folder(self, sig, target_context):
+        if cache_folder() is None:
+            return None
         try:
-            compiled = super().load_overload(sig, target_context)
-            if compiled is not None:  # numba forgets that, for those who call the function
-                compiled.library._reload_init.update(compiled.reload_init)
-            return compiled
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
         except Exception:  # a damaged file can raise anything; what is compiled now takes its place
             with contextlib.suppress(OSError):
                 self.flush()
             return None
 
+    def _from_package(self, sig, target_context):
+        code = shipped.found()
+        if code is None:
+            return None
+        stored = code.get(self._name_in_package(self._index_key(sig, target_context.codegen())))
+        return stored and self._impl.rebuild(target_context, stored)
+
+    def _name_in_package(self, key):
+        return name_in_package(self._impl.filename_base, key)
+
     def holds(self, sig, target_context):
-        """Whether the folder has code for this signature."""
+        """Whether there is code for this signature."""
+        key = self._index_key(sig, target_context.codegen())
+        if (code := shipped.found()) and self._name_in_package(key) in code:
+            return True
         try:
-            name = self._cache_file._load_index().get(self._index_key(sig, target_context.codegen()))
+            name = self._cache_file._load_index().get(key)
             return name is not None and os.path.exists(self._cache_file._data_path(name))
         except Exception:  # damaged, as above
             return False
 
     def save_overload(self, sig, data):
-        try:
-            # Two processes that save at once can leave one signature's code under another's name.
-            with _locked(os.path.join(self.cache_path, "lock")):
-                for left in Path(self.cache_path).glob("*.tmp.*"):  # by somebody who was stopped while writing
-                    left.unlink(missing_ok=True)
-                super().save_overload(sig, data)
-        except OSError as error:
-            _warn(error)
+        if cache_folder() is not None:
+            _save(self.cache_path, lambda: FunctionCache.save_overload(self, sig, data))
+
+
+def name_in_package(base, key):
+    """By what name the code of a function is shipped that the cache keeps in files that begin so, under a key."""
+    signature, _, hashes = key  # the CPU that numba compiles for is that of the level
+    return f"{base} {signature} {' '.join(each[:8] for each in hashes)}"
+
+
+def contents(folder):
+    """All that a cache's folder has, by the names that it is shipped by."""
+    found = {path.name: read(path) for path in folder.glob(f"*{KEPT_SUFFIX}")}
+    for path in folder.glob("*.nbi"):
+        for key, data in read(path)[-1].items():
+            found[name_in_package(path.stem, key)] = read(folder / data)
+    return found

@@ -11,7 +11,7 @@ import secrets
 
 import numba
 
-from .cache import Cache, cache_folder
+from .cache import Cache
 from .internals import (
     Compiler,
     CPUDispatcher,
@@ -132,7 +132,7 @@ class _Kept(_Dispatcher):
 
     def __init__(self, function, compiler=NumbanetCompiler, parallel=False):
         super().__init__(function, compiler, parallel)
-        if is_own(function) and cache_folder() is not None:
+        if is_own(function):
             set_cache(self, Cache(function, "parallel" if parallel else "serial"))
 
 

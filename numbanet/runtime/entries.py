@@ -1,14 +1,19 @@
 """Calling an operation by two addresses: of its record, which holds the arguments, and of an entry, which knows them.
 
-See `call_table`, which makes records.
+See `call_table`, which makes records. LLVM makes an entry in milliseconds; it is kept with the kernels.
 """
+
+import functools
+import hashlib
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from .cache import kept
 from .internals import global_compiler_lock, new_library, propagate, raises
 from .memory import SLOT
+from .stored import StoredLibrary, code_of
 
 # Of a record and of where its results go; gives what numba has a function return: whether it raised.
 ENTRY = ir.FunctionType(ir.IntType(32), [SLOT, SLOT])
@@ -19,18 +24,24 @@ _entries = {}  # kinds of arguments -> (address of the entry, the library that i
 
 @global_compiler_lock
 def entries_of(kinds):
-    """The address of the entry of each kind of function, LLVM's. Those that are missing are compiled in one go."""
-    missing = {str(kind): kind for kind in kinds if str(kind) not in _entries}
-    if missing:
-        library = new_library("numbanet entries")
-        module = library.create_ir_module("numbanet entries")
-        names = {kind: f"numbanet_entry_{number}" for number, kind in enumerate(missing, len(_entries))}
-        for kind, function_type in missing.items():
-            _emit(ir.Function(module, ENTRY, names[kind]), function_type)
-        library.add_ir_module(module)
-        library.finalize()
-        _entries.update((kind, (library.get_pointer_to_function(name), library)) for kind, name in names.items())
+    """The address of the entry of each kind of function, LLVM's."""
+    for kind in kinds:
+        if str(kind) not in _entries:
+            name = f"numbanet_entry_{hashlib.blake2b(str(kind).encode(), digest_size=12).hexdigest()}"
+            library = StoredLibrary(*kept(name, functools.partial(_compiled, name, kind)))
+            _entries[str(kind)] = library.get_pointer_to_function(name), library
     return [_entries[str(kind)][0] for kind in kinds]
+
+
+def _compiled(name, kind):
+    """The machine code of an entry, for `StoredLibrary`."""
+    library = new_library(name)
+    library.enable_object_caching()
+    module = library.create_ir_module(name)
+    _emit(ir.Function(module, ENTRY, name), kind)
+    library.add_ir_module(module)
+    library.finalize()
+    return code_of(library)
 
 
 def _emit(entry, function_type):

@@ -7,6 +7,7 @@ told of in a sentence.
 """
 
 import contextlib
+import functools
 import pkgutil
 
 from ..errors import SettingError
@@ -18,19 +19,17 @@ settings.thread_count("NUMBA_NUM_THREADS")  # numba's own words would be a trace
 TESTED = "0.60", "0.68"
 
 NEEDED = (
+    "core.caching:_CacheLocator",
     "core.caching:CompileResultCacheImpl.get_filename_base",
     "core.caching:FunctionCache.flush",
+    "core.caching:FunctionCache._index_key",
     "core.caching:FunctionCache.load_overload",
     "core.caching:FunctionCache.save_overload",
-    "core.caching:FunctionCache._index_key",
     "core.caching:IndexDataCacheFile._data_path",
-    "core.caching:IndexDataCacheFile._dump",
     "core.caching:IndexDataCacheFile._load_data",
     "core.caching:IndexDataCacheFile._load_index",
-    "core.caching:IndexDataCacheFile._open_for_write",
     "core.caching:IndexDataCacheFile._save_data",
     "core.caching:IndexDataCacheFile._save_index",
-    "core.caching:_CacheLocator",
     "core.callconv:CPUCallConv._get_return_status",
     "core.callconv:CPUCallConv.return_status_propagate",
     "core.cgutils:alloca_once",
@@ -38,21 +37,27 @@ NEEDED = (
     "core.cgutils:for_range",
     "core.cgutils:get_or_insert_function",
     "core.cgutils:unpack_tuple",
+    "core.codegen:JITCodeLibrary.enable_object_caching",
     "core.codegen:JITCodeLibrary._ensure_finalized",
+    "core.codegen:JITCodeLibrary.finalize",
+    "core.codegen:JITCodeLibrary._finalize_final_module",
+    "core.codegen:JITCodeLibrary._get_compiled_object",
+    "core.codegen:JITCodeLibrary.get_defined_functions",
     "core.codegen:JITCodeLibrary._get_module_for_linking",
     "core.codegen:JITCodeLibrary._optimize_functions",
-    "core.codegen:JITCodeLibrary.enable_object_caching",
-    "core.codegen:JITCodeLibrary.finalize",
+    "core.codegen:JITCodeLibrary._set_compiled_object",
     "core.compiler:Compiler.define_pipelines",
+    "core.compiler:compile_result",
+    "core.compiler:CompileResult._find_referenced_environments",
     "core.compiler:Flags.get_mangle_string",
+    "core.compiler:Flags.noalias",
     "core.compiler:Flags.no_cfunc_wrapper",
     "core.compiler:Flags.no_cpython_wrapper",
-    "core.compiler:Flags.noalias",
+    "core.compiler_lock:global_compiler_lock",
     "core.compiler_machinery:FunctionPass",
     "core.compiler_machinery:PassManager.add_pass_after",
     "core.compiler_machinery:PassManager.finalize",
     "core.compiler_machinery:register_pass",
-    "core.compiler_lock:global_compiler_lock",
     "core.dispatcher:Dispatcher.add_overload",
     "core.dispatcher:Dispatcher.compile",
     "core.dispatcher:Dispatcher.typeof_pyval",
@@ -60,13 +65,15 @@ NEEDED = (
     "core.event:Listener",
     "core.event:register",
     "core.event:unregister",
-    "core.imputils:RefType",
     "core.imputils:iternext_impl",
+    "core.imputils:RefType",
     "core.ir:Assign",
     "core.analysis:compute_cfg_from_blocks",
     "core.ir_utils:build_definitions",
     "core.registry:CPUDispatcher",
     "core.registry:cpu_target.target_context",
+    "core.runtime._nrt_python:c_helpers",
+    "core.serialize:dumps",
     "core.sigutils:normalize_signature",
     "core.typed_passes:NopythonTypeInference",
     "core.targetconfig:ConfigStack.top_or_none",
@@ -99,6 +106,7 @@ if missing:
         f"to {TESTED[1]}, as `python -m pip install 'numba=={TESTED[1]}.*'` installs"
     )
 
+from llvmlite import binding
 from llvmlite import ir as llvm
 from llvmlite.binding import ffi
 from numba import types
@@ -107,7 +115,7 @@ from numba.core.analysis import compute_cfg_from_blocks as control_flow
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.caching import _CacheLocator as CacheLocator
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler, Flags
+from numba.core.compiler import Compiler, Flags, compile_result
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
@@ -115,6 +123,8 @@ from numba.core.errors import NumbaError
 from numba.core.imputils import RefType, iternext_impl
 from numba.core.ir_utils import build_definitions
 from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.runtime import _nrt_python
+from numba.core.serialize import dumps
 from numba.core.targetconfig import ConfigStack
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import InlineInlinables
@@ -141,11 +151,16 @@ __all__ = [
     "RefType",
     "active_threads",
     "arguments_of",
+    "add_runtime_symbols",
     "arrayobj",
     "cache_of",
     "call_by",
     "cgutils",
     "control_flow",
+    "compile_result",
+    "cpu_target",
+    "define_symbols",
+    "dumps",
     "event",
     "global_compiler_lock",
     "ir",
@@ -162,6 +177,7 @@ __all__ = [
     "redefined",
     "register_model",
     "register_pass",
+    "referenced_environments",
     "set_cache",
     "takes",
     "within_parallel",
@@ -246,6 +262,23 @@ def machine_code(dispatcher, signature):
 def new_library(name):
     """An empty library of machine code, which lives as long as the object."""
     return cpu_target.target_context.codegen().create_library(name)
+
+
+@functools.cache
+def add_runtime_symbols():
+    """Let machine code find what it calls of numba's C library. Numba does so, too, before it compiles anything."""
+    for name, address in _nrt_python.c_helpers.items():
+        binding.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+
+
+def define_symbols(library, names):
+    """Tell the engine that it has the functions of these names, in machine code that it has been given."""
+    library.codegen._engine._defined_symbols.update(names)
+
+
+def referenced_environments(compiled):
+    """What compiled functions that one has linked into it know of Python."""
+    return tuple(compiled._find_referenced_environments())
 
 
 def options_of(dispatcher):

@@ -57,16 +57,12 @@ class Target:
     @property
     def vector_registers(self):
         """How many vectors the registers hold: 32 with AVX-512 and on ARM."""
-        return 32 if self.vector_bytes == 64 or is_arm() else 16
+        return 32 if self.vector_bytes == 64 or platform.machine().lower() in _ARM else 16
 
     @property
     def fuses(self):
         """Whether one instruction multiplies and adds, rounding once."""
         return "fmaf" not in self._instructions(FMA)  # C's function, which LLVM calls where it must
-
-
-def is_arm():
-    return platform.machine().lower() in ("arm64", "aarch64")
 
 
 def host():
@@ -85,21 +81,28 @@ class Level:
     """A CPU of no maker: what LLVM is told to compile for it, and the features that a CPU needs to run the result."""
 
     target: Target
+    machines: tuple
     needs: frozenset
+
+    def of_this_kind(self):
+        """Whether it is a level of this machine's kind of CPU."""
+        return platform.machine().lower() in self.machines
 
     def runs_here(self):
         """Whether this machine's CPU has all that is needed."""
         features = binding.get_host_cpu_features()
-        return is_arm() == ("neon" in self.needs) and all(features.get(name) for name in self.needs)
+        return self.of_this_kind() and all(features.get(name) for name in self.needs)
 
 
+_X86, _ARM = ("x86_64", "amd64"), ("aarch64", "arm64")
 _V3 = "sse3 ssse3 sse4.1 sse4.2 popcnt cx16 sahf avx avx2 bmi bmi2 f16c fma lzcnt movbe"  # as x86-64's psABI has it
 LEVELS = {  # the best first
     # By itself LLVM takes vectors of 256 bits for loops, since those of 512 slowed the clocks of the first such CPUs.
     "x86-64-v4": Level(
         Target("x86-64-v4", "-prefer-256-bit"),
+        _X86,
         frozenset(f"{_V3} avx512f avx512bw avx512cd avx512dq avx512vl".split()),
     ),
-    "x86-64-v3": Level(Target("x86-64-v3", ""), frozenset(_V3.split())),
-    "aarch64": Level(Target("generic", "+neon"), frozenset({"neon"})),
+    "x86-64-v3": Level(Target("x86-64-v3", ""), _X86, frozenset(_V3.split())),
+    "aarch64": Level(Target("generic", "+neon"), _ARM, frozenset({"neon"})),
 }

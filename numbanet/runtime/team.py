@@ -125,6 +125,16 @@ def _serve(member):
 _pool = _Pool()
 
 
+def compile_all():
+    """Compile all that a call needs besides its operations, as otherwise the first one does."""
+    _meeting()
+    for loop in (leading.serve, leading.end):
+        loop.compile((types.int64,))
+    for loop in (leading.walk, leading.train):
+        others = loop.py_func.__code__.co_argcount - 5
+        loop.compile((*[types.int64] * 4, types.boolean, *[types.int64] * others))  # the first five are of `called`
+
+
 @contextlib.contextmanager
 def called(nanoseconds):
     """A call of `leading.walk` or `leading.train`, whose first five arguments it gives.

@@ -162,15 +162,15 @@ MUTANTS = [
     ),
     Mutant(
         "cache: the checksum is not compared",
-        "numbanet/runtime/cache.py",
-        "if checksum != self._checksum(path, content):",
+        "numbanet/runtime/checked.py",
+        "if checksum != _checksum(name, content):",
         "if False:",
         f"{CACHE}::test_a_file_that_is_not_what_it_was_is_not_read",
     ),
     Mutant(
         "cache: one file passes for another",
-        "numbanet/runtime/cache.py",
-        "hashlib.blake2b(os.path.basename(path).encode(), digest_size",
+        "numbanet/runtime/checked.py",
+        "hashlib.blake2b(name.encode(), digest_size",
         "hashlib.blake2b(digest_size",
         f"{CACHE}::test_a_file_that_is_not_what_it_was_is_not_read",
     ),
@@ -198,8 +198,8 @@ MUTANTS = [
     Mutant(
         "cache: leftovers stay",
         "numbanet/runtime/cache.py",
-        "                    left.unlink(missing_ok=True)\n",
-        "                    pass\n",
+        "                left.unlink(missing_ok=True)\n",
+        "                pass\n",
         f"{CACHE}::test_what_a_process_left_that_was_stopped_while_it_wrote_is_removed",
     ),
     Mutant(
