@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import queue
-import subprocess
-import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -17,21 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import kernels
-from ._checks import float_dtype, integer, sequence
+from ._checks import boolean, float_dtype, integer, sequence
 from ._image_shapes import workspace
 from .operations import OPERATIONS
 from .operations.arguments import make
-from .runtime import cache, compiling
+from .runtime import ahead, cache, call_table, compiling
 from .runtime.threads import get_num_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import Any
 
     from ._types import DTypeLike
-
-
-MOST_PROCESSES = 4
 
 
 @dataclass(frozen=True)
@@ -57,8 +47,9 @@ def warmup(
     dtypes: Sequence[DTypeLike] = (np.float32,),
     processes: int | None = None,
     on_progress: Callable[[int, int, str], object] | None = None,
+    parallel: bool = False,
 ) -> Warmup:
-    """Compile all kernels, serial and parallel, that training and using networks calls, but for those in the cache.
+    """Compile all kernels that training and using networks calls, but for those in the cache.
 
     Without it, each is compiled when first called, once for each machine and version of numbanet.
 
@@ -67,9 +58,11 @@ def warmup(
     dtypes : sequence of dtypes
         float32, float64 or both.
     processes : int, optional
-        How many compile side by side; by default one for each thread, 4 at the most.
+        How many compile side by side; by default one for each thread.
     on_progress : callable, optional
         Called as ``on_progress(done, total, name)`` at the start and after each kernel; `name` is the one done last.
+    parallel : bool
+        Whether to compile the parallel forms too, which only single calls of operations on large arrays run.
 
     Returns
     -------
@@ -78,31 +71,29 @@ def warmup(
     Raises
     ------
     TypeError, ValueError
-        For other dtypes, or `processes` below 1.
+        For other dtypes, `processes` below 1, or a `parallel` that is no bool.
     """
     names = [float_dtype(dtype).name for dtype in sequence("dtypes", dtypes, "dtypes")]
-    threads = get_num_threads()
-    processes = min(threads, MOST_PROCESSES) if processes is None else integer("processes", processes, 1)
+    processes = get_num_threads() if processes is None else integer("processes", processes, 1)
     started = perf_counter()
-    every = [(dtype, name, form) for dtype in names for name, form in _kernels(dtype, threads)]
-    jobs = [job for job in every if not _is_ready(job)]
+    every = _jobs(names, boolean("parallel", parallel))
+    jobs = [job for job in every if not job.ready]
     folder = cache.cache_folder()
     report = on_progress or (lambda done, total, name: None)
     report(0, len(jobs), "")
-    processes = min(processes, len(jobs)) if folder and sys.executable else 1
-    finished = _by_workers(jobs, processes) if processes > 1 else _one_by_one(jobs)
-    for done, (_, name, form) in enumerate(finished, 1):
-        report(done, len(jobs), f"{name}, {form}")
+    finished = ahead.side_by_side(jobs, min(processes, len(jobs)) if folder else 1)
+    for done, job in enumerate(finished, 1):
+        report(done, len(jobs), f"{job.name}, {job.form}" if parallel else job.name)
     return Warmup(len(jobs), len(every) - len(jobs), perf_counter() - started, folder)
 
 
 def prepare(names: Collection[str], dtype: str, on_compiling: Callable[[], object]) -> None:
     """Load these operations from the cache, serial and parallel; where some are not there, say so and compile them."""
-    jobs = [job for job in ((dtype, *each) for each in _kernels(dtype, get_num_threads())) if job[1] in names]
-    if not all(map(_is_ready, jobs)):
+    jobs = [job for job in _jobs([dtype], get_num_threads() > 1) if job.name in names]
+    if not all(job.ready for job in jobs):
         on_compiling()
-    for _ in _one_by_one(jobs):
-        pass
+    for job in jobs:
+        job.run()
 
 
 def arguments(name: str, dtype: DTypeLike) -> tuple[Any, ...]:
@@ -111,73 +102,12 @@ def arguments(name: str, dtype: DTypeLike) -> tuple[Any, ...]:
     return tuple(make(operation, operation.sizes.tested[0], dtype, rng, workspace=workspace).values())
 
 
-def _kernels(dtype: DTypeLike, threads: int) -> list[tuple[str, str]]:
-    """(operation, form) of all that is needed, those that share their pieces side by side."""
-    forms = ("serial", "parallel") if threads > 1 else ("serial",)
-    return [(name, form) for name in OPERATIONS for form in forms]
-
-
-def _signature(job: tuple[str, str, str]) -> tuple[Any, Any]:
-    """The dispatcher of a job, and the types of arguments to compile it for."""
-    dtype, name, form = job
-    dispatcher = getattr(getattr(kernels, name), form)
-    return dispatcher, compiling.types_of(dispatcher, arguments(name, dtype))
-
-
-def _is_ready(job: tuple[str, str, str]) -> bool:
-    return compiling.is_ready(*_signature(job))
-
-
-def _one_by_one(jobs: list[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
-    for job in jobs:
-        dispatcher, types = _signature(job)
-        dispatcher.compile(types)
-        yield job
-
-
-def _by_workers(jobs: list[tuple[str, str, str]], processes: int) -> Iterator[tuple[str, str, str]]:
-    """Compile in processes of their own, into the cache; gives each job when it is done."""
-    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    for job in jobs:
-        waiting.put(job)
-    command = [sys.executable, "-c", "from numbanet._warmup import _work; _work()"]
-    environment = {
-        **os.environ,
-        "NUMBANET_CACHE_DIR": str(cache.cache_folder().parent),
-    }  # wherever we have gone since
-    options: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
-    workers = [subprocess.Popen(command, **options) for _ in range(processes)]
-
-    def feed(worker: subprocess.Popen[str]) -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                job = waiting.get_nowait()
-                try:
-                    print(json.dumps(job), file=worker.stdin, flush=True)
-                    failed = not worker.stdout or not worker.stdout.readline()
-                except OSError:
-                    failed = True
-                finished.put(RuntimeError(f"a process that compiled {job[1]} ended early") if failed else job)
-                if failed:
-                    return
-
-    try:
-        for worker in workers:
-            threading.Thread(target=feed, args=(worker,), daemon=True).start()
-        for _ in jobs:
-            job = finished.get()
-            if isinstance(job, Exception):
-                raise job
-            yield job
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.communicate()
-
-
-def _work() -> None:
-    """What a worker does: a job for each line, and a line for each job."""
-    for line in sys.stdin:
-        for _ in _one_by_one([json.loads(line)]):
-            print("done", flush=True)
+def _jobs(dtypes: Sequence[str], parallel: bool) -> list[ahead.Job]:
+    """All that is to be compiled: every operation, and the loops that run lists of them."""
+    jobs = [ahead.Job.of(*loop) for loop in call_table.LOOPS]
+    for dtype in dtypes:
+        for name in OPERATIONS:
+            kernel, given = getattr(kernels, name), arguments(name, dtype)
+            forms = (kernel.serial, kernel.parallel) if parallel else (kernel.serial,)
+            jobs += [ahead.Job.of(form, compiling.types_of(form, given)) for form in forms]
+    return jobs

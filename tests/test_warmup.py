@@ -14,6 +14,7 @@ from numbanet.cli import main
 from numbanet.data import Augment
 from numbanet.layers import ACTIVATIONS, NORMALIZATIONS
 from numbanet.losses import LOSSES
+from numbanet.operations import OPERATIONS
 from numbanet.optim import RULES, Optimizer
 from numbanet.program import Program
 from numbanet.program.build import Form
@@ -90,11 +91,14 @@ def test_networks_and_optimizers_call_every_operation_with_the_types_that_are_co
         assert {types_of(serial, call) for call in calls} == {foreseen}, name
 
 
+FEW = ("relu_forward", "relu_backward", "sgd_update")
+
+
 @pytest.fixture
 def few(monkeypatch):
     """Three small kernels are all there is."""
-    names = ("relu_forward", "relu_backward", "sgd_update")
-    monkeypatch.setattr(_warmup, "_kernels", lambda dtype, threads: [(name, "serial") for name in names])
+    monkeypatch.setattr(_warmup, "OPERATIONS", {name: OPERATIONS[name] for name in FEW})
+    monkeypatch.setattr(_warmup.call_table, "LOOPS", ())
 
 
 @pytest.mark.usefixtures("few")
@@ -111,8 +115,8 @@ def test_workers_compile_into_the_cache_and_nothing_twice(tmp_path):
     script = """
 import json, sys
 from numbanet import _warmup
-names = ("relu_forward", "relu_backward", "sgd_update")
-_warmup._kernels = lambda dtype, threads: [(name, "serial") for name in names]
+_warmup.OPERATIONS = {name: _warmup.OPERATIONS[name] for name in ("relu_forward", "relu_backward", "sgd_update")}
+_warmup.call_table.LOOPS = ()
 told = []
 first = _warmup.warmup(processes=2, on_progress=lambda *progress: told.append(progress[:2]))
 second = _warmup.warmup(processes=2)
@@ -123,11 +127,26 @@ print(first.compiled, first.ready, second.compiled, second.ready, told)
     assert done.stdout == "3 0 0 3 [(0, 3), (1, 3), (2, 3), (3, 3)]\n", done.stderr
 
 
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(("parallel", "forms"), [(False, {"serial"}), (True, {"serial", "parallel"})])
+def test_parallel_forms_are_for_those_who_ask(parallel, forms):
+    jobs = _warmup._jobs(["float32"], parallel)
+    assert {(job.name, job.form) for job in jobs} == {(name, form) for name in FEW for form in forms}
+
+
+def test_the_loops_that_run_programs_are_compiled_for_what_they_are_called_with():
+    steps = nn.Solver(nn.FullyConnectedNet([2], 2, 2), {"X_train": np.ones((4, 2)), "y_train": [0, 1, 0, 1]}, epochs=1)
+    steps.train()
+    for loop, types in _warmup.call_table.LOOPS:
+        assert list(loop.overloads) == [types]
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
         ({"dtypes": ["int8"]}, ValueError, "dtype"),
         ({"processes": 0}, ValueError, "processes"),
+        ({"parallel": 1}, TypeError, "parallel"),
     ],
 )
 def test_bad_arguments(options, error, message):

@@ -189,7 +189,10 @@ def _add_warmup(commands):
         help=choices(("float32", "float64", "both")),
     )
     parser.add_argument(
-        "--processes", type=count, metavar="N", help="that compile side by side; default: one for each thread, up to 4"
+        "--processes", type=count, metavar="N", help="that compile side by side; default: one for each thread"
+    )
+    parser.add_argument(
+        "--parallel", action="store_true", help="the parallel forms too, which single calls on large arrays run"
     )
 
 

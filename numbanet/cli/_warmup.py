@@ -13,7 +13,7 @@ def warmup(arguments):
     dtypes = ("float32", "float64") if arguments.dtype == "both" else (arguments.dtype,)
     progress = _Progress(sys.stderr)
     try:
-        done = _warmup.warmup(dtypes, arguments.processes, progress)
+        done = _warmup.warmup(dtypes, arguments.processes, progress, arguments.parallel)
     finally:
         progress.close()
     if done.folder is None:  # which has been said

@@ -144,6 +144,7 @@ class Program:
     def _bound(self) -> Any:
         """All operations as calls for the compiled loop, in order, and None; or None and why one of them is none."""
         calls = []
+        call_table.prepare(self.bindings, trains=False)
         for operation in itertools.chain(*self.operations):
             try:
                 calls.append(call_table.Call(operation.function, operation.arguments, operation.nanoseconds))
@@ -153,6 +154,11 @@ class Program:
             except NumbaError as error:
                 raise diagnose.explained(error, self.model, operation) from None
         return calls, None
+
+    @property
+    def bindings(self) -> list[tuple[Any, tuple[Any, ...]]]:
+        """All operations as (function, arguments), in order."""
+        return [(operation.function, operation.arguments) for operation in itertools.chain(*self.operations)]
 
     @property
     def calls(self) -> Any:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import kernels
 from ..data.sparse import SparseRows
 from ..kernels import _gather
 from ..runtime import call_table
 from ..runtime.dispatch import forms
+from ..runtime.lazy import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,11 +88,17 @@ class TrainingSteps:
         self.table = None
         self._augmented = np.array([augment.seed if augment else 0, 0], np.uint64)  # seed and step
         readable = augment, self.model.standardizer
-        self.obstacle = program.obstacle or _unreadable("X_train", X, *readable) or _unreadable("y_train", y)
+        unreadable = _unreadable("X_train", X, *readable) or _unreadable("y_train", y)
+        if unreadable is None and self.model.ops is kernels:
+            own = [operation[:2] for operation in self._own[1]]
+            call_table.prepare([*program.bindings, *own], trains=True)
+        self.obstacle = program.obstacle or unreadable
         if self.obstacle is None:
             self._lower()
 
-    def _lower(self) -> Any:
+    @lazy
+    def _own(self) -> Any:
+        """Where the rows of a batch are named; operations round the program's; how many of them gather; the update."""
         program, (_, y, optimizer, augment, weights) = self.program, self.given
         model, rows = self.model, np.zeros(program.batch, np.int64)
         gathers = [self._examples(rows), _gathered(y, rows, program.y)]
@@ -101,13 +109,18 @@ class TrainingSteps:
             changes.append(_gathered(program.x, np.arange(program.batch), program.x, model.standardizer))
         update, values = optimizer.calls(model.params.flat, model.grads.flat), optimizer.values
         updates = [(call.function, (*call.arrays, *call.numbers(values))) for call in update]
+        return rows, forms([*gathers, *changes, *updates]), len(gathers), update
+
+    def _lower(self) -> None:
+        program, optimizer = self.program, self.given[2]
+        rows, operations, gathers, update = self._own
         try:
-            bound = [call_table.Call(*operation) for operation in forms([*gathers, *changes, *updates])]
+            bound = [call_table.Call(*operation) for operation in operations]
         except call_table.NoRecordError:
             self.obstacle = f"the update of {optimizer.name!r} is not compiled"
             return
         self._raised, self._ahead = None, len(bound) - len(update)  # operations of the table before the program's
-        self._gathers, self._updates = bound[: len(gathers)], len(update)
+        self._gathers, self._updates = bound[:gathers], len(update)
         self.table = call_table.Table([*bound[: self._ahead], *program.calls, *bound[self._ahead :]])
         self._losses = call_table.Numbers([call.result_cell for call in program.losses], 1)
         self._keys = call_table.Numbers([(key[1:].ctypes.data, 1) for key in program.keys], 2)

@@ -9,6 +9,7 @@ process writes at a time (`Cache`).
 import contextlib
 import functools
 import hashlib
+import math
 import os
 import re
 import secrets
@@ -18,10 +19,11 @@ import time
 import warnings
 from pathlib import Path
 
-from . import checked, fingerprint, shipped, stored, target
+from . import checked, fingerprint, machine, shipped, stored, target
 from .internals import CacheLocator, CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 
 KEPT_SUFFIX = ".kept"
+CLAIMS, PATIENCE = "compiling", 120.0  # where processes lock what they compile; seconds that others wait for it
 KEPT, KEPT_SECONDS = 4, 7 * 24 * 3600  # folders of earlier versions
 
 
@@ -101,19 +103,34 @@ def _tell(reason):
 
 
 @contextlib.contextmanager
-def _locked(path):
-    """Hold an exclusive lock between processes, where the platform has one."""
+def _locked(path, patience=math.inf):
+    """Hold an exclusive lock between processes, where the platform has one; TimeoutError after `patience` seconds."""
     with open(path, "a+b") as file:
+        until = time.monotonic() + patience
+        if not _take(file):
+            with machine.compiling():  # as whoever has it does
+                while not _take(file):
+                    if time.monotonic() > until:
+                        raise TimeoutError(f"{path} stays locked")
+                    time.sleep(0.01)
+        yield  # closing the file gives the lock back, as does the end of the process
+
+
+def _take(file):
+    """Lock a file, unless another has."""
+    try:
         if sys.platform == "win32":
             import msvcrt
 
             file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield  # closing the file gives the lock back
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 class _Locator(CacheLocator):
@@ -212,19 +229,42 @@ class Files(IndexDataCacheFile):
 
 
 class Cache(FunctionCache):
-    """The machine code of one function: in the cache's folder, where there is one, or with the package."""
+    """The machine code of one function: in the cache's folder, where there is one, or with the package.
+
+    Whoever finds none for a signature compiles it, saves it and calls `release`; other processes wait meanwhile.
+    """
 
     def __init__(self, py_func, variant):
         self._impl_class = functools.partial(_Implementation, variant=variant)
         super().__init__(py_func)
         locator = self._impl.locator
         self._cache_file = Files(self.cache_path, self._impl.filename_base, locator.get_source_stamp())
+        self._claims = contextlib.ExitStack()
 
     def load_overload(self, sig, target_context):
         loaded = self._from_folder(sig, target_context) or self._from_package(sig, target_context)
+        if loaded is None and self._claim(sig, target_context):
+            loaded = self._from_folder(sig, target_context)  # if somebody has compiled it since
         if loaded is None and (reason := shipped.reason()):
             _tell(reason)
         return loaded
+
+    def _claim(self, sig, target_context):
+        """Keep other processes from compiling the same; whether that can be done."""
+        if cache_folder() is None:
+            return False
+        key = repr((self._impl.filename_base, self._index_key(sig, target_context.codegen())))
+        claims = Path(self.cache_path) / CLAIMS
+        try:
+            claims.mkdir(exist_ok=True)
+            self._claims.enter_context(_locked(claims / hashlib.sha256(key.encode()).hexdigest()[:32], PATIENCE))
+        except OSError:  # a folder that is read-only, a file system without locks, or somebody who does not end
+            return False
+        return True
+
+    def release(self):
+        """Let other processes have what was compiled, or compile what was not."""
+        self._claims.close()
 
     def _from_folder(self, sig, target_context):
         if cache_folder() is None:

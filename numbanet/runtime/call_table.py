@@ -19,7 +19,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from . import leading, team
+from . import ahead, leading, team
 from .compiling import is_own, types_of
 from .entries import ARGUMENTS, EXCEPTION, FUNCTION, RESULT, entries_of
 from .internals import Dispatcher, is_parallel, machine_code, takes
@@ -27,6 +27,11 @@ from .placement import keep_apart
 from .threads import in_force
 
 DATA = 4  # of an array's slots: where its elements are
+
+# The loops that walk a table, and the types of what they take.
+_WALKED = *4 * [types.int64], types.boolean, *2 * [types.int64]
+WALK, TRAIN = (leading.walk, _WALKED), (leading.train, (*_WALKED, *12 * [types.int64]))
+LOOPS = WALK, TRAIN
 
 _addresses = weakref.WeakKeyDictionary()  # dispatcher -> {signature: (kind, address)}
 
@@ -65,10 +70,7 @@ class Call:
     def __init__(self, function, arguments, nanoseconds=0.0):
         if not isinstance(function, Dispatcher):
             raise NoRecordError("is not compiled")
-        signature = types_of(function, arguments)
-        if is_own(function):
-            # Ours do not write to their inputs, so that it makes no difference whether these may be written to.
-            signature = tuple(map(_writable, signature))
+        signature = _signature(function, arguments)
         parts = [_numbers(kind, value) for kind, value in zip(signature, arguments, strict=True)]
         self.kind, address, returns = _compiled(function, signature)
         if returns not in (types.none, types.float64, types.float32):
@@ -126,6 +128,21 @@ class Call:
     def result(self):
         """What the operation gave when it ran last, as a float."""
         return float(self.record.view(np.float64)[RESULT])
+
+
+def prepare(operations, trains):
+    """Compile a list of (function, arguments) and the loop that walks them, several at a time where that pays."""
+    calls = [each for each in operations if isinstance(each[0], Dispatcher)]
+    ahead.prepare(
+        [TRAIN if trains else WALK, *((function, _signature(function, arguments)) for function, arguments in calls)]
+    )
+
+
+def _signature(function, arguments):
+    """The types that a function is compiled for, to be called with these arguments."""
+    signature = types_of(function, arguments)
+    # Ours do not write to their inputs, so that it makes no difference whether these may be written to.
+    return tuple(map(_writable, signature)) if is_own(function) else signature
 
 
 def _compiled(function, signature):

@@ -135,6 +135,14 @@ class _Kept(_Dispatcher):
         if is_own(function):
             set_cache(self, Cache(function, "parallel" if parallel else "serial"))
 
+    @global_compiler_lock  # within which no process is forked, which would hold what is claimed too
+    def compile(self, sig):
+        try:
+            return super().compile(sig)
+        finally:
+            if isinstance(kept := cache_of(self), Cache):
+                kept.release()
+
 
 class _Apart(_Kept):
     """One that others call by address."""

@@ -1,5 +1,6 @@
 """What the machine is and what the compiler is doing, for the modules above, which do not look at numba themselves."""
 
+import contextlib
 import time
 
 from . import target
@@ -9,6 +10,16 @@ from .internals import event
 def cpu_name():
     """The CPU as LLVM names it when it compiles for it, such as znver3."""
     return target.host().cpu
+
+
+ELSEWHERE = "numbanet:compile"  # an event beside numba's own
+
+
+@contextlib.contextmanager
+def compiling():
+    """A block that counts as compiling although others may do it."""
+    with event.trigger_event(ELSEWHERE):
+        yield
 
 
 class Compilations(event.Listener):
@@ -42,8 +53,10 @@ class Compilations(event.Listener):
             self.seconds += time.perf_counter() - self._since
 
     def __enter__(self):
-        event.register("numba:compile", self)
+        for kind in ("numba:compile", ELSEWHERE):
+            event.register(kind, self)
         return self
 
     def __exit__(self, *_):
-        event.unregister("numba:compile", self)
+        for kind in ("numba:compile", ELSEWHERE):
+            event.unregister(kind, self)
