@@ -199,7 +199,10 @@ class Table(Numbers):
 
     def __init__(self, calls):
         entries = entries_of([call.kind for call in calls])
-        rows = [(entry, call.address, 0, int(call.nanoseconds)) for entry, call in zip(entries, calls, strict=True)]
+        rows = [
+            (entry, call.address, 0, int(call.nanoseconds), call.returns, 0, 0, 0)
+            for entry, call in zip(entries, calls, strict=True)
+        ]
         super().__init__(rows, leading.ROW // 8)
         for first, last in _runs(calls):
             self.array[first:last, leading.RUN // 8] = self.span[0] + last * leading.ROW

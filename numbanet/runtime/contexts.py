@@ -29,14 +29,17 @@ ME, COUNT, SHARE, MEET, START, STOP, EXCEPTION, RESULT, SCRATCH, OFFSET = range(
 # another thread, else 0; how many loops are open, one within the other; the key of the part that this thread has begun;
 # where context 0 is; entry and record, and about how long one thread takes.
 OPERATION, LOOP, ONLY, DEPTH, OPEN, TEAM, ENTRY, RECORD, NANOSECONDS = range(16 * BYTES, 25 * BYTES, BYTES)
+# A bit for each part that this thread had to do because the thread that it belongs to was late.
+LATE = 28 * BYTES
 # Of the leader, whose context is number 0: the key of the next operation; how many threads the team has, and where the
 # addresses of the others are.
 NEXT, TOGETHER, MEMBERS = range(25 * BYTES, 28 * BYTES, BYTES)
-# What others see: the key of the part that was begun last and of the one that was done last; whether others did it.
-TICKET, DONE, LATE = range(HALF, HALF + 3 * BYTES, BYTES)
+# What others see: the key of the part that was begun last, which they hardly ever look at, so that it is at hand for
+# the thread itself; and of the part that was done last, which they wait for.
+TICKET, DONE = HALF, HALF + 128
 # Of context 0, for all of the team: what a thread has raised, and its code as `entries.run` gives it; whether a thread
 # was stopped in the midst of its part.
-RAISED, RAISED_CODE, STALLED = range(HALF + 16 * BYTES, HALF + 19 * BYTES, BYTES)
+RAISED, RAISED_CODE, STALLED = range(HALF + 64, HALF + 64 + 3 * BYTES, BYTES)
 
 _api = ctypes.pythonapi
 _api.PyThread_tss_alloc.restype = ctypes.c_void_p

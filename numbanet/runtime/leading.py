@@ -22,6 +22,7 @@ from .contexts import (
     OPEN,
     RAISED,
     RAISED_CODE,
+    RESULT,
     SIZE,
     STALLED,
     TEAM,
@@ -35,8 +36,8 @@ from .meetings import SPINS, STALL_NS, STEP, begin, note_raised
 from .memory import add, fence, load, load_float, load_shared, order, replace, store, store_shared
 from .waiting import let_others_run, now, pause, sleep, wake
 
-ROW = 32  # bytes: entry, record, end of the run, nanoseconds
-RUN = 16
+ROW = 64  # bytes: entry, record, end of the run, nanoseconds, whether it gives a number
+RUN, RETURNS = 16, 32
 RESULTS = 8 * EXCEPTION_SLOT  # of a record
 
 # Of the pool: how many threads compute just now, and how many members there are, which follow it.
@@ -54,7 +55,7 @@ def _run_part(own, row, key, rows):
     """A member's way down a run."""
     team = load(own + TEAM)
     for _ in range(rows):
-        if load_shared(team + TICKET) < key + STEP:  # else the leader has passed that row
+        if load_shared(team + DONE) < key + STEP:  # else the leader has passed that row
             begin(own, key, row)
             code = run(load(row), load(row + 8), own + EXCEPTION)
             if code:
@@ -202,26 +203,30 @@ def _wait_until_out(lead, member):
 def _together(lead, row, rows):
     """Do a run as the leader of a team; a code and the record of what raised it, or 0."""
     count, members, key = load(lead + TOGETHER), load(lead + MEMBERS), load(lead + NEXT)
-    end = key + rows * STEP
+    end, late = key + rows * STEP, load(lead + LATE)
     for part in range(1, count):
         member, own = load(members + part * 8), lead + part * SIZE
         if load_shared(member + SLEEPING):
-            store(1, own + LATE)
+            late |= 1 << min(part, 62)
         hand(member, own, row, key + rows)
     fence()
     for part in range(1, count):
         rouse(load(members + part * 8))
+    store(late, lead + LATE)
     store(count, lead + COUNT)
     code, record = 0, 0
     while key < end:
         record = load(row + 8)
         begin(lead, key, row)
-        code = run(load(row), record, record + RESULTS)
+        code = run(load(row), record, lead + EXCEPTION)
         if code == 0 and load_shared(lead + RAISED_CODE):
             code = load(lead + RAISED_CODE)
-            store(load(lead + RAISED), record + RESULTS)
+            store(load(lead + RAISED), lead + EXCEPTION)
         if code:
+            store(load(lead + EXCEPTION), record + RESULTS)
             break
+        if load(row + RETURNS):  # else no line of a record changes, which the others would have to fetch again
+            store(load(lead + RESULT), record + RESULTS + 8)
         row += ROW
         key += STEP
     if code:

@@ -46,6 +46,7 @@ from .memory import load, load_shared, order, replace, store, store_shared
 from .waiting import let_others_run, now, pause
 
 STEP = 1 << 20  # from an operation's key to the next: more than one has loops
+MANY, LINE = 128, 16  # from so many numbers in a part on, parts begin with a line of a cache, which holds so many
 IMPATIENCE = 100  # pauses, a microsecond or more, until somebody else does a part that was not begun
 SPINS = 2_000  # pauses, 20 to 100 µs, from where on a waiting thread lets others run in between
 STALL_NS = 200_000  # of waiting for a part, beyond what the operation takes, from where its thread counts as stopped
@@ -68,9 +69,11 @@ def share(own, count):
     if mine:
         me, parts = load(own + ME), load(own + COUNT)
         each, rest = count // parts, count % parts
-        start = me * each + min(me, rest)
+        if each >= MANY:
+            each, rest = (each + LINE) // LINE * LINE, 0
+        start = min(me * each + min(me, rest), count)
         store(start, own + START)
-        store(start + each + (1 if me < rest else 0), own + STOP)
+        store(min(start + each + (1 if me < rest else 0), count), own + STOP)
     else:
         store(0, own + STOP)
 
@@ -84,8 +87,6 @@ def _begin(own, key, loop):
     ticket = load_shared(place + TICKET)
     if ticket >= key or not replace(place + TICKET, ticket, key):
         return False
-    if load(place + LATE):
-        store(0, place + LATE)
     store(key, own + OPEN)
     return True
 
@@ -127,14 +128,19 @@ def meet(own):
 @serial
 def _wait_for(own, part, place, key):
     """Wait until a part is done, or do it, where nobody has begun it."""
-    spins, since = 0, 0
+    since, late, bit = 0, load(own + LATE), 1 << min(part, 62)
+    spins = IMPATIENCE if late & bit else 0
     while load_shared(place + DONE) < key:
-        ticket = load_shared(place + TICKET)
-        if ticket < key and (spins >= IMPATIENCE or load_shared(place + LATE)) and replace(place + TICKET, ticket, key):
-            store(1, place + LATE)
-            _do(own, part, place, key)
-            return
+        if spins == IMPATIENCE:
+            ticket = load_shared(place + TICKET)
+            if ticket < key and replace(place + TICKET, ticket, key):
+                store(late | bit, own + LATE)
+                _do(own, part, place, key)
+                return
+            store(late & ~bit, own + LATE)
         spins += 1
+        if spins < 40:
+            continue
         if spins < SPINS:
             pause()
         elif since == 0:
