@@ -23,8 +23,8 @@ SCRATCH_BYTES = 1 << 20  # of the shared arrays of one kernel, at most
 
 # What kernels look at: the number of the part that this thread does in each loop, of how many; the addresses of `share`
 # and `meet`; what `share` gives, a part of the loop; the kernel's results as a record has them; where the team's shared
-# arrays are, and how many bytes the running kernel has taken of them.
-ME, COUNT, SHARE, MEET, START, STOP, EXCEPTION, RESULT, SCRATCH, OFFSET = range(0, 10 * BYTES, BYTES)
+# arrays are.
+ME, COUNT, SHARE, MEET, START, STOP, EXCEPTION, RESULT, SCRATCH = range(0, 9 * BYTES, BYTES)
 # Of the operation that runs: its key, with 0 for the loop; how many loops have begun; the one loop that is run for
 # another thread, else 0; how many loops are open, one within the other; the key of the part that this thread has begun;
 # where context 0 is; entry and record, and about how long one thread takes.
@@ -76,17 +76,18 @@ def emit_slot(builder, context, place, kind=SLOT):
     return builder.inttoptr(builder.add(context, ir.Constant(SLOT, place)), kind.as_pointer())
 
 
+def emit_own(builder, context, place, otherwise):
+    """A number of a context, or a constant where there is none; without a branch, for the entry block has none."""
+    with builder.goto_entry_block():
+        constant = builder.alloca(SLOT)
+        builder.store(ir.Constant(SLOT, otherwise), constant)
+    there = builder.icmp_unsigned("!=", context, ir.Constant(SLOT, 0))
+    return builder.load(builder.select(there, emit_slot(builder, context, place), constant))
+
+
 def emit_shared(builder, context):
     """Whether the kernel that runs is shared by several threads, of the context or its absence."""
-    there = builder.icmp_unsigned("!=", context, ir.Constant(SLOT, 0))
-    entry = builder.block
-    with builder.if_then(there, likely=False):
-        several = builder.icmp_signed(">", builder.load(emit_slot(builder, context, COUNT)), ir.Constant(SLOT, 1))
-        inside = builder.block
-    shared = builder.phi(ir.IntType(1))
-    shared.add_incoming(ir.Constant(ir.IntType(1), 0), entry)
-    shared.add_incoming(several, inside)
-    return shared
+    return builder.icmp_signed(">", emit_own(builder, context, COUNT, 1), ir.Constant(SLOT, 1))
 
 
 @intrinsic
@@ -115,10 +116,6 @@ def workers(typing_context):
             # Numba's own; the parallel loop sees to it that the library is loaded.
             function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(count, []), "get_num_threads")
             return builder.call(function, [])
-        own = emit_context(builder)
-        result = cgutils.alloca_once_value(builder, ir.Constant(count, 1))
-        with builder.if_then(emit_shared(builder, own), likely=False):
-            builder.store(builder.load(emit_slot(builder, own, COUNT)), result)
-        return builder.load(result)
+        return emit_own(builder, emit_context(builder), COUNT, 1)
 
     return types.intp(), codegen

@@ -30,23 +30,6 @@ if TYPE_CHECKING:
 PARALLEL_ABOVE_NS = {"omp": 10_000.0, "tbb": 20_000.0, "workqueue": 400_000.0}
 SERIAL_BELOW_NS = min(PARALLEL_ABOVE_NS.values())  # whatever the layer, which then need not be started
 SHARING_PAYS = 2.0  # times the cost of a meeting that sharing must save, since estimates are wrong by as much
-# Kernels of which teams share the loops.
-SHARED = set(
-    [
-        "affine_forward",
-        "affine_relu_forward",
-        "affine_backward",
-        "affine_relu_backward",
-        "relu_forward",
-        "relu_backward",
-        "adam_update",
-        "sgd_update",
-        "momentum_update",
-        "gather",
-        "tanh_forward",
-        "tanh_backward",
-    ]
-)
 ALWAYS_PARALLEL = 1e9  # nanoseconds
 
 _turn = threading.Lock()
@@ -63,6 +46,8 @@ class Kernel:
         The loops as written.
     nanoseconds : callable
         About how long one core takes, of the arguments.
+    shareable : bool
+        Whether the threads of a team may share its loops, in programs.
     """
 
     __name__: str
@@ -71,7 +56,7 @@ class Kernel:
         functools.update_wrapper(self, function)
         self.py_func = function
         self.nanoseconds = nanoseconds
-        self.shareable = function.__name__ in SHARED
+        self.shareable = is_own(function)
 
     @lazy
     def serial(self):

@@ -27,7 +27,6 @@ from .contexts import (
     LOOP,
     ME,
     NANOSECONDS,
-    OFFSET,
     ONLY,
     OPEN,
     OPERATION,
@@ -154,17 +153,15 @@ def _wait_for(own, part, place, key):
 @serial
 def _do(own, part, place, key):
     """Do a part of a loop that is another thread's, from within that loop, by calling the operation again."""
-    me, loop, offset = load(own + ME), load(own + LOOP), load(own + OFFSET)
+    me, loop = load(own + ME), load(own + LOOP)
     store(part, own + ME)
     store(loop, own + ONLY)
     store(0, own + LOOP)
-    store(0, own + OFFSET)
     store(0, own + DEPTH)
     code = run(load(own + ENTRY), load(own + RECORD), own + EXCEPTION)
     store(me, own + ME)
     store(0, own + ONLY)
     store(loop, own + LOOP)
-    store(offset, own + OFFSET)
     store(0, own + DEPTH)
     if code:
         note_raised(own, code, place, key)
@@ -185,7 +182,6 @@ def begin(own, key, row):
     """Make the operation of a row the one that the thread of a context runs next."""
     store(key, own + OPERATION)
     store(0, own + LOOP)
-    store(0, own + OFFSET)
     store(0, own + DEPTH)
     store(0, own + OPEN)
     store(load(row), own + ENTRY)

@@ -6,9 +6,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ...runtime.contexts import COUNT, OFFSET, SCRATCH, emit_context, emit_slot
+from ...runtime.contexts import SCRATCH, SCRATCH_BYTES, emit_context, emit_own, emit_shared
 from ...runtime.internals import arrayobj
-from ...runtime.memory import BYTES, SLOT
 
 ALIGNMENT = 64  # bytes: a line of a cache
 
@@ -29,7 +28,7 @@ def shared_array(shape, dtype=None):
     """As `stack_array`, but the same array for all threads that run the kernel.
 
     For what is written in one loop of `prange` and read after it. It is for kernels themselves, and for what is
-    `inlined` into them: each place where one is taken gives another array, once in a call.
+    `inlined` into them: each place where one is taken gives another array, the same each time round.
     """
     return _scratch(shape, dtype, _of_team)
 
@@ -74,17 +73,12 @@ def _on_stack(builder, element, count, itemsize):
 
 
 def _of_team(builder, element, count, itemsize):
-    """What the running kernel has taken of its team's memory goes on by as much in all threads (`contexts`)."""
+    """Where the team's memory is, each array of a kernel behind the one before; the stack where there is no team."""
+    own, function = emit_context(builder), builder.function
+    offset, size = getattr(function, "numbanet_shared_bytes", 0), -(-count * itemsize // ALIGNMENT) * ALIGNMENT
+    function.numbanet_shared_bytes = offset + size
+    if offset + size > SCRATCH_BYTES:
+        raise ValueError(f"shared arrays of more than {SCRATCH_BYTES} bytes in {function.name}")
+    place = builder.add(emit_own(builder, own, SCRATCH, 0), ir.Constant(ir.IntType(64), offset))
     stack = _on_stack(builder, element, count, itemsize)
-    own = emit_context(builder)
-    # Without a branch, of which the entry block has none: a thread alone reads and writes a context of zeros.
-    nobody = builder.alloca(ir.ArrayType(SLOT, (OFFSET + BYTES) // BYTES))
-    builder.store(ir.Constant(nobody.type.pointee, None), nobody)
-    own = builder.select(builder.icmp_unsigned("!=", own, SLOT(0)), own, builder.ptrtoint(nobody, SLOT))
-    shared = builder.icmp_signed(">", builder.load(emit_slot(builder, own, COUNT)), SLOT(1))
-    taken = emit_slot(builder, own, OFFSET)
-    offset = builder.load(taken)
-    size = -(-count * itemsize // ALIGNMENT) * ALIGNMENT
-    builder.store(builder.add(offset, builder.select(shared, SLOT(size), SLOT(0))), taken)
-    place = builder.add(builder.load(emit_slot(builder, own, SCRATCH)), offset)
-    return builder.select(shared, builder.inttoptr(place, element.as_pointer()), stack)
+    return builder.select(emit_shared(builder, own), builder.inttoptr(place, stack.type), stack)
