@@ -14,6 +14,7 @@ A table is a list of those; `leading` goes down it, alone or with a team, by loo
 """
 
 import weakref
+from time import perf_counter
 
 import numpy as np
 from llvmlite import ir
@@ -194,6 +195,42 @@ class Numbers:
         self.span = self.array.ctypes.data, len(self.array)
 
 
+class Turns:
+    """Whether a table is walked by a team or by one thread: the way that takes less time, of which each has its turns.
+
+    Estimates do not know how far apart this machine's cores are, nor what else runs on them.
+
+    Attributes
+    ----------
+    together : bool
+        How the next call is to be made.
+    """
+
+    OFTEN, SELDOM = 4, 64  # calls from one of the slower way to the next: at first, and where that has never changed
+    BETTER = 0.97  # times as long, from where the other way is taken
+
+    def __init__(self):
+        self.together, self._faster = True, True
+        self._seconds = {}  # of each way, by whether it is together
+        self._left = self._gap = self.OFTEN
+
+    def note(self, seconds, together):
+        """After a call."""
+        if together != self.together:  # no team was to be had
+            return
+        known = self._seconds.get(together)
+        # What came once and not again, such as the threads' beginning, is forgotten.
+        self._seconds[together] = seconds if known is None or seconds < known else 0.75 * known + 0.25 * seconds
+        if together != self._faster:
+            if self._seconds[together] < self.BETTER * self._seconds[self._faster]:
+                self._faster, self._gap = together, self.OFTEN
+            else:
+                self._gap = min(2 * self._gap, self.SELDOM)
+            self._left = self._gap
+        self._left -= 1
+        self.together = self._faster if self._left else not self._faster
+
+
 class Table(Numbers):
     """The operations of a list of calls, in order, as `leading` reads them."""
 
@@ -209,14 +246,18 @@ class Table(Numbers):
         self._calls = calls  # which have the records
         self._parallel = any(call.parallel for call in calls)
         self._nanoseconds = sum(call.nanoseconds for call in calls)
+        self._turns = Turns() if self._nanoseconds else None
 
     def raised(self):
         """The number of the call that raised the exception which `walk` or `train` just did."""
         return max(number for number, call in enumerate(self._calls) if call.raised)
 
     def walk(self, count=None):
-        """Run the first `count` calls, by default all; raises what one of them raises."""
-        self._run(leading.walk, 1, self.span[1] if count is None else count)
+        """Run the first `count` calls, by default all; raises what one of them raises.
+
+        Gives whether all threads of the team came in time.
+        """
+        return self._run(leading.walk, 1, self.span[1] if count is None else count)
 
     def train(self, updates, feeds, losses, keys, cells, history, pausing):
         """Take as many steps as `history` (float64) has room for; returns how many were taken. See `leading.train`.
@@ -233,8 +274,16 @@ class Table(Numbers):
         if self._parallel:
             in_force()
             keep_apart()
-        with team.called(self._nanoseconds * times) as first:
-            return loop(*first, self.span[0], *arguments)
+        if self._turns is None:
+            return loop(*team.arguments(None, 0.0), self.span[0], *arguments)
+        nanoseconds = self._nanoseconds * times
+        lead = team.lead(nanoseconds) if self._turns.together else None
+        started = perf_counter()
+        try:
+            return loop(*team.arguments(lead, nanoseconds), self.span[0], *arguments)
+        finally:
+            self._turns.note((perf_counter() - started) / times, lead is not None)
+            team.note(lead)
 
 
 def _runs(calls):

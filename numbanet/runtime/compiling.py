@@ -211,6 +211,11 @@ def is_ready(dispatcher, types):
     return isinstance(kept, Cache) and kept.holds(types, dispatcher.targetctx)
 
 
+def whole(function):
+    """Compile what is no kernel, but called by Python or by its address: when it is first asked for."""
+    return function if numba.config.DISABLE_JIT else compiled(function)
+
+
 def serial(function):
     """Compile a piece of a kernel: a loop that runs on the thread that calls it, as a part of what calls it."""
     return function if numba.config.DISABLE_JIT else _Parts(function)  # then no kernel comes to call it

@@ -30,10 +30,10 @@ ME, COUNT, SHARE, MEET, START, STOP, EXCEPTION, RESULT, SCRATCH = range(0, 9 * B
 # where context 0 is; entry and record, and about how long one thread takes.
 OPERATION, LOOP, ONLY, DEPTH, OPEN, TEAM, ENTRY, RECORD, NANOSECONDS = range(16 * BYTES, 25 * BYTES, BYTES)
 # A bit for each part that this thread had to do because the thread that it belongs to was late.
-LATE = 28 * BYTES
+LATE = 30 * BYTES
 # Of the leader, whose context is number 0: the key of the next operation; how many threads the team has, and where the
-# addresses of the others are.
-NEXT, TOGETHER, MEMBERS = range(25 * BYTES, 28 * BYTES, BYTES)
+# addresses of the others are; for how many runs those that were late are not waited for, and how many are left of them.
+NEXT, TOGETHER, MEMBERS, GAP, LEFT = range(25 * BYTES, 30 * BYTES, BYTES)
 # What others see: the key of the part that was begun last, which they hardly ever look at, so that it is at hand for
 # the thread itself; and of the part that was done last, which they wait for.
 TICKET, DONE = HALF, HALF + 128

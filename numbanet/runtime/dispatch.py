@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numba
 
-from . import forks, placement, sharing_rules, threading_layer, threads  # noqa: F401
+from . import forks, placement, sharing, sharing_rules, threading_layer, threads  # noqa: F401
 from .compiling import compiled, is_own, types_of
 from .contexts import workers  # noqa: F401  # for kernels
 from .internals import Dispatcher, is_parallel, options_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 # more allows for the error of the kernels' estimates.
 PARALLEL_ABOVE_NS = {"omp": 10_000.0, "tbb": 20_000.0, "workqueue": 400_000.0}
 SERIAL_BELOW_NS = min(PARALLEL_ABOVE_NS.values())  # whatever the layer, which then need not be started
-SHARING_PAYS = 2.0  # times the cost of a meeting that sharing must save, since estimates are wrong by as much
 ALWAYS_PARALLEL = 1e9  # nanoseconds
 
 _turn = threading.Lock()
@@ -46,8 +45,6 @@ class Kernel:
         The loops as written.
     nanoseconds : callable
         About how long one core takes, of the arguments.
-    shareable : bool
-        Whether the threads of a team may share its loops, in programs.
     """
 
     __name__: str
@@ -56,7 +53,6 @@ class Kernel:
         functools.update_wrapper(self, function)
         self.py_func = function
         self.nanoseconds = nanoseconds
-        self.shareable = is_own(function)
 
     @lazy
     def serial(self):
@@ -97,7 +93,7 @@ class Kernel:
     def fault(self, *args: Any) -> str:
         """What keeps a team of threads from sharing its loops (docs/team.md), in a few words; "" where they may.
 
-        A kernel of a user's own with a fault runs on one thread in a network.
+        A kernel of a user's own with a fault runs in a network as it does outside: if it is large, in numba's form.
         """
         if is_own(self.py_func):
             return ""
@@ -162,15 +158,18 @@ def forms(operations):
         The compiled form, and about how long one thread takes, where a team is to share it; 0 where the calling thread
         is to run it.
     """
-    chosen, count = [], threads.get_num_threads()
-    for function, arguments in operations:
-        if not getattr(function, "shareable", False):
-            chosen.append((variant(function, arguments), arguments, 0.0))
-            continue
-        nanoseconds = function.nanoseconds(*arguments)
-        pays = count > 1 and nanoseconds * (1 - 1 / count) > SHARING_PAYS * 100.0
-        chosen.append((function.serial, arguments, nanoseconds if pays else 0.0))
-    return chosen
+    return [_form(function, arguments) for function, arguments in operations]
+
+
+def _form(function, arguments):
+    if not isinstance(function, Kernel) or isinstance(function, Given):
+        return variant(function, arguments), arguments, 0.0
+    nanoseconds = function.nanoseconds(*arguments)
+    if not sharing.pays(nanoseconds):
+        return function.serial, arguments, 0.0
+    if function.fault(*arguments):
+        return function.variant(*arguments), arguments, 0.0
+    return function.serial, arguments, nanoseconds
 
 
 def variant(function, arguments):

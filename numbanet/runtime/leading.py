@@ -11,12 +11,14 @@ awake, then asleep. Whoever calls takes the members that are free, and gives the
 
 import math
 
-from .compiling import compiled, serial
+from .compiling import serial, whole
 from .contexts import (
     COUNT,
     DONE,
     EXCEPTION,
+    GAP,
     LATE,
+    LEFT,
     MEMBERS,
     NEXT,
     OPEN,
@@ -47,6 +49,7 @@ COMPUTING, MEMBER_COUNT, FIRST_MEMBER, MEMBER_BYTES = 0, 128, 256, 256
 # taken it; the lock that it sleeps on; whether it is to end.
 SEQUENCE, SLEEPING, RUNS, RUN_BYTES = 0, 8, 16, 24
 BUSY, OWNER, LOCK, ENDS = 128, 136, 144, 152
+LONGEST_GAP = 64  # runs
 AWAKE_NS = 50_000  # that a member waits without rest for the next run; then as long again while it lets others run
 
 
@@ -54,6 +57,7 @@ AWAKE_NS = 50_000  # that a member waits without rest for the next run; then as 
 def _run_part(own, row, key, rows):
     """A member's way down a run."""
     team = load(own + TEAM)
+    store(0, own + LATE)
     for _ in range(rows):
         if load_shared(team + DONE) < key + STEP:  # else the leader has passed that row
             begin(own, key, row)
@@ -64,7 +68,7 @@ def _run_part(own, row, key, rows):
         key += STEP
 
 
-@compiled
+@whole
 def serve(member):
     """What a thread of the pool does all its life."""
     seen = 0
@@ -124,7 +128,7 @@ def rouse(member):
         wake(load(member + LOCK))
 
 
-@compiled
+@whole
 def end(member):
     """Have a member's thread end, once it is out of the run that it is in."""
     store_shared(1, member + ENDS)
@@ -203,7 +207,7 @@ def _wait_until_out(lead, member):
 def _together(lead, row, rows):
     """Do a run as the leader of a team; a code and the record of what raised it, or 0."""
     count, members, key = load(lead + TOGETHER), load(lead + MEMBERS), load(lead + NEXT)
-    end, late = key + rows * STEP, load(lead + LATE)
+    end, late = key + rows * STEP, _still_late(lead)
     for part in range(1, count):
         member, own = load(members + part * 8), lead + part * SIZE
         if load_shared(member + SLEEPING):
@@ -242,6 +246,26 @@ def _together(lead, row, rows):
 
 
 @serial
+def _still_late(lead):
+    """Of those that were late in the last run, whose parts are taken at once in the next.
+
+    Who waits for one that does not come loses a microsecond, and who does not wait for one that comes does all the
+    work: so after a run with somebody late there is another chance, and after each one that is missed, half as often.
+    """
+    late, gap, left = load(lead + LATE), load(lead + GAP), load(lead + LEFT)
+    if late == 0:
+        gap, left = 1, 1
+    elif left > 1:
+        left -= 1
+    else:
+        late, gap = 0, min(2 * gap, LONGEST_GAP)
+        left = gap
+    store(gap, lead + GAP)
+    store(left, lead + LEFT)
+    return late
+
+
+@serial
 def _walk(lead, table, count):
     """Run so many operations; a code and the record of the one that raised an exception, or 0."""
     row, last = table, table + count * ROW
@@ -261,14 +285,19 @@ def _walk(lead, table, count):
     return 0, 0
 
 
-@compiled
+@whole
 def walk(pool, lead, wanted, limit, rousing, table, count):
-    """Run the first `count` operations of the table at this address; raises what one of them raises."""
+    """Run the first `count` operations of the table at this address; raises what one of them raises.
+
+    Gives whether all threads of the team came in time.
+    """
     gather(pool, lead, wanted, limit, rousing)
     code, record = _walk(lead, table, count)
+    in_time = lead == 0 or load(lead + LATE) == 0
     dissolve(pool, lead)
     if code:
         reraise(code, record + RESULTS)
+    return in_time
 
 
 @serial
@@ -334,7 +363,7 @@ def _train(
     return steps, 0, 0
 
 
-@compiled
+@whole
 def train(
     pool,
     lead,

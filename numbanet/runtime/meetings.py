@@ -16,7 +16,7 @@ comes at all may depend on what an earlier one has computed, though, and a late 
 loop that nobody else saw. So from the second loop on it looks whether somebody is in a later operation already.
 """
 
-from .compiling import compiled, serial
+from .compiling import serial, whole
 from .contexts import (
     COUNT,
     DEPTH,
@@ -51,7 +51,7 @@ SPINS = 2_000  # pauses, 20 to 100 µs, from where on a waiting thread lets othe
 STALL_NS = 200_000  # of waiting for a part, beyond what the operation takes, from where its thread counts as stopped
 
 
-@compiled
+@whole
 def share(own, count):
     """Which of ``range(count)`` the thread of a context does in the loop that it has come to: START to STOP."""
     depth = load(own + DEPTH) + 1
@@ -102,7 +102,7 @@ def _is_over(own):
     return over
 
 
-@compiled
+@whole
 def meet(own):
     """The end of a loop: wait until all parts of it are done."""
     depth = load(own + DEPTH) - 1

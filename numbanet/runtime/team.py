@@ -1,11 +1,10 @@
 """The threads that compute with the one that calls: a pool of Python threads that never hold Python's lock.
 
-They are started when a program first has an operation that pays to be shared, and run `leading.serve` until the process
-ends. Each thread that calls has a team's memory of its own (`_Lead`); which members it gets is settled when it calls.
+They are started when a program first has operations that pay to be shared, and are in `leading.serve` until the process
+ends. A thread that calls has the contexts of a team of its own (`Lead`); which members it gets is settled in its call.
 """
 
 import atexit
-import contextlib
 import os
 import signal
 import threading
@@ -20,146 +19,186 @@ from .internals import machine_code
 from .memory import BYTES
 from .waiting import closed_lock
 
+LINE = 64  # bytes of a cache's line
 MOST_MEMBERS = 255
-ROUSING_NS = 50_000.0  # of work, from where it pays to wake members that sleep
-SHORTEST, LONGEST = 0.02, 1.0  # seconds that teams are not formed after a thread was stopped in the midst of its part
+ROUSING_NS = 50_000.0  # of work in a call, from where it pays to wake members that sleep
+SHORTEST, LONGEST = 0.02, 1.0  # seconds without teams after a thread was stopped in the midst of its part
+CROWDED = 0.5  # seconds of those, from where others keep the cores
 
 
-def _zeros(size, alignment):
-    """Numbers of 64 bits in memory that begins at a multiple of so many bytes; the address, too."""
-    memory = np.zeros(size + alignment // BYTES, np.int64)
-    start = -memory.ctypes.data % alignment // BYTES
-    return memory[start : start + size], memory.ctypes.data + start * BYTES
+class _Numbers:
+    """Numbers of 64 bits in memory that begins where a context may.
+
+    Attributes
+    ----------
+    address : int
+    """
+
+    def __init__(self, size):
+        memory = np.zeros((size + SIZE) // BYTES, np.int64)
+        start = -memory.ctypes.data % SIZE // BYTES
+        self._numbers, self.address = memory[start:], memory.ctypes.data + start * BYTES
+
+    def __getitem__(self, place):
+        return int(self._numbers[place // BYTES])
+
+    def __setitem__(self, place, number):
+        self._numbers[place // BYTES] = number
 
 
-class _Lead:
-    """The contexts of a team that one thread leads: see `contexts`."""
+class Lead:
+    """The contexts of a team of at most `count` threads, which one thread leads; see `contexts`."""
 
     def __init__(self, count):
-        self.count = count
-        self._numbers, self.address = _zeros(count * SIZE // BYTES + count + SCRATCH_BYTES // BYTES, 2 * SIZE)
-        members = self.address + count * SIZE
-        scratch = -(-(members + count * BYTES) // 64) * 64
-        share, meet = _meeting()
+        members = -(-count * BYTES // LINE) * LINE
+        self.count, self.numbers = count, _Numbers(count * SIZE + members + SCRATCH_BYTES)
+        address = self.address = self.numbers.address
+        share, meet = meeting()
+        places = {TEAM: address, SCRATCH: address + count * SIZE + members, SHARE: share, MEET: meet}
         for part in range(count):
-            own = {ME: part, SHARE: share, MEET: meet, SCRATCH: scratch, TEAM: self.address}
-            for place, number in own.items():
-                self._numbers[(part * SIZE + place) // BYTES] = number
-        self._numbers[MEMBERS // BYTES] = members
-        self._numbers[NEXT // BYTES] = meetings.STEP
-
-    @property
-    def stalled(self):
-        """Whether, in the last call, a thread was stopped in the midst of its part."""
-        return bool(self._numbers[STALLED // BYTES])
+            for place, number in {**places, ME: part}.items():
+                self.numbers[part * SIZE + place] = number
+        self.numbers[MEMBERS], self.numbers[NEXT] = address + count * SIZE, meetings.STEP
 
 
-def _meeting():
-    one, two = (types.int64,), (types.int64, types.int64)
-    return machine_code(meetings.share, two)[1], machine_code(meetings.meet, one)[1]
+class Pool:
+    """The members, started as they are asked for.
 
-
-class _Pool:
-    """The members: threads that wait for work, started as they are asked for."""
+    Attributes
+    ----------
+    numbers : _Numbers
+        As `leading` reads them.
+    crowded : bool
+        Whether other programs keep the cores, so that teams are hardly formed.
+    """
 
     def __init__(self):
-        size = leading.FIRST_MEMBER + MOST_MEMBERS * leading.MEMBER_BYTES
-        self._numbers, self.address = _zeros(size // BYTES, 256)
-        self._lock, self._threads, self._closed = threading.Lock(), [], False
+        self.numbers = _Numbers(leading.FIRST_MEMBER + MOST_MEMBERS * leading.MEMBER_BYTES)
+        self._starting, self._threads, self._closed = threading.Lock(), [], False
         self._here = threading.local()
         self._pause, self._until = 0.0, 0.0
 
+    @property
+    def crowded(self):
+        return self._pause >= CROWDED
+
     def lead(self, count):
-        """The calling thread's, for a team of that many; None where no other thread can be had."""
+        """The calling thread's contexts, for a team of so many; None where it is to compute alone."""
         if len(self._threads) < count - 1:
             self._start(count - 1)
-        count = min(count, 1 + len(self._threads))
-        if count == 1 or perf_counter() < self._until:
+        if not self._threads or perf_counter() < self._until:
             return None
         lead = getattr(self._here, "lead", None)
         if lead is None or lead.count < count:
-            lead = self._here.lead = _Lead(count)
+            lead = self._here.lead = Lead(count)
         return lead
 
     def note(self, lead):
-        """After a call: how long the next ones are to stay on one thread."""
-        if not lead.stalled:
-            self._pause *= 0.7
-            return
-        self._pause = min(max(SHORTEST, 2 * self._pause), LONGEST)
-        self._until = perf_counter() + self._pause
+        """After a call: how long the next ones are to do without a team."""
+        if lead.numbers[STALLED]:
+            self._pause = min(max(SHORTEST, 2 * self._pause), LONGEST)
+            self._until = perf_counter() + self._pause
+        elif self._pause:
+            self._pause = 0.8 * self._pause if self._pause > SHORTEST / 2 else 0.0
+
+    def members(self):
+        """Where the numbers of each begin."""
+        return [leading.FIRST_MEMBER + number * leading.MEMBER_BYTES for number in range(len(self._threads))]
 
     def _start(self, count):
-        with self._lock:
+        with self._starting:
             while len(self._threads) < min(count, MOST_MEMBERS) and not self._closed:
                 number = len(self._threads)
                 place = leading.FIRST_MEMBER + number * leading.MEMBER_BYTES
-                self._numbers[(place + leading.LOCK) // BYTES] = closed_lock()
-                thread = threading.Thread(
-                    target=_serve, args=(self.address + place,), name=f"numbanet {number + 1}", daemon=True
-                )
+                self.numbers[place + leading.LOCK] = closed_lock()
+                arguments = (self.numbers.address + place,)
+                thread = threading.Thread(target=_serve, args=arguments, name=f"numbanet-{number + 1}", daemon=True)
                 try:
                     thread.start()
-                except RuntimeError:  # the system has no more, or the interpreter is about to end
-                    break
+                except RuntimeError:  # the system has no more of them, or the interpreter is about to end
+                    return
                 self._threads.append(thread)
-                self._numbers[leading.MEMBER_COUNT // BYTES] = number + 1
+                self.numbers[leading.MEMBER_COUNT] = number + 1
 
     def close(self):
-        """End the threads, those that are in a call after it."""
-        with self._lock:
+        """End the threads, each once it is out of the run that it is in."""
+        with self._starting:
             self._closed = True
-        first = self.address + leading.FIRST_MEMBER
-        for number, thread in enumerate(self._threads):
-            leading.end(first + number * leading.MEMBER_BYTES)
+        for place, thread in zip(self.members(), self._threads, strict=True):
+            leading.end(self.numbers.address + place)
             thread.join(1.0)
 
 
 def _serve(member):
-    if hasattr(signal, "pthread_sigmask"):  # signals are the main thread's, which they are to wake
-        faults = {getattr(signal, name) for name in ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP")}
+    if hasattr(signal, "pthread_sigmask"):  # signals are for the main thread, which they are to wake where it waits
+        faults = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP"}
+        faults = {getattr(signal, name, None) for name in faults}
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - faults)
     leading.serve(member)
 
 
-_pool = _Pool()
+pool = Pool()
+
+
+def meeting():
+    """The addresses of `meetings.share` and `meetings.meet`."""
+    share = machine_code(meetings.share, (types.int64, types.int64))[1]
+    return share, machine_code(meetings.meet, (types.int64,))[1]
 
 
 def compile_all():
     """Compile all that a call needs besides its operations, as otherwise the first one does."""
-    _meeting()
+    meeting()
     for loop in (leading.serve, leading.end):
         loop.compile((types.int64,))
     for loop in (leading.walk, leading.train):
         others = loop.py_func.__code__.co_argcount - 5
-        loop.compile((*[types.int64] * 4, types.boolean, *[types.int64] * others))  # the first five are of `called`
+        loop.compile((*[types.int64] * 4, types.boolean, *[types.int64] * others))  # the first five are `arguments`
 
 
-@contextlib.contextmanager
-def called(nanoseconds):
-    """A call of `leading.walk` or `leading.train`, whose first five arguments it gives.
+def lead(nanoseconds):
+    """The calling thread's contexts for a call, or None for one thread.
 
-    `nanoseconds` is about how long one thread takes for what a team is to share; 0: it is to share nothing.
+    `nanoseconds` is about how long one thread takes for what a team is to share; 0 where it is to share nothing.
     """
-    count = threads.get_num_threads() if nanoseconds else 1
-    lead = _pool.lead(count) if count > 1 else None
+    if not nanoseconds:
+        return None
+    count = threads.get_num_threads()
+    return pool.lead(count) if count > 1 else None
+
+
+def arguments(lead, nanoseconds):
+    """The first five arguments of `leading.walk` and `leading.train`."""
     if lead is None:
-        yield _pool.address, 0, 1, 1, False
-        return
-    try:
-        yield _pool.address, lead.address, min(count, lead.count), threads.limit(), nanoseconds > ROUSING_NS
-    finally:
-        _pool.note(lead)
+        return pool.numbers.address, 0, 1, 1, False
+    wanted = min(threads.get_num_threads(), lead.count)
+    return pool.numbers.address, lead.address, wanted, threads.limit(), nanoseconds > ROUSING_NS
+
+
+def note(lead):
+    """After the call."""
+    if lead is not None:
+        pool.note(lead)
+
+
+def crowded():
+    """Where other programs keep the cores, that and what it means, in words; else None."""
+    if not pool.crowded:
+        return None
+    return (
+        "other programs keep this machine's cores busy, and several threads wait for each other: going on with one "
+        "most of the time, which is faster now and gives the same result"
+    )
 
 
 def _after_fork():
     """The members are the parent's; a child has its own, once it needs them."""
-    global _pool
-    _pool = _Pool()
+    global pool
+    pool = Pool()
 
 
 def _at_exit():
-    _pool.close()
+    pool.close()
 
 
 atexit.register(_at_exit)
