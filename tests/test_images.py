@@ -406,7 +406,7 @@ def test_a_step_allocates_no_array_memory(build):
     program.step()  # compiles
     _nrt_python.memsys_enable_stats()
     try:
-        for function, arguments, _ in program.operations.forward + program.operations.backward:
+        for function, arguments, *_ in program.operations.forward + program.operations.backward:
             before = rtsys.get_allocation_stats().alloc
             function(*arguments)
             made = rtsys.get_allocation_stats().alloc - before

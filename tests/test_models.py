@@ -27,7 +27,7 @@ from numbanet import (
 from numbanet.layers import ACTIVATIONS, NORMALIZATIONS
 from numbanet.losses import LOSSES
 from numbanet.optim import RULES, Optimizer
-from numbanet.runtime import placement, threading_layer
+from numbanet.runtime import placement
 
 DATA = digits()
 X, Y = DATA["X_train"], DATA["y_train"]
@@ -103,7 +103,7 @@ def test_kernels_and_reference_agree_on_every_loss(loss):
 
 
 def wide(dtype, **options):
-    """Large enough for parallel kernels in every operation that has a choice."""
+    """Large enough for every operation to be shared."""
     layers = [Affine(256), BatchNorm(), ReLU(), Dropout(0.5), Affine(256), ReLU(), LayerNorm(), Affine(10)]
     return Sequential(layers, (64,), dtype=dtype, seed=5, l2=1e-3, **options)
 
@@ -112,11 +112,9 @@ def wide(dtype, **options):
 def test_training_gives_the_same_bits_on_one_and_two_threads(threads, dtype):
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("needs two threads")
-    if threading_layer.start() == "workqueue":
-        pytest.skip("the threading layer is workqueue")  # whose calls do not show which form they take
     data = digits(600)
     x, y = data["X_train"], data["y_train"]
-    runs, parallel = [], []
+    runs, shared = [], []
     for count in (1, 2):
         threads(count)
         net = wide(dtype)
@@ -127,14 +125,11 @@ def test_training_gives_the_same_bits_on_one_and_two_threads(threads, dtype):
             optimizer.update(net.params.flat, net.grads.flat)
         runs.append((losses, net.params.flat.copy(), net.state.flat.copy(), net.loss(x)))
         program = net.training_program(600)
-        operations = [function for function, *_ in program.operations.forward + program.operations.backward]
-        (update,) = optimizer.calls(net.params.flat, net.params.flat)
-        operations.append(update.function.variant(*[net.params.flat] * 4, *[0.1] * 7))
-        parallel.append({function.__name__ for function in operations if function.targetoptions["parallel"]})
-    assert not parallel[0]
-    both = ["affine", "affine_relu", "batchnorm", "dropout", "layernorm"]
-    both += ["relu"] * (threading_layer.start() == "omp")  # which is too short here to be worth TBB's start
-    assert parallel[1] == {f"{name}_{way}" for name in both for way in ("forward", "backward")} | {"adam_update"}
+        operations = program.operations.forward + program.operations.backward
+        shared.append({operation.function.__name__ for operation in operations if operation.nanoseconds})
+    assert not shared[0]
+    both = ["affine", "affine_relu", "batchnorm", "dropout", "layernorm", "relu"]
+    assert shared[1] == {f"{name}_{way}" for name in both for way in ("forward", "backward")}
     for one, two in zip(*runs, strict=True):
         np.testing.assert_array_equal(one, two)
 

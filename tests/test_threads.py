@@ -10,7 +10,7 @@ import pytest
 
 from numbanet import SettingError
 from numbanet.kernels import relu_forward
-from numbanet.runtime import dispatch, threading_layer
+from numbanet.runtime import dispatch, sharing, threading_layer
 from numbanet.runtime import threads as _threads
 from numbanet.runtime.dispatch import Kernel
 
@@ -245,32 +245,20 @@ def test_what_goes_parallel_depends_on_the_cost_of_a_launch(monkeypatch, layer, 
     assert (relu_forward.variant(x, x) is not relu_forward.serial) == parallel
 
 
-@pytest.mark.parametrize(
-    ("sizes", "besides", "parallel"),
-    [
-        ([1_000_000, 1_000_000], 0, True),  # half the time
-        ([1_000_000, 10], 0, True),
-        ([1_000_000, *[9_000] * 100], 0, False),  # as much again on one thread: three quarters of the time
-        ([1_000_000, *[9_000] * 40], 0, True),  # less than that
-        ([12_000, 12_000], 0, False),  # each region takes 2 µs to start
-        ([1_000_000, 10], 1e6, False),
-        ([10], 0, False),
-    ],
-)
-def test_a_list_of_operations_is_shared_where_most_of_it_can_be(monkeypatch, sizes, besides, parallel):
-    monkeypatch.setattr(_threads, "apply", lambda: "omp")
+def test_an_operation_is_shared_where_that_saves_twice_what_a_meeting_costs(monkeypatch):
     monkeypatch.setattr(_threads, "get_num_threads", lambda: 2)
-    work = Kernel(lambda x: None, lambda x: float(x.size))
+    monkeypatch.setattr(sharing, "meeting_nanoseconds", lambda count: 100.0 * count)
+    work = Kernel(relu_forward.py_func, lambda x, out: float(x.size))
 
-    def reference(x):
+    def reference(x, out):
         pass
 
-    arrays = [np.zeros(size, np.bool_) for size in sizes]
-    chosen, alone = dispatch.forms([(reference, (arrays[0],)), *((work, (x,)) for x in arrays)], besides)
-    assert alone == (0 if parallel else sum(sizes) + besides)
-    assert chosen[0][0] is reference
-    assert [form is work.parallel for form, _ in chosen[1:]] == [parallel and size > 10_000 for size in sizes]
-    assert [arguments for _, arguments in chosen[1:]] == [(x,) for x in arrays]
+    arrays = [np.zeros(size, np.bool_) for size in (10, 790, 810, 5000)]
+    chosen = dispatch.forms([(reference, (arrays[3],) * 2), *((work, (x, x)) for x in arrays)])
+    assert [each[2] for each in chosen] == [0, 0, 0, 810, 5000]  # half of which is saved
+    assert [each[0] for each in chosen] == [reference, *[work.serial] * 4]
+    monkeypatch.setattr(_threads, "get_num_threads", lambda: 1)
+    assert dispatch.forms([(work, (arrays[3],) * 2)])[0][2] == 0
 
 
 def run(script, **environment):

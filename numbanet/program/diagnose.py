@@ -23,8 +23,8 @@ def described(program: Program) -> str:
     """The operations in order, the shapes of their arrays and the other arguments, and the memory for the batch."""
     own, lines = {}, []
     for name, operations in zip(("forward", "loss", "backward", "penalty"), program.operations, strict=True):
-        for function, arguments, _ in operations:
-            form = form_of(function)
+        for function, arguments, _, nanoseconds in operations:
+            form = "shared" if nanoseconds else form_of(function)
             shown = " ".join(
                 str(value.shape).replace(" ", "") if isinstance(value, np.ndarray) else f"{value}"
                 for value in arguments
@@ -94,7 +94,7 @@ def first_non_finite(program: Program) -> str:
 def _searched(program: Program, model: Sequential) -> str | None:
     done = 0
     for count, layers, out in program.outputs:
-        for function, arguments, _ in program.operations.forward[done:count]:
+        for function, arguments, *_ in program.operations.forward[done:count]:
             function(*arguments)
         done = count
         for index in layers:

@@ -85,6 +85,7 @@ class Program:
         self.drops, self.drop_factor = lowered.drops, 1.0
         self.own_bytes = self.x.nbytes if training else 0
         self._bad = np.zeros(batch, np.uint8)  # rows that `take` found to hold no number
+        self._shared: dict[tuple[int, int], Any] = {}  # what Python calls and a team shares
         self.steps = lambda: None  # those that `steps.training_steps` made last
 
     @property
@@ -204,7 +205,7 @@ class Program:
             self.drop(self.model.dropout_factor)
         if self._table is None:
             self.infer()
-            parts = [operation.function(*operation.arguments) for operation in self.operations.loss]
+            parts = [self._ran(self.operations.loss, place) for place in range(len(self.operations.loss))]
             self._run(self.operations.backward)
             parts += self._run(self.operations.penalties)
         else:
@@ -227,13 +228,24 @@ class Program:
     def _run(self, operations: Any) -> list[float]:
         """Call operations from Python; what they return."""
         returned = []
-        for operation in operations:
+        for place, operation in enumerate(operations):
             try:
-                returned.append(operation.function(*operation.arguments))
+                returned.append(self._ran(operations, place))
             except Exception as error:
                 explained = diagnose.explained(error, self.model, operation)
                 raise explained from explained.__cause__
         return returned
+
+    def _ran(self, operations: Any, place: int) -> Any:
+        """What an operation of a pass returns, by a team where that pays."""
+        operation = operations[place]
+        if not operation.nanoseconds:
+            return operation.function(*operation.arguments)
+        kept, call = self._shared.get((id(operations), place), (None, None))
+        if kept is not operation:  # there is another in its place, with another probability of dropout
+            call = call_table.Single(operation.function, operation.arguments, operation.nanoseconds)
+            self._shared[id(operations), place] = operation, call
+        return call()
 
     def _walk(self, count: int | None = None) -> None:
         try:

@@ -286,6 +286,18 @@ class Table(Numbers):
             team.note(lead)
 
 
+class Single:
+    """One operation that a team shares, called from Python as its function would be."""
+
+    def __init__(self, function, arguments, nanoseconds):
+        self._call = Call(function, arguments, nanoseconds)
+        self._table = Table([self._call])
+
+    def __call__(self):
+        self._table.walk()
+        return self._call.result if self._call.returns else None
+
+
 def _runs(calls):
     """Calls that a team shares without a word in between, as (first, last + 1): a number that one gives ends a run."""
     first = None

@@ -54,10 +54,10 @@ MUTANTS = [
         "tests/test_concurrency.py::test_a_network_that_was_used_goes_with_its_last_name",
     ),
     Mutant(
-        "a list of operations goes parallel for any gain",
-        "numbanet/runtime/dispatch.py",
-        "TEAM_PAYS = 0.65",
-        "TEAM_PAYS = 0.9",
-        "tests/test_threads.py::test_a_list_of_operations_is_shared_where_most_of_it_can_be",
+        "an operation is shared for any gain",
+        "numbanet/runtime/sharing.py",
+        "SAVED * meeting_nanoseconds(count)",
+        "meeting_nanoseconds(count)",
+        "tests/test_threads.py::test_an_operation_is_shared_where_that_saves_twice_what_a_meeting_costs",
     ),
 ]
