@@ -2,7 +2,7 @@
 
 from tests.mutants import Mutant
 
-LOSSES, DECLARATIONS, CALLS = "numbanet/losses.py", "numbanet/_declarations.py", "numbanet/runtime/call_table.py"
+LOSSES, DECLARATIONS, CALLS = "numbanet/losses.py", "numbanet/_declarations.py", "numbanet/runtime/entries.py"
 TESTS, FILES = "tests/test_losses.py", "tests/test_declarations.py"
 WEIGHTS, SPARSE = "tests/test_weights.py", "tests/test_sparse.py"
 

@@ -9,9 +9,9 @@ TEST, OTHERS = "tests/test_schedules.py", "tests/test_scheduled.py"
 MUTANTS = [
     Mutant(
         "the steps of a call have the rate of its first",
-        "numbanet/runtime/call_table.py",
-        "_store(source + 8, feed)",
-        "_store(source, feed)",
+        "numbanet/runtime/leading.py",
+        "store(source + 8, feed)",
+        "store(source, feed)",
         f"{TEST}::test_compiled_and_single_steps_are_alike",
     ),
     Mutant(
