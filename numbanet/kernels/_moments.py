@@ -47,15 +47,17 @@ def shift_of(first, spread, like):
 
 
 @serial
-def column_shifts(x, spread, shift):
-    """The shift of each column; `spread` is as long, and holds anything."""
+def column_shifts(x, columns, spread, shift):
+    """The shift of each of some columns; `spread` is as long, and holds anything."""
+    first = x[0][columns]
     for j in range(shift.size):
         spread[j] = 0
     for i in range(1, min(LOOKED_AT, len(x))):
+        row = x[i][columns]
         for j in range(shift.size):
-            spread[j] = max(spread[j], abs(x[i, j] - x[0, j]))
+            spread[j] = max(spread[j], abs(row[j] - first[j]))
     for j in range(shift.size):
-        shift[j] = shift_of(x[0, j], spread[j], x)
+        shift[j] = shift_of(first[j], spread[j], x)
 
 
 @serial

@@ -96,7 +96,7 @@ def batchnorm_forward(x, gamma, beta, momentum, eps, running_mean, running_var, 
     blocks = workers()
     for block in prange(blocks):
         columns = column_range(mean, np.int64(block), blocks)
-        column_shifts(x[:, columns], mean[columns], shift[columns])
+        column_shifts(x, columns, mean[columns], shift[columns])
     parts = parts_of_each(pieces, blocks)
     for block in prange(blocks):
         for task in _last_first(pieces * parts, np.int64(block), blocks):
