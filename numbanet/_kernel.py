@@ -31,8 +31,8 @@ def kernel(function: Any = None, *, nanoseconds: Any = 1.0) -> Any:
     For an operation of a layer or a loss of your own, as ``net.forward(kernel, x, out)``. It is compiled when it is
     first called, for each dtype and number of axes. Threads share the loops of `numba.prange` where the sizes are worth
     it: in a network all threads run the function, each with a part of those loops, so that what stands outside of them
-    has to keep to some rules (``docs/your-own-layer.md``); one that does not is run on one thread, and its `fault`
-    says why.
+    has to keep to some rules (``docs/your-own-layer.md``). One that does not is run on one thread or on numba's, and
+    its `fault` says why.
 
     Parameters
     ----------

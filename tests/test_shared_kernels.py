@@ -16,7 +16,7 @@ from cases import SHARED, sharing
 from numbanet import kernels
 from numbanet.runtime import contexts, leading, meetings, team
 from numbanet.runtime.call_table import Call, Table
-from numbanet.runtime.compiling import serial
+from numbanet.runtime.compiling import compiled
 
 # With outputs that are inputs themselves, too, where they may be.
 CASES = {
@@ -25,10 +25,11 @@ CASES = {
 }
 NO_LOOP = 1 << 19  # the number of a loop that no kernel has
 COUNTS = (2, 3, 8)
+SPOILT = 1 << 12  # bytes
 GARBAGE = 0x7FF7_7FF7_7FF7_7FF7  # NaN in both dtypes, a large number of integers
 
 
-@serial
+@compiled
 def _enter(context):
     contexts.enter(context)
 
@@ -37,30 +38,27 @@ class Team:
     """The contexts of a team, of which the calling thread does what it is told."""
 
     def __init__(self, count):
-        self._lead, self._count = team._Lead(count), count
-        self._loops = {}
-
-    def _set(self, **numbers):
-        for name, number in numbers.items():
-            self._lead._numbers[getattr(contexts, name) // 8] = number
-
-    def _number(self, name):
-        return int(self._lead._numbers[getattr(contexts, name) // 8])
+        self._lead, self._count = team.Lead(count), count
 
     def call(self, function, arguments, part, loop):
         """Call a kernel for one part of one of its loops; gives what it returns, and how many loops there were."""
-        self._set(ME=part, COUNT=self._count, ONLY=loop, LOOP=0, DEPTH=0, OFFSET=0, OPERATION=meetings.STEP)
+        numbers = self._lead.numbers
+        numbers[contexts.ME], numbers[contexts.COUNT], numbers[contexts.ONLY] = part, self._count, loop
+        for place in (contexts.LOOP, contexts.DEPTH):
+            numbers[place] = 0
+        numbers[contexts.OPERATION] = meetings.STEP
         _enter(self._lead.address)
         try:
             result = function(*arguments)
         finally:
             _enter(0)
-        return result, self._number("LOOP")
+        return result, numbers[contexts.LOOP]
 
     def spoil(self):
         """Put garbage into the arrays that loops share."""
-        scratch = self._number("SCRATCH") - self._lead._numbers.ctypes.data
-        self._lead._numbers[scratch // 8 :] = GARBAGE
+        scratch = self._lead.numbers[contexts.SCRATCH] - self._lead.address
+        for place in range(scratch, scratch + SPOILT, 8):
+            self._lead.numbers[place] = GARBAGE
 
     def run(self, function, arguments, rng):
         """All parts of each loop, in any order; what the kernel returns."""
@@ -130,28 +128,26 @@ def test_the_same_loops_whatever_was_computed(name):
         assert its.call(function, arguments, 0, NO_LOOP)[1] == loops, case.name
 
 
-class Absent:
+def absent(count):
     """A pool of members that never come."""
-
-    def __init__(self, count):
-        size = leading.FIRST_MEMBER + count * leading.MEMBER_BYTES
-        self._numbers, self.address = team._zeros(size // 8, 256)
-        self._numbers[leading.MEMBER_COUNT // 8] = count
+    pool = team.Pool()
+    pool.numbers[leading.MEMBER_COUNT] = count
+    return pool
 
 
 def by_team(pool, lead, count, function, case, dtype=np.float32):
     """What a case leaves where a team of so many threads runs it."""
     arguments = arguments_of(case, dtype)
     call = Call(function, tuple(arguments), 1.0)
-    leading.walk(pool.address, lead.address, count, count, True, *Table([call]).span)
-    assert int(lead._numbers[contexts.TOGETHER // 8]) == count
+    leading.walk(pool.numbers.address, lead.address, count, count, True, *Table([call]).span)
+    assert lead.numbers[contexts.TOGETHER] == count
     return written(case, arguments, call.result if call.returns else None)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_members_that_never_come(name):
     """The leader does their parts from within its own."""
-    function, pool, lead = getattr(kernels, name).serial, Absent(2), team._Lead(3)
+    function, pool, lead = getattr(kernels, name).serial, absent(2), team.Lead(3)
     for case in CASES[name]:
         assert by_team(pool, lead, 3, function, case) == alone(function, case, np.float32), case.name
 
@@ -161,9 +157,9 @@ def test_members_that_come_late_or_not(name):
     """More threads than cores."""
     function = getattr(kernels, name).serial
     for count in (2, 5):
-        lead = team._pool.lead(count)
+        lead = team.pool.lead(count)
         for case in CASES[name]:
-            assert by_team(team._pool, lead, count, function, case) == alone(function, case, np.float32), case.name
+            assert by_team(team.pool, lead, count, function, case) == alone(function, case, np.float32), case.name
 
 
 @pytest.mark.slow
@@ -187,7 +183,7 @@ def test_members_that_are_kept_from_coming(dtype):
                 function, case = getattr(kernels, name).serial, cases[-1]
                 expected.setdefault(name, alone(function, case, dtype))
                 for count in (2, 3, 8):
-                    found = by_team(team._pool, team._pool.lead(count), count, function, case, dtype)
+                    found = by_team(team.pool, team.pool.lead(count), count, function, case, dtype)
                     assert found == expected[name], (name, count)
     finally:
         ended.set()
