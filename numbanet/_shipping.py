@@ -18,7 +18,7 @@ import numpy as np
 from . import _warmup, kernels
 from .kernels import _gather
 from .operations import OPERATIONS
-from .runtime import cache, call_table, shipped, target, team
+from .runtime import cache, call_table, sharing, shipped, target
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -61,19 +61,21 @@ def ship(folder: Path, asked: str, names: Collection[str] = ()) -> Iterator[Path
             yield shipped.write(level, cache.contents(compiled), folder)
 
 
-def compile_all(names: Collection[str]) -> None:
-    """Compile these operations, for all dtypes, with what else a training needs, into the cache's folder."""
+def compile_all(names: Collection[str] = ()) -> None:
+    """Compile into the cache's folder all that trainings and inference call, or of operations only these."""
     if not names:
         _warmup.warmup(DTYPES)
-    calls = []
-    for dtype in DTYPES:
-        for name in names or OPERATIONS:
-            calls.append((getattr(kernels, name).serial, _warmup.arguments(name, dtype)))
-        calls += _of_examples(dtype)
+    calls = [
+        (getattr(kernels, name).serial, _warmup.arguments(name, dtype))
+        for dtype in DTYPES
+        for name in names or OPERATIONS
+    ]
+    if not names:
+        calls += [call for dtype in DTYPES for call in _of_examples(dtype)]
     for call in calls:
         with contextlib.suppress(call_table.NoRecordError):  # one that networks call from Python alone
             call_table.Table([call_table.Call(*call)])
-    team.compile_all()
+    sharing.compile_all()
 
 
 def _of_examples(dtype: str) -> Iterator[tuple[Any, Sequence[Any]]]:

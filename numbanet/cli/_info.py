@@ -4,7 +4,7 @@ import platform
 from importlib import metadata
 
 from .. import __version__
-from ..runtime import cache, dispatch, machine, threading_layer, threads
+from ..runtime import cache, dispatch, machine, shipped, threading_layer, threads
 from ._status import UsageError
 
 
@@ -26,6 +26,7 @@ def info(arguments):
         "threading layer": f"{layer} ({threading_layer.reason()})",
         "in parallel": f"operations that take one core {dispatch.PARALLEL_ABOVE_NS[layer] / 1e3:.0f} µs or more",
         "kernel cache": f"{folder} ({folder.parent}: {size / 1e6:.1f} MB)" if folder else "none: cannot be written",
+        "machine code": shipped.described(),
     }
     for name, fact in facts.items():
         print(f"{name:16s} {fact}")

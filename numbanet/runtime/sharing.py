@@ -14,9 +14,9 @@ from time import perf_counter
 import numpy as np
 from numba import prange
 
-from . import threads
+from . import team, threads
 from .cache import cache_folder
-from .call_table import Call, Table
+from .call_table import LOOPS, Call, Table
 from .compiling import compiled
 
 SAVED = 2.0  # costs of a meeting that sharing must save by the estimates, which are wrong by as much
@@ -56,6 +56,14 @@ def _visit(marks):
 @functools.cache
 def _visited():
     return compiled(_visit)
+
+
+def compile_all():
+    """Compile all that running operations takes besides themselves, as it is otherwise when it is first called."""
+    team.meeting()
+    Table([Call(_visited(), (np.zeros(1, np.int64),), 0.0)])
+    for loop, types in (*LOOPS, *team.LOOPS):
+        loop.compile(types)
 
 
 def measured(count):

@@ -19,6 +19,8 @@ class Shipped:
     ----------
     level : str
     path : Path
+    size : int
+        Of the file, in bytes.
     made_of : dict of str
         See `_made_of`.
     vectors : tuple of int
@@ -31,19 +33,19 @@ class Shipped:
     """
 
     def __init__(self, path):
-        self.path, self.level = path, path.stem
+        self.path, self.level, self.size = path, path.stem, path.stat().st_size
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(SIZE_BYTES), "little")
-            if size > path.stat().st_size:
+            if size > self.size:
                 raise ValueError(f"{path.name} is damaged")
             self.made_of, self.vectors, self._places = checked.unpack(path.name, file.read(size))
         self._start = SIZE_BYTES + size
 
-    def __len__(self):
-        return len(self._places)
-
     def __contains__(self, name):
         return name in self._places
+
+    def names(self):
+        return list(self._places)
 
     def get(self, name):
         """What was written by this name; None where that is not there or damaged."""
@@ -85,6 +87,15 @@ def found():
 def reason():
     """Why there is machine code with the package, and none of it serves; None where some does or there is none."""
     return _choice()[1]
+
+
+def described():
+    """In a line, what machine code came with the package."""
+    code = found()
+    if code is None:
+        why = reason()
+        return f"what came with the package {why}" if why else "none came with the package"
+    return f"{len(code.names())} functions for {code.level} came with the package ({code.size / 1e6:.1f} MB)"
 
 
 @functools.cache

@@ -140,20 +140,13 @@ def _serve(member):
 pool = Pool()
 
 
+LOOPS = tuple((loop, (types.int64,)) for loop in (leading.serve, leading.end))  # with the types of what they take
+
+
 def meeting():
     """The addresses of `meetings.share` and `meetings.meet`."""
     share = machine_code(meetings.share, (types.int64, types.int64))[1]
     return share, machine_code(meetings.meet, (types.int64,))[1]
-
-
-def compile_all():
-    """Compile all that a call needs besides its operations, as otherwise the first one does."""
-    meeting()
-    for loop in (leading.serve, leading.end):
-        loop.compile((types.int64,))
-    for loop in (leading.walk, leading.train):
-        others = loop.py_func.__code__.co_argcount - 5
-        loop.compile((*[types.int64] * 4, types.boolean, *[types.int64] * others))  # the first five are `arguments`
 
 
 def lead(nanoseconds):
