@@ -86,7 +86,7 @@ def test_an_epoch_of_ours_is_the_steps_of_the_table(name, monkeypatch):
 def test_networks_for_images_have_the_layers_that_torchs_have(name):
     """The same shapes of parameters in the same order: torch's affine layers have theirs transposed."""
     torch_peer = peer("torch")
-    model, theirs = ours._model(ALL_NETWORKS[name]), torch_peer.build(ALL_NETWORKS[name])
+    model, theirs = ours.built(ALL_NETWORKS[name]), torch_peer.build(ALL_NETWORKS[name])
     expected = [value.T.shape if value.ndim == 2 else value.shape for value in model.params.values()]
     got = [tuple(value.shape) for value in theirs.parameters()]
     if name == "SmallResNet at 128":  # whose shortcuts come first in ours
@@ -202,7 +202,7 @@ NAME = "64-100-10 at 64"
 @pytest.mark.parametrize("library", ["kernels", "reference"])
 def test_our_prediction_is_the_class_of_the_first_example(library):
     net = NETWORKS[NAME]
-    params = ours._model(net).params
+    params = ours.built(net).params
     expected = scores([(params[f"W{i}"], params[f"b{i}"]) for i in (1, 2)], net.data()[0][:1]).argmax(1)
     assert ours.prediction(NAME, "-", library).call().tolist() == expected.tolist()
 

@@ -355,7 +355,7 @@ def test_every_option_of_every_command_is_tried():
         "evaluate": " ".join(row[0] for row in OTHERS if row[0].startswith("evaluate")),
         "predict": " ".join(row[0] for row in OTHERS if row[0].startswith("predict")),
         "warmup": " ".join(row[0] for rows in marks for row in rows),
-        "bench": " ".join(row[0] for row in BENCH),
+        "bench": " ".join(row[0] for row in BENCH) + " --profile",  # tests/test_profile.py
         "sweep": " ".join(SWEEP),
         "info": "",
     }

@@ -95,7 +95,7 @@ def benchmark(name):
     net = networks.ALL_NETWORKS[name]
     steps = 10 if net.steps >= 10 else 2  # of an epoch; they divide 50
     X, y = net.data()
-    return solver(ours._model(net), X[: steps * net.batch], y[: steps * net.batch], net.batch)
+    return solver(ours.built(net), X[: steps * net.batch], y[: steps * net.batch], net.batch)
 
 
 def nets():

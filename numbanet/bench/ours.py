@@ -68,7 +68,8 @@ def _le_net(**options):
     return numbanet.Sequential([*sum(convolutions + dense, []), numbanet.Affine(10)], (1, 28, 28), **options)
 
 
-def _model(net, implementation="kernels"):
+def built(net, implementation="kernels"):
+    """A network of the table, new."""
     if isinstance(net, ImageNetwork):
         build = _le_net if net.name == "LeNet5" else getattr(numbanet, net.name)
         widths = {"widths": net.widths} if net.widths else {}
@@ -89,7 +90,7 @@ def _model(net, implementation="kernels"):
 def work(name):
     """Floating-point operations of a prediction for one example, and the `Work` of a training step."""
     net = ALL_NETWORKS[name]
-    model, forward = _model(net), []
+    model, forward = built(net), []
     for placed in model.placed:
         weights = [variable for variable in placed.parameters if variable.name == "W"]
         pixels = math.prod(placed.output_shape[1:])  # of a convolution; 1 of others
@@ -106,7 +107,7 @@ def solver(name, implementation, epochs=1):
     X, y = net.data()
     rule = {"optimizer": "adam", "optimizer_options": {"learning_rate": LEARNING_RATE}}
     options = solver_options(**rule, epochs=epochs, batch_size=net.batch, num_train_samples=1, verbose=False)
-    return numbanet.Solver(_model(net, implementation), {"X_train": X, "y_train": y}, **options)
+    return numbanet.Solver(built(net, implementation), {"X_train": X, "y_train": y}, **options)
 
 
 def network(name, size, implementation):
@@ -126,5 +127,5 @@ def two_models(name, at_once):
 def prediction(name, size, implementation):
     """The class of one example."""
     net = ALL_NETWORKS[name]
-    model, x = _model(net, implementation), net.data()[0][:1]
+    model, x = built(net, implementation), net.data()[0][:1]
     return Benchmark(lambda: model.predict(x))

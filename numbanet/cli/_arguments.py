@@ -213,12 +213,17 @@ def _add_bench(commands):
         "bench",
         _bench,
         "Measure the kernels on this machine, against their references and other libraries",
-        "numbanet bench --quick --operations affine,adam_update,networks",
+        "numbanet bench --quick --operations affine,adam_update,networks\n  numbanet bench --profile LeNet",
     )
     parser.add_argument(
         "--operations",
         metavar="NAME,...",
         help="operations, patterns such as '*_loss', families, or networks for steps of training; default: all",
+    )
+    parser.add_argument(
+        "--profile",
+        metavar="NET",
+        help="the time of each operation within the steps of a network: a name in the table, or a part of one",
     )
     parser.add_argument("--quick", action="store_true", help="one size of each, and fewer samples")
     parser.add_argument(

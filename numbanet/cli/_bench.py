@@ -8,7 +8,8 @@ from pathlib import Path
 import numbanet
 
 from .._plain import did_you_mean
-from ..bench import report, versus
+from ..bench import ours, profile, report, versus
+from ..bench.networks import ALL_NETWORKS, LEARNING_RATE
 from ..kernels.simd import peaks as peaks
 from ..operations import FAMILIES, OPERATIONS
 from ..runtime import machine
@@ -17,11 +18,14 @@ from ._info import use_threads
 from ._status import UsageError
 
 NETWORKS = "networks"
+SECONDS, QUICK_SECONDS = 2.0, 0.3  # of a profile, on all threads and on one
 
 
 def bench(arguments):
     """Measure, print and write; returns the exit status."""
     use_threads(arguments.threads)
+    if arguments.profile is not None:
+        return _profile(arguments)
     names, networks = _chosen(arguments.operations)
     target = arguments.write and Path(arguments.write)
     if target and report.between_markers(target.read_text(encoding="utf-8"), "") is None:
@@ -46,6 +50,30 @@ def bench(arguments):
         write_text(target, text)
         print(f"{target} has it between its markers", file=sys.stderr)
     return 0
+
+
+def _profile(arguments):
+    """Print where the time of the steps of some networks goes; returns the exit status."""
+    for option in ("operations", "markdown", "write"):
+        if getattr(arguments, option):
+            raise UsageError(f"--profile: does not go with --{option}")
+    for name in _networks(arguments.profile):
+        net = ALL_NETWORKS[name]
+        print(f"\n{name}", flush=True)
+        rule = {"optimizer": "adam", "optimizer_options": {"learning_rate": LEARNING_RATE}, "batch_size": net.batch}
+        seconds = QUICK_SECONDS if arguments.quick else SECONDS
+        print(profile(ours.built(net), *net.data(), seconds=seconds, **rule), flush=True)
+    return 0
+
+
+def _networks(text):
+    """Networks of the table whose name has `text` in it, or fits it as a pattern."""
+    wanted = text.lower()
+    found = [name for name in ALL_NETWORKS if wanted in name.lower() or fnmatch.fnmatch(name.lower(), wanted)]
+    if not found:
+        hint = did_you_mean(text, ALL_NETWORKS) or f"; there are {', '.join(map(repr, ALL_NETWORKS))}"
+        raise UsageError(f"--profile: no network {text!r}{hint}")
+    return found
 
 
 def _chosen(text):

@@ -12,8 +12,10 @@ from .. import kernels
 from ..data.sparse import SparseRows
 from ..kernels import _gather
 from ..runtime import call_table
+from ..runtime.clock import Clock
 from ..runtime.dispatch import forms
 from ..runtime.lazy import lazy
+from .build import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 
 DROPOUT = "dropout"  # what is fed besides options of the optimizer
+PARTS = "gather", "forward", "loss", "backward", "penalty", "update"  # of a step
 
 
 def training_steps(
@@ -182,6 +185,40 @@ class TrainingSteps:
             return self._take(rows, step, fed, workspaces.wanted)
         finally:
             end()
+
+    @property
+    def operations(self) -> list[tuple[str, Operation]]:
+        """What a step runs, in order: the part of the step, one of `PARTS`, and the operation."""
+        besides = [Operation(function, arguments, None) for function, arguments, _ in self._own[1]]
+        parts = besides[: self._ahead], *self.program.operations, besides[self._ahead :]
+        return [(name, operation) for name, part in zip(PARTS, parts, strict=True) for operation in part]
+
+    def timed(self, rows: IntArray) -> FloatArray:
+        """Take a step on each batch of `rows`; seconds that each operation took.
+
+        Parameters
+        ----------
+        rows : ndarray of int64, shape (steps * N,)
+
+        Returns
+        -------
+        ndarray of float64, shape (steps, operations + 1)
+            In the order of `operations`, and behind them what goes on between forward and backward passes, the update
+            and the next step. The last step is left out, and one that a loss which is not finite has kept from its end.
+        """
+        plain, count = (self.table, self._updates), len(self.operations)
+        clock = Clock(len(rows) // self.program.batch * (count + 2))
+        self.table, self._updates = self.table.timed(clock, self._updates), 2 * self._updates + 1
+        try:
+            self(rows)
+        finally:
+            self.table, self._updates = plain
+        readings = clock.seconds
+        steps = max(0, len(readings) - 1) // (count + 2)
+        seconds = np.diff(readings[: steps * (count + 2) + 1]).reshape(steps, count + 2)
+        seconds = np.maximum(seconds - Clock.cost(), 0.0)
+        between = count - plain[1], count + 1  # before the update, and after it
+        return np.column_stack([np.delete(seconds, between, axis=1), seconds[:, between].sum(axis=1)])
 
     def _take(self, rows: IntArray, step: int, feeds: Mapping[str, FloatArray], wanted: Array) -> Any:
         X, _, optimizer, _, _ = self.given

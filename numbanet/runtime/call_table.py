@@ -13,6 +13,7 @@ operations themselves are those that Python would call: the same machine code, h
 A table is a list of those; `leading` goes down it, alone or with a team, by loops that are the same for every network.
 """
 
+import copy
 import weakref
 from time import perf_counter
 
@@ -214,6 +215,12 @@ class Turns:
         self._seconds = {}  # of each way, by whether it is together
         self._left = self._gap = self.OFTEN
 
+    def settled(self):
+        """Those of another table, which begin with what is faster here."""
+        turns = Turns()
+        turns.together = turns._faster = self._faster
+        return turns
+
     def note(self, seconds, together):
         """After a call."""
         if together != self.together:  # no team was to be had
@@ -251,6 +258,29 @@ class Table(Numbers):
     def raised(self):
         """The number of the call that raised the exception which `walk` or `train` just did."""
         return max(number for number, call in enumerate(self._calls) if call.raised)
+
+    def timed(self, clock, updates):
+        """The same, with `clock` before the first call and after each, and once more before the last `updates`.
+
+        A run is still one, but for one that goes on into the updates.
+        """
+        count = len(self._calls)
+        places = 2 * np.arange(count) + 1 + (np.arange(count) >= count - updates)
+        rows = np.zeros((2 * count + 2, leading.ROW // 8), np.int64)
+        rows[:, :2] = *entries_of([clock.kind]), clock.address
+        rows[places] = self.array
+        timed = copy.copy(self)
+        Numbers.__init__(timed, rows, leading.ROW // 8)
+        timed._turns = self._turns and self._turns.settled()
+        ends = timed.array[:, leading.RUN // 8]
+        first = 0
+        for last in range(1, count + 1):
+            if last in (count - updates, count) or self.array[last, leading.RUN // 8] != ends[places[first]]:
+                end = places[last - 1] + 1
+                if ends[places[first]]:
+                    ends[places[first] : end] = timed.span[0] + end * leading.ROW
+                first = last
+        return timed
 
     def walk(self, count=None):
         """Run the first `count` calls, by default all; raises what one of them raises.

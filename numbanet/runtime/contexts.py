@@ -104,6 +104,20 @@ def enter(typing_context, context):
 
 
 @intrinsic
+def part(typing_context):
+    """Number of the part that the calling thread does in the loops of a team: 0 of whoever leads it, or is in none."""
+
+    def codegen(context, builder, signature, args):
+        own = emit_context(builder)
+        result = cgutils.alloca_once_value(builder, ir.Constant(SLOT, 0))
+        with builder.if_then(builder.icmp_unsigned("!=", own, ir.Constant(SLOT, 0))):
+            builder.store(builder.load(emit_slot(builder, own, ME)), result)
+        return builder.load(result)
+
+    return types.int64(), codegen
+
+
+@intrinsic
 def workers(typing_context):
     """Number of threads that this call of the kernel runs on.
 

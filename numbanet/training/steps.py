@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,10 +149,13 @@ class Compiled:
         What keeps them in Python, in words; None where nothing does.
     one_by_one : bool
         Whether Python has its turn after each of them.
+    steps : numbanet.program.TrainingSteps or None
+        Those of the size of a batch that comes next; None where Python takes them.
     """
 
     why_not: str | None = None
     one_by_one: bool = False
+    steps: TrainingSteps | None = field(default=None, repr=False, compare=False)
 
     def __bool__(self) -> bool:
         return self.why_not is None
@@ -206,7 +209,7 @@ class Path:
             data = part.X, part.y, update.optimizer, self._augment, part.weights
             steps = self._kept[batch] = training_steps(program, *data)
             if steps.obstacle is None:
-                return CompiledSteps(steps, Compiled(None, one_by_one))
+                return CompiledSteps(steps, Compiled(None, one_by_one, steps))
             why_not = steps.obstacle
         return PythonSteps(self._learner, update, self._part, self._augment, Compiled(why_not, True))
 
