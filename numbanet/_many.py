@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ._checks import describe, integer, sequence
 from .errors import TrainingDiverged
-from .runtime.threads import alone, get_num_threads
+from .runtime.threads import at_most, get_num_threads
 from .training.interrupts import CtrlC
 from .training.solver import Solver
 
@@ -21,11 +21,11 @@ LOOK_SECONDS = 0.02  # how often the thread that waits looks whether to stop
 
 
 def train_many(solvers: Sequence[Solver], threads: int | None = None) -> list[TrainingDiverged | None]:
-    """Train many models at once, each on a core of its own: for sweeps, cross-validation, ensembles.
+    """Train many models at once, each on cores of its own: for sweeps, cross-validation, ensembles.
 
-    Each solver trains as its `train` would, to the same bits, in a thread that computes by itself. Models and update
-    rules of numbanet's own run side by side, for Python is in their way between hundreds of steps only; others take
-    turns.
+    Each solver trains as its `train` would, to the same bits. Models and update rules of numbanet's own run side by
+    side, for Python is in their way between hundreds of steps only; others take turns. Where there are at least twice
+    as many cores as models that train at a time, each model has an even share of them.
 
     Parameters
     ----------
@@ -53,8 +53,11 @@ def train_many(solvers: Sequence[Solver], threads: int | None = None) -> list[Tr
     failures: list[BaseException] = []
     waiting = deque(range(len(solvers)))
 
+    at_once = max(1, min(count, len(solvers)))
+    each = max(1, get_num_threads() // at_once)
+
     def work() -> None:
-        with alone():
+        with at_most(each):
             while waiting and not failures:
                 try:
                     index = waiting.popleft()
@@ -68,7 +71,7 @@ def train_many(solvers: Sequence[Solver], threads: int | None = None) -> list[Tr
                     failures.append(error)
 
     with CtrlC() as ctrl_c, ctrl_c.held():
-        workers = [threading.Thread(target=work) for _ in range(min(count, len(solvers)))]
+        workers = [threading.Thread(target=work) for _ in range(at_once if solvers else 0)]
         for worker in workers:
             worker.start()
         for worker in workers:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ._views import aligned_zeros
 from .program import PLAIN, Form, Program
-from .runtime import threads
+from .runtime import threading_layer, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ class Workspace:
     def forget(self) -> None:
         """Drop everything that was lowered."""
         self._memory = np.empty(0, np.uint8)
-        self._programs: OrderedDict[tuple[int, bool, Form, int], Program] = OrderedDict()
+        self._programs: OrderedDict[tuple[int, bool, Form, int, bool], Program] = OrderedDict()
         self._latest: tuple[Any, Any] = None, None
 
     def memory(self, size: int) -> ByteArray:
@@ -68,7 +68,8 @@ class Workspace:
 
     def program(self, model: Sequential, batch: int, training: bool, form: Form = PLAIN) -> Program:
         """The network lowered for this batch size, for training on batches of this form, or for inference."""
-        key = batch, training, form, 1 if self.alone else threads.get_num_threads()
+        # In a forked child what was lowered with a parallel form of a user's function may not run any more.
+        key = batch, training, form, 1 if self.alone else threads.get_num_threads(), threading_layer.forked
         latest, program = self._latest
         if key == latest:
             return program

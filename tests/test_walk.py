@@ -5,22 +5,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from nets import CourseModel, digits
 
 import numbanet
 from numbanet import Affine, ReLU, Sequential, Solver
 from numbanet.program import steps
-from numbanet.runtime import company
 
 PACKAGE = Path(numbanet.__file__).parent
 PAGE = (PACKAGE.parent / "docs" / "walk.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(autouse=True)
-def _nobody_looks_at_the_cores(monkeypatch):
-    """As a Solver does now and then, on a machine that is slow just now."""
-    monkeypatch.setattr(company, "WINDOW", float("inf"))
 
 
 def in_package(code):

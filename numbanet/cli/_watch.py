@@ -88,7 +88,7 @@ class Watch:
             self._display.step()
             if solver.crowded and not self._told:
                 self._told = True
-                self._display.say(f"numbanet: note: {solver.crowded}; --threads N keeps N")
+                self._display.say(f"numbanet: note: {solver.crowded}")
         return bool(self.interrupted)
 
     def on_epoch_end(self, solver, logs):

@@ -82,7 +82,7 @@ class Kernel:
     def variant(self, *args: Any) -> Any:
         """The compiled form that is faster for arguments of these sizes."""
         nanoseconds = self.nanoseconds(*args)
-        if nanoseconds < SERIAL_BELOW_NS or threads.get_num_threads() == 1:
+        if nanoseconds < SERIAL_BELOW_NS or threads.get_num_threads() == 1 or threading_layer.forked:
             return self.serial
         layer = threads.apply()
         if nanoseconds < PARALLEL_ABOVE_NS[layer]:

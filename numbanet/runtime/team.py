@@ -26,24 +26,26 @@ SHORTEST, LONGEST = 0.02, 1.0  # seconds without teams after a thread was stoppe
 CROWDED = 0.5  # seconds of those, from where others keep the cores
 
 
-class _Numbers:
+class Numbers:
     """Numbers of 64 bits in memory that begins where a context may.
 
     Attributes
     ----------
     address : int
+    array : ndarray of int64
+        From there on.
     """
 
     def __init__(self, size):
         memory = np.zeros((size + SIZE) // BYTES, np.int64)
         start = -memory.ctypes.data % SIZE // BYTES
-        self._numbers, self.address = memory[start:], memory.ctypes.data + start * BYTES
+        self.array, self.address = memory[start:], memory.ctypes.data + start * BYTES
 
     def __getitem__(self, place):
-        return int(self._numbers[place // BYTES])
+        return int(self.array[place // BYTES])
 
     def __setitem__(self, place, number):
-        self._numbers[place // BYTES] = number
+        self.array[place // BYTES] = number
 
 
 class Lead:
@@ -51,7 +53,7 @@ class Lead:
 
     def __init__(self, count):
         members = -(-count * BYTES // LINE) * LINE
-        self.count, self.numbers = count, _Numbers(count * SIZE + members + SCRATCH_BYTES)
+        self.count, self.numbers = count, Numbers(count * SIZE + members + SCRATCH_BYTES)
         address = self.address = self.numbers.address
         share, meet = meeting()
         places = {TEAM: address, SCRATCH: address + count * SIZE + members, SHARE: share, MEET: meet}
@@ -66,14 +68,14 @@ class Pool:
 
     Attributes
     ----------
-    numbers : _Numbers
+    numbers : Numbers
         As `leading` reads them.
     crowded : bool
         Whether other programs keep the cores, so that teams are hardly formed.
     """
 
     def __init__(self):
-        self.numbers = _Numbers(leading.FIRST_MEMBER + MOST_MEMBERS * leading.MEMBER_BYTES)
+        self.numbers = Numbers(leading.FIRST_MEMBER + MOST_MEMBERS * leading.MEMBER_BYTES)
         self._starting, self._threads, self._closed = threading.Lock(), [], False
         self._here = threading.local()
         self._pause, self._until = 0.0, 0.0
@@ -165,7 +167,8 @@ def arguments(lead, nanoseconds):
     if lead is None:
         return pool.numbers.address, 0, 1, 1, False
     wanted = min(threads.get_num_threads(), lead.count)
-    return pool.numbers.address, lead.address, wanted, threads.limit(), nanoseconds > ROUSING_NS
+    limit = max(wanted, threads.limit())
+    return pool.numbers.address, lead.address, wanted, limit, nanoseconds > ROUSING_NS
 
 
 def note(lead):

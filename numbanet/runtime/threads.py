@@ -12,6 +12,8 @@ from . import settings, threading_layer
 from .internals import active_threads
 
 CGROUP = Path("/sys/fs/cgroup")
+CPUS = Path("/sys/devices/system/cpu")
+FAST = 0.8  # of the fastest core's speed
 VARIABLE = "NUMBANET_NUM_THREADS"
 
 
@@ -20,7 +22,6 @@ class _Here(threading.local):
 
     alone = False  # whether it is to use no other
     count = None  # how many it is to use, whatever others do; None: not said
-    crowded = False  # whether it uses no other while other programs keep the cores
 
 
 _here = _Here()
@@ -32,6 +33,22 @@ def _affinity():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _fast_cores():
+    """CPUs that this process may run on and that are about as fast as the fastest of them; None where nobody says so.
+
+    In a team of unlike threads all wait for the slowest.
+    """
+    speeds = []
+    for cpu in os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ():
+        for name in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
+            with contextlib.suppress(OSError, ValueError):
+                speeds.append(int((CPUS / f"cpu{cpu}" / name).read_text()))
+                break
+        else:
+            return None
+    return sum(speed >= FAST * max(speeds) for speed in speeds) or None
 
 
 def _cgroup_quota():
@@ -86,16 +103,12 @@ def _least(limits):
 
 def choice():
     """The number of threads and the reason for it, as (count, text)."""
-    if threading_layer.forked:
-        return 1, "forked from a process that had started OpenMP's threads, which do not survive that"
     if _here.alone:
         return 1, "each thread of the program computes by itself"
     if _here.count is not None:
         return _here.count, "what the caller asked for"
     if _chosen is not None:
         return _chosen, "numbanet.set_num_threads"
-    if _here.crowded:
-        return 1, "other programs keep the cores"
     return _decided()
 
 
@@ -104,6 +117,8 @@ def _decided():
     global _default
     if _default is None:
         limits = _machine_limits()
+        if (fast := _fast_cores()) is not None:
+            limits.append((fast, "cores that are as fast as the fastest"))
         if (asked := settings.thread_count(VARIABLE)) is not None:
             limits.append((asked, VARIABLE))
         _default = _least(limits)
@@ -141,16 +156,6 @@ def set_num_threads(count: int | None) -> None:
         if not 1 <= count <= limit:
             raise ValueError(f"count: expected 1 to {limit} threads ({reason}), got {count}")
     _chosen = count
-
-
-def is_chosen():
-    """Whether the user said how many threads there are to be."""
-    return _here.count is not None or _chosen is not None or bool(os.environ.get(VARIABLE))
-
-
-def share(crowded):
-    """Whether the calling thread is to compute by itself for now, unless the user chose otherwise."""
-    _here.crowded = crowded
 
 
 @contextlib.contextmanager

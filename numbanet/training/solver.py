@@ -20,7 +20,7 @@ from .. import _files
 from .._checks import boolean, integer, mapping
 from .._plain import refusing
 from ..errors import TrainingDiverged
-from ..runtime import company
+from ..runtime import team
 from ..schedules import Cooldown, checked_schedule
 from . import state
 from .best import Best
@@ -157,7 +157,7 @@ class Solver(Results):
     interrupted : bool
         Whether Ctrl-C ended the last `train`.
     crowded : str or None
-        Where other programs kept the cores, so that it went on with one thread: that and why, in words.
+        Where other programs kept the cores, so that it mostly went on with one thread: that and why, in words.
 
     Raises
     ------
@@ -262,7 +262,8 @@ class Solver(Results):
         self._rates = Rates(self.schedule, self._update.learning_rate, self.steps_per_epoch, others)
         self._choice = self._new_choice()
         self._best: dict[str, Array] = {}
-        self._ctrl_c, self._pace, self._company = CtrlC(), Pace(), company.Company()
+        self._ctrl_c, self._pace = CtrlC(), Pace()
+        self.crowded: str | None = None
         self.history = History(columns(self))
         self._rate = math.nan  # of the last step
         self._hooks = Hooks(())
@@ -364,8 +365,8 @@ class Solver(Results):
         self._hooks = Hooks(self.callbacks)
         self._due = [each for each in self._due if each in self._hooks.due(*HOOKS)]
         self._one_by_one = "on_step_end" in self._hooks
-        self.interrupted, self._ctrl_c, self._unnoted, self._left = False, CtrlC(), 0.0, None
-        with self._ctrl_c, self._company:
+        self.interrupted, self._ctrl_c, self._left = False, CtrlC(), None
+        with self._ctrl_c:
             try:
                 self._loop(resumed)
             finally:
@@ -451,24 +452,17 @@ class Solver(Results):
                 self._count(losses if math.isfinite(losses[-1]) else losses[:-1])
             seconds = perf_counter() - started
             self._pace.note(len(losses), seconds)
-            self._note_company(seconds)
+            if steps.compiled:
+                self._note_crowding()
             return losses[-1]
         finally:
             end()
 
-    def _note_company(self, seconds: float) -> None:
-        self._unnoted += seconds
-        if self._unnoted < company.WINDOW:
-            return
-        before, self._unnoted = self.crowded, 0.0
-        self._company.note()
-        if self.verbose and self.crowded and not before:
-            print(f"({self.crowded}; numbanet.set_num_threads keeps a number)")
-
-    @property
-    def crowded(self) -> str | None:
-        """What the class says."""
-        return self._company.said
+    def _note_crowding(self) -> None:
+        if self.crowded is None and (said := team.crowded()):
+            self.crowded = said
+            if self.verbose:
+                print(f"({said})")
 
     def _count(self, losses: list[float]) -> None:
         """Enter steps that were taken, all of one epoch, into the books."""

@@ -283,7 +283,7 @@ MUTANTS = [
         TRAIN,
         '"crowded": solver.crowded is not None',
         '"crowded": False',
-        "tests/test_company.py::test_train_says_it_in_a_line_and_with_the_option",
+        "tests/test_team.py::test_train_says_that_others_keep_the_cores",
     ),
     Mutant(
         "train: feature maps of the second test image",
