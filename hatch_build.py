@@ -5,9 +5,11 @@ Without it a wheel is for every platform, and compiles kernels where it is used.
 """
 
 import os
+import platform
 import subprocess
 import sys
 import sysconfig
+import tempfile
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -23,21 +25,27 @@ class MachineCode(BuildHookInterface):
         return self.metadata.core.dependencies if os.environ.get(VARIABLE) else []
 
     def initialize(self, version, build_data):
-        if self.target_name != "wheel" or version == "editable" or not os.environ.get(VARIABLE):
+        levels = os.environ.get(VARIABLE)
+        if self.target_name != "wheel" or version == "editable" or not levels:
             return
-        command = [sys.executable, "-m", "numbanet._shipping", self.directory, os.environ[VARIABLE]]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-        environment["PYTHONPATH"] = self.root
-        done = subprocess.run(command, env=environment, cwd=self.root, stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            raise SystemExit(f"{VARIABLE}: the kernels were not compiled")
-        for path in done.stdout.split("\n"):
-            if path:
-                build_data["force_include"][path] = f"numbanet/_machine_code/{os.path.basename(path)}"
+        self._folder = tempfile.TemporaryDirectory()
+        command = [sys.executable, "-m", "numbanet._shipping", self._folder.name, levels]
+        environment = {**os.environ, "PYTHONPATH": self.root}
+        if subprocess.run(command, env=environment, cwd=self.root).returncode:
+            raise SystemExit(f"{VARIABLE}={levels}: no machine code was made")
+        build_data["force_include"][self._folder.name] = "numbanet/_machine_code"
         build_data["pure_python"] = False
         build_data["tag"] = f"cp{sys.version_info[0]}{sys.version_info[1]}-none-{_platform()}"
 
+    def finalize(self, version, build_data, artifact_path):
+        if hasattr(self, "_folder"):
+            self._folder.cleanup()
+
 
 def _platform():
-    """This machine's platform, as wheels name it."""
-    return sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    """This machine's platform, as wheels name it.
+
+    Of the system's libraries the code calls memset, memcpy and pow alone, which every glibc has.
+    """
+    name = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    return name.replace("linux", "manylinux_2_17", 1) if platform.libc_ver()[0] == "glibc" else name

@@ -93,6 +93,9 @@ def _of_examples(dtype: str) -> Iterator[tuple[Any, Sequence[Any]]]:
     yield _gather.gather.serial, (labels, rows, labels)
 
 
-if __name__ == "__main__":
-    for path in ship(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]):
-        print(path)
+if __name__ == "__main__":  # for `hatch_build.py`
+    try:
+        for path in ship(Path(sys.argv[1]), sys.argv[2]):
+            print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
+    except ValueError as error:
+        sys.exit(str(error))

@@ -32,6 +32,24 @@ for warning in caught:
 """
 
 
+# A function that numba keeps by itself, and that calls a kernel.
+CALLING = """
+import warnings
+import numba, numpy as np
+from numbanet.kernels import relu_forward
+serial = relu_forward.serial
+@numba.njit(cache=True)
+def function(x):
+    serial(x, x)
+    x *= 2
+x = np.array([-1.0, 2.0], np.float32)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    function(x)
+print(x.tolist(), *[warning.message for warning in caught])
+"""
+
+
 # Forked processes are alike, often to the address, and so would be the names that numba gives to the loops in them.
 FORKED = """
 import os, re
@@ -238,6 +256,15 @@ def test_settings_of_the_compiler_have_a_folder_of_their_own(monkeypatch, name):
     before = kept_code.digest()
     monkeypatch.setenv(name, "1")
     assert kept_code.digest() != before
+
+
+def test_a_function_that_calls_a_kernel_from_the_cache_is_not_kept_by_numba(tmp_path):
+    (tmp_path / "script.py").write_text(CALLING)
+    run(tmp_path / "cache")
+    script = f"import runpy; runpy.run_path({str(tmp_path / 'script.py')!r})"
+    for _ in range(2):  # it would refer to machine code that another process may not have
+        printed = run(tmp_path / "cache", script=script, NUMBA_CACHE_DIR=str(tmp_path / "numba"))
+        assert printed.startswith('[0.0, 4.0] Cannot cache compiled function "function"')
 
 
 def test_settings_of_the_threads_share_a_folder(monkeypatch):

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from test_cpus import CODE as TRAINING
 
 import numbanet
 from numbanet import _shipping
@@ -181,6 +182,43 @@ def test_why_code_does_not_serve_is_told_once_where_something_is_compiled(packag
     assert reason in found.described
     again = run(root, tmp_path / "kept", **variables)
     assert (again.compiled, again.told) == ([], "")  # all is in the cache
+
+
+# A training with every kind of layer, see `test_cpus`; what was compiled for it goes to standard error.
+TRAINED = f"""
+import os, sys
+from llvmlite import binding
+features = binding.get_host_cpu_features()
+if missing := os.environ.get("MISSING"):
+    features.update({{name: False for name in features if name.startswith(missing)}})
+    binding.get_host_cpu_features = lambda: features
+from numbanet.runtime import machine
+compilations = machine.Compilations(lambda: print("compiling", file=sys.stderr))
+compilations.__enter__()
+{TRAINING}
+"""
+
+
+@needs_a_level
+@pytest.mark.slow
+def test_a_training_by_code_of_each_level_compiles_nothing_and_has_the_bits_of_the_hosts_own(tmp_path):
+    root = tmp_path / "installed"
+    shutil.copytree(ROOT / "numbanet", root / "numbanet", ignore=shutil.ignore_patterns("__pycache__", "_machine_code"))
+
+    def trained(kept, missing=""):
+        variables = {"PYTHONPATH": str(root), "NUMBANET_CACHE_DIR": str(tmp_path / kept), "MISSING": missing}
+        command, options = [sys.executable, "-c", TRAINED], {"cwd": root, "env": {**os.environ, **variables}}
+        done = subprocess.run(command, capture_output=True, text=True, **options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split(" ", 1)[1], done.stderr
+
+    expected, told = trained("own")
+    assert told == "compiling\n"
+    for _ in _shipping.ship(root / "numbanet" / "_machine_code", ",".join(HERE)):
+        pass
+    assert trained("best") == (expected, "")
+    if HERE[0] == "x86-64-v4":
+        assert trained("second", "avx512") == (expected, "")
 
 
 def test_levels_are_those_of_this_machine():
