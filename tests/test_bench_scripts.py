@@ -12,6 +12,7 @@ import pytest
 from numbanet.bench import convolutions as convolution_table
 from numbanet.bench import products as product_table
 from numbanet.bench.operations import label
+from numbanet.bench.turns import WorkerFailed
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 # A product takes us 1 µs for each element of its result, NumPy three and torch twice as long.
@@ -116,9 +117,94 @@ def test_convolutions(run):
     assert len(lines) == 2 + 5 + 3
 
 
+class RowWorker(Worker):
+    """Steps take a millisecond on one thread, and half of it on two; torch takes three times as long.
+
+    Each round is slower than the last, and a library may fail, or have nothing.
+    """
+
+    made = []
+
+    def __init__(self, threads, root=None):
+        super().__init__(threads)
+        self.threads, self.root = threads, root
+        self.made.append((threads, root))
+        self.slow = 1 + (len(self.made) - 1) // 4
+
+    def prepare(self, identities):
+        if identities[0].startswith("jax/network/64"):
+            raise WorkerFailed("jax: RuntimeError: no\ntraceback")
+        return [] if identities[0] == "sklearn/network/LeNet-5 at 2048/-" else super().prepare(identities)
+
+    def samples(self, count):
+        self.turn += 1
+        library = self.ready[0].split("/")[0]
+        seconds = self.slow * {"kernels": 1e-3 / self.threads, "torch": 1.5e-3}.get(library, 2.5e-3)
+        seconds *= 9 if self.turn % 3 == 0 else 1.2 if self.root else 1
+        return {self.ready[0]: [seconds] * count}
+
+
+@pytest.fixture
+def planted_rows(monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "Worker", RowWorker)
+    monkeypatch.setattr(RowWorker, "made", [])
+    monkeypatch.setattr("numbanet.bench.versus.installed", lambda: ["torch", "sklearn"])
+    monkeypatch.setattr("numbanet.bench.limits.Work.seconds", lambda work, threads: 1e-4 / threads)
+
+
+def test_rows(run, planted_rows):
+    """Of three rounds, slower by 1, 2 and 3, the middle one counts; in each, the median."""
+    lines = run("rows", "--networks", "lenet,64-100", "--threads", "1,2")
+    names = ["step of", "1 thread", "2 threads", "2 to 1", "limit", "of limit", "torch", "scikit-learn"]
+    assert lines[0] == f"| {' | '.join(names)} |"
+    assert lines[1] == "| --- |" + " --: |" * 7
+    times = "2 ms | 1 ms | 2.00x | 50 µs | 0.05 | 3.00x"
+    assert lines[2:] == [f"| 64-100-10 at 64 | {times} | 5.00x |", f"| LeNet-5 at 2048 | {times} |  |"]
+    assert RowWorker.made == [(1, None), (2, None), (2, None), (2, None)] * 3
+
+
+def test_rows_beside_another_checkout_and_more_threads_than_cores(run, planted_rows, tmp_path):
+    (tmp_path / "numbanet").mkdir()
+    options = "--networks", "64-100", "--threads", "1,4", "--rounds", "1", "--peers", "none"
+    lines = run("rows", *options, "--against", str(tmp_path))
+    assert lines[0] == f"| step of | 1 thread | 4 threads | 4 to 1 | limit | of limit | {tmp_path}, 4 |"
+    # The limit is that of the cores there are.
+    cores = min(4, script("rows").CPUS)
+    limit = 1e-4 / cores
+    figures = f"1 ms | 250 µs | 4.00x | {limit * 1e6:g} µs | {limit / 2.5e-4:.2f} | 1.20x"
+    assert lines[2:] == [f"| 64-100-10 at 64 | {figures} |"]
+    assert RowWorker.made == [(1, None), (4, None), (4, tmp_path)]
+
+
+def test_a_library_that_fails_is_left_out_of_the_rows(run, planted_rows):
+    with pytest.warns(UserWarning, match="jax is left out from 64-100-10 at 64 on: jax: RuntimeError: no"):
+        lines = run("rows", "--networks", "64-100", "--threads", "1", "--peers", "torch,jax", "--rounds", "1")
+    assert lines[0].endswith("| limit | of limit | torch | JAX |")
+    assert lines[2] == "| 64-100-10 at 64 | 1 ms | 100 µs | 0.10 | 1.50x |  |"
+
+
+def test_processes_that_never_rest_run_meanwhile_and_are_gone_afterwards():
+    rows = script("rows")
+    started = []
+    popen = rows.subprocess.Popen
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows.subprocess, "Popen", lambda command: started.append(popen(command)) or started[-1])
+        with rows.hogs(2):
+            assert [process.poll() for process in started] == [None, None]
+        assert all(process.poll() is not None for process in started)
+        assert len(started) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
+        ("rows", ["--networks", "64-100,lenot"], "--networks: no network 'lenot'"),
+        ("rows", ["--networks", ""], "--networks: no network ''"),
+        ("rows", ["--threads", "1,1"], "--threads: expected different numbers above 0, such as 1,"),
+        ("rows", ["--threads", "two"], "--threads: expected different numbers above 0, such as 1,"),
+        ("rows", ["--rounds", "0"], "--rounds: expected a whole number of at least 1, got '0'"),
+        ("rows", ["--busy", "-1"], "--busy: expected"),
+        ("rows", ["--peers", "torch,keras"], "--peers: expected some of all, none, torch, jax, jax_scan, sklearn, got"),
         ("products", ["--forms", "NM"], "--forms: expected some of NN, NT, TN, got 'NM'"),
         ("products", ["--classes", "trainin"], "got 'trainin'; did you mean training?"),
         ("products", ["--classes", ""], "--classes: expected some of training, small, cube, got ''"),

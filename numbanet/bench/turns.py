@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+from .options import CPUS
+
 GRAFT = Path(__file__).with_name("graft.py")
 CODE = "import runpy, sys; runpy.run_path({!r}); from numbanet.bench.worker import main; main()"
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +49,8 @@ class Worker:
         count = str(threads)
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBANET_NUM_THREADS")
         environment = {**os.environ, **dict.fromkeys(names, count), "PYTHONPATH": str(root)}
+        if threads > CPUS:  # which then share them
+            environment["NUMBA_NUM_THREADS"] = count
         # Settings of one machine's BLAS, often for reproducibility, that would show NumPy slower than it is.
         for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
             environment.pop(name, None)

@@ -94,6 +94,12 @@ def multiply_adds(threads):
     return max(rates)
 
 
+def forget():
+    """Measure anew what is asked for from now on."""
+    multiply_adds.cache_clear()
+    _bandwidth.cache_clear()
+
+
 def bandwidth(size, threads):
     """Bytes read and written per second in arrays of `size` bytes in all: by a copy or a change in place, if faster."""
     return _bandwidth(1 << max(14, (size - 1).bit_length()), threads)
