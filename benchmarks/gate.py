@@ -29,7 +29,7 @@ try:
     import numpy
 
     from numbanet._plain import did_you_mean
-    from numbanet.bench.networks import NETWORKS
+    from numbanet.bench.networks import ALL_NETWORKS
     from numbanet.bench.operations import cases, label
     from numbanet.bench.options import CPUS
     from numbanet.bench.options import threads as threads_option
@@ -169,7 +169,7 @@ def noise(verdicts):
 def everything(patterns=None):
     """The benchmarks as ``kind/name/size``, of all or of the operations, families and networks that match a pattern."""
     listed = [(op.family, op.name, f"operation/{op.name}/{label(size)}") for op, size in cases()]
-    listed += [("networks", name, f"network/{name}/-") for name in NETWORKS]
+    listed += [("networks", name, f"network/{name}/-") for name in ALL_NETWORKS]
     if patterns is None:
         return [benchmark for _, _, benchmark in listed]
     for pattern in patterns:

@@ -26,11 +26,11 @@ from gate import Unusable, checkout
 
 from numbanet._plain import did_you_mean
 from numbanet.bench import ours, versus
-from numbanet.bench.limits import peaks
 from numbanet.bench.networks import ALL_NETWORKS
 from numbanet.bench.options import CPUS
 from numbanet.bench.report import NAMES, time_text
 from numbanet.bench.turns import Worker, WorkerFailed, blocks
+from numbanet.kernels.simd import peaks
 
 BLOCKS, SAMPLES = 5, 3
 HOG = "while True: pass"

@@ -3,6 +3,8 @@
 import importlib.util
 import math
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -277,7 +279,7 @@ def script(name):
     ("printed", "status", "measured", "bad"),
     [
         ("[ 50.00%] ··· operations.Affine.time_call     ok\n", 0, 1, 0),
-        ("[ 50.00%] ··· training.FreshProcess.time_import     1.03±0s\n", 0, 1, 0),
+        ("[ 50.00%] ··· training.WarmProcess.time_import     1.03±0s\n", 0, 1, 0),
         ("[  1.92%] ··· operations.Affine.time_call     3/6 failed\n", 2, 0, 1),
         ("[ 50.00%] ··· operations.Affine.time_call     failed\n", 2, 0, 1),
         ("[ 50.00%] ··· operations.Affine.time_call     ok\n            kernels   n/a\n", 0, 1, 1),
@@ -291,6 +293,49 @@ def script(name):
 def test_the_quick_run_fails_where_something_failed_or_was_skipped(printed, status, measured, bad):
     found = script("quick").judge(printed, status)
     assert tuple(map(len, found)) == (measured, bad)
+
+
+@pytest.fixture(scope="module")
+def other_commit(tmp_path_factory):
+    """A checkout without a benchmark of its own that runs, and whose table lacks an operation that ours has."""
+    root = tmp_path_factory.mktemp("other")
+    shutil.copytree(ROOT / "numbanet", root / "numbanet", ignore=shutil.ignore_patterns("__pycache__"))
+    for module in (root / "numbanet" / "bench").glob("*.py"):
+        module.write_text("raise ImportError('the other commit's')\n")
+    with (root / "numbanet" / "operations" / "__init__.py").open("a") as table:
+        table.write("del OPERATIONS['mish_forward'], OPERATIONS['mish_backward']\n")
+    return root
+
+
+def test_another_commit_is_measured_by_our_code_and_our_table(other_commit):
+    """The table is asked for sizes and arguments; what the other commit has no kernel for is not measured."""
+    ids = [f"kernels/{kind}" for kind in ("operation/relu_forward/64", "operation/mish_forward/64")]
+    network = "kernels/network/20-64-32-2 at 32/-"
+    with turns.Worker(1, other_commit) as worker:
+        assert worker.prepare([*ids, network]) == [ids[0], network]
+        assert all(seconds[0] > 0 for seconds in worker.samples(1).values())
+
+
+def test_the_graft_leaves_the_rest_to_the_other_commit(other_commit):
+    code = f"""
+import runpy
+runpy.run_path({str(turns.GRAFT)!r})
+import numbanet
+from numbanet.bench import ours
+from numbanet.operations import OPERATIONS
+print(numbanet.__file__, numbanet.kernels.__file__, ours.__file__, "mish_forward" in OPERATIONS)
+print(hasattr(numbanet.kernels, "mish_forward"), hasattr(numbanet.reference, "mish_forward"))
+"""
+    # Python looks in the folder that it is started in first.
+    done = subprocess.run([sys.executable, "-c", code], cwd=other_commit, capture_output=True, text=True, check=True)
+    theirs, here = other_commit / "numbanet", ROOT / "numbanet"
+    files = theirs / "__init__.py", theirs / "kernels" / "__init__.py", here / "bench" / "ours.py"
+    assert done.stdout.split() == [*map(str, files), "True", "False", "False"]
+
+
+def test_a_worker_refuses_another_checkout_than_it_was_told(tmp_path):
+    with turns.Worker(1, tmp_path) as worker, pytest.raises(turns.WorkerFailed, match="ended with status 1"):
+        worker.prepare(["kernels/operation/relu_forward/64"])
 
 
 def test_earlier_commits_are_measured_by_their_names(monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import numbanet as nn
-from numbanet.bench import Profile, costs, limits, ours, profile, profiling
+from numbanet.bench import Profile, costs, ours, profile, profiling
 from numbanet.bench.networks import NETWORKS
 from numbanet.cli import main
 from numbanet.operations import OPERATIONS
@@ -273,8 +273,8 @@ def test_operations_of_a_step_are_the_work_that_its_limit_counts(name):
 
 @pytest.fixture
 def peaks(monkeypatch):
-    monkeypatch.setattr(limits.peaks, "multiply_adds", lambda threads: threads * 1e11)
-    monkeypatch.setattr(limits.peaks, "bandwidth", lambda size, threads: threads * 1e10)
+    monkeypatch.setattr(profiling.peaks, "multiply_adds", lambda threads: threads * 1e11)
+    monkeypatch.setattr(profiling.peaks, "bandwidth", lambda size, threads: threads * 1e10)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

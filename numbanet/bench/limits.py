@@ -9,7 +9,6 @@ multiplications, such as Winograd's, can be faster than that limit.
 
 from dataclasses import dataclass
 
-from ..kernels.simd import peaks as peaks
 from ..operations import OPERATIONS
 
 
@@ -31,6 +30,8 @@ class Work:
 
     def seconds(self, threads):
         """The limit on so many threads."""
+        from ..kernels.simd import peaks  # which another commit that is measured may lack
+
         return self.flops / peaks.multiply_adds(threads) + self.moved / peaks.bandwidth(self.held, threads)
 
 

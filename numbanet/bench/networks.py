@@ -71,7 +71,7 @@ class ImageNetwork:
 NETWORKS = {
     "20-64-32-2 at 32": Network((20, 64, 32, 2), 32, 200),
     "64-100-10 at 64": Network((64, 100, 10), 64, 100),
-    "4-32-16-4 tanh, squared error at 10000": Network(
+    "4-32-16-4 tanh squared error at 10000": Network(
         (4, 32, 16, 4), 10_000, 1, activation="tanh", loss="squared_error", epochs=50
     ),
     "10-46-46-10 at 128": Network((10, 46, 46, 10), 128, 100),

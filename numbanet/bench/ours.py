@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 import numbanet
-from numbanet.runtime import threads
 
 from .commits import keep_apart, solver_options, workspace
 from .convolutions import Convolution
@@ -22,6 +21,8 @@ EPOCHS = 20  # of each of several models: long against the start of a thread
 def set_threads(count):
     """So many, also where the machine has fewer cores, which they share then."""
     if count > CPUS:
+        from numbanet.runtime import threads
+
         threads._machine_limits = lambda: [(count, "what is measured")]
     numbanet.set_num_threads(count)
 
