@@ -162,6 +162,33 @@ def test_members_that_come_late_or_not(name):
             assert by_team(team.pool, lead, count, function, case) == alone(function, case, np.float32), case.name
 
 
+def test_more_loops_than_a_million():
+    """As of a convolution's gradient with a stride of a thousand; the next operation's keys are beyond them all."""
+    lead = team.Lead(2)
+    numbers = lead.numbers
+    numbers[contexts.COUNT], numbers[contexts.OPERATION], numbers[contexts.LOOP] = 2, meetings.STEP, 1 << 20
+    for key, loop in ((meetings.STEP, 1 << 20), (2 * meetings.STEP, 0)):
+        numbers[contexts.OPERATION], numbers[contexts.LOOP], numbers[contexts.DEPTH] = key, loop, 0
+        meetings.share(lead.address, 10)
+        assert (numbers[contexts.START], numbers[contexts.STOP]) == (0, 5)
+
+
+@pytest.mark.parametrize("count", [1, 7, 255, 256, 300, 2047, 2048, 2049, 5000, 100_000])
+@pytest.mark.parametrize("parts", [2, 3, 8])
+def test_parts_are_even(count, parts):
+    lead, bounds = team.Lead(parts), []
+    for part in range(parts):
+        numbers = lead.numbers
+        numbers[contexts.ME], numbers[contexts.COUNT], numbers[contexts.OPERATION] = part, parts, meetings.STEP
+        numbers[contexts.LOOP], numbers[contexts.DEPTH], numbers[contexts.ONLY] = 0, 0, 1
+        meetings.share(lead.address, count)
+        bounds.append((numbers[contexts.START], numbers[contexts.STOP]))
+    assert [start for start, _ in bounds] == [0, *(stop for _, stop in bounds[:-1])]  # all, and none twice
+    assert bounds[-1][1] == count
+    sizes = [stop - start for start, stop in bounds]
+    assert max(sizes) <= 1.02 * count / parts + 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_members_that_are_kept_from_coming(dtype):

@@ -161,8 +161,12 @@ def gather(pool, lead, wanted, limit, rousing):
             count += 1
         else:
             add(pool + COMPUTING, -1)
-    for part in range(1, count):
-        store(count, lead + part * SIZE + COUNT)
+    for part in range(count):
+        own = lead + part * SIZE
+        store(count, own + COUNT)
+        store(0, own + TICKET)
+        store(0, own + DONE)
+    store(STEP, lead + NEXT)
     store(1, lead + COUNT)
     store(count, lead + TOGETHER)
     store(0, lead + STALLED)

@@ -44,8 +44,8 @@ from .entries import run
 from .memory import load, load_shared, order, replace, store, store_shared
 from .waiting import let_others_run, now, pause
 
-STEP = 1 << 20  # from an operation's key to the next: more than one has loops
-MANY, LINE = 128, 16  # from so many numbers in a part on, parts begin with a line of a cache, which holds so many
+STEP = 1 << 36  # from an operation's key to the next: more than one has loops, and a call operations
+MANY, LINE = 1024, 16  # from so many numbers in a part on, parts begin with a line of a cache, which holds so many
 IMPATIENCE = 100  # pauses, a microsecond or more, until somebody else does a part that was not begun
 SPINS = 2_000  # pauses, 20 to 100 µs, from where on a waiting thread lets others run in between
 STALL_NS = 200_000  # of waiting for a part, beyond what the operation takes, from where its thread counts as stopped
@@ -69,7 +69,7 @@ def share(own, count):
         me, parts = load(own + ME), load(own + COUNT)
         each, rest = count // parts, count % parts
         if each >= MANY:
-            each, rest = (each + LINE) // LINE * LINE, 0
+            each, rest = (count + parts * LINE - 1) // (parts * LINE) * LINE, 0
         start = min(me * each + min(me, rest), count)
         store(start, own + START)
         store(min(start + each + (1 if me < rest else 0), count), own + STOP)
