@@ -123,6 +123,15 @@ def _copied(a, copy):
 
 
 @serial
+def _transpose(a, out):
+    """``out = aᵀ``."""
+    for column in range(np.uint64(len(a))):
+        source = a[column]
+        for row in range(np.uint64(source.size)):
+            out[row, column] = source[row]
+
+
+@serial
 def _product_transposed(a, b, bias, c, floor):
     """`product` by ``cᵀ = bᵀ aᵀ``, whose vectors go along the columns of c: the columns of a are packed.
 
@@ -147,9 +156,7 @@ def _product_transposed(a, b, bias, c, floor):
                 accumulate = k0 > 0 or bias.size > 0
                 rows = b[k0:k1, j : j + its].T
                 panel_product(rows, part, vectors, bias, accumulate, transposed[:its], 0, width, lower)
-            for column in range(its):
-                for row in range(width):
-                    c[i + row, j + column] = transposed[column, row]
+            _transpose(transposed[:its, :width], c[i : i + width, j : j + its])
             i += width
 
 
@@ -179,8 +186,9 @@ def product(a, b, bias, c, floor):
     """
     (n, depth), m = a.shape, b.shape[1]
     floor = c.dtype.type(floor)
-    few = FEW_COLUMNS if a.strides[0] == a.itemsize else HALF_MR  # columns of a that lie apart must be transposed first
-    if m <= few and n >= 2 * lanes(c):
+    together = a.strides[0] == a.itemsize  # columns of a that lie apart must be transposed first
+    least = lanes(c) if together and m <= HALF_MR else 2 * lanes(c)  # rows that make it pay
+    if m <= (FEW_COLUMNS if together else HALF_MR) and n >= least:
         _product_transposed(a, b, bias, c, floor)
         return
     if n == 1 and b.strides[1] == b.itemsize:
