@@ -38,9 +38,7 @@ def pool(monkeypatch):
 
 def table(*operations):
     """Of (function, arguments), all of them shared; walked together each time."""
-    its = Table([Call(kernel.serial, arguments, 1e6) for kernel, arguments in operations])
-    its._turns.note = lambda seconds, together: None
-    return its
+    return Table([Call(kernel.serial, arguments, 1e6) for kernel, arguments in operations], always=True)
 
 
 @numbanet.kernel

@@ -12,6 +12,7 @@ from ..runtime.compiling import serial
 from ..runtime.dispatch import kernel, workers
 from ._gemm import block_bounds, column_range, product, product_nanoseconds
 from .simd.columns import column_sums, masked_column_sums
+from .simd.vectors import LINE_BYTES
 
 
 def _backward_nanoseconds(dout, x, w, *rest):
@@ -38,6 +39,16 @@ def weight_gradient_block(dout, x, dw, block, blocks):
     i0, i1, j0, j1 = block_bounds(dw, block, blocks)
     if i0 < i1 and j0 < j1:
         product(x[:, i0:i1].T, dout[:, j0:j1], dw[0, :0], dw[i0:i1, j0:j1], -np.inf)
+
+
+@serial
+def _mask(dout, out, dz):
+    """The gradient before the ReLU, where threads that have columns each would write to the same lines of a cache."""
+    zero = dz.dtype.type(0)
+    for i in range(len(dz)):
+        for j in range(np.uint64(dz.shape[1])):
+            gradient = dout[i, j]
+            dz[i, j] = zero if out[i, j] <= zero else gradient
 
 
 # In parallel numba's `prange` counts in unsigned numbers: made signed, or the pieces would be compiled for both.
@@ -73,11 +84,19 @@ def affine_backward(dout, x, w, dx, dw, db):
 @kernel(_backward_nanoseconds)
 def affine_relu_backward(dout, x, w, out, dz, dx, dw, db):
     blocks = workers()
+    by_rows = blocks > 1 and dz.strides[0] % LINE_BYTES != 0
     for number in prange(blocks):
         block = np.int64(number)
-        columns = column_range(db, block, blocks)
-        masked_column_sums(dout[:, columns], out[:, columns], db[columns], dz[:, columns])
+        if not by_rows:
+            columns = column_range(db, block, blocks)
+            masked_column_sums(dout[:, columns], out[:, columns], db[columns], dz[:, columns])
+        else:
+            rows = slice(len(dz) * block // blocks, len(dz) * (block + 1) // blocks)
+            _mask(dout[rows], out[rows], dz[rows])
     for number in prange(blocks):  # after all of dz
         block = np.int64(number)
+        if by_rows:
+            columns = column_range(db, block, blocks)
+            column_sums(dz[:, columns], db[columns])
         input_gradient_block(dz, w, dx, block, blocks)
         weight_gradient_block(dz, x, dw, block, blocks)

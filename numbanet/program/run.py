@@ -6,6 +6,7 @@ steps in one call; otherwise, with `numbanet.reference` or operations of a user'
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import weakref
@@ -243,7 +244,10 @@ class Program:
             return operation.function(*operation.arguments)
         kept, call = self._shared.get((id(operations), place), (None, None))
         if kept is not operation:  # there is another in its place, with another probability of dropout
-            call = call_table.Single(operation.function, operation.arguments, operation.nanoseconds)
+            try:
+                call = call_table.Single(operation.function, operation.arguments, operation.nanoseconds)
+            except call_table.NoRecordError:
+                call = functools.partial(operation.function, *operation.arguments)
             self._shared[id(operations), place] = operation, call
         return call()
 

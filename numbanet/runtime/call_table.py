@@ -210,8 +210,8 @@ class Turns:
     OFTEN, SELDOM = 4, 64  # calls from one of the slower way to the next: at first, and where that has never changed
     BETTER = 0.97  # times as long, from where the other way is taken
 
-    def __init__(self):
-        self.together, self._faster = True, True
+    def __init__(self, always=False):
+        self.together, self._faster, self._always = True, True, always
         self._seconds = {}  # of each way, by whether it is together
         self._left = self._gap = self.OFTEN
 
@@ -223,7 +223,7 @@ class Turns:
 
     def note(self, seconds, together):
         """After a call."""
-        if together != self.together:  # no team was to be had
+        if self._always or together != self.together:  # no team was to be had
             return
         known = self._seconds.get(together)
         # What came once and not again, such as the threads' beginning, is forgotten.
@@ -239,9 +239,12 @@ class Turns:
 
 
 class Table(Numbers):
-    """The operations of a list of calls, in order, as `leading` reads them."""
+    """The operations of a list of calls, in order, as `leading` reads them.
 
-    def __init__(self, calls):
+    Where a team may share some, calls of both ways take turns, unless it is `always` to be a team.
+    """
+
+    def __init__(self, calls, always=False):
         entries = entries_of([call.kind for call in calls])
         rows = [
             (entry, call.address, 0, int(call.nanoseconds), call.returns, 0, 0, 0)
@@ -253,7 +256,7 @@ class Table(Numbers):
         self._calls = calls  # which have the records
         self._parallel = any(call.parallel for call in calls)
         self._nanoseconds = sum(call.nanoseconds for call in calls)
-        self._turns = Turns() if self._nanoseconds else None
+        self._turns = Turns(always) if self._nanoseconds else None
 
     def raised(self):
         """The number of the call that raised the exception which `walk` or `train` just did."""
