@@ -37,9 +37,9 @@ NEXT, TOGETHER, MEMBERS, GAP, LEFT = range(25 * BYTES, 30 * BYTES, BYTES)
 # What others see: the key of the part that was begun last, which they hardly ever look at, so that it is at hand for
 # the thread itself; and of the part that was done last, which they wait for.
 TICKET, DONE = HALF, HALF + 128
-# Of context 0, for all of the team: what a thread has raised, and its code as `entries.run` gives it; whether a thread
-# was stopped in the midst of its part.
-RAISED, RAISED_CODE, STALLED = range(HALF + 64, HALF + 64 + 3 * BYTES, BYTES)
+# Of context 0, for all of the team: what a thread has raised, in which operation, by its record, and its code as
+# `entries.run` gives it; whether a thread was stopped in the midst of its part.
+RAISED, RAISED_IN, RAISED_CODE, STALLED = range(HALF + 64, HALF + 64 + 4 * BYTES, BYTES)
 
 _api = ctypes.pythonapi
 _api.PyThread_tss_alloc.restype = ctypes.c_void_p

@@ -24,6 +24,7 @@ from .contexts import (
     OPEN,
     RAISED,
     RAISED_CODE,
+    RAISED_IN,
     RESULT,
     SIZE,
     STALLED,
@@ -34,7 +35,7 @@ from .contexts import (
 )
 from .entries import EXCEPTION as EXCEPTION_SLOT
 from .entries import reraise, run
-from .meetings import SPINS, STALL_NS, STEP, begin, note_raised
+from .meetings import SPINS, STALL_NS, STEP, begin, is_over, note_raised
 from .memory import add, fence, load, load_float, load_shared, order, replace, store, store_shared
 from .waiting import let_others_run, now, pause, sleep, wake
 
@@ -62,7 +63,8 @@ def _run_part(own, row, key, rows):
         if load_shared(team + DONE) < key + STEP:  # else the leader has passed that row
             begin(own, key, row)
             code = run(load(row), load(row + 8), own + EXCEPTION)
-            if code:
+            # Who is late may raise what nobody else does: he reads what others have overwritten.
+            if code and (load(own + OPEN) or not is_over(own)):
                 note_raised(own, code, own, load(own + OPEN))
         row += ROW
         key += STEP
@@ -169,7 +171,8 @@ def gather(pool, lead, wanted, limit, rousing):
     store(STEP, lead + NEXT)
     store(1, lead + COUNT)
     store(count, lead + TOGETHER)
-    store(0, lead + STALLED)
+    for place in (RAISED, RAISED_CODE, STALLED):
+        store(0, lead + place)
     if count > 1:
         enter(lead)
 
@@ -227,8 +230,8 @@ def _together(lead, row, rows):
         record = load(row + 8)
         begin(lead, key, row)
         code = run(load(row), record, lead + EXCEPTION)
-        if code == 0 and load_shared(lead + RAISED_CODE):
-            code = load(lead + RAISED_CODE)
+        if code == 0 and load_shared(lead + RAISED_CODE):  # by another thread, perhaps in a later operation
+            code, record = load(lead + RAISED_CODE), load(lead + RAISED_IN)
             store(load(lead + RAISED), lead + EXCEPTION)
         if code:
             store(load(lead + EXCEPTION), record + RESULTS)
@@ -237,9 +240,6 @@ def _together(lead, row, rows):
             store(load(lead + RESULT), record + RESULTS + 8)
         row += ROW
         key += STEP
-    if code:
-        store(0, lead + RAISED_CODE)
-        store(0, lead + RAISED)
     # Whoever comes late finds that all is over.
     store(end, lead + NEXT)
     store_shared(end, lead + TICKET)

@@ -32,6 +32,7 @@ from .contexts import (
     OPERATION,
     RAISED,
     RAISED_CODE,
+    RAISED_IN,
     RECORD,
     SIZE,
     STALLED,
@@ -80,7 +81,7 @@ def share(own, count):
 @serial
 def _begin(own, key, loop):
     """Whether the thread gets the ticket for its own part."""
-    if loop > 1 and _is_over(own):
+    if loop > 1 and is_over(own):
         return False
     place = load(own + TEAM) + load(own + ME) * SIZE
     ticket = load_shared(place + TICKET)
@@ -91,7 +92,7 @@ def _begin(own, key, loop):
 
 
 @serial
-def _is_over(own):
+def is_over(own):
     """Whether some thread is in a later operation than this one, so that what was read of it may be garbage."""
     order()
     after = load(own + OPERATION) + STEP
@@ -172,6 +173,7 @@ def note_raised(own, code, place, key):
     """An operation has raised an exception, perhaps in the midst of a part, which then is as good as done."""
     team = load(own + TEAM)
     if replace(team + RAISED, 0, max(1, load(own + EXCEPTION))):
+        store(load(own + RECORD), team + RAISED_IN)
         store_shared(code, team + RAISED_CODE)
     if load_shared(place + DONE) < key:
         store_shared(key, place + DONE)
