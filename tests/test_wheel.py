@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from numbanet.runtime import shipped, target
 ROOT = Path(numbanet.__file__).parent.parent
 NAMES = ["relu_forward", "sgd_update"]
 HERE = [name for name, level in target.LEVELS.items() if level.runs_here()]
-needs_a_level = pytest.mark.skipif(not HERE, reason="this CPU has no level that code is shipped for")
+needs_a_level = pytest.mark.skipif(not HERE, reason="this CPU has no level of those that code is shipped for")
 
 # Operations alone and by a table, and a hash of what they give; what was compiled for it, and the files of the cache.
 CODE = """
@@ -219,6 +220,47 @@ def test_a_training_by_code_of_each_level_compiles_nothing_and_has_the_bits_of_t
     assert trained("best") == (expected, "")
     if HERE[0] == "x86-64-v4":
         assert trained("second", "avx512") == (expected, "")
+
+
+# In the place of the compiler, which takes minutes: see `hatch_build`.
+BUILT = """
+import subprocess, sys
+from pathlib import Path
+import hatchling.build
+
+def run(command, **options):
+    Path(command[3], "level.code").write_text(command[4])
+    return subprocess.CompletedProcess(command, 0)
+
+subprocess.run = run
+print(*hatchling.build.get_requires_for_build_wheel())
+print(hatchling.build.build_wheel(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("asked", ["", "x86-64-v3"])
+def test_a_wheel_has_machine_code_where_it_is_asked_for(tmp_path, asked):
+    pytest.importorskip("hatchling")
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT / "numbanet", tree / "numbanet", ignore=shutil.ignore_patterns("__pycache__", "_machine_code"))
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    environment = {**os.environ, "NUMBANET_MACHINE_CODE": asked}
+    command = [sys.executable, "-c", BUILT, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tree, env=environment)
+    assert done.returncode == 0, done.stderr
+    needs, name = done.stdout.splitlines()
+    with zipfile.ZipFile(tmp_path / name) as wheel:
+        carried = {each: wheel.read(each).decode() for each in wheel.namelist() if "_machine_code" in each}
+        described = wheel.read(next(each for each in wheel.namelist() if each.endswith("WHEEL"))).decode()
+    if asked:
+        assert "numba" in needs
+        assert carried == {"numbanet/_machine_code/level.code": "x86-64-v3"}
+        assert "-cp{}{}-none-".format(*sys.version_info) in name
+        assert "Root-Is-Purelib: false" in described
+    else:
+        assert (needs, carried) == ("", {})
+        assert name.endswith("-py3-none-any.whl")
 
 
 def test_levels_are_those_of_this_machine():
