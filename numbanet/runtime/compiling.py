@@ -10,6 +10,7 @@ import os
 import secrets
 
 import numba
+from numba import types
 
 from .cache import Cache
 from .internals import (
@@ -126,6 +127,10 @@ class _Dispatcher(CPUDispatcher):
         options = {**OPTIONS, "nopython": True, "boundscheck": None, "parallel": parallel}
         super().__init__(function, targetoptions=options, pipeline_class=compiler)
 
+    def get_call_template(self, args, kws):
+        """One code for all constants of a type, which numba would compile for each."""
+        return super().get_call_template(tuple(map(types.unliteral, args)), kws)
+
 
 class _Kept(_Dispatcher):
     """A function whose machine code is kept, where it is one of ours."""
@@ -176,9 +181,9 @@ class _Parts(_Dispatcher):
 
     @global_compiler_lock
     def compile(self, sig):
-        types = arguments_of(sig)
-        if not is_compiling() and types in self.overloads and isinstance(self.overloads[types].library, Part):
-            del self.overloads[types]
+        kinds = arguments_of(sig)
+        if not is_compiling() and kinds in self.overloads and isinstance(self.overloads[kinds].library, Part):
+            del self.overloads[kinds]
         return super().compile(sig)
 
     def add_overload(self, compiled):

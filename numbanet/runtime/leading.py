@@ -11,7 +11,7 @@ awake, then asleep. Whoever calls takes the members that are free, and gives the
 
 import math
 
-from .compiling import serial, whole
+from .compiling import apart, serial, whole
 from .contexts import (
     COUNT,
     DONE,
@@ -269,7 +269,7 @@ def _still_late(lead):
     return late
 
 
-@serial
+@apart
 def _walk(lead, table, count):
     """Run so many operations; a code and the record of the one that raised an exception, or 0."""
     row, last = table, table + count * ROW

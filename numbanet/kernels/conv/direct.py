@@ -9,7 +9,7 @@ the images where they are: no matrix of all windows (im2col) is ever made. Where
 import numpy as np
 from numba import types
 
-from ...runtime.compiling import serial
+from ...runtime.compiling import apart, serial
 from .._gemm import HALF_MR, KC, lanes, pack, panel_vectors
 from ..simd.columns import column_sums
 from ..simd.micro_kernel import MR, NR_VECTORS, VECTOR_BYTES, indirect_micro_kernel
@@ -111,7 +111,7 @@ def pack_filters(w, transposed, packed, start, stop, most):
         j += across
 
 
-@serial
+@apart
 def correlate_strip(
     source, packed, bias, out, target, floor, groups, window, strips, tables, number, depthwise, scratch
 ):
@@ -194,7 +194,7 @@ def _fill_row_tables(window, strips, tap, first, together, channels, filters, a_
         c_offsets[at] = ((tap + number) * channels + first + c) * filters
 
 
-@serial
+@apart
 def gradient_of_filters(dout, source, window, strips, groups, sums, chunk, chunks, block, depthwise, scratch):
     """``sums = Σ source dout`` over the strips of one of `chunks` parts of the images, for one block of rows.
 

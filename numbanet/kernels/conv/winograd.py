@@ -12,7 +12,7 @@ written by one thread.
 
 import numpy as np
 
-from ...runtime.compiling import inlined, serial
+from ...runtime.compiling import apart, inlined, serial
 from .._gemm import lanes, panel_product, panel_vectors
 from ..simd.columns import column_sums
 from ..simd.micro_kernel import NR_VECTORS, VECTOR_BYTES
@@ -116,7 +116,7 @@ def pack_transformed_filters(w, transposed, packed, start, stop):
         j += across
 
 
-@serial
+@apart
 def winograd_strip(source, packed, bias, out, target, floor, squares, window, strips, tables, number, scratch):
     """As `correlate_strip`, for a strip of `squares`, with filters packed transformed; whether all results are finite.
 
@@ -171,7 +171,7 @@ def winograd_strip(source, packed, bias, out, target, floor, squares, window, st
     return finite
 
 
-@serial
+@apart
 def winograd_gradient(dout, source, squares, window, strips, tables, sums, chunk, chunks, block, scratch):
     """As `gradient_of_filters`, for a block of channels, of the filters transformed: sums are (16, C, F), flat.
 
