@@ -135,9 +135,9 @@ class Call:
 def prepare(operations, trains):
     """Compile a list of (function, arguments) and the loop that walks them, several at a time where that pays."""
     calls = [each for each in operations if isinstance(each[0], Dispatcher)]
-    ahead.prepare(
-        [TRAIN if trains else WALK, *((function, _signature(function, arguments)) for function, arguments in calls)]
-    )
+    if calls:
+        signatures = [(function, _signature(function, arguments)) for function, arguments in calls]
+        ahead.prepare([TRAIN if trains else WALK, *signatures])
 
 
 def _signature(function, arguments):

@@ -36,7 +36,7 @@ def _affinity():
 
 
 def _fast_cores():
-    """CPUs that this process may run on and that are about as fast as the fastest of them; None where nobody says so.
+    """CPUs that this process may run on and that are about as fast as the fastest; None where all are, it seems.
 
     In a team of unlike threads all wait for the slowest.
     """
@@ -48,7 +48,8 @@ def _fast_cores():
                 break
         else:
             return None
-    return sum(speed >= FAST * max(speeds) for speed in speeds) or None
+    fast = sum(speed >= FAST * max(speeds) for speed in speeds)
+    return fast if fast < len(speeds) else None
 
 
 def _cgroup_quota():
