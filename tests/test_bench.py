@@ -5,6 +5,7 @@ import math
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,6 +195,25 @@ def test_peaks_are_found_and_two_sizes_are_told_apart():
     assert multiply_adds > 1e9  # a multiply-add of one number at 0.5 GHz
     assert caches > 1e8
     assert versus.peaks.multiply_adds(1) == multiply_adds  # it is found once
+
+
+def test_a_peak_counts_the_time_that_threads_have_a_core(monkeypatch):
+    """Each thread's own: one takes 1 ms of it for a repeat of 5, the other 2, whatever the clock on the wall says."""
+    own = threading.local()
+
+    def takes(seconds):
+        def function(times):
+            own.now += times * seconds
+
+        return function
+
+    def clock():
+        own.now = getattr(own, "now", 0.0)
+        return own.now
+
+    monkeypatch.setattr(versus.peaks, "CLOCK", clock)
+    found = versus.peaks._rate([(takes(1e-3), 5), (takes(2e-3), 5)])
+    assert found == pytest.approx(5 / 1e-3 + 5 / 2e-3)
 
 
 def test_a_worker_trains_and_predicts():

@@ -5,6 +5,7 @@ be tried, whichever the compiler prefers.
 """
 
 import functools
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,6 +21,7 @@ from .fma import fused_multiply_add
 
 CHAINS = 10  # independent sums, enough to keep two units of a latency of 5 cycles busy, few enough for 16 registers
 SECONDS = 0.05
+CLOCK = time.perf_counter if sys.platform == "win32" else time.thread_time  # whose steps there are of 16 ms
 
 
 def _chains(lanes):
@@ -67,20 +69,27 @@ def _change(source, target, times):
 
 
 def _rate(tasks):
-    """Work per second of tasks side by side: each is a function of a number of repeats, and the work in one."""
+    """Work per second of tasks side by side: each is a function of a number of repeats, and the work in one.
+
+    A second is one that a thread has a core: what else runs on the machine makes a peak no lower.
+    """
     with ThreadPoolExecutor(len(tasks)) as pool:
 
+        def timed(function, times):
+            start = CLOCK()
+            function(times)
+            return CLOCK() - start
+
         def run(times):
-            start = time.perf_counter()
-            for future in [pool.submit(function, times) for function, _ in tasks]:
-                future.result()
-            return time.perf_counter() - start
+            running = [pool.submit(timed, function, times) for function, _ in tasks]
+            return [future.result() for future in running]
 
         run(1)  # compiles, and touches the memory
         times = 1
-        while (seconds := run(times)) < SECONDS:
+        while (seconds := max(run(times))) < SECONDS:
             times = max(times + 1, int(times * min(10.0, 1.2 * SECONDS / max(seconds, 1e-9))))
-        return times * sum(work for _, work in tasks) / min(run(times) for _ in range(5))
+        works = [times * work for _, work in tasks]
+        return max(sum(work / taken for work, taken in zip(works, run(times), strict=True)) for _ in range(5))
 
 
 @functools.cache
