@@ -20,7 +20,7 @@ from .report import figure, time_text
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-CALL_SECONDS = 0.02  # that steps without Python take at once
+CALL_SECONDS = 0.008  # that steps without Python take at once: long against a call, short against a turn on a core
 ROUNDS = 3  # of calls, at least
 
 
