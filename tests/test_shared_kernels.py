@@ -6,14 +6,18 @@ call of its own in which all other loops are empty; then those of the next loop.
 to the others, and what stands outside of loops is done again and again.
 """
 
+import functools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from cases import CASES as EVERY
 from cases import SHARED, sharing
+from numba import types
 
 from numbanet import kernels
+from numbanet.kernels.simd.scratch import stack_array
 from numbanet.runtime import contexts, leading, meetings, team
 from numbanet.runtime.call_table import Call, Table
 from numbanet.runtime.compiling import compiled
@@ -34,6 +38,18 @@ def _enter(context):
     contexts.enter(context)
 
 
+_large_array = stack_array((1 << 15,), types.int64)
+
+
+@compiled
+def _spoil_stack(garbage, place):
+    """Put garbage where the next call has its own arrays, which are left as they were for the one after it."""
+    numbers = _large_array(garbage)
+    for i in range(numbers.size):
+        numbers[i] = garbage[i & 1]
+    return numbers[place]  # or the compiler would see that nobody needs them
+
+
 class Team:
     """The contexts of a team, of which the calling thread does what it is told."""
 
@@ -47,6 +63,7 @@ class Team:
         for place in (contexts.LOOP, contexts.DEPTH):
             numbers[place] = 0
         numbers[contexts.OPERATION] = meetings.STEP
+        _spoil_stack(np.array([GARBAGE, GARBAGE]), part)
         _enter(self._lead.address)
         try:
             result = function(*arguments)
@@ -102,6 +119,25 @@ def test_parts_in_any_order(name, dtype):
         for its in teams:
             arguments = arguments_of(case, dtype)
             assert written(case, arguments, its.run(function, arguments, rng)) == expected, case.name
+
+
+@pytest.mark.parametrize("name", ["conv_forward", "conv_relu_forward", "conv_backward"])
+def test_parts_of_what_is_computed_again(name):
+    """Where Winograd's algorithm meets an infinite number, which one part of the loop does and the others do not."""
+    function, rng, its = getattr(kernels, name).serial, np.random.default_rng(1), Team(3)
+    cases = [replace(case, build=functools.partial(with_infinity, case)) for case in CASES[name]]
+    for case in cases:
+        expected = alone(function, case, np.float32)
+        for _ in range(3):
+            arguments = arguments_of(case, np.float32)
+            assert written(case, arguments, its.run(function, arguments, rng)) == expected, case.name
+
+
+def with_infinity(case, rng, dtype):
+    """The case with one infinite number in the images."""
+    arguments = case.build(rng, dtype)
+    arguments["x"].flat[arguments["x"].size // 3] = np.inf
+    return arguments
 
 
 @pytest.mark.parametrize("name", CASES)

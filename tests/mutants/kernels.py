@@ -91,7 +91,7 @@ MUTANTS = [
     Mutant(
         "batch normalisation: no shift, so that a constant is not its own mean",
         NORMALIZE,
-        "shift[j] = shift_of(x[0, j], spread[j], x)",
+        "shift[j] = shift_of(first[j], spread[j], x)",
         "shift[j] = 0",
         f"{OF_NORMALIZATION}::test_batchnorm_of_constant_columns",
     ),
