@@ -16,9 +16,9 @@ MUTANTS = [
     Mutant(
         "team: a part that another thread does is done twice",
         MEETINGS,
-        "        store_shared(key, place + DONE)\n",
-        "        pass\n",
-        f"{TESTS}::test_an_exception_is_raised_whoever_meets_it",
+        "    if ticket >= key or not replace(place + TICKET, ticket, key):",
+        "    if not replace(place + TICKET, ticket, max(ticket, key)):",
+        f"{TESTS}::test_every_part_is_done_once",
     ),
     Mutant(
         "team: a loop within another is shared",
