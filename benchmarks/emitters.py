@@ -341,6 +341,7 @@ def table():
         add(emitted, name, ((16_384,),), (21,), of_elements(low, high), each_element, reason)
 
     passes(columns, "column_sums", of_columns(1, 0, 1))
+    passes(columns, "column_maxima", of_columns(1, 0, 1), sizes=((64, 16), (10, 16)))
     passes(columns, "masked_column_sums", of_columns(2, 0, 1, 1), reason="inside of a kernel: see columns.py")
     passes(moments, "column_moments", of_columns(1, 1, 2))
     passes(moments, "scale_and_shift_columns", of_columns(1, 4, 0, 1))

@@ -30,6 +30,14 @@ def column_sums(a, sums):
             sums[j] += a[i, j]
 
 
+def column_maxima(a, sums):
+    for j in range(sums.size):
+        sums[j] = -math.inf
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            sums[j] = max(sums[j], a[i, j])
+
+
 def masked_column_sums(dout, out, sums, dz):
     zero = dout.dtype.type(0)
     for j in range(sums.size):

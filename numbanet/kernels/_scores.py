@@ -8,7 +8,8 @@ import numpy as np
 
 from ..runtime.compiling import serial
 from ._sums import fill
-from .simd.elementary import INFINITY, exp, log
+from .simd.columns import column_maxima, column_sums
+from .simd.elementary import exp, log
 from .simd.reductions import centred_dot, hinge_sums, lane_max, lane_sum
 from .simd.scratch import stack_array
 
@@ -68,22 +69,13 @@ def _weight(weights, i, one):
 
 
 @serial
-def _column_maxima(t, classes, width, largest):
-    fill(largest, -INFINITY(t[0, 0]))
-    for c in range(classes):
-        for lane in range(width):
-            largest[lane] = max(largest[lane], t[c, lane])
-
-
-@serial
 def _column_exponentials(t, classes, width, largest, normalizer):
     """``t = exp(t - largest)`` for every column, and the columns' largest numbers and sums."""
-    _column_maxima(t, classes, width, largest)
-    fill(normalizer, 0)
+    column_maxima(t[:classes], largest)
     for c in range(classes):
         for lane in range(width):
             t[c, lane] = exp(t[c, lane] - largest[lane])
-            normalizer[lane] += t[c, lane]
+    column_sums(t[:classes], normalizer)
 
 
 @serial
@@ -209,7 +201,7 @@ def soft_loss_narrow(scores, target, weights, options, dscores, start, stop):
         count = min(GROUP, stop - i)
         _to_columns(scores, i, count, t)
         _target_columns(target, i, count, classes, real(1) - smoothing, smoothing / real(classes), wanted)
-        _column_maxima(t, classes, width, largest)
+        column_maxima(t[:classes], largest)
         fill(mass, 0)
         fill(dot, 0)
         fill(share, inv_count)

@@ -85,6 +85,13 @@ MUTANTS = [
         f"{TESTS}::test_losses_are_those_of_torch",
     ),
     Mutant(
+        "few classes: exponentials of what is above the smallest score",
+        "numbanet/kernels/simd/columns.py",
+        'fcmp_ordered(">", a, largest)',
+        'fcmp_ordered("<", a, largest)',
+        f"{TESTS}::test_losses_are_stable_for_scores_of_ten_thousand",
+    ),
+    Mutant(
         "soft targets are trained on as labels",
         "numbanet/program/build.py",
         "y is not None and y.ndim == 2 and",
