@@ -198,6 +198,23 @@ def test_a_clock_stands_between_operations_and_runs_of_a_team_stay_whole_but_at_
     assert [end for _, end in rows_of(split)][3:10] == [6, 6, 6, None, 10, 10, 10]
 
 
+@pytest.mark.parametrize("faster", [True, False])
+def test_a_table_with_the_clock_goes_the_way_that_is_faster_and_leaves_the_choice_as_it_is(faster):
+    call = clock.Clock(1)
+    call.nanoseconds = 5
+    table = call_table.Table([call])
+    turns = table._turns
+    for together in (True, False) * 10:
+        turns.together = together  # whichever has its turn
+        turns.note(1.0 if together == faster else 2.0, together)
+    kept = dict(vars(turns))
+    timed = table.timed(clock.Clock(1), 0)
+    assert timed._turns.together is faster
+    timed._turns.note(0.1, timed._turns.together)
+    assert vars(turns) == kept
+    assert table.timed(clock.Clock(1), 0)._turns is not timed._turns
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_steps_with_the_clock_are_the_same_steps(threads):
     trained = []

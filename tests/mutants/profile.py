@@ -81,4 +81,25 @@ MUTANTS = [
         "each.seconds / each.alone:.2f",
         f"{TEST}a_profile_as_text",
     ),
+    Mutant(
+        "a table with the clock begins with a team, whatever is faster",
+        "numbanet/runtime/call_table.py",
+        "turns.together = turns._faster = self._faster",
+        "pass",
+        f"{TEST}a_table_with_the_clock_goes_the_way_that_is_faster_and_leaves_the_choice_as_it_is",
+    ),
+    Mutant(
+        "times with the clock change how a table is walked without it",
+        "numbanet/runtime/call_table.py",
+        "self._turns and self._turns.settled()",
+        "self._turns",
+        f"{TEST}a_table_with_the_clock_goes_the_way_that_is_faster_and_leaves_the_choice_as_it_is",
+    ),
+    Mutant(
+        "a peak counts the clock on the wall",
+        "numbanet/kernels/simd/peaks.py",
+        "return CLOCK() - start",
+        "return time.perf_counter() - start",
+        "tests/test_bench.py::test_a_peak_counts_the_time_that_threads_have_a_core",
+    ),
 ]
