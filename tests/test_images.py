@@ -208,6 +208,23 @@ def test_a_fused_relu_has_the_gradient_of_a_separate_one(build, monkeypatch):
         np.testing.assert_allclose(grads[name], separate[name], rtol=1e-9, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("pool", [MaxPool(2), MaxPool(3, stride=2, padding=1), MaxPool(3, stride=4)], ids=str)
+def test_a_relu_before_a_pooling_is_passed_where_the_maximum_is_positive(pool, monkeypatch):
+    def gradients():
+        layers = [Conv(4, 3, padding=1), Conv(6, 3, padding=1), ReLU(), pool, Conv(3, 1), ReLU(), MaxPool(1)]
+        net = Sequential([*layers, Affine(10)], SHAPE, seed=0)
+        grads = net.loss(X, Y)[1]
+        looked_at = [len(call.arguments[0]) for call in net.training_program(len(X)).operations.backward]
+        return grads, sum(looked_at)
+
+    fused, few = gradients()
+    monkeypatch.setattr(Conv, "fused_with", Layer.fused_with)
+    separate, many = gradients()
+    assert few < many
+    for name in fused:
+        np.testing.assert_array_equal(fused[name], separate[name])
+
+
 def test_the_relu_of_small_vgg_may_come_after_the_pooling():
     net = vgg(dtype=np.float64, seed=0)
     order = list(net.layers)

@@ -13,14 +13,14 @@ from .._checks import describe, integer
 from .._image_shapes import pair, workspace
 from ._shared import Windows, short
 from .activations import ReLU
-from .base import Variable, pixels, set_checked
+from .base import CHANNELS_LAST, Layer, Variable, pixels, set_checked
+from .pooling import MaxPool
 
 if TYPE_CHECKING:
     from typing import Any
 
     from .._types import FloatArray, Init, Lowered, Padding, Pair, Shape, Size
     from ..program import Lowering
-    from .base import Layer
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,8 +107,12 @@ class Conv(Windows):
         return net.workspace(workspace(w.shape, self._pairs[3], self.groups))
 
     def lower(self, net: Lowering, x: FloatArray) -> Lowered:
+        return self._lowered("conv_forward", net, x)
+
+    def _lowered(self, operation: str, net: Lowering, x: FloatArray) -> Any:
+        """What `lower` gives for this operation, with the backward pass of the convolution alone."""
         w, dw, b, db, out, options = self._bound(net, x)
-        net.forward("conv_forward", x, w, b, *options, self._room(net, w), out)
+        net.forward(operation, x, w, b, *options, self._room(net, w), out)
 
         def backward(dout: FloatArray) -> FloatArray:
             dx = net.gradient(x)
@@ -118,18 +122,42 @@ class Conv(Windows):
         return out, backward
 
 
+def _before_relu(net: Lowering, dout: FloatArray, out: FloatArray) -> FloatArray:
+    """The gradient before a ReLU, which takes the place of the one after it."""
+    dz = net.overwritable(dout)
+    net.backward("relu_backward", *(array.reshape(-1) for array in (dout, out, dz)))
+    return dz
+
+
 class _ConvReLU(Conv):
     backward_takes_output = True
 
+    def fused_with(self, following: Layer) -> Layer | None:
+        return _ConvReLUMaxPool(self, following) if type(following) is MaxPool else None
+
     def lower(self, net: Lowering, x: FloatArray) -> Lowered:
-        w, dw, b, db, out, options = self._bound(net, x)
-        net.forward("conv_relu_forward", x, w, b, *options, self._room(net, w), out)
+        out, backward = self._lowered("conv_relu_forward", net, x)
+        return out, lambda dout: backward(_before_relu(net, dout, out))
 
-        def backward(dout: FloatArray) -> FloatArray:
-            # The gradient before the ReLU takes the place of the one after it.
-            dz, dx = net.overwritable(dout), net.gradient(x)
-            net.backward("relu_backward", *(array.reshape(-1) for array in (dout, out, dz)))
-            net.backward("conv_backward", dz, x, w, *options, self._room(net, w), dx, dw, db)
-            return dx
 
-        return out, backward
+class _ConvReLUMaxPool(Layer):
+    """The maximum of a window is positive where its gradient passes the ReLU: fewer numbers are looked at."""
+
+    layout = CHANNELS_LAST
+
+    def __init__(self, conv: _ConvReLU, pool: MaxPool) -> None:
+        self._conv, self._pool = conv, pool
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return self._pool.output_shape(self._conv.output_shape(input_shape))
+
+    def lower(self, net: Lowering, x: FloatArray) -> Lowered:
+        out, backward = self._conv._lowered("conv_relu_forward", net, x)
+        pooled, unpool = self._pool.bound(net, out)
+
+        def all_backward(dout: FloatArray) -> FloatArray:
+            dz = net.buffer(*out.shape[1:])
+            unpool(_before_relu(net, dout, pooled), dz)
+            return backward(dz)
+
+        return pooled, all_backward

@@ -12,6 +12,7 @@ from ._shared import Windows, short
 from .base import CHANNELS_LAST, Layer, pixels, set_checked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from .._types import Array, FloatArray, Lowered, Shape, Size
@@ -39,16 +40,26 @@ class _Pool(Windows):
         return (pixels(input_shape)[0], *self._windows(input_shape))
 
     def lower(self, net: Lowering, x: FloatArray) -> Lowered:
-        out = net.buffer(*self._windows(net.shape), x.shape[3])
-        options, kept = self._pairs[:3], self._kept(net, out)
-        net.forward(f"{self.operation}_forward", x, *options, out, *kept)
+        out, add_backward = self.bound(net, x)
 
         def backward(dout: FloatArray) -> FloatArray:
             dx = net.gradient(x)
-            net.backward(f"{self.operation}_backward", dout, *kept, *options, dx)
+            add_backward(dout, dx)
             return dx
 
         return out, backward
+
+    def bound(self, net: Lowering, x: FloatArray) -> tuple[FloatArray, Callable[[FloatArray, FloatArray], None]]:
+        """The output, and a function of its gradient and `x`'s that adds the operation of the backward pass."""
+        height, width, channels = x.shape[1:]
+        out = net.buffer(*self._windows((channels, height, width)), channels)
+        options, kept = self._pairs[:3], self._kept(net, out)
+        net.forward(f"{self.operation}_forward", x, *options, out, *kept)
+
+        def add_backward(dout: FloatArray, dx: FloatArray) -> None:
+            net.backward(f"{self.operation}_backward", dout, *kept, *options, dx)
+
+        return out, add_backward
 
     def _kept(self, net: Lowering, out: FloatArray) -> tuple[Array, ...]:
         """The arrays that forward also writes, for the backward pass."""

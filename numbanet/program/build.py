@@ -431,10 +431,14 @@ class Lowering:
 
 
 def _fused(layers: Sequence[Layer]) -> Iterator[tuple[Layer, int]]:
-    """(layer, number of layers that it stands for): two where one runs in one go with the following one."""
+    """(layer, number of layers that it stands for): several where one runs in one go with those that follow."""
     position = 0
     while position < len(layers):
-        layer, following = layers[position], layers[position + 1 : position + 2]
-        fused = layer.fused_with(*following) if following else None
-        yield (fused, 2) if fused else (layer, 1)
-        position += 2 if fused else 1
+        layer, covered = layers[position], 1
+        while following := layers[position + covered : position + covered + 1]:
+            fused = layer.fused_with(*following)
+            if fused is None:
+                break
+            layer, covered = fused, covered + 1
+        yield layer, covered
+        position += covered
