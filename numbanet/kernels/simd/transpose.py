@@ -66,17 +66,17 @@ def _mix(emit, a, out, stride, pixels, channels, mix):
                 sources = [divmod(n * lanes + lane, channels)[::-1] for lane in range(lanes)]
             else:
                 sources = [divmod(lane * channels + n, lanes) for lane in range(lanes)]
-            emit.store(_picked(emit, loaded, sources), address, mask)
+            emit.store(picked(emit, loaded, sources), address, mask)
 
     emit.along(pixels, some)
 
 
-def _picked(emit, vectors, sources):
+def picked(emit, vectors, sources):
     """A vector whose lanes come from (vector, lane) of several."""
     kind = ir.VectorType(INT32, emit.lanes)
     chosen = [lane if not source else 0 for source, lane in sources]
     result = vectors[0]
-    for number, vector in enumerate(vectors[1:], 1):
+    for number, vector in enumerate(vectors[1:] or vectors, 1):
         chosen = [
             emit.lanes + lane if source == number else before
             for (source, lane), before in zip(sources, chosen, strict=True)

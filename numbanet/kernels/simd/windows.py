@@ -23,12 +23,13 @@ from numba import types
 from numba.extending import intrinsic
 
 from ...runtime.internals import cgutils
+from .mixed import read_mixed, where_mixed, write_mixed
 from .vectors import VECTOR_BYTES, Vectors
 
 CHANNEL_VECTORS = (4, 2)  # vectors of channels that go along a row together
 UNROLLED_SIZES = (2, 3)  # loops over so many rows and columns of a window are written out in full
 
-PREFETCH_FAR, PREFETCH_NEAR = 16384, 1024  # bytes
+PREFETCH_LEAST, PREFETCH_FAR, PREFETCH_NEAR = 8192, 16384, 1024  # bytes
 
 
 class _Array(NamedTuple):
@@ -101,12 +102,31 @@ def rectangle(emit, height, width, squares, body, initial):
 
 
 def _windows(emit, image, i, rows, columns, count, body, writes=False):
+    """`_each_window`, or several at once where that reads images of few channels faster."""
+
+    def mixed(channels):
+        def several(visit, elements, mask):
+            body(visit, emit.constant(0), elements, mask)
+
+        read_mixed(emit, image, i, count, channels, several, PREFETCH_LEAST)
+
+    def one_by_one():
+        _each_window(emit, image, i, rows, columns, count, body, writes)
+
+    if writes:
+        one_by_one()
+    else:
+        where_mixed(emit, image.shape[2], rows, columns, mixed, one_by_one)
+
+
+def _each_window(emit, image, i, rows, columns, count, body, writes):
     """Go through the windows of row `i`, of `count` windows; `rows` and `columns` are (kernel_size, stride, padding).
 
     ``body(visit, number, elements, mask)`` is for one or more vectors of a window's channels: `elements` is where these
     are in an array (windows, C), and `number` is that of the first pixel in the image, counted row by row from the
     first of the whole window. ``visit(update, initial)`` is a loop over the window's pixels in the image:
-    ``carried = update(addresses, number, carried)`` with a address for each vector, and numbers counted from the first.
+    ``carried = update(values, number, carried)`` with a vector for each, or where the pass `writes` its address, and
+    numbers counted from the first.
     """
     builder, (height, width, channels) = emit.builder, image.shape
     size = columns[0]
@@ -124,6 +144,8 @@ def _windows(emit, image, i, rows, columns, count, body, writes=False):
 
     first_row, top, rows_inside = cut(i, rows, height)
     ahead = builder.mul(rows[1], row)  # bytes to the next row of windows, which is asked for while this one is read
+    least = emit.constant(PREFETCH_LEAST)  # or what lies further on, where that row comes before memory can send it
+    ahead = builder.select(builder.icmp_signed("<", ahead, least), least, ahead)
     far = builder.icmp_signed(
         ">", ahead, emit.constant(PREFETCH_FAR)
     )  # by then it would have been pushed out of the L1 cache
@@ -141,7 +163,8 @@ def _windows(emit, image, i, rows, columns, count, body, writes=False):
                 addresses = [emit.moved(address, emit.elements(c)) for c in vectors]
                 for address in addresses:
                     emit.prefetch(emit.moved(address, ahead), writes)
-                return update(addresses, builder.add(builder.mul(i, size), j), carried)
+                values = addresses if writes else [emit.load(address, mask) for address in addresses]
+                return update(values, builder.add(builder.mul(i, size), j), carried)
 
             return rectangle(emit, rows_inside, columns_inside, squares, at, initial)
 
@@ -192,8 +215,7 @@ def largest(emit, x, i, rows, columns, out):
     """
 
     def window(visit, number, elements, mask):
-        def update(addresses, number, best):
-            values = [emit.load(address, mask) for address in addresses]
+        def update(values, number, best):
             return [_larger(emit, *pair) for pair in zip(values, best, strict=True)] if best else values
 
         _store(emit, visit(update, [_lowest(emit)] * len(elements)), out, elements, mask)
@@ -222,9 +244,8 @@ def first_largest(emit, x, i, rows, columns, out, where):
             in_window = [resized(builder, builder.add(base, number), kept.vector) for number in wheres]
             _store(kept, in_window, where, elements, mask)
 
-        def ordered(addresses, number, carried):
+        def ordered(values, number, carried):
             """As if there were no NaN; the sum is NaN where one is, or infinities of both signs."""
-            values = [emit.load(address, mask) for address in addresses]
             if carried is None:
                 return [part for value in values for part in (value, first, value)]
             after, number = [], numbers.broadcast(resized(builder, number, numbers.element))
@@ -235,8 +256,7 @@ def first_largest(emit, x, i, rows, columns, out, where):
                 after.append(builder.fadd(total, value))
             return after
 
-        def exact(addresses, number, carried):
-            values = [emit.load(address, mask) for address in addresses]
+        def exact(values, number, carried):
             after, number = [], numbers.broadcast(resized(builder, number, numbers.element))
             for value, best, where in zip(values, carried[::2], carried[1::2], strict=True):
                 takes = builder.fcmp_unordered(">", value, best)  # it is larger, or one of them is NaN: not the best
@@ -264,8 +284,7 @@ def mean(emit, x, i, rows, columns, out):
     size = window_size(emit, rows, columns)
 
     def window(visit, number, elements, mask):
-        def update(addresses, number, sums):
-            values = [emit.load(address, mask) for address in addresses]
+        def update(values, number, sums):
             return _sums(emit, sums, values) if sums else values
 
         sums = visit(update, [ir.Constant(emit.vector, None)] * len(elements))
@@ -296,7 +315,13 @@ def to_largest(emit, dout, where, i, rows, columns, dx):
 
         visit(update)
 
-    _windows(emit, dx, i, rows, columns, dout.shape[0], window, writes=True)
+    def mixed(channels):
+        write_mixed(emit, numbers, dout, where, i, dx, channels, PREFETCH_LEAST)
+
+    def one_by_one():
+        _windows(emit, dx, i, rows, columns, dout.shape[0], window, writes=True)
+
+    where_mixed(emit, dx.shape[2], rows, columns, mixed, one_by_one)
 
 
 @array_pass
