@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from cases import call
 from compare import away_from_zero, channels_first
 
@@ -48,6 +49,45 @@ def test_conv_relu():
         return {"x": gradients["dx"], "w": gradients["dw"], "b": gradients["db"]}
 
     check_gradients(forward, backward, dict(zip("xwb", away_from_zero((2, 5, 5, 4), (6, 2, 3, 3), 6), strict=True)))
+
+
+# N, H, W, C, F, window, stride, padding, dilation, groups: few filters, few channels and both.
+FEW = [
+    (3, 28, 28, 1, 6, (5, 5), 1, 2, 1, 1),
+    (2, 10, 30, 20, 8, (5, 5), 1, 4, 1, 1),  # sums that are added up in rounds
+    (2, 14, 37, 3, 7, (3, 2), 1, 1, 2, 1),
+    (9, 13, 16, 2, 3, (7, 7), 1, 0, 1, 1),
+    (2, 15, 33, 5, 4, (3, 3), 2, 1, 1, 1),
+    (2, 12, 16, 40, 1, (1, 1), 1, 0, 1, 1),
+    (1, 9, 300, 1, 5, (3, 3), 1, 1, 1, 1),  # rows wider than a strip
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", FEW, ids=str)
+def test_few_filters_or_channels_give_the_bits_that_they_give_among_many(shape, dtype):
+    n, h, w, channels, filters, window, stride, padding, dilation, groups = shape
+    options = [(stride, stride), (padding, padding), (dilation, dilation)]
+    out = windows("kernel_size", (h, w), window, *options)
+    rng, many = np.random.default_rng(0), 33
+    x = rng.standard_normal((n, h, w, channels)).astype(dtype)
+    weights = rng.standard_normal((many, channels, *window)).astype(dtype)
+    bias, dout = rng.standard_normal(many).astype(dtype), rng.standard_normal((n, *out, many)).astype(dtype)
+
+    def conv(count, x=x, weights=weights):
+        w, b, d = weights[:count].copy(), bias[:count].copy(), np.ascontiguousarray(dout[..., :count])
+        how = *options, groups, np.full(workspace(w.shape, options[2]), np.nan, dtype)
+        made = {name: np.full_like(like, np.nan) for name, like in {"out": d, "dx": x, "dw": w, "db": b}.items()}
+        kernels.conv_relu_forward(x, w, b, *how, made["out"])
+        kernels.conv_backward(d, x, w, *how, made["dx"], made["dw"], made["db"])
+        return made
+
+    few, all_filters = conv(filters), conv(many)
+    np.testing.assert_array_equal(few["out"], all_filters["out"][..., :filters])
+    for name in ("dw", "db"):
+        np.testing.assert_array_equal(few[name], all_filters[name][:filters])
+    more = conv(filters, np.repeat(x, 33, 3), np.tile(weights, (1, 33, 1, 1)))
+    np.testing.assert_array_equal(few["dx"], more["dx"][..., :channels])
 
 
 # In float32 as near to the truth as PyTorch's; `pytest -s` prints the table.

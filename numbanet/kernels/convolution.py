@@ -30,6 +30,18 @@ from .conv.direct import (
     pixel_tables,
     put_gradients,
 )
+from .conv.few_filters import few_filters, gradient_of_few_filters
+from .conv.planes import PIXELS as PLANE_PIXELS
+from .conv.planes import (
+    correlate_planes,
+    fill_vector_tables,
+    fit_planes,
+    pack_few_filters,
+    planes_size,
+    suits_planes,
+    term_table,
+    vector_tables,
+)
 from .conv.tiling import (
     Target,
     Window,
@@ -125,6 +137,31 @@ def _correlate_directly(source, w, bias, out, target, floor, groups, window, tra
 
 
 @inlined
+def _correlate_in_planes(source, w, bias, out, target, floor, groups, window, transposed, workspace, strips):
+    """`_correlate_directly` for few filters; see `conv.planes`."""
+    channels, filters = source.shape[3] // groups, target.filters // groups
+    size = packed_size(filters, window.kernel_y * window.kernel_x * channels, out)
+    packed, all_scratch = workspace[: groups * size], workspace[in_lines(groups * size) :]
+    blocks, rows = (channels + TOGETHER - 1) // TOGETHER, channels if transposed else filters
+    for number in prange(groups * blocks):
+        task = np.int64(number)
+        group, start = task // blocks, task % blocks * TOGETHER
+        its_w, its_packed = w[group * rows : (group + 1) * rows], packed[group * size :]
+        pack_few_filters(its_w, transposed, its_packed, start, min(start + TOGETHER, channels))
+    tables, terms = vector_tables(out), term_table(out)
+    fill_vector_tables(window, strips, target, channels, out, tables, terms)
+    scratch_size, count = planes_size(strips, channels, out), strips.deep * strips.down * strips.across
+    at_once = tasks_at_once(count, workers(), all_scratch, scratch_size)
+    for number in prange(at_once):
+        worker = np.int64(number)
+        scratch = all_scratch[worker * scratch_size : (worker + 1) * scratch_size]
+        for strip in part_of(count, worker, at_once):
+            correlate_planes(
+                source, packed, size, bias, out, target, floor, groups, window, strips, tables, terms, strip, scratch
+            )
+
+
+@inlined
 def _correlate(source, w, bias, out, target, floor, groups, window, transposed, workspace):
     """By Winograd's algorithm where that suits, else, and where it gives numbers that are not finite, directly."""
     channels, infinite, directly = source.shape[3], one_flag(out), True
@@ -150,7 +187,12 @@ def _correlate(source, w, bias, out, target, floor, groups, window, transposed, 
                 ):
                     infinite[0] = True
         directly = infinite[0]
-    _correlate_directly(source, w, bias, out, target, floor, groups, window, transposed, workspace, directly)
+    depth, few = channels // groups, target.filters // groups
+    planes = cut_into_strips(source, depth, target, window, PLANE_PIXELS, True)
+    if suits_planes(window, depth, few, groups, target.width, out) and fit_planes(planes, depth, out):
+        _correlate_in_planes(source, w, bias, out, target, floor, groups, window, transposed, workspace, planes)
+    else:
+        _correlate_directly(source, w, bias, out, target, floor, groups, window, transposed, workspace, directly)
 
 
 @inlined
@@ -170,13 +212,17 @@ def _gradients_directly(dout, x, window, groups, workspace, dw, db, wanted):
     size = dw.size + 2 * filters
     chunks = parts_of(size, strips.deep * strips.down * strips.across)
     sums, all_scratch = workspace[: chunks * size].reshape(chunks, size), workspace[in_lines(chunks * size) :]
-    blocks, scratch_size = blocks_of_gradient(window, parts, together, depthwise), copy_size(strips)
+    few = few_filters(window, channels, filters, groups, dw)
+    blocks, scratch_size = 1 if few else blocks_of_gradient(window, parts, together, depthwise), copy_size(strips)
     at_once = tasks_at_once(chunks * blocks, workers(), all_scratch, scratch_size)
     for number in prange(at_once if wanted else 0):
         worker = np.int64(number)
         scratch = all_scratch[worker * scratch_size : (worker + 1) * scratch_size]
         for task in part_of(chunks * blocks, worker, at_once):
             chunk, block = task // blocks, task % blocks
+            if few:
+                gradient_of_few_filters(dout, x, window, strips, sums[chunk], chunk, chunks, scratch)
+                continue
             gradient_of_filters(dout, x, window, strips, parts, sums[chunk], chunk, chunks, block, depthwise, scratch)
     _add_up(sums, wanted)
     for part in prange((filters + TOGETHER - 1) // TOGETHER if wanted else 0):

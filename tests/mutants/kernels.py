@@ -15,6 +15,8 @@ OF_ACTIVATIONS, OF_LOSSES, OF_NORMALIZATION, OF_GROUPS = (
     f"tests/test_{family}.py" for family in ("activations", "losses", "normalization", "group_normalization")
 )
 
+OF_CONVOLUTION = "tests/test_convolution.py"
+
 MUTANTS = [
     # Kernels.
     Mutant(
@@ -51,6 +53,41 @@ MUTANTS = [
         "return abs(error), slope if abs(error) > zero else error",
         "return abs(error), slope",
         f"{OF_LOSSES}::test_losses_of_a_single_error",
+    ),
+    Mutant(
+        "few filters: rounds of a sum of any length",
+        "numbanet/kernels/conv/planes.py",
+        "together = max(1, KC // max(1, run)) * run",
+        "together = KC",
+        f"{OF_CONVOLUTION}::test_few_filters_or_channels_give_the_bits_that_they_give_among_many",
+    ),
+    Mutant(
+        "few filters: a strip's border is not cleared",
+        "numbanet/kernels/conv/planes.py",
+        "clear(scratch, 0, channels * size)",
+        "clear(scratch, 0, 0)",
+        f"{OF_CONVOLUTION}::test_few_filters_or_channels_give_the_bits_that_they_give_among_many",
+    ),
+    Mutant(
+        "gradient of few filters: sums of each strip alone",
+        "numbanet/kernels/simd/outer.py",
+        "for value, address in zip(emit.branched(accumulate, added), targets, strict=True):",
+        "for value, address in zip(emit.branched(accumulate, lambda _: after), targets, strict=True):",
+        f"{OF_CONVOLUTION}::test_few_filters_or_channels_give_the_bits_that_they_give_among_many",
+    ),
+    Mutant(
+        "ReLU before a pooling: the gradient passes without it",
+        "numbanet/layers/convolution.py",
+        "unpool(_before_relu(net, dout, pooled), dz)",
+        "unpool(dout, dz)",
+        "tests/test_images.py::test_a_relu_before_a_pooling_is_passed_where_the_maximum_is_positive",
+    ),
+    Mutant(
+        "pooling of few channels: gradients to the upper row alone",
+        "numbanet/kernels/simd/mixed.py",
+        "[y * SIZE + pixel % SIZE for pixel, _ in pixels]",
+        "[pixel % SIZE for pixel, _ in pixels]",
+        "tests/test_kernels.py",
     ),
     # The table of operations, which tests of every kernel are made from.
     Mutant(

@@ -9,6 +9,8 @@ has its strip and its scratch to itself.
 
 from collections import namedtuple
 
+import numpy as np
+
 from ...runtime.compiling import inlined, serial
 from ..simd.vectors import LINE_BYTES, LINE_ELEMENTS
 
@@ -37,15 +39,15 @@ def whole(out):
 
 
 @inlined
-def cut_into_strips(source, channels, target, window, pixels):
-    """Strips of at most `pixels` pixels; `channels` of the source are copied for each."""
+def cut_into_strips(source, channels, target, window, pixels, always=False):
+    """Strips of at most `pixels` pixels; `channels` of the source are copied for each, `always` or where need be."""
     images, height, width = target.images, target.height, target.width
     _, source_height, source_width, source_channels = source.shape
     reach_y = max(0, window.kernel_y - 1) * window.dilation_y + 1
     reach_x = max(0, window.kernel_x - 1) * window.dilation_x + 1
     bottom = window.top + (height - 1) * window.stride_y + reach_y
     right = window.left + (width - 1) * window.stride_x + reach_x
-    copied = window.top < 0 or window.left < 0 or bottom > source_height or right > source_width
+    copied = always or window.top < 0 or window.left < 0 or bottom > source_height or right > source_width
     columns = min(width, pixels)
     rows = min(height, max(1, pixels // columns))
     rows = -(-height // -(-height // rows))  # even
@@ -159,18 +161,9 @@ def fill_segments(window, strips, first, count, segments):
 
 
 @serial
-def _clear(target):
-    for i in range(target.size):
+def clear(target, start, stop):
+    for i in range(np.uint64(start), np.uint64(stop)):
         target[i] = 0
-
-
-@serial
-def _copy_rows(source, target, count, width, source_stride, target_stride):
-    """`count` times `width` elements from one flat array to another; each time a stride, in elements, further on."""
-    for n in range(count):
-        read, written = source[n * source_stride :], target[n * target_stride :]
-        for i in range(width):
-            written[i] = read[i]
 
 
 @serial
@@ -185,21 +178,22 @@ def read_strip(source, first, channels, window, strips, image, row, column, coun
     if not strips.copied:
         return flat[((image * height + y0) * width + x0) * depth + first :]
     left = min(max(-x0, 0), strips.broad)
-    right = max(min(width - x0, strips.broad), left)
-    at = 0
-    for n in range(image, image + count):
-        for y in range(y0, y0 + strips.high):
-            line = scratch[at : at + strips.row]
-            at += strips.row
-            if y < 0 or y >= height:
-                _clear(line)
-                continue
-            _clear(line[: left * strips.pixel])
-            _clear(line[right * strips.pixel :])
-            start = ((n * height + y) * width + x0 + left) * depth + first
-            inside = right - left
+    inside = max(min(width - x0, strips.broad) - left, 0)
+    end = 0  # of what is there
+    for n in range(count):
+        for i in range(max(-y0, 0), min(height - y0, strips.high) if inside else 0):
+            start = ((((image + n) * height + y0 + i) * width) + x0 + left) * depth + first
+            at = (n * strips.high + i) * strips.row + left * strips.pixel
+            clear(scratch, end, at)
+            end = at + inside * strips.pixel
             if channels == depth:
-                _copy_rows(flat[start:], line[left * strips.pixel :], 1, inside * channels, 0, 0)
+                read, written = flat[start:], scratch[at:end]
+                for j in range(written.size):
+                    written[j] = read[j]
             else:
-                _copy_rows(flat[start:], line[left * strips.pixel :], inside, channels, depth, strips.pixel)
+                for pixel in range(inside):
+                    read, written = flat[start + pixel * depth :], scratch[at + pixel * strips.pixel :][:channels]
+                    for j in range(channels):
+                        written[j] = read[j]
+    clear(scratch, end, count * strips.image)
     return scratch

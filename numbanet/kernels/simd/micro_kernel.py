@@ -99,7 +99,7 @@ def _rows_from(emit, data, stride, i, rows, count):
     """
     builder = emit.builder
     if count is not None:
-        numbers, steps = _row_numbers(emit, i, rows, count), [emit.constant(0)]
+        numbers, steps = row_numbers(emit, i, rows, count), [emit.constant(0)]
     else:
         numbers = [builder.add(i, emit.constant(first)) for first in range(0, rows, STEPS)]
         steps = [builder.mul(stride, emit.constant(step)) for step in range(min(STEPS, rows))]
@@ -110,7 +110,7 @@ def _at(emit, bases, steps):
     return [emit.moved(base, step) for base in bases for step in steps]
 
 
-def _row_numbers(emit, i, rows, count):
+def row_numbers(emit, i, rows, count):
     """i, i + 1, ..., but none beyond the last of `count`."""
     last = emit.builder.sub(count, emit.constant(1))
     numbers = [emit.builder.add(i, emit.constant(r)) for r in range(rows)]
@@ -228,7 +228,7 @@ def indirect_micro_kernel(rows, vectors, depthwise=False):
             def entry(table, n):
                 return emit.elements(builder.load(builder.gep(table, [n])))
 
-            numbers = _row_numbers(emit, i, rows, count)
+            numbers = row_numbers(emit, i, rows, count)
             a_rows = [emit.kept(emit.moved(a_data, entry(a_offsets, n))) for n in numbers]
             c_rows = [emit.moved(c_data, entry(c_offsets, n), emit.elements(j)) for n in numbers]
             bias = emit.moved(bias_data, emit.elements(j)), bias_size
