@@ -191,24 +191,29 @@ class Notes(event.Listener):
 event.register("numba:compile", Notes())
 read, write = os.pipe()
 start, go = os.pipe()
+stay, leave = os.pipe()
 for _ in range(8):
     if os.fork() == 0:
         os.close(go)
+        os.close(leave)
         os.read(start, 1)  # ends when all of them are there
         out = np.empty_like(a)
         matmul.serial(a, a, out)
         os.write(write, f"{out.tolist()} {[name for name in compiled if name in ('product', 'matmul')]}\\n".encode())
+        os.read(stay, 1)  # ends when all are through, none of which waits for another's end
         os._exit(0)
 os.close(go)
+lines = os.fdopen(read)
+for _ in range(8):
+    print(lines.readline(), end="")
+os.close(leave)
 assert [os.wait()[1] for _ in range(8)] == [0] * 8
-os.close(write)
-print(os.fdopen(read).read())
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_eight_cold_processes_compile_nothing_twice(tmp_path):
-    lines = sorted(run(TOGETHER, tmp_path).split("\n")[:-2])
+    lines = sorted(run(TOGETHER, tmp_path).splitlines())
     right = "[[2.0, 2.0], [2.0, 2.0]]"
     assert lines == [f"{right} ['matmul', 'product']", *[f"{right} []"] * 7]
 
