@@ -221,11 +221,13 @@ def test_a_measurement_that_cannot_be_is_not_kept(found, counts, tmp_path, monke
     monkeypatch.setattr(sharing, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(sharing, "measured", lambda count: found)
     assert sharing.meeting_nanoseconds.__wrapped__(2) == counts
-    assert (tmp_path / "meeting-2.json").exists() == (counts < sharing.MOST_NS)
+    assert not (tmp_path / "meeting-2.json").exists()
 
 
 def test_a_measurement(pool):
     assert sharing.measured(2) > 0
+    pool._until = np.inf  # no team is to be had
+    assert sharing.measured(2) == np.inf
 
 
 @pytest.mark.parametrize(

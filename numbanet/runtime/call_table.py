@@ -288,7 +288,7 @@ class Table(Numbers):
     def walk(self, count=None):
         """Run the first `count` calls, by default all; raises what one of them raises.
 
-        Gives whether all threads of the team came in time.
+        Gives whether there was a team, of which all came in time.
         """
         return self._run(leading.walk, 1, self.span[1] if count is None else count)
 

@@ -293,11 +293,11 @@ def _walk(lead, table, count):
 def walk(pool, lead, wanted, limit, rousing, table, count):
     """Run the first `count` operations of the table at this address; raises what one of them raises.
 
-    Gives whether all threads of the team came in time.
+    Gives whether there was a team, of which all came in time.
     """
     gather(pool, lead, wanted, limit, rousing)
     code, record = _walk(lead, table, count)
-    in_time = lead == 0 or load(lead + LATE) == 0
+    in_time = lead != 0 and load(lead + TOGETHER) > 1 and load(lead + LATE) == 0 and load(lead + STALLED) == 0
     dissolve(pool, lead)
     if code:
         reraise(code, record + RESULTS)
