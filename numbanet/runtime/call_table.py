@@ -137,7 +137,7 @@ def prepare(operations, trains):
     calls = [each for each in operations if isinstance(each[0], Dispatcher)]
     if calls:
         signatures = [(function, _signature(function, arguments)) for function, arguments in calls]
-        ahead.prepare([TRAIN if trains else WALK, *signatures])
+        ahead.prepare([*(LOOPS if trains else (WALK,)), *signatures])  # who trains walks, too, to measure
 
 
 def _signature(function, arguments):
