@@ -256,24 +256,25 @@ def test_options_of_evaluate_and_predict(command, holds, here, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "dtypes", "processes"),
+    ("options", "dtypes", "processes", "parallel"),
     [
-        ("", ("float32",), None),
-        ("--dtype float64", ("float64",), None),
-        ("--dtype both", ("float32", "float64"), None),
-        ("--processes 3", ("float32",), 3),
+        ("", ("float32",), None, False),
+        ("--dtype float64", ("float64",), None, False),
+        ("--dtype both", ("float32", "float64"), None, False),
+        ("--processes 3", ("float32",), 3, False),
+        ("--parallel", ("float32",), None, True),
     ],
 )
-def test_options_of_warmup(options, dtypes, processes, monkeypatch, capsys):
+def test_options_of_warmup(options, dtypes, processes, parallel, monkeypatch, capsys):
     asked = []
 
-    def warmup(*arguments):
-        asked.append(arguments[:2])
+    def warmup(dtypes, processes, progress, parallel):
+        asked.append((dtypes, processes, parallel))
         return SimpleNamespace(compiled=2, ready=5, seconds=61.0, folder="there")
 
     monkeypatch.setattr("numbanet._warmup.warmup", warmup)
     assert main(["warmup", *options.split()]) == 0
-    assert asked == [(dtypes, processes)]
+    assert asked == [(dtypes, processes, parallel)]
     assert capsys.readouterr().out == "2 kernels compiled in 1 min 1 s, 5 were ready; kept in there\n"
 
 
