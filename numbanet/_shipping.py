@@ -65,7 +65,7 @@ def compile_all(names: Collection[str] = ()) -> None:
     """Compile into the cache's folder all that trainings and inference call, or of operations only these."""
     if not names:
         _warmup.warmup(DTYPES)
-    calls = [
+    calls: list[tuple[Any, Sequence[Any]]] = [
         (getattr(kernels, name).serial, _warmup.arguments(name, dtype))
         for dtype in DTYPES
         for name in names or OPERATIONS
