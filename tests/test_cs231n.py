@@ -6,6 +6,8 @@ import os
 import pickle
 import subprocess
 import sys
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from numbanet.cs231n.classifiers.fc_net import FullyConnectedNet, TwoLayerNet
 from numbanet.cs231n.solver import Solver
 from numbanet.cs231n.vis_utils import visualize_grid
 from numbanet.errors import DataError
+from numbanet.operations import OPERATIONS
 
 
 def seeded(seed, function):
@@ -444,12 +447,16 @@ for shape in ((4, 5), (100, 500)):
 
 def test_compiling_at_import_is_said(monkeypatch, capsys):
     ready, done = [True, False], []
-    monkeypatch.setattr(_warmup, "_is_ready", lambda job: ready[job[1] == "conv_backward"])
-    monkeypatch.setattr(_warmup, "_one_by_one", lambda jobs: done.extend(jobs) or [])
+
+    def jobs(dtypes, parallel):
+        assert dtypes == ["float64"]
+        for name in OPERATIONS:
+            yield SimpleNamespace(name=name, ready=ready[name == "conv_backward"], run=partial(done.append, name))
+
+    monkeypatch.setattr(_warmup, "_jobs", jobs)
     _warmup.prepare(fast_layers.KERNELS, "float64", fast_layers._say)
     assert "compiling convolution and pooling, once per machine" in capsys.readouterr().err
-    assert {name for _, name, _ in done} == set(fast_layers.KERNELS)
-    assert {dtype for dtype, _, _ in done} == {"float64"}
+    assert set(done) == set(fast_layers.KERNELS)
     ready[1] = True
     _warmup.prepare(fast_layers.KERNELS, "float64", fast_layers._say)
     assert capsys.readouterr().err == ""

@@ -12,6 +12,7 @@ import pytest
 import numbanet.testing
 from numbanet.cli import main
 from numbanet.cli._arguments import _parser, parse
+from numbanet.runtime.threads import at_most
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -131,7 +132,8 @@ def test_the_examples_of_the_testing_guide():
 def test_the_program_that_the_document_shows():
     text = (ROOT / "docs" / "program.md").read_text(encoding="utf-8")
     (code,) = blocks(text, "python")
-    assert run(code) == blocks(text, "text")[0].splitlines()
+    with at_most(1):  # else what a team shares says so
+        assert run(code) == blocks(text, "text")[0].splitlines()
 
 
 def test_the_loss_of_ones_own_that_the_document_shows(tmp_path, monkeypatch):

@@ -63,10 +63,9 @@ def test_a_kernel_has_no_code_of_a_piece_that_stands_apart():
     dispatcher(A, A, out)
     assert out.tolist() == SQUARED
     [compiled] = dispatcher.overloads.values()
-    [called] = product.overloads.values()
     code = compiled.library.get_llvm_str()
+    [called] = [one for one in product.overloads.values() if one.fndesc.llvm_func_name in code]  # of other dtypes, too
     assert f"define i32 @{called.fndesc.llvm_func_name}" not in code.replace('"', "")
-    assert called.fndesc.llvm_func_name in code
     assert [(load.module, load.name) for load in compiled.library._reload_init] == [(product.__module__, "product")]
 
 
