@@ -136,6 +136,17 @@ def run(script, cache, *arguments):
     return done.stdout
 
 
+# Notes the names of all functions that are compiled.
+NOTES = """
+compiled = []
+class Notes(event.Listener):
+    def on_start(self, event):
+        compiled.append(event.data["dispatcher"].__name__)
+    def on_end(self, event):
+        pass
+event.register("numba:compile", Notes())
+"""
+
 # What is compiled here of a small network's training, and whether other processes are had.
 TRAINING = """
 import sys
@@ -146,13 +157,8 @@ from numbanet.runtime import ahead, threads
 threads.limit = lambda: 2
 ahead.get_num_threads = lambda: 2
 ahead.START_SECONDS = float(sys.argv[1])
-compiled, others = [], []
-class Notes(event.Listener):
-    def on_start(self, event):
-        compiled.append(event.data["dispatcher"].__name__)
-    def on_end(self, event):
-        pass
-event.register("numba:compile", Notes())
+others = []
+NOTES
 start = ahead._Workers._start
 def started(self):
     others.append(start(self))
@@ -162,7 +168,7 @@ net = nn.FullyConnectedNet([3], 4, 2, seed=1)
 X, y = np.random.default_rng(0).standard_normal((8, 4)), np.arange(8) % 2
 nn.Solver(net, {"X_train": X, "y_train": y}, batch_size=4, epochs=1, verbose=False).train()
 print(len(others), "product" in compiled, "softmax_loss" in compiled, net.params.flat.tobytes().hex())
-"""
+""".replace("NOTES", NOTES)
 
 
 @pytest.mark.slow
@@ -182,13 +188,8 @@ import os
 import numpy as np
 from numba.core import event
 from numbanet.kernels._gemm import matmul
-a, compiled = np.ones((2, 2), np.float32), []
-class Notes(event.Listener):
-    def on_start(self, event):
-        compiled.append(event.data["dispatcher"].__name__)
-    def on_end(self, event):
-        pass
-event.register("numba:compile", Notes())
+a = np.ones((2, 2), np.float32)
+NOTES
 read, write = os.pipe()
 start, go = os.pipe()
 stay, leave = os.pipe()
@@ -208,7 +209,7 @@ for _ in range(8):
     print(lines.readline(), end="")
 os.close(leave)
 assert [os.wait()[1] for _ in range(8)] == [0] * 8
-"""
+""".replace("NOTES", NOTES)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

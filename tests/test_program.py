@@ -135,16 +135,21 @@ def test_every_layer_for_images(layers, dtype, from_python):
     assert_both_ways_alike(from_python, layers=IMAGE_LAYERS[layers], dtype=dtype, input_shape=(1, 8, 8))
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_every_layer_for_tables(weighted, dtype, from_python):
+def table_training(weighted):
+    """What a training of all layers for tables is made of, on data whose last two columns are codes."""
     data = dict(DATA)
     for part in ("train", "val"):
         X = data[f"X_{part}"].reshape(-1, 64).copy()
         X[:, -2:] = 16 * X[:, 30:32] % 3
         data[f"X_{part}"] = X
     options = {"class_weight": "balanced"} if weighted else {}
-    assert_both_ways_alike(from_python, layers=TABLE, dtype=dtype, data=data, loss=MembersLoss("softmax", 2), **options)
+    return {"layers": TABLE, "data": data, "loss": MembersLoss("softmax", 2), **options}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_layer_for_tables(weighted, dtype, from_python):
+    assert_both_ways_alike(from_python, dtype=dtype, **table_training(weighted))
 
 
 def test_no_layer_is_forgotten():

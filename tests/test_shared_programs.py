@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from test_program import DATA, IMAGE_LAYERS, LAYERS, TABLE, assert_same, trained
+from test_program import DATA, IMAGE_LAYERS, LAYERS, assert_same, table_training, trained
 
-from numbanet import MembersLoss
 from numbanet.losses import LOSSES
 from numbanet.optim import RULES
 from numbanet.runtime import call_table, contexts, sharing, team, threads
@@ -48,13 +47,7 @@ def test_every_layer_for_images(layers, assert_alike):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_every_layer_for_tables(weighted, assert_alike):
-    data = dict(DATA)
-    for part in ("train", "val"):
-        X = data[f"X_{part}"].reshape(-1, 64).copy()
-        X[:, -2:] = 16 * X[:, 30:32] % 3
-        data[f"X_{part}"] = X
-    options = {"class_weight": "balanced"} if weighted else {}
-    assert_alike(layers=TABLE, data=data, loss=MembersLoss("softmax", 2), **options)
+    assert_alike(**table_training(weighted))
 
 
 @pytest.mark.parametrize("rule", RULES)

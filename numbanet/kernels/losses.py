@@ -8,7 +8,7 @@ Weights, one for each example, are an array without elements where all are 1.
 import numpy as np
 from numba import prange
 
-from ..runtime.compiling import inlined, made, serial
+from ..runtime.compiling import inlined, serial
 from ..runtime.dispatch import kernel
 from ._scores import (
     FEW_CLASSES,
@@ -179,12 +179,12 @@ def _sums_of(element, in_one_loop=True):
             losses[lane], slope = element(scores[start + lane], target[start + lane], options)
             gradient[start + lane] = slope * share
 
-    @made
+    @serial
     def in_two_loops(scores, target, options, share, losses, lanes, gradient, start, count):
         each(scores, target, options, share, losses, gradient, start, count)
         _add(losses, lanes, count)
 
-    @made
+    @serial
     def in_one(scores, target, options, share, losses, lanes, gradient, start, count):
         for lane in range(count):
             loss, slope = element(scores[start + lane], target[start + lane], options)
@@ -193,7 +193,7 @@ def _sums_of(element, in_one_loop=True):
 
     some = in_one if in_one_loop else in_two_loops
 
-    @made
+    @serial
     def unweighted(scores, target, options, share, gradient):
         losses, lanes = lane_array(scores), wide_lanes(scores)
         fill(lanes, 0)
@@ -203,7 +203,7 @@ def _sums_of(element, in_one_loop=True):
         some(scores, target, options, share, losses, lanes, gradient, whole, rest)
         return lane_total(lanes)
 
-    @made
+    @serial
     def weighted(scores, target, weights, first, width, options, share, gradient):
         losses, lanes, size = lane_array(scores), wide_lanes(scores), np.uint64(scores.size)
         fill(lanes, 0)

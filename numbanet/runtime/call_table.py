@@ -31,8 +31,8 @@ from .threads import in_force
 DATA = 4  # of an array's slots: where its elements are
 
 # The loops that walk a table, and the types of what they take.
-_WALKED = *4 * [types.int64], types.boolean, *2 * [types.int64]
-WALK, TRAIN = (leading.walk, _WALKED), (leading.train, (*_WALKED, *12 * [types.int64]))
+_TEAM = *4 * [types.int64], types.boolean
+WALK, TRAIN = (leading.walk, (*_TEAM, types.int64, types.int64)), (leading.train, (*_TEAM, types.int64))
 LOOPS = WALK, TRAIN
 
 _addresses = weakref.WeakKeyDictionary()  # dispatcher -> {signature: (kind, address)}
@@ -290,7 +290,7 @@ class Table(Numbers):
 
         Gives whether there was a team, of which all came in time.
         """
-        return self._run(leading.walk, 1, self.span[1] if count is None else count)
+        return self._run(leading.walk, 1, self.span[0], self.span[1] if count is None else count)
 
     def train(self, updates, feeds, losses, keys, cells, history, pausing):
         """Take as many steps as `history` (float64) has room for; returns how many were taken. See `leading.train`.
@@ -298,22 +298,23 @@ class Table(Numbers):
         The last `updates` calls are the update; `feeds`, `losses`, `keys` and `cells` are `Numbers`; `pausing` is an
         array.
         """
-        count, steps = self.span[1], history.size
+        table, count = self.span
         lists = *feeds.span, *losses.span, *keys.span, *cells.span
-        rest = count - updates, count, *lists, history.ctypes.data, steps, pausing.ctypes.data
-        return self._run(leading.train, steps, *rest)
+        ends = history.ctypes.data, history.size, pausing.ctypes.data
+        training = np.array([table, count - updates, count, *lists, *ends], np.int64)  # as `leading.TABLE` and so on
+        return self._run(leading.train, history.size, training.ctypes.data)
 
     def _run(self, loop, times, *arguments):
         if self._parallel:
             in_force()
             keep_apart()
         if self._turns is None:
-            return loop(*team.arguments(None, 0.0), self.span[0], *arguments)
+            return loop(*team.arguments(None, 0.0), *arguments)
         nanoseconds = self._nanoseconds * times
         lead = team.lead(nanoseconds) if self._turns.together else None
         started = perf_counter()
         try:
-            return loop(*team.arguments(lead, nanoseconds), self.span[0], *arguments)
+            return loop(*team.arguments(lead, nanoseconds), *arguments)
         finally:
             self._turns.note((perf_counter() - started) / times, lead is not None)
             team.note(lead)

@@ -237,8 +237,3 @@ def apart(function):
 def inlined(function):
     """A piece of several kernels that has `prange` in it, which then is theirs: numba copies it into each."""
     return numba.njit(**OPTIONS, inline="always")(function)
-
-
-def made(function):
-    """Compile a piece of a kernel that is made within another function."""
-    return serial(function)

@@ -35,8 +35,8 @@ from .contexts import (
 )
 from .entries import EXCEPTION as EXCEPTION_SLOT
 from .entries import reraise, run
-from .meetings import SPINS, STALL_NS, STEP, begin, is_over, note_raised
-from .memory import add, fence, load, load_float, load_shared, order, replace, store, store_shared
+from .meetings import STEP, begin, is_over, linger, note_raised
+from .memory import BYTES, add, fence, load, load_float, load_shared, order, replace, store, store_shared
 from .waiting import let_others_run, now, pause, sleep, wake
 
 ROW = 64  # bytes: entry, record, end of the run, nanoseconds, whether it gives a number
@@ -50,6 +50,10 @@ COMPUTING, MEMBER_COUNT, FIRST_MEMBER, MEMBER_BYTES = 0, 128, 256, 256
 # taken it; the lock that it sleeps on; whether it is to end.
 SEQUENCE, SLEEPING, RUNS, RUN_BYTES = 0, 8, 16, 24
 BUSY, OWNER, LOCK, ENDS = 128, 136, 144, 152
+# Of a training: its table, how many operations come before the update and in all; address and number of rows of what
+# `train` goes through; where the losses go, for how many steps; where others ask it to pause.
+TABLE, UPDATE, OPERATIONS, FEEDS, FEED_COUNT, LOSSES, LOSS_COUNT = range(0, 7 * BYTES, BYTES)
+KEYS, KEY_COUNT, CELLS, CELL_COUNT, HISTORY, STEPS, PAUSING = range(7 * BYTES, 14 * BYTES, BYTES)
 LONGEST_GAP = 64  # runs
 AWAKE_NS = 50_000  # that a member waits without rest for the next run; then as long again while it lets others run
 
@@ -200,14 +204,7 @@ def _wait_until_out(lead, member):
     spins, since = 0, 0
     while load_shared(member + BUSY):
         spins += 1
-        if spins < SPINS:
-            pause()
-        elif since == 0:
-            since = now()
-        else:
-            let_others_run()
-            if now() - since > STALL_NS:
-                store(1, lead + STALLED)
+        since = linger(lead, spins, since, 0)
 
 
 @serial
@@ -331,90 +328,40 @@ def _feed(feeds, count):
 
 
 @serial
-def _train(
-    lead,
-    table,
-    update,
-    count,
-    feeds,
-    feed_count,
-    losses,
-    loss_count,
-    keys,
-    key_count,
-    cells,
-    cell_count,
-    history,
-    steps,
-    pausing,
-):
-    for step in range(steps):
-        if step and load(pausing):
+def _train(lead, training):
+    table, update, history = load(training + TABLE), load(training + UPDATE), load(training + HISTORY)
+    for step in range(load(training + STEPS)):
+        if step and load(load(training + PAUSING)):
             return step, 0, 0
-        _feed(feeds, feed_count)
+        _feed(load(training + FEEDS), load(training + FEED_COUNT))
         code, record = _walk(lead, table, update)
         if code:
             return step, code, record
-        _move(keys, key_count)
-        loss = _sum_at(losses, loss_count)
+        _move(load(training + KEYS), load(training + KEY_COUNT))
+        loss = _sum_at(load(training + LOSSES), load(training + LOSS_COUNT))
         store(loss, history + step * 8)
         if not math.isfinite(loss):
             return step, 0, 0
-        code, record = _walk(lead, table + update * ROW, count - update)
+        code, record = _walk(lead, table + update * ROW, load(training + OPERATIONS) - update)
         if code:
             return step, code, record
-        _move(cells, cell_count)
-    return steps, 0, 0
+        _move(load(training + CELLS), load(training + CELL_COUNT))
+    return load(training + STEPS), 0, 0
 
 
 @whole
-def train(
-    pool,
-    lead,
-    wanted,
-    limit,
-    rousing,
-    table,
-    update,
-    count,
-    feeds,
-    feed_count,
-    losses,
-    loss_count,
-    keys,
-    key_count,
-    cells,
-    cell_count,
-    history,
-    steps,
-    pausing,
-):
+def train(pool, lead, wanted, limit, rousing, training):
     """So many steps of training; returns how many were taken.
 
-    All but the counts are addresses; the first five are as for `gather`. A step takes what `feeds` have for it; runs
-    the operations of `table` up to number `update`; adds up the numbers that `losses` points to; moves `keys` on; then,
-    if the loss is a finite number, runs the other operations and moves `cells` on. If it is not, that is the end, and
-    the loss is in `history` behind those of the steps that were taken. Another end, after a step at the earliest, is
-    that the integer `pausing` is not 0. Raises what an operation raises.
+    The first five arguments are as for `gather`; `training` is the address of numbers in the order of `TABLE` to
+    `PAUSING`, addresses and counts. A step takes what the feeds have for it; runs the operations of the table up to
+    number `UPDATE`; adds up the numbers that the losses point to; moves the keys on; then, if the loss is a finite
+    number, runs the other operations and moves the cells on. If it is not, that is the end, and the loss is in the
+    history behind those of the steps that were taken. Another end, after a step at the earliest, is that the integer at
+    `PAUSING` is not 0. Raises what an operation raises.
     """
     gather(pool, lead, wanted, limit, rousing)
-    taken, code, record = _train(
-        lead,
-        table,
-        update,
-        count,
-        feeds,
-        feed_count,
-        losses,
-        loss_count,
-        keys,
-        key_count,
-        cells,
-        cell_count,
-        history,
-        steps,
-        pausing,
-    )
+    taken, code, record = _train(lead, training)
     dissolve(pool, lead)
     if code:
         reraise(code, record + RESULTS)

@@ -47,6 +47,7 @@ from .waiting import let_others_run, now, pause
 
 STEP = 1 << 36  # from an operation's key to the next: more than one has loops, and a call operations
 MANY, LINE = 1024, 16  # from so many numbers in a part on, parts begin with a line of a cache, which holds so many
+BRISK = 40  # turns of waiting without a pause: most waits are over then
 IMPATIENCE = 100  # pauses, a microsecond or more, until somebody else does a part that was not begun
 SPINS = 2_000  # pauses, 20 to 100 µs, from where on a waiting thread lets others run in between
 STALL_NS = 200_000  # of waiting for a part, beyond what the operation takes, from where its thread counts as stopped
@@ -139,16 +140,26 @@ def _wait_for(own, part, place, key):
                 return
             store(late & ~bit, own + LATE)
         spins += 1
-        if spins < 40:
-            continue
-        if spins < SPINS:
-            pause()
-        elif since == 0:
-            since = now()
-        else:
-            let_others_run()
-            if now() - since > STALL_NS + load(own + NANOSECONDS):
-                store(1, load(own + TEAM) + STALLED)
+        since = linger(load(own + TEAM), spins, since, load(own + NANOSECONDS))
+
+
+@serial
+def linger(team, spins, since, nanoseconds):
+    """Wait a little for another thread: on the core at first, after `SPINS` times letting others run.
+
+    Gives since when, 0 at first. Where it lasts longer than so many nanoseconds and `STALL_NS`, the team is told.
+    """
+    if spins < BRISK:
+        return 0
+    if spins < SPINS:
+        pause()
+        return 0
+    if since == 0:
+        return now()
+    let_others_run()
+    if now() - since > STALL_NS + nanoseconds:
+        store(1, team + STALLED)
+    return since
 
 
 @serial

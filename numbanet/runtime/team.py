@@ -26,7 +26,7 @@ SHORTEST, LONGEST = 0.02, 1.0  # seconds without teams after a thread was stoppe
 CROWDED = 0.5  # seconds of those, from where others keep the cores
 
 
-class Numbers:
+class Slots:
     """Numbers of 64 bits in memory that begins where a context may.
 
     Attributes
@@ -53,7 +53,7 @@ class Lead:
 
     def __init__(self, count):
         members = -(-count * BYTES // LINE) * LINE
-        self.count, self.numbers = count, Numbers(count * SIZE + members + SCRATCH_BYTES)
+        self.count, self.numbers = count, Slots(count * SIZE + members + SCRATCH_BYTES)
         address = self.address = self.numbers.address
         share, meet = meeting()
         places = {TEAM: address, SCRATCH: address + count * SIZE + members, SHARE: share, MEET: meet}
@@ -68,14 +68,14 @@ class Pool:
 
     Attributes
     ----------
-    numbers : Numbers
+    numbers : Slots
         As `leading` reads them.
     crowded : bool
         Whether other programs keep the cores, so that teams are hardly formed.
     """
 
     def __init__(self):
-        self.numbers = Numbers(leading.FIRST_MEMBER + MOST_MEMBERS * leading.MEMBER_BYTES)
+        self.numbers = Slots(leading.FIRST_MEMBER + MOST_MEMBERS * leading.MEMBER_BYTES)
         self._starting, self._threads, self._closed = threading.Lock(), [], False
         self._here = threading.local()
         self._pause, self._until = 0.0, 0.0
